@@ -1,0 +1,208 @@
+"""One typed configuration: argument over environment over file over default.
+
+The file is `mainspring.toml` in the project's folder. The environment overrides a key `section.name` by
+`MAINSPRING_SECTION_NAME`. Relative paths are relative to the project's folder.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mainspring.errors import AccessError, InputError, UnknownNameError
+
+FILE_NAME: Final = "mainspring.toml"
+ENVIRONMENT_PREFIX: Final = "MAINSPRING_"
+HOME_VARIABLE: Final = "MAINSPRING_HOME"
+
+
+class Section(BaseModel):
+    """A table of the file: frozen, and refuses keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ProjectSection(Section):
+    """Which project this is."""
+
+    id: str = Field(default="main", min_length=1, description="Stable name in every table; never change it.")
+    title: str = Field(default="", description="What people call the project; shown on pages and reports.")
+
+
+class HomeSection(Section):
+    """Where local state lives."""
+
+    path: str = Field(default=".mainspring", description="Folder for local state: records, blobs, tables, keys, logs.")
+
+
+class RecordsSection(Section):
+    """Metadata."""
+
+    url: str = Field(default="sqlite:///{home}/records.db", description="SQLAlchemy URL: sqlite: or postgresql:.")
+
+
+class BlobsSection(Section):
+    """Bytes by content digest."""
+
+    url: str = Field(default="file:{home}/blobs", description="Where content-addressed files are kept.")
+
+
+class TablesSection(Section):
+    """Columnar tables."""
+
+    url: str = Field(default="file:{home}/tables", description="Folder of the Delta Lake tables.")
+
+
+class KeysSection(Section):
+    """Latest row by key, for online reads."""
+
+    url: str = Field(default="lmdb:{home}/keys", description="Online store: an LMDB folder.")
+
+
+class EngineSection(Section):
+    """Who runs tasks."""
+
+    kind: str = Field(default="in_process", description="Where pipeline steps run: in_process.")
+
+
+class ClockSection(Section):
+    """What the present is."""
+
+    kind: str = Field(default="system", description="system, or replay: a present that the project sets itself.")
+
+
+class ActorSection(Section):
+    """Who acts."""
+
+    name: str = Field(default="", description="user:NAME or service:NAME; empty = user: and the login name.")
+    on_behalf_of: str = Field(default="", description="For whom a service acts; empty = for itself.")
+
+
+class ServingSection(Section):
+    """The prediction server."""
+
+    host: str = Field(default="127.0.0.1", description="Address that the prediction server listens on.")
+    port: int = Field(default=8651, ge=0, le=65535, description="Its port; 0 lets the system choose one.")
+    workers: int = Field(default=1, ge=1, description="Prediction worker processes.")
+
+
+class Config(Section):
+    """Everything that can be configured."""
+
+    project: ProjectSection = ProjectSection()
+    home: HomeSection = HomeSection()
+    records: RecordsSection = RecordsSection()
+    blobs: BlobsSection = BlobsSection()
+    tables: TablesSection = TablesSection()
+    keys: KeysSection = KeysSection()
+    engine: EngineSection = EngineSection()
+    clock: ClockSection = ClockSection()
+    actor: ActorSection = ActorSection()
+    serving: ServingSection = ServingSection()
+
+    folder: Path = Field(Path("."), exclude=True)
+    """The project's folder; not a key of the file."""
+
+    @property
+    def home_path(self) -> Path:
+        """The home folder, absolute."""
+        return (self.folder / self.home.path).resolve()
+
+    def url(self, section: str) -> str:
+        """The URL of `records`, `blobs`, `tables` or `keys`, with the home filled in."""
+        found: str = getattr(self, section).url
+        return found.replace("{home}", str(self.home_path))
+
+    @property
+    def actor_name(self) -> str:
+        """Who acts: the configured actor, or the login name."""
+        return self.actor.name or f"user:{getpass.getuser()}"
+
+    @classmethod
+    def load(cls, folder: Path, overrides: Mapping[str, Any] | None = None) -> Self:
+        """Read the folder's file, the environment and `overrides` (dotted key → value), in rising rank.
+
+        Raises:
+            InputError: a key is unknown or a value has the wrong type.
+        """
+        values = _read(folder / FILE_NAME)
+        home = os.environ.get(HOME_VARIABLE)
+        if home:
+            values.setdefault("home", {})["path"] = home
+        for key in keys():
+            section, name = key.split(".")
+            given = os.environ.get(f"{ENVIRONMENT_PREFIX}{section}_{name}".upper())
+            if given is not None:
+                values.setdefault(section, {})[name] = given
+        for key, given in (overrides or {}).items():
+            section, _, name = key.partition(".")
+            values.setdefault(section, {})[name] = given
+        return cls._validated(values, folder)
+
+    @classmethod
+    def _validated(cls, values: dict[str, Any], folder: Path) -> Self:
+        for section, entries in values.items():
+            known = {key.split(".")[0] for key in keys()}
+            if section not in known:
+                raise UnknownNameError.of("section", section, known, FILE_NAME)
+            if not isinstance(entries, dict):
+                raise InputError(
+                    expected=f"a table [{section}]",
+                    got=repr(entries),
+                    where=FILE_NAME,
+                    hint=f"Write [{section}] and its keys below it.",
+                )
+            for name in entries:
+                if f"{section}.{name}" not in keys():
+                    raise UnknownNameError.of("configuration key", f"{section}.{name}", keys(), FILE_NAME)
+        try:
+            return cls.model_validate({**values, "folder": folder.resolve()})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InputError(
+                expected=first["msg"],
+                got=repr(first["input"]),
+                where=f"{FILE_NAME}, {'.'.join(str(part) for part in first['loc'])}",
+                hint="Correct the value in the file or in the environment.",
+            ) from error
+
+
+def keys() -> dict[str, str]:
+    """Every configuration key, dotted, with its description."""
+    return {f"{section}.{name}": text for section, name, text, _ in _fields()}
+
+
+def defaults() -> dict[str, Any]:
+    """Every configuration key with its default."""
+    return {f"{section}.{name}": default for section, name, _, default in _fields()}
+
+
+def _fields() -> Iterator[tuple[str, str, str, Any]]:
+    for section, information in Config.model_fields.items():
+        if isinstance(information.default, Section):
+            for name, field in type(information.default).model_fields.items():
+                yield section, name, field.description or "", field.default
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(
+            expected="valid TOML", got=str(error), where=str(path), hint="Correct the file at that line."
+        ) from error
+    except OSError as error:
+        raise AccessError(
+            expected="a file that can be read",
+            got=str(error.strerror),
+            where=str(path),
+            hint="Check the file's permissions.",
+        ) from error

@@ -1,0 +1,168 @@
+"""The asset graph as rooms and users call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from mainspring.errors import UnknownNameError
+from mainspring.lineage import store
+from mainspring.lineage.publication import Publication, Scope
+from mainspring.lineage.spec import (
+    Asset,
+    AssetKind,
+    Code,
+    Direction,
+    Event,
+    Evidence,
+    Execution,
+    ExecutionState,
+    Subgraph,
+)
+from mainspring.lineage.walk import walk
+from mainspring.ports.blobs import Blobs
+from mainspring.ports.clock import Clock
+from mainspring.ports.records import Records
+from mainspring.types import new_id
+
+
+class Graph:
+    """One project's assets, executions, events and evidence.
+
+    Threads may share it. Every room writes through `execution`, and nothing exists outside the graph.
+
+    Attributes:
+        actor: who acts through this object: `user:NAME` or `service:NAME`.
+        on_behalf_of: for whom a service acts; None where it acts for itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        blobs: Blobs,
+        clock: Clock,
+        project_id: str,
+        actor: str,
+        code: Callable[[], Code],
+        on_behalf_of: str | None = None,
+    ) -> None:
+        self.records = records
+        self.blobs = blobs
+        self.clock = clock
+        self.project_id = project_id
+        self.actor = actor
+        self.on_behalf_of = on_behalf_of
+        self._capture_code = code
+        self._code: Code | None = None
+
+    @property
+    def code(self) -> Code:
+        """The project's code, captured when first asked for: a process runs the code that it has loaded."""
+        if self._code is None:
+            self._code = self._capture_code()
+        return self._code
+
+    def execution(
+        self,
+        kind: str,
+        name: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        parent_id: str | None = None,
+        durable: bool = False,
+    ) -> Publication:
+        """Begin a piece of work; use the result as a context manager.
+
+        Args:
+            kind: what sort of work, lower case: `insert`, `train`, `evaluate` …
+            name: what it works on.
+            parameters: plain JSON.
+            parent_id: the execution that this one is a part of.
+            durable: commit a `running` row at once, so that long work is seen while it runs and, if it
+                fails, is recorded as failed. Short work costs one transaction less without it.
+        """
+        execution = Execution(
+            id=new_id(),
+            parent_id=parent_id,
+            kind=kind,
+            name=name,
+            state=ExecutionState.RUNNING,
+            actor=self.actor,
+            on_behalf_of=self.on_behalf_of,
+            code_commit=self.code.commit,
+            code_dirty=self.code.dirty,
+            code_digest=self.code.digest,
+            parameters=dict(parameters or {}),
+            occurred_at=self.clock.now(),
+            started_at=datetime.now(UTC),
+            finished_at=None,
+            fence=0,
+            error=None,
+        )
+        scope = Scope(self.records, self.clock, self.project_id, self.actor, self.on_behalf_of)
+        return Publication(scope, execution, durable=durable)
+
+    def get_asset(self, asset_id: str) -> Asset:
+        """The asset of that id.
+
+        Raises:
+            UnknownNameError: there is none in this project.
+        """
+        found = self.find_asset(asset_id)
+        if found is None:
+            raise UnknownNameError(
+                expected="the id of an asset of this project",
+                got=repr(asset_id),
+                where="lineage",
+                hint="Ids have 32 hex digits; `mainspring lineage` lists the newest assets.",
+            )
+        return found
+
+    def find_asset(self, asset_id: str) -> Asset | None:
+        """The asset of that id; None if there is none."""
+        with self.records.read() as connection:
+            return store.find_asset(connection, asset_id, self.project_id)
+
+    def find_assets(
+        self, *, kind: AssetKind | None = None, name: str | None = None, digest: str | None = None
+    ) -> list[Asset]:
+        """Assets by any of kind, name and content digest, oldest first."""
+        with self.records.read() as connection:
+            return store.find_assets(connection, self.project_id, kind, name, digest)
+
+    def find_execution(self, execution_id: str) -> Execution | None:
+        """The execution of that id; None if there is none."""
+        with self.records.read() as connection:
+            return store.find_execution(connection, execution_id, self.project_id)
+
+    def count_assets(self) -> dict[str, int]:
+        """How many assets of each kind the project has."""
+        with self.records.read() as connection:
+            return store.count_assets(connection, self.project_id)
+
+    def upstream(self, asset_id: str, depth: int | None = None) -> Subgraph:
+        """What made the asset: its inputs, their inputs, and so on, `depth` hops or to the end."""
+        return self._walk(asset_id, Direction.INPUT, depth)
+
+    def downstream(self, asset_id: str, depth: int | None = None) -> Subgraph:
+        """What was made of the asset, `depth` hops or to the end."""
+        return self._walk(asset_id, Direction.OUTPUT, depth)
+
+    def _walk(self, asset_id: str, towards: Direction, depth: int | None) -> Subgraph:
+        self.get_asset(asset_id)
+        with self.records.read() as connection:
+            return walk(connection, asset_id, towards, depth)
+
+    def evidence_for(self, *subject_ids: str, kind: str | None = None) -> list[Evidence]:
+        """Findings about these assets, oldest first, expired ones included."""
+        with self.records.read() as connection:
+            return store.evidence_for(connection, subject_ids, kind)
+
+    def events(
+        self, *, after_seq: int = 0, kinds: Sequence[str] | None = None, limit: int = 10_000
+    ) -> list[Event]:
+        """The log's entries after the cursor `after_seq`, in the order they became visible."""
+        with self.records.read() as connection:
+            return store.events_after(connection, self.project_id, after_seq, kinds, limit)

@@ -1,0 +1,264 @@
+"""Publication: the only way anything comes into being.
+
+A publication collects what one execution used and made, and makes it visible in one fenced transaction when
+its block ends cleanly. Bytes go to the blobs and tables before that: there they are durable but unreachable,
+because readers go through the records only. A process that dies leaves nothing half visible.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection
+
+from mainspring.errors import FencedError, StateError
+from mainspring.lineage import store
+from mainspring.lineage.spec import (
+    Asset,
+    AssetKind,
+    Direction,
+    Event,
+    Evidence,
+    Execution,
+    ExecutionState,
+    Link,
+    Verdict,
+)
+from mainspring.ports.clock import Clock
+from mainspring.ports.records import Records
+from mainspring.types import digest as digest_of
+from mainspring.types import new_id
+
+EVENT_SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where and for whom a publication is made.
+
+    Attributes:
+        actor: `user:NAME` or `service:NAME`.
+        on_behalf_of: for whom a service acts; None where it acts for itself.
+    """
+
+    records: Records
+    clock: Clock
+    project_id: str
+    actor: str
+    on_behalf_of: str | None
+
+
+class Publication:
+    """One execution in the making. Use it as a context manager, from one thread.
+
+    Made by `Graph.execution`. Until the block ends nothing of it is visible, save the `running` row of a
+    durable one.
+    """
+
+    def __init__(self, scope: Scope, execution: Execution, *, durable: bool) -> None:
+        self._scope = scope
+        self._execution = execution
+        self._durable = durable
+        self._links: dict[tuple[Direction, str, str], Link] = {}
+        self._assets: list[Asset] = []
+        self._evidence: list[Evidence] = []
+        self._events: list[Event] = []
+        self._writes: list[Callable[[Connection], object]] = []
+        self._state = ExecutionState.COMPLETED
+        self._open = False
+
+    @property
+    def id(self) -> str:
+        """The execution's id."""
+        return self._execution.id
+
+    @property
+    def execution(self) -> Execution:
+        """The execution as it began."""
+        return self._execution
+
+    def __enter__(self) -> Self:
+        if self._durable:
+            with self._scope.records.write() as connection:
+                store.add(connection, store.executions, [self._execution], self._scope.project_id)
+        self._open = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open = False
+        if error is None:
+            self._publish()
+        elif self._durable:
+            self._fail(error)
+
+    def use(self, asset_id: str, role: str = "input", attributes: Mapping[str, Any] | None = None) -> None:
+        """Name an input. Naming it twice in one role is the same as once."""
+        self._link(Direction.INPUT, role, asset_id, attributes)
+
+    def add(
+        self,
+        kind: AssetKind,
+        name: str,
+        *,
+        digest: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        role: str | None = None,
+        asset_id: str | None = None,
+    ) -> Asset:
+        """Make an asset.
+
+        Args:
+            digest: SHA-256 of the content; None where the name and attributes are the content.
+            attributes: plain JSON.
+            role: what it is to this execution; None = its kind.
+            asset_id: an id drawn beforehand with `new_id`; None draws one.
+        """
+        self._check_open()
+        described = dict(attributes or {})
+        asset = Asset(
+            id=asset_id or new_id(),
+            kind=kind,
+            name=name,
+            digest=digest or digest_of([kind.value, name, described]),
+            attributes=described,
+            execution_id=self.id,
+            created_at=self._scope.clock.now(),
+        )
+        self._assets.append(asset)
+        self._link(Direction.OUTPUT, role or kind.value, asset.id, None)
+        return asset
+
+    def evidence(
+        self,
+        subject_id: str,
+        kind: str,
+        *,
+        name: str = "",
+        verdict: Verdict,
+        figures: Mapping[str, Any],
+        trigger: str = "person",
+        bound: Mapping[str, str] | None = None,
+        expires_at: datetime | None = None,
+    ) -> Evidence:
+        """Make a finding about `subject_id`, which becomes an input in the role `subject`."""
+        plain = dict(figures)
+        content = [subject_id, kind, name, verdict.value, plain, dict(bound or {})]
+        asset = self.add(
+            AssetKind.EVIDENCE,
+            name or kind,
+            digest=digest_of(content),
+            attributes={"subject_id": subject_id, "kind": kind, "verdict": verdict.value},
+        )
+        if subject_id not in {made.id for made in self._assets}:
+            self.use(subject_id, role="subject")
+        for role, asset_id in (bound or {}).items():
+            self.use(asset_id, role=role)
+        finding = Evidence(
+            id=asset.id,
+            subject_id=subject_id,
+            kind=kind,
+            name=name or kind,
+            verdict=verdict,
+            figures=plain,
+            trigger=trigger,
+            bound=dict(bound or {}),
+            actor=self._scope.actor,
+            created_at=asset.created_at,
+            expires_at=expires_at,
+        )
+        self._evidence.append(finding)
+        return finding
+
+    def event(self, kind: str, subject: str, payload: Mapping[str, Any] | None = None) -> None:
+        """Append to the log when the publication becomes visible."""
+        self._check_open()
+        self._events.append(
+            Event(
+                seq=None,
+                id=new_id(),
+                kind=kind,
+                schema_version=EVENT_SCHEMA_VERSION,
+                subject=subject,
+                execution=self.id,
+                actor=self._scope.actor,
+                on_behalf_of=self._scope.on_behalf_of,
+                occurred_at=self._scope.clock.now(),
+                recorded_at=datetime.now(UTC),
+                payload=dict(payload or {}),
+                sha256="",
+            )
+        )
+
+    def write(self, rows: Callable[[Connection], object]) -> None:
+        """Run `rows` inside the publication's transaction; if it raises, nothing is published.
+
+        It may be called before the graph's own rows are written, and must do no I/O but SQL.
+        """
+        self._check_open()
+        self._writes.append(rows)
+
+    def mark_cached(self) -> None:
+        """Record that the outputs were found and not made: the execution ends as `cached`."""
+        self._state = ExecutionState.CACHED
+
+    def _link(self, direction: Direction, role: str, asset_id: str, attributes: Mapping[str, Any] | None) -> None:
+        self._check_open()
+        self._links[direction, role, asset_id] = Link(
+            execution_id=self.id,
+            direction=direction,
+            role=role,
+            asset_id=asset_id,
+            attributes=dict(attributes or {}),
+        )
+
+    def output(self, asset_id: str, role: str) -> None:
+        """Name an existing asset as output: a cached execution yields what its producer made."""
+        self._link(Direction.OUTPUT, role, asset_id, None)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StateError(
+                expected="a publication inside its `with` block",
+                got="one that has not begun or has ended",
+                where=f"execution {self._execution.kind} {self._execution.name!r}",
+                hint="Use it as `with graph.execution(...) as work:`.",
+            )
+
+    def _publish(self) -> None:
+        project_id = self._scope.project_id
+        finished = self._execution.model_copy(update={"finished_at": datetime.now(UTC), "state": self._state})
+        with self._scope.records.write() as connection:
+            for rows in self._writes:
+                rows(connection)
+            if not self._durable:
+                store.add(connection, store.executions, [finished], project_id)
+            elif not store.finish_execution(connection, finished, self._state, None):
+                raise self._fenced()
+            store.add(connection, store.assets, self._assets, project_id)
+            store.add(connection, store.links, list(self._links.values()), project_id)
+            store.add(connection, store.evidence, self._evidence, project_id)
+            if self._events:
+                # Taken last and held to the commit: the order of `seq` is the order of becoming visible.
+                self._scope.records.lock(connection, f"events/{project_id}")
+            store.append_events(connection, self._events, project_id)
+
+    def _fenced(self) -> FencedError:
+        return FencedError(
+            expected=f"execution {self.id} still running under fence {self._execution.fence}",
+            got="it has ended, or another worker took it over",
+            where=f"{self._execution.kind} {self._execution.name!r}",
+            hint="Nothing was published. Look at the execution's state; the other worker's result stands.",
+        )
+
+    def _fail(self, error: BaseException) -> None:
+        line = traceback.format_exception_only(error)[-1].strip()
+        finished = self._execution.model_copy(update={"finished_at": datetime.now(UTC)})
+        with self._scope.records.write() as connection:
+            store.finish_execution(connection, finished, ExecutionState.FAILED, line)

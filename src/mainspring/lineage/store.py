@@ -1,0 +1,165 @@
+"""The graph's SQL tables, and the statements that read and write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from mainspring.lineage.spec import Asset, Event, Evidence, Execution, ExecutionState, Link, Value
+from mainspring.ports.records.schema import row, table, value
+from mainspring.types import digest
+
+assets = table(
+    "assets",
+    Asset,
+    key=["id"],
+    indexes=[["project_id", "kind", "name", "created_us"], ["digest"], ["execution_id"]],
+)
+executions = table(
+    "executions",
+    Execution,
+    key=["id"],
+    indexes=[["project_id", "kind", "started_us"], ["parent_id"], ["project_id", "state"]],
+)
+links = table(
+    "links",
+    Link,
+    key=["execution_id", "direction", "role", "asset_id"],
+    indexes=[["asset_id", "direction", "execution_id"]],
+)
+events = table(
+    "events",
+    Event,
+    key=["seq"],
+    indexes=[["project_id", "seq"], ["project_id", "kind", "seq"], ["subject"]],
+    unique=[["id"]],
+    counter="seq",
+)
+evidence = table("evidence", Evidence, key=["id"], indexes=[["subject_id", "kind", "created_us"]])
+
+# SQLite takes 32,766 variables a statement; ids are looked up in slices below that.
+IDS_PER_STATEMENT = 10_000
+
+
+def add(connection: Connection, into: Any, specs: Sequence[Value], project_id: str) -> None:
+    """Insert specs into their table; nothing happens for none."""
+    if specs:
+        connection.execute(insert(into), [row(spec, project_id) for spec in specs])
+
+
+def finish_execution(
+    connection: Connection, execution: Execution, state: ExecutionState, error: str | None
+) -> bool:
+    """Move a running execution to its end. False when another worker holds it, or it has already ended."""
+    finished = execution.model_copy(update={"state": state, "error": error})
+    values = row(finished, "")
+    statement = (
+        update(executions)
+        .where(
+            executions.c.id == execution.id,
+            executions.c.fence == execution.fence,
+            executions.c.state == ExecutionState.RUNNING,
+        )
+        .values(state=values["state"], finished_us=values["finished_us"], error=values["error"])
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def append_events(connection: Connection, entries: Sequence[Event], project_id: str) -> None:
+    """Append to the log. The caller holds the log's lock, so that `seq` is the visible order."""
+    if not entries:
+        return
+    last = select(events.c.sha256).where(events.c.project_id == project_id)
+    before = connection.execute(last.order_by(events.c.seq.desc()).limit(1)).scalar_one_or_none() or ""
+    chained = []
+    for entry in entries:
+        before = event_sha256(entry, before)
+        chained.append(row(entry.model_copy(update={"sha256": before}), project_id))
+    connection.execute(insert(events), chained)
+
+
+def event_sha256(entry: Event, before: str) -> str:
+    """The entry's link in the chain: over its content and the chain value before it."""
+    return digest([before, entry.model_dump(exclude={"seq", "sha256"})])
+
+
+def find_asset(connection: Connection, asset_id: str, project_id: str) -> Asset | None:
+    """The asset of that id."""
+    query = select(assets).where(assets.c.id == asset_id, assets.c.project_id == project_id)
+    found = connection.execute(query).mappings().one_or_none()
+    return None if found is None else value(Asset, found)
+
+
+def find_assets(
+    connection: Connection,
+    project_id: str,
+    kind: str | None,
+    name: str | None,
+    content_digest: str | None,
+) -> list[Asset]:
+    """Assets by any of kind, name and digest, oldest first."""
+    query = select(assets).where(assets.c.project_id == project_id)
+    for column, wanted in ((assets.c.kind, kind), (assets.c.name, name), (assets.c.digest, content_digest)):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    query = query.order_by(assets.c.created_us, assets.c.id)
+    return [value(Asset, found) for found in connection.execute(query).mappings()]
+
+
+def assets_by_id(connection: Connection, ids: Iterable[str]) -> list[Asset]:
+    """The assets of these ids, in no order."""
+    return [value(Asset, found) for found in _rows_by(connection, assets, assets.c.id, ids)]
+
+
+def executions_by_id(connection: Connection, ids: Iterable[str]) -> list[Execution]:
+    """The executions of these ids, in no order."""
+    return [value(Execution, found) for found in _rows_by(connection, executions, executions.c.id, ids)]
+
+
+def links_of(connection: Connection, execution_ids: Iterable[str]) -> list[Link]:
+    """All links of these executions, in no order."""
+    return [value(Link, found) for found in _rows_by(connection, links, links.c.execution_id, execution_ids)]
+
+
+def _rows_by(connection: Connection, source: Any, column: Any, ids: Iterable[str]) -> list[Any]:
+    wanted = sorted(set(ids))
+    found: list[Any] = []
+    for start in range(0, len(wanted), IDS_PER_STATEMENT):
+        query = select(source).where(column.in_(wanted[start : start + IDS_PER_STATEMENT]))
+        found.extend(connection.execute(query).mappings())
+    return found
+
+
+def find_execution(connection: Connection, execution_id: str, project_id: str) -> Execution | None:
+    """The execution of that id."""
+    query = select(executions).where(executions.c.id == execution_id, executions.c.project_id == project_id)
+    found = connection.execute(query).mappings().one_or_none()
+    return None if found is None else value(Execution, found)
+
+
+def evidence_for(connection: Connection, subject_ids: Sequence[str], kind: str | None) -> list[Evidence]:
+    """Findings about any of these assets, oldest first."""
+    query = select(evidence).where(evidence.c.subject_id.in_(list(subject_ids)))
+    if kind is not None:
+        query = query.where(evidence.c.kind == kind)
+    query = query.order_by(evidence.c.created_us, evidence.c.id)
+    return [value(Evidence, found) for found in connection.execute(query).mappings()]
+
+
+def events_after(
+    connection: Connection, project_id: str, after_seq: int, kinds: Sequence[str] | None, limit: int
+) -> list[Event]:
+    """The log's entries after a cursor, in order."""
+    query = select(events).where(events.c.project_id == project_id, events.c.seq > after_seq)
+    if kinds is not None:
+        query = query.where(events.c.kind.in_(list(kinds)))
+    query = query.order_by(events.c.seq).limit(limit)
+    return [value(Event, found) for found in connection.execute(query).mappings()]
+
+
+def count_assets(connection: Connection, project_id: str) -> dict[str, int]:
+    """How many assets of each kind there are."""
+    query = select(assets.c.kind, func.count()).where(assets.c.project_id == project_id).group_by(assets.c.kind)
+    return {kind: count for kind, count in connection.execute(query)}

@@ -1,0 +1,71 @@
+"""The contract of the records port: transactions over one SQL database."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection, Table
+
+
+class Records(ABC):
+    """Metadata in a SQL database, written and read in transactions.
+
+    Threads: one instance may be shared by all threads of a process; a connection belongs to the thread that
+    opened it. A process that forks gets fresh connections by itself.
+
+    Atomicity: what one `write()` block does becomes visible at once when it ends cleanly, and not at all when
+    it raises or the process dies.
+
+    Durability: when `write()` has returned, its rows survive kill -9 and power loss.
+
+    Isolation: write blocks of one database run one after another on SQLite and concurrently on PostgreSQL;
+    whoever needs an order takes `lock()`. A `read()` block sees one snapshot, whatever is written meanwhile.
+
+    No file or network I/O belongs inside a write block: it holds up every other writer.
+    """
+
+    dialect: ClassVar[str]
+    """`sqlite` or `postgresql`."""
+
+    url: str
+    """The database's address without its password."""
+
+    @abstractmethod
+    def write(self) -> AbstractContextManager[Connection]:
+        """One write transaction. Blocks may not be nested in a thread.
+
+        Raises:
+            StateError: this thread is already inside a write block.
+            UnavailableError: the database cannot be reached, or stayed locked for 30 s.
+            AccessError: the database is read-only.
+        """
+
+    @abstractmethod
+    def read(self) -> AbstractContextManager[Connection]:
+        """One read-only snapshot."""
+
+    @abstractmethod
+    def lock(self, connection: Connection, name: str) -> None:
+        """Hold `name` alone until the write transaction of `connection` ends."""
+
+    @abstractmethod
+    def insert(self, table: Table) -> Any:
+        """The dialect's INSERT, which has `on_conflict_do_nothing` and `on_conflict_do_update`."""
+
+    @abstractmethod
+    def schema_revision(self) -> str | None:
+        """The migration that the database is at; None for an empty database."""
+
+    @abstractmethod
+    def migrate(self) -> None:
+        """Bring the schema to this version's. Safe to call from many processes at once.
+
+        Raises:
+            SchemaVersionError: a newer mainspring wrote the database.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the connections back. The instance can be used again; it reconnects."""

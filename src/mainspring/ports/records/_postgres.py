@@ -1,0 +1,68 @@
+"""PostgreSQL: one database for a team and many machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from mainspring.errors import AccessError, MainspringError, UnavailableError
+from mainspring.ports.records._sql import SqlRecords, to_json
+
+
+class PostgresRecords(SqlRecords):
+    """Records in a PostgreSQL schema (the first of the connection's `search_path`).
+
+    Writers run concurrently at READ COMMITTED; readers at REPEATABLE READ, read-only. Durability is the
+    server's: with its default `synchronous_commit = on`, what `write()` acknowledged survives power loss.
+    """
+
+    dialect = "postgresql"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        parsed = make_url(url)
+        if parsed.drivername in {"postgresql", "postgres"}:
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        self._parsed = parsed
+        self.url = parsed.render_as_string(hide_password=True)
+
+    def _open_engines(self) -> tuple[Engine, Engine]:
+        writer = create_engine(
+            self._parsed,
+            pool_size=4,
+            max_overflow=28,
+            pool_pre_ping=True,
+            json_serializer=to_json,
+            connect_args={"connect_timeout": 10},
+        )
+        reader = writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        return writer, reader
+
+    def _translate(self, error: OperationalError) -> MainspringError | None:
+        state = getattr(error.orig, "sqlstate", None)
+        if state is None or state.startswith(("08", "57P")):
+            return UnavailableError(
+                expected="a PostgreSQL server that answers",
+                got=str(error.orig).strip().splitlines()[0],
+                where=self.url,
+                hint="Start the server, or correct `records.url` in mainspring.toml.",
+            )
+        if state.startswith(("28", "42501", "25006")):
+            return AccessError(
+                expected="a role that may read and write",
+                got=str(error.orig).strip(),
+                where=self.url,
+                hint="Grant the role its rights on the schema.",
+            )
+        return None
+
+    def lock(self, connection: Connection, name: str) -> None:
+        scoped = func.hashtextextended(func.concat(func.current_schema(), "/", name), 0)
+        connection.execute(select(func.pg_advisory_xact_lock(scoped)))
+
+    def insert(self, table: Table) -> Any:
+        return insert(table)

@@ -1,0 +1,119 @@
+"""What both dialects share: transactions, migration, translated errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import OperationalError
+
+from mainspring.errors import MainspringError, SchemaVersionError, StateError
+from mainspring.ports.records._base import Records
+from mainspring.ports.records.migrations import HEAD, REVISIONS, VERSION_TABLE, upgrade
+
+
+def to_json(value: object) -> str:
+    """Compact JSON; NaN and infinities are refused because PostgreSQL's JSON has neither."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+class SqlRecords(Records):
+    """The shared half of a SQL backend. A dialect adds its engines, its lock and its words for failure."""
+
+    def __init__(self, url: str) -> None:
+        self._address = url
+        self._pid = os.getpid()
+        self._engines: tuple[Engine, Engine] | None = None
+        self._opening = threading.Lock()
+        self._writing = threading.local()
+
+    @abstractmethod
+    def _open_engines(self) -> tuple[Engine, Engine]:
+        """The engine for writing and the engine for reading."""
+
+    @abstractmethod
+    def _translate(self, error: OperationalError) -> MainspringError | None:
+        """What a driver's failure means to a user, or None to let it pass."""
+
+    def _engine(self, index: int) -> Engine:
+        with self._opening:
+            if self._pid != os.getpid() and self._engines is not None:
+                # A child must not close the parent's connections, only forget them.
+                for engine in self._engines:
+                    engine.dispose(close=False)
+                self._engines = None
+            if self._engines is None:
+                self._pid = os.getpid()
+                self._engines = self._open_engines()
+            return self._engines[index]
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        if getattr(self._writing, "active", False):
+            raise StateError(
+                expected="one write transaction a thread",
+                got="a write block inside a write block",
+                where=f"records {self.url}",
+                hint="Collect the rows and write them in one block.",
+            )
+        self._writing.active = True
+        try:
+            with self._translated(), self._engine(0).begin() as connection:
+                yield connection
+        finally:
+            self._writing.active = False
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._translated(), self._engine(1).begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            meaning = self._translate(error)
+            if meaning is None:
+                raise
+            raise meaning from error
+
+    def schema_revision(self) -> str | None:
+        with self.read() as connection:
+            return _revision(connection)
+
+    def migrate(self) -> None:
+        if self.schema_revision() == HEAD:
+            return
+        with self.write() as connection:
+            self.lock(connection, "mainspring.migrate")
+            revision = _revision(connection)
+            if revision is not None and revision not in REVISIONS:
+                raise SchemaVersionError(
+                    expected=f"a database at revision {HEAD} or older",
+                    got=f"revision {revision}",
+                    where=f"records {self.url}",
+                    hint="A newer mainspring wrote it. Upgrade this installation, or open another home.",
+                )
+            if revision != HEAD:
+                upgrade(connection)
+
+    def close(self) -> None:
+        with self._opening:
+            if self._engines is not None and self._pid == os.getpid():
+                for engine in self._engines:
+                    engine.dispose()
+            self._engines = None
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found: Any = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one_or_none()
+    return None if found is None else str(found)

@@ -1,0 +1,118 @@
+"""SQLite: the whole of the metadata in one file, for one machine."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
+
+from mainspring.errors import AccessError, IntegrityError, MainspringError, UnavailableError
+from mainspring.ports.records._sql import SqlRecords, to_json
+
+BUSY_WAIT_S: Final = 30.0
+
+
+class SqliteRecords(SqlRecords):
+    """Records in a SQLite file, in WAL mode with full sync; one write connection a process.
+
+    Writers of all processes queue on the file for up to 30 s; readers never wait. The file must lie on a
+    local file system: WAL needs shared memory.
+    """
+
+    dialect = "sqlite"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._file = Path(make_url(url).database or "")
+        self.url = f"sqlite:///{self._file}"
+
+    def _open_engines(self) -> tuple[Engine, Engine]:
+        folder = self._file.parent
+        if not folder.is_dir():
+            raise AccessError(
+                expected="an existing folder for the database",
+                got="no such folder",
+                where=str(folder),
+                hint="Create it, or run `mainspring init`.",
+            )
+        writable = os.access(folder, os.W_OK) and (not self._file.exists() or os.access(self._file, os.W_OK))
+        if not self._file.exists() and not writable:
+            raise AccessError(
+                expected="a folder that can be written",
+                got="a read-only folder",
+                where=str(folder),
+                hint="Give write permission, or set another home in mainspring.toml.",
+            )
+        return self._engine_for("BEGIN IMMEDIATE", size=1), self._engine_for("BEGIN", size=8)
+
+    def _engine_for(self, begin: str, size: int) -> Engine:
+        # One pooled writer: threads of this process queue here, fairly, instead of on SQLite's busy handler.
+        engine = create_engine(
+            self.url,
+            connect_args={"timeout": BUSY_WAIT_S, "check_same_thread": False},
+            poolclass=QueuePool,
+            pool_size=size,
+            max_overflow=0 if size == 1 else 64,
+            pool_timeout=BUSY_WAIT_S,
+            json_serializer=to_json,
+        )
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
+
+    def _translate(self, error: OperationalError) -> MainspringError | None:
+        code = getattr(error.orig, "sqlite_errorname", "") or ""
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return UnavailableError(
+                expected=f"the database's write lock within {BUSY_WAIT_S:.0f} s",
+                got="it stayed locked",
+                where=self.url,
+                hint="Another process holds a long transaction; find it and let it end.",
+            )
+        if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            return AccessError(
+                expected="a database file that can be opened and written",
+                got=str(error.orig),
+                where=self.url,
+                hint="Check the permissions of the file and of its folder.",
+            )
+        if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+            return UnavailableError(
+                expected="room and a working disk", got=str(error.orig), where=self.url, hint="Free some space."
+            )
+        if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            return IntegrityError(
+                expected="a SQLite database",
+                got=str(error.orig),
+                where=self.url,
+                hint="Restore the file from a backup.",
+            )
+        return None
+
+    def lock(self, connection: Connection, name: str) -> None:
+        """Nothing to do: BEGIN IMMEDIATE already excludes every other writer."""
+
+    def insert(self, table: Table) -> Any:
+        return insert(table)
+
+
+def _prepare(connection: sqlite3.Connection, _record: object) -> None:
+    # The driver must not begin transactions by itself: we choose BEGIN or BEGIN IMMEDIATE.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    try:
+        cursor.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        # A read-only database keeps the journal mode that it has; reading needs no change.
+        if getattr(error, "sqlite_errorname", "") not in {"SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY"}:
+            raise
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
