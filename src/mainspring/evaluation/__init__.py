@@ -1,0 +1,1 @@
+"""Evaluation: metrics, slices, comparisons and latency budgets; every check writes evidence."""

@@ -1,0 +1,1 @@
+"""Models: packages of content-addressed files, versions of a name, aliases; safe loading."""
