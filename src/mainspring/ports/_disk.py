@@ -1,0 +1,68 @@
+"""What every backend on a local disk needs: durable folders, and the system's refusals in our words."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from mainspring.errors import AccessError, UnavailableError
+
+_DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+
+
+@contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses inside the block into errors that name `path`.
+
+    Raises:
+        AccessError: permission denied, or a read-only file system.
+        UnavailableError: the disk is full or failing.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = str(error.filename or path)
+        if error.errno in _DENIED or isinstance(error, NotADirectoryError):
+            raise AccessError(
+                expected="a folder that can be read and written",
+                got=str(error.strerror).lower(),
+                where=where,
+                hint="Give this user write permission, or choose another home in mainspring.toml.",
+            ) from error
+        if error.errno in _FULL:
+            raise UnavailableError(
+                expected="room and a working disk",
+                got=str(error.strerror).lower(),
+                where=where,
+                hint="Free some space, then try again; nothing was published.",
+            ) from error
+        raise
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the file's content is on stable storage."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until the folder's entries are on stable storage. Does nothing on Windows, which cannot."""
+    if os.name == "posix":
+        sync_file(path)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents, each durably."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_folder(path.parent)

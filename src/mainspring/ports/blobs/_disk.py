@@ -1,0 +1,146 @@
+"""Blobs as files: `objects/<first two digits>/<sha256>`, published by a rename."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from mainspring.errors import InputError, IntegrityError
+from mainspring.ports._disk import make_folder, refusals, sync_folder
+from mainspring.ports.blobs._base import Blob, Blobs, check_sha256, unknown_blob
+from mainspring.types import digest_bytes, new_id
+
+# Large enough that the digest, not the system call, is what takes the time.
+CHUNK_BYTES: Final = 1 << 20
+
+
+class DiskBlobs(Blobs):
+    """Blobs in a local folder.
+
+    Stage, fsync, rename, fsync the folder. The staged file lies in the same file system, so that the rename is
+    atomic. Objects are read-only files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._objects = folder / "objects"
+        self._staging = folder / "staging"
+        self._durable_folders: set[Path] = set()
+
+    def put(self, data: bytes) -> Blob:
+        blob = Blob(digest_bytes(data), len(data))
+        with refusals(self._objects):
+            if not self._publish_existing(blob):
+                staged, _ = self._stage([data])
+                self._publish(staged, blob)
+        return blob
+
+    def put_file(self, path: str | Path) -> Blob:
+        with refusals(self._objects):
+            staged, blob = self._stage(_chunks(Path(path)))
+            if self._publish_existing(blob):
+                staged.unlink()
+            else:
+                self._publish(staged, blob)
+        return blob
+
+    def get(self, sha256: str) -> bytes:
+        place = self._place(sha256)
+        with refusals(place):
+            try:
+                data = place.read_bytes()
+            except FileNotFoundError as error:
+                raise unknown_blob(sha256, str(self._objects)) from error
+        if (found := digest_bytes(data)) != sha256:
+            raise IntegrityError(
+                expected=f"bytes with SHA-256 {sha256}",
+                got=f"{len(data)} bytes with SHA-256 {found}",
+                where=str(place),
+                hint="The file was damaged or edited. Restore it from a backup, or put the right bytes again.",
+            )
+        return data
+
+    def find(self, sha256: str) -> Blob | None:
+        place = self._place(sha256)
+        with refusals(place):
+            try:
+                return Blob(sha256, place.stat().st_size)
+            except FileNotFoundError:
+                return None
+
+    def path(self, sha256: str) -> Path:
+        if self.find(sha256) is None:
+            raise unknown_blob(sha256, str(self._objects))
+        return self._place(sha256)
+
+    def delete(self, sha256: str) -> None:
+        place = self._place(sha256)
+        with refusals(place):
+            place.unlink(missing_ok=True)
+
+    def _place(self, sha256: str) -> Path:
+        return self._objects / check_sha256(sha256)[:2] / sha256
+
+    def _stage(self, chunks: Iterable[bytes]) -> tuple[Path, Blob]:
+        make_folder(self._staging)
+        staged = self._staging / new_id()
+        sha256, size_bytes = hashlib.sha256(), 0
+        try:
+            with staged.open("xb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                    sha256.update(chunk)
+                    size_bytes += len(chunk)
+                file.flush()
+                os.chmod(staged, 0o444)
+                os.fsync(file.fileno())
+        except BaseException:
+            # Also on Ctrl-C: what is staged belongs to this call alone.
+            staged.unlink(missing_ok=True)
+            raise
+        return staged, Blob(sha256.hexdigest(), size_bytes)
+
+    def _publish(self, staged: Path, blob: Blob) -> None:
+        place = self._place(blob.sha256)
+        self._make_durable(place.parent)
+        os.replace(staged, place)
+        sync_folder(place.parent)
+
+    def _publish_existing(self, blob: Blob) -> bool:
+        """Whether the blob is there already, whole by its size; then it is durable too."""
+        place = self._place(blob.sha256)
+        try:
+            if place.stat().st_size != blob.size_bytes:
+                # Truncated by something else than us. The rename that follows puts the right bytes in place.
+                return False
+        except FileNotFoundError:
+            return False
+        # Whoever renamed it may not have synced the folder yet, and we are about to acknowledge it.
+        self._make_durable(place.parent)
+        sync_folder(place.parent)
+        return True
+
+    def _make_durable(self, folder: Path) -> None:
+        if folder in self._durable_folders:
+            return
+        make_folder(folder)
+        # Another process may have made it without having synced yet.
+        sync_folder(folder.parent)
+        self._durable_folders.add(folder)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(
+            expected="a file that can be read",
+            got=str(error.strerror).lower(),
+            where=str(path),
+            hint="Check the path and its permissions. Nothing was stored.",
+        ) from error
+    with file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk

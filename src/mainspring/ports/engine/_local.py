@@ -1,0 +1,67 @@
+"""Tasks in this process: in the caller's thread, or in a few threads."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from mainspring.errors import InputError
+from mainspring.ports.engine._base import Engine, Outcome, Task
+
+
+class LocalEngine(Engine):
+    """Threads of this process. With one worker the caller's own thread, so that a debugger stops in the task."""
+
+    def __init__(self, n_workers: int | None = None) -> None:
+        self.n_workers = _n_processors() if n_workers is None else n_workers
+        if self.n_workers < 1:
+            raise InputError(
+                expected="one worker or more",
+                got=str(n_workers),
+                where="engine.n_workers",
+                hint="Leave it out for one worker a processor.",
+            )
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
+        return map(_call, tasks) if self.n_workers == 1 else self._run_threads(iter(tasks))
+
+    def _run_threads(self, tasks: Iterator[Task]) -> Iterator[Outcome]:
+        running: dict[Future[Outcome], str] = {}
+        with ThreadPoolExecutor(self.n_workers, thread_name_prefix="mainspring-engine") as pool:
+            while True:
+                while len(running) < self.n_workers and (task := next(tasks, None)) is not None:
+                    _refuse_twin(task, running.values())
+                    running[pool.submit(_call, task)] = task.id
+                if not running:
+                    return
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    del running[future]
+                    yield future.result()
+
+
+def _call(task: Task) -> Outcome:
+    began = time.perf_counter()
+    try:
+        value, failure = task.function(**task.arguments), None
+    except Exception as error:  # The contract: whatever a task raises is that task's failure.
+        value, failure = None, error
+    return Outcome(task.id, value, failure, time.perf_counter() - began)
+
+
+def _refuse_twin(task: Task, running: Iterable[str]) -> None:
+    if task.id in running:
+        raise InputError(
+            expected="tasks with ids of their own",
+            got=f"two tasks called {task.id!r}",
+            where="engine.run",
+            hint="Number the tasks, or name them by what they work on.",
+        )
+
+
+def _n_processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1

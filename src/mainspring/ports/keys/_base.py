@@ -1,0 +1,113 @@
+"""The contract of the keys port: the latest value of a key, for serving."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mainspring.errors import InputError
+
+SPACE_MAX_BYTES: Final = 64
+KEY_MAX_BYTES: Final = 440
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The value of one key, and how new it is.
+
+    Attributes:
+        key: 1 to 440 bytes.
+        event_us: when it was true, microseconds since the epoch, UTC.
+        known_us: when it became known, likewise.
+        commit: the number of the commit that it came with.
+        value: any bytes.
+    """
+
+    key: bytes
+    event_us: int
+    known_us: int
+    commit: int
+    value: bytes
+
+    @property
+    def age(self) -> tuple[int, int, int]:
+        """What decides which of two entries is newer: event time, then known time, then commit."""
+        return self.event_us, self.known_us, self.commit
+
+
+class Keys(ABC):
+    """The newest entry of each key, in spaces that do not see one another.
+
+    Threads and processes: one instance may be shared by all threads and used after a fork; any number of
+    processes may read while one writes. Writers of all processes take turns.
+
+    Ownership: the store is a copy that can be made again from the tables; it is no source of truth.
+
+    Atomicity: one `put`, `delete` or `clear` becomes visible at once or not at all. One `get` sees one state
+    of the store for all its keys, as of its beginning, with every `put` that had returned by then.
+
+    Durability: when a call has returned, its effect survives kill -9 and power loss. A crash in the middle
+    leaves the state before.
+
+    Order: an entry replaces another only if its (event_us, known_us, commit) is greater, so that puts may
+    come twice and in any order and the end is the same. A delete leaves no trace: an older entry may come
+    back by a later put.
+
+    Limits: a space is 1 to 64 bytes of UTF-8, a key 1 to 440 bytes; there may be any number of spaces.
+    """
+
+    @abstractmethod
+    def put(self, space: str, entries: Sequence[Entry]) -> int:
+        """Store those entries that are newer than what is there; returns how many were written.
+
+        Raises:
+            InputError: a space, key or number outside the limits. Nothing was written.
+            AccessError: the store cannot be written.
+            UnavailableError: it is full, failing, or cannot be reached.
+        """
+
+    @abstractmethod
+    def get(self, space: str, keys: Sequence[bytes]) -> list[Entry | None]:
+        """The entries in the order of `keys`; None where there is none.
+
+        Raises:
+            InputError: a space or key outside the limits.
+            IntegrityError: a stored value cannot be read.
+        """
+
+    @abstractmethod
+    def delete(self, space: str, keys: Sequence[bytes]) -> int:
+        """Remove keys; returns how many were there."""
+
+    @abstractmethod
+    def clear(self, space: str) -> None:
+        """Remove every key of a space."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give up files and connections. A later call opens them again."""
+
+
+def check_space(space: str) -> bytes:
+    """The space's name in UTF-8, or InputError."""
+    name = space.encode()
+    if 1 <= len(name) <= SPACE_MAX_BYTES:
+        return name
+    raise InputError(
+        expected=f"a space of 1 to {SPACE_MAX_BYTES} bytes",
+        got=f"{len(name)} bytes",
+        where="keys.space",
+        hint="Shorten the name.",
+    )
+
+
+def refuse_key(space: str, key: bytes) -> InputError:
+    """For a key whose length is outside the limits."""
+    return InputError(
+        expected=f"a key of 1 to {KEY_MAX_BYTES} bytes",
+        got=f"{len(key)} bytes",
+        where=f"keys space {space!r}",
+        hint="Key by something shorter, for example a digest of the long name.",
+    )

@@ -1,0 +1,219 @@
+"""Keys in LMDB: one memory-mapped file, many reader processes, one writer at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+import lmdb
+
+from mainspring.errors import AccessError, IntegrityError, MainspringError, UnavailableError
+from mainspring.ports._disk import make_folder, refusals
+from mainspring.ports.keys._base import KEY_MAX_BYTES, Entry, Keys, refuse_key
+from mainspring.ports.keys._codec import decode, encode, is_newer, prefix
+
+FIRST_MAP_BYTES: Final = 1 << 28
+MAX_READERS: Final = 1024
+
+_T = TypeVar("_T")
+
+
+class LmdbKeys(Keys):
+    """Keys in a folder of one data file and one lock file.
+
+    All spaces share LMDB's unnamed database, told apart by a prefix, so that there may be any number. The map
+    doubles when it is full. LMDB needs a local file system.
+    """
+
+    def __init__(self, folder: Path, first_map_bytes: int = FIRST_MAP_BYTES) -> None:
+        self._folder = folder
+        self._first_map_bytes = first_map_bytes
+        self._store: _Store | None = None
+
+    def put(self, space: str, entries: Sequence[Entry]) -> int:
+        start = prefix(space)
+        rows = [(start + entry.key, encode(space, entry)) for entry in entries]
+        return self._write(lambda transaction: _put(transaction, rows))
+
+    def get(self, space: str, keys: Sequence[bytes]) -> list[Entry | None]:
+        start = prefix(space)
+        for key in keys:
+            if not 1 <= len(key) <= KEY_MAX_BYTES:
+                raise refuse_key(space, key)
+        store = self._opened()
+        if store is None:
+            return [None] * len(keys)
+        with self._translated():
+            found = store.read([start + key for key in keys])
+        return [
+            None if stored is None else decode(space, key, stored) for key, stored in zip(keys, found, strict=True)
+        ]
+
+    def delete(self, space: str, keys: Sequence[bytes]) -> int:
+        start = prefix(space)
+        return self._write(lambda transaction: sum(transaction.delete(start + key) for key in keys))
+
+    def clear(self, space: str) -> None:
+        start = prefix(space)
+        self._write(lambda transaction: _clear(transaction, start))
+
+    def close(self) -> None:
+        if self._store is not None:
+            _release(self._store)
+            self._store = None
+
+    def _write(self, work: Callable[[lmdb.Transaction[bytes]], _T]) -> _T:
+        with self._translated():
+            store = self._opened() or self._create()
+            return store.write(work)
+
+    def _opened(self) -> _Store | None:
+        """The open store; None where nothing was ever put."""
+        store = self._store
+        if store is not None and store.pid == os.getpid():
+            return store
+        if not (self._folder / "data.mdb").exists():
+            return None
+        return self._create()
+
+    def _create(self) -> _Store:
+        with self._translated():
+            self._store = _acquire(self._folder, self._first_map_bytes)
+        return self._store
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            with refusals(self._folder):
+                yield
+        except lmdb.Error as error:
+            raise _meaning(error, self._folder) from error
+
+
+class _Store:
+    """The environment of one folder in this process: LMDB allows no second one."""
+
+    def __init__(self, folder: Path, first_map_bytes: int) -> None:
+        self.folder = folder
+        self.pid = os.getpid()
+        self.n_users = 0
+        # Writers of this process queue on the first; the second keeps the map in place under a transaction.
+        self._writing = threading.Lock()
+        self._mapped = threading.Lock()
+        make_folder(folder)
+        self._environment = lmdb.open(
+            str(folder), map_size=first_map_bytes, max_readers=MAX_READERS, max_spare_txns=2, readahead=False
+        )
+        # Reader slots of processes that were killed would pin old pages for ever.
+        self._environment.reader_check()
+
+    def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        with self._mapped:
+            try:
+                transaction = self._environment.begin()
+            except lmdb.MapResizedError:
+                self._environment.set_mapsize(0)
+                transaction = self._environment.begin()
+            with transaction:
+                return [transaction.get(key) for key in keys]
+
+    def write(self, work: Callable[[lmdb.Transaction[bytes]], _T]) -> _T:
+        with self._writing:
+            while True:
+                try:
+                    with self._environment.begin(write=True) as transaction:
+                        return work(transaction)
+                except lmdb.MapFullError:
+                    self._resize(2 * self._environment.info()["map_size"])
+                except lmdb.MapResizedError:
+                    # Another process doubled the map; zero means: take what the file says.
+                    self._resize(0)
+
+    def _resize(self, map_bytes: int) -> None:
+        with self._mapped:
+            self._environment.set_mapsize(map_bytes)
+
+    def close(self) -> None:
+        with self._writing, self._mapped:
+            self._environment.close()
+
+
+_registry_lock = threading.Lock()
+_stores: dict[Path, _Store] = {}
+# Stores of the parent process. To close them in a child would take the parent's locks away.
+_inherited: list[_Store] = []
+
+
+def _acquire(folder: Path, first_map_bytes: int) -> _Store:
+    place = folder.resolve()
+    with _registry_lock:
+        store = _stores.get(place)
+        if store is None:
+            store = _stores[place] = _Store(place, first_map_bytes)
+        store.n_users += 1
+        return store
+
+
+def _release(store: _Store) -> None:
+    with _registry_lock:
+        store.n_users -= 1
+        if store.n_users == 0 and _stores.get(store.folder) is store:
+            del _stores[store.folder]
+            store.close()
+
+
+def _after_fork() -> None:
+    global _registry_lock
+    # The lock may have been held by a thread that the child does not have.
+    _registry_lock = threading.Lock()
+    _inherited.extend(_stores.values())
+    _stores.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _put(transaction: lmdb.Transaction[bytes], rows: Sequence[tuple[bytes, bytes]]) -> int:
+    n_written = 0
+    for key, encoded in rows:
+        if is_newer(encoded, transaction.get(key)):
+            transaction.put(key, encoded)
+            n_written += 1
+    return n_written
+
+
+def _clear(transaction: lmdb.Transaction[bytes], start: bytes) -> None:
+    with transaction.cursor() as cursor:
+        more = cursor.set_range(start)
+        while more and cursor.key().startswith(start):
+            # Deleting moves the cursor to the next key.
+            more = cursor.delete()
+
+
+def _meaning(error: lmdb.Error, folder: Path) -> MainspringError:
+    if isinstance(error, lmdb.ReadonlyError) or error.code in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return AccessError(
+            expected="a folder that can be read and written",
+            got=str(error),
+            where=str(folder),
+            hint="Give this user write permission, or choose another home in mainspring.toml.",
+        )
+    if isinstance(error, lmdb.CorruptedError | lmdb.InvalidError | lmdb.PageNotFoundError | lmdb.VersionMismatchError):
+        return IntegrityError(
+            expected="an LMDB store",
+            got=str(error),
+            where=str(folder),
+            hint="Remove the folder and materialise it again; the tables hold the truth.",
+        )
+    return UnavailableError(
+        expected="a working store",
+        got=str(error),
+        where=str(folder),
+        hint="Look for a full disk, or more than 1024 reading processes.",
+    )
