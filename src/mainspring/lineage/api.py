@@ -142,18 +142,27 @@ class Graph:
         with self.records.read() as connection:
             return store.count_assets(connection, self.project_id)
 
-    def upstream(self, asset_id: str, depth: int | None = None) -> Subgraph:
-        """What made the asset: its inputs, their inputs, and so on, `depth` hops or to the end."""
-        return self._walk(asset_id, Direction.INPUT, depth)
+    def upstream(self, *asset_ids: str, depth: int | None = None) -> Subgraph:
+        """What made these assets: their inputs, the inputs' inputs, and so on, `depth` hops or to the end.
 
-    def downstream(self, asset_id: str, depth: int | None = None) -> Subgraph:
-        """What was made of the asset, `depth` hops or to the end."""
-        return self._walk(asset_id, Direction.OUTPUT, depth)
+        Raises:
+            UnknownNameError: one of the ids is not an asset of this project.
+        """
+        return self._walk(asset_ids, Direction.INPUT, depth)
 
-    def _walk(self, asset_id: str, towards: Direction, depth: int | None) -> Subgraph:
-        self.get_asset(asset_id)
+    def downstream(self, *asset_ids: str, depth: int | None = None) -> Subgraph:
+        """What was made of these assets, `depth` hops or to the end.
+
+        Raises:
+            UnknownNameError: one of the ids is not an asset of this project.
+        """
+        return self._walk(asset_ids, Direction.OUTPUT, depth)
+
+    def _walk(self, asset_ids: Sequence[str], towards: Direction, depth: int | None) -> Subgraph:
+        for asset_id in asset_ids:
+            self.get_asset(asset_id)
         with self.records.read() as connection:
-            return walk(connection, asset_id, towards, depth)
+            return walk(connection, asset_ids, towards, depth)
 
     def evidence_for(self, *subject_ids: str, kind: str | None = None) -> list[Evidence]:
         """Findings about these assets, oldest first, expired ones included."""

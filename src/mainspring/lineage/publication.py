@@ -220,7 +220,7 @@ class Publication:
 
     def output(self, asset_id: str, role: str) -> None:
         """Name an existing asset as output: a cached execution yields what its producer made."""
-        self._link(Direction.OUTPUT, role, asset_id, None)
+        self._link(Direction.FOUND, role, asset_id, None)
 
     def _check_open(self) -> None:
         if not self._open:

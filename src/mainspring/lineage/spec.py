@@ -36,10 +36,11 @@ class AssetKind(enum.StrEnum):
 
 
 class Direction(enum.StrEnum):
-    """Which way an asset hangs on an execution."""
+    """How an asset hangs on an execution: used by it, made by it, or found instead of being made again."""
 
     INPUT = "input"
     OUTPUT = "output"
+    FOUND = "found"
 
 
 class ExecutionState(enum.StrEnum):
@@ -198,14 +199,14 @@ class Evidence(Value):
 
 @dataclass(frozen=True)
 class Subgraph:
-    """What a walk reached: assets by id (the start included), their executions, and the links between.
+    """What a walk reached: assets by id (the roots included), their executions, and the links between.
 
     Attributes:
-        root_id: where the walk began.
-        depth: hops from the root, by asset id; the root has 0.
+        root_ids: where the walk began.
+        depth: hops from the nearest root, by asset id; a root has 0.
     """
 
-    root_id: str
+    root_ids: tuple[str, ...]
     assets: Mapping[str, Asset]
     executions: Mapping[str, Execution]
     links: tuple[Link, ...]
@@ -225,7 +226,7 @@ class Subgraph:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON, for `--json`."""
         return {
-            "root_id": self.root_id,
+            "root_ids": list(self.root_ids),
             "assets": [asset.model_dump(mode="json") for asset in self.assets.values()],
             "executions": [execution.model_dump(mode="json") for execution in self.executions.values()],
             "links": [link.model_dump(mode="json") for link in self.links],

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CTE, Connection, Integer, String, func, literal, select
+from collections.abc import Sequence
+
+from sqlalchemy import CTE, Connection, Integer, literal, select
 
 from mainspring.lineage.spec import Direction, Link, Subgraph
-from mainspring.lineage.store import assets_by_id, executions_by_id, links, links_of
+from mainspring.lineage.store import assets, assets_by_id, executions_by_id, links, links_on
 
 
-def walk(connection: Connection, root_id: str, towards: Direction, depth: int | None) -> Subgraph:
-    """Everything reachable from `root_id`.
+def walk(
+    connection: Connection, root_ids: Sequence[str], towards: Direction, depth: int | None
+) -> Subgraph:
+    """Everything reachable from any of `root_ids`.
 
     Args:
         towards: INPUT walks backward to what made it; OUTPUT walks forward to what was made of it.
@@ -17,84 +21,94 @@ def walk(connection: Connection, root_id: str, towards: Direction, depth: int | 
 
     A cycle ends the walk on that path: the recursion joins by UNION, which drops what it has seen.
     """
-    reached = _reached(connection, root_id, towards, depth)
+    reached = _reached(connection, root_ids, towards, depth)
+    between = _between(connection, reached, towards)
     found = {asset.id: asset for asset in assets_by_id(connection, reached)}
-    if towards is Direction.INPUT:
-        candidates = {asset.execution_id for asset in found.values()}
-    else:
-        candidates = {asset.execution_id for asset in found.values() if asset.id != root_id}
-    between = tuple(link for link in links_of(connection, candidates) if link.asset_id in found)
-    touched = {link.execution_id for link in between} | {found[root_id].execution_id}
+    touched = {link.execution_id for link in between} | {found[root].execution_id for root in root_ids}
     executions = {item.id: item for item in executions_by_id(connection, touched)}
-    return Subgraph(
-        root_id, found, executions, between, depth=_depths(root_id, between, towards, reached)
+    return Subgraph(tuple(root_ids), found, executions, between, _depths(root_ids, between, towards))
+
+
+def _between(connection: Connection, reached: set[str], towards: Direction) -> tuple[Link, ...]:
+    """The links of every execution that joins reached assets to reached assets."""
+    touching = links_on(connection, reached)
+    near = {link.execution_id for link in touching if link.direction in _near(towards)}
+    far = {link.execution_id for link in touching if link.direction in _far(towards)}
+    walked = {*_near(towards), *_far(towards)}
+    return tuple(
+        link for link in touching if link.execution_id in near & far and link.direction in walked
     )
 
 
-def _reached(connection: Connection, root_id: str, towards: Direction, depth: int | None) -> set[str]:
-    recursion = _unbounded(root_id, towards) if depth is None else _bounded(root_id, towards, depth)
+def _reached(
+    connection: Connection, root_ids: Sequence[str], towards: Direction, depth: int | None
+) -> set[str]:
+    recursion = _unbounded(root_ids, towards) if depth is None else _bounded(root_ids, towards, depth)
     query = select(recursion.c.asset_id).group_by(recursion.c.asset_id)
     return {asset_id for (asset_id,) in connection.execute(query)}
 
 
-def _unbounded(root_id: str, towards: Direction) -> CTE:
-    start = select(literal(root_id, String).label("asset_id"))
+def _unbounded(root_ids: Sequence[str], towards: Direction) -> CTE:
+    start = select(assets.c.id.label("asset_id")).where(assets.c.id.in_(list(root_ids)))
     seen = start.cte("reached", recursive=True)
     near, far = links.alias("near"), links.alias("far")
     step = (
         select(far.c.asset_id)
         .select_from(seen)
-        .join(near, (near.c.asset_id == seen.c.asset_id) & (near.c.direction == _opposite(towards)))
-        .join(far, (far.c.execution_id == near.c.execution_id) & (far.c.direction == towards))
+        .join(near, (near.c.asset_id == seen.c.asset_id) & near.c.direction.in_(_near(towards)))
+        .join(far, (far.c.execution_id == near.c.execution_id) & far.c.direction.in_(_far(towards)))
     )
     return seen.union(step)
 
 
-def _bounded(root_id: str, towards: Direction, depth: int) -> CTE:
-    start = select(literal(root_id, String).label("asset_id"), literal(0, Integer).label("depth"))
+def _bounded(root_ids: Sequence[str], towards: Direction, depth: int) -> CTE:
+    start = select(assets.c.id.label("asset_id"), literal(0, Integer).label("depth")).where(
+        assets.c.id.in_(list(root_ids))
+    )
     seen = start.cte("reached", recursive=True)
     near, far = links.alias("near"), links.alias("far")
     step = (
         select(far.c.asset_id, seen.c.depth + 1)
         .select_from(seen)
-        .join(near, (near.c.asset_id == seen.c.asset_id) & (near.c.direction == _opposite(towards)))
-        .join(far, (far.c.execution_id == near.c.execution_id) & (far.c.direction == towards))
+        .join(near, (near.c.asset_id == seen.c.asset_id) & near.c.direction.in_(_near(towards)))
+        .join(far, (far.c.execution_id == near.c.execution_id) & far.c.direction.in_(_far(towards)))
         .where(seen.c.depth < depth)
     )
     return seen.union(step)
 
 
-def _opposite(towards: Direction) -> Direction:
-    return Direction.OUTPUT if towards is Direction.INPUT else Direction.INPUT
+def _near(towards: Direction) -> tuple[Direction, ...]:
+    """How an asset hangs on the execution that the walk enters by it."""
+    return (Direction.OUTPUT,) if towards is Direction.INPUT else (Direction.INPUT,)
 
 
-def _depths(
-    root_id: str, between: tuple[Link, ...], towards: Direction, reached: set[str]
-) -> dict[str, int]:
-    """Hops from the root, breadth first over the links that the walk found."""
+def _far(towards: Direction) -> tuple[Direction, ...]:
+    """How an asset hangs on the execution that the walk leaves by it.
+
+    Forward, a found output counts: an equal input led to it. Backward it does not: it was not made of that.
+    """
+    return (Direction.INPUT,) if towards is Direction.INPUT else (Direction.OUTPUT, Direction.FOUND)
+
+
+def _depths(root_ids: Sequence[str], between: tuple[Link, ...], towards: Direction) -> dict[str, int]:
+    """Hops from the nearest root, breadth first over the links that the walk found."""
     by_execution: dict[str, list[str]] = {}
     by_asset: dict[str, list[str]] = {}
     for link in between:
-        if link.direction is towards:
+        if link.direction in _far(towards):
             by_execution.setdefault(link.execution_id, []).append(link.asset_id)
         else:
             by_asset.setdefault(link.asset_id, []).append(link.execution_id)
-    hops = {root_id: 0}
-    frontier = [root_id]
+    hops = dict.fromkeys(root_ids, 0)
+    frontier = list(root_ids)
     while frontier:
         following = []
         for asset_id in frontier:
             for execution_id in by_asset.get(asset_id, ()):
                 for other in by_execution.get(execution_id, ()):
-                    if other not in hops and other in reached:
+                    if other not in hops:
                         hops[other] = hops[asset_id] + 1
                         following.append(other)
         frontier = following
     return hops
 
-
-def count_reached(connection: Connection, root_id: str, towards: Direction) -> int:
-    """How many assets a walk without end would reach, the root included."""
-    recursion = _unbounded(root_id, towards)
-    query = select(func.count()).select_from(select(recursion.c.asset_id).distinct().subquery())
-    return int(connection.execute(query).scalar_one())

@@ -1,0 +1,156 @@
+"""The only place where configuration becomes objects: opens the ports and hands them to the rooms."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mainspring.config import FILE_NAME, HOME_VARIABLE, Config
+from mainspring.errors import AccessError, InputError
+from mainspring.lineage.api import Graph
+from mainspring.lineage.code import capture_code
+from mainspring.ports.blobs import Blobs, open_blobs
+from mainspring.ports.clock import Clock, open_clock
+from mainspring.ports.engine import Engine, open_engine
+from mainspring.ports.keys import Keys, open_keys
+from mainspring.ports.records import Records, open_records
+from mainspring.ports.tables import Tables, open_tables
+
+
+class Project:
+    """One project, opened: its ports, and a room for each noun that people work with.
+
+    Threads may share it. Close it, or use it as a context manager, to give its connections back. A room opens
+    on first use.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.home = config.home_path
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AccessError(
+                expected="a home folder that can be made and written",
+                got=str(error.strerror),
+                where=str(self.home),
+                hint="Give write permission, or set `home.path` in mainspring.toml.",
+            ) from error
+        self.records.migrate()
+
+    @cached_property
+    def records(self) -> Records:
+        """Transactions over the metadata."""
+        return open_records(self.config.url("records"))
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """Bytes by content digest."""
+        return open_blobs(self.config.url("blobs"))
+
+    @cached_property
+    def tables(self) -> Tables:
+        """Columnar tables."""
+        return open_tables(self.config.url("tables"))
+
+    @cached_property
+    def keys(self) -> Keys:
+        """Latest row by key."""
+        return open_keys(self.config.url("keys"))
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Who runs tasks."""
+        return open_engine(self.config.engine.kind)
+
+    @cached_property
+    def clock(self) -> Clock:
+        """What the present is."""
+        return open_clock(self.config.clock.kind, self.home / "clock")
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The asset graph, which every room writes through."""
+        return Graph(
+            records=self.records,
+            blobs=self.blobs,
+            clock=self.clock,
+            project_id=self.config.project.id,
+            actor=self.config.actor_name,
+            on_behalf_of=self.config.actor.on_behalf_of or None,
+            code=lambda: capture_code(self.config.folder),
+        )
+
+    def close(self) -> None:
+        """Give connections and files back."""
+        for port in ("records", "keys"):
+            if port in self.__dict__:
+                self.__dict__.pop(port).close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Project {self.config.project.id!r} in {self.config.folder}>"
+
+
+def open_project(path: str | Path | None = None, *, overrides: Mapping[str, Any] | None = None) -> Project:
+    """Open the project in a folder, creating and migrating its home where needed.
+
+    The folder goes first on `sys.path`, so that its features, pipelines and on-demand functions can be found
+    by name from any process.
+
+    Args:
+        path: the project's folder, or its mainspring.toml. None = the present folder if it has a
+            mainspring.toml, else the folder that MAINSPRING_HOME names.
+        overrides: configuration keys (`"records.url"`) that outrank environment and file.
+
+    Raises:
+        InputError: there is no project there, or its configuration is wrong.
+        AccessError: the home cannot be written.
+        SchemaVersionError: a newer mainspring wrote the database.
+    """
+    folder = _folder(path)
+    project = Project(Config.load(folder, overrides))
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    return project
+
+
+def _folder(path: str | Path | None) -> Path:
+    if path is not None:
+        given = Path(path).expanduser().resolve()
+        folder = given.parent if given.name == FILE_NAME else given
+        if not folder.is_dir():
+            raise InputError(
+                expected="a project's folder",
+                got="no such folder",
+                where=str(folder),
+                hint="Make one with: mainspring init " + str(path),
+            )
+        return folder
+    here = Path.cwd()
+    if (here / FILE_NAME).exists():
+        return here
+    home = os.environ.get(HOME_VARIABLE)
+    if home:
+        outside = Path(home).expanduser().resolve()
+        outside.mkdir(parents=True, exist_ok=True)
+        return outside
+    raise InputError(
+        expected=f"a {FILE_NAME} in the present folder, or {HOME_VARIABLE} set",
+        got="neither",
+        where=str(here),
+        hint="Run `mainspring init` here, or open a project's folder: ms.open(path).",
+    )
+
