@@ -24,20 +24,19 @@ def walk(
     reached = _reached(connection, root_ids, towards, depth)
     between = _between(connection, reached, towards)
     found = {asset.id: asset for asset in assets_by_id(connection, reached)}
-    touched = {link.execution_id for link in between} | {found[root].execution_id for root in root_ids}
+    touched = {link.execution_id for link in between} | {asset.execution_id for asset in found.values()}
     executions = {item.id: item for item in executions_by_id(connection, touched)}
     return Subgraph(tuple(root_ids), found, executions, between, _depths(root_ids, between, towards))
 
 
 def _between(connection: Connection, reached: set[str], towards: Direction) -> tuple[Link, ...]:
-    """The links of every execution that joins reached assets to reached assets."""
+    """The links of every execution that the walk went through, and backward also of those it ended at."""
     touching = links_on(connection, reached)
     near = {link.execution_id for link in touching if link.direction in _near(towards)}
     far = {link.execution_id for link in touching if link.direction in _far(towards)}
+    through = near if towards is Direction.INPUT else near & far
     walked = {*_near(towards), *_far(towards)}
-    return tuple(
-        link for link in touching if link.execution_id in near & far and link.direction in walked
-    )
+    return tuple(link for link in touching if link.execution_id in through and link.direction in walked)
 
 
 def _reached(
