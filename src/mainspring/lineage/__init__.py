@@ -15,6 +15,7 @@ from mainspring.lineage.spec import (
     Subgraph,
     Verdict,
 )
+from mainspring.lineage.trace import Impact, Leaf, Leaves, Lineage, Origin, SourceRow
 
 __all__ = [
     "Asset",
@@ -26,8 +27,14 @@ __all__ = [
     "Execution",
     "ExecutionState",
     "Graph",
+    "Impact",
+    "Leaf",
+    "Leaves",
+    "Lineage",
     "Link",
+    "Origin",
     "Publication",
+    "SourceRow",
     "Subgraph",
     "Verdict",
 ]

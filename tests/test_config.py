@@ -1,0 +1,54 @@
+"""Configuration: argument over environment over file over default; wrong keys are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mainspring.config import Config, defaults, keys
+from mainspring.errors import InputError, UnknownNameError
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "mainspring.toml").write_text(text)
+    return folder
+
+
+def test_an_argument_outranks_environment_and_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rank rises from default to file to environment to argument."""
+    write(tmp_path, "[serving]\nport = 1\nhost = 'file'\nworkers = 3")
+    monkeypatch.setenv("MAINSPRING_SERVING_PORT", "2")
+    monkeypatch.setenv("MAINSPRING_SERVING_HOST", "environment")
+    serving = Config.load(tmp_path, {"serving.port": 4}).serving
+    assert (serving.port, serving.host, serving.workers) == (4, "environment", 3)
+    assert Config.load(tmp_path).engine.kind == "in_process"
+
+
+def test_the_home_is_filled_into_urls(tmp_path: Path) -> None:
+    """`{home}` stands for the home folder, which is relative to the project's folder."""
+    config = Config.load(write(tmp_path, "[home]\npath = 'state'"))
+    assert config.url("records") == f"sqlite:///{tmp_path / 'state'}/records.db"
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [("[recods]\nurl = 'x'", "records"), ("[records]\nulr = 'x'", "records.url")],
+)
+def test_an_unknown_key_is_named_with_the_nearest(tmp_path: Path, text: str, near: str) -> None:
+    """A typo in the file is an error, never ignored."""
+    with pytest.raises(UnknownNameError, match=f"Did you mean '{near}'"):
+        Config.load(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("text", ["[serving]\nport = 'many'", "[serving]\nport = 70000", "serving = 1", "[serving"])
+def test_a_wrong_value_says_where(tmp_path: Path, text: str) -> None:
+    """Wrong types, wrong ranges and broken TOML are refused with the place."""
+    with pytest.raises(InputError, match="mainspring.toml"):
+        Config.load(write(tmp_path, text))
+
+
+def test_every_key_is_described() -> None:
+    """The reference page and the CLI show these texts."""
+    assert all(keys().values())
+    assert set(keys()) == set(defaults())

@@ -1,0 +1,65 @@
+"""Opening a project."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from mainspring.errors import AccessError, InputError, SchemaVersionError
+from mainspring.lineage import AssetKind
+from mainspring.project import open_project
+
+
+def test_a_project_opens_where_there_was_nothing(tmp_path: Path, records_url: str) -> None:
+    """Opening makes the home and the schema; opening again finds what was published."""
+    with open_project(tmp_path, overrides={"records.url": records_url}) as project:
+        with project.graph.execution("load", "planes") as work:
+            asset = work.add(AssetKind.SOURCE, "planes")
+    with open_project(tmp_path, overrides={"records.url": records_url}) as project:
+        assert project.graph.get_asset(asset.id) == asset
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path, records_url: str) -> None:
+    """A database of a newer mainspring is never touched."""
+    with open_project(tmp_path, overrides={"records.url": records_url}) as project:
+        with project.records.write() as connection:
+            connection.execute(text("UPDATE mainspring_schema SET version_num = '9999'"))
+    with pytest.raises(SchemaVersionError, match="9999"):
+        open_project(tmp_path, overrides={"records.url": records_url})
+
+
+def test_no_project_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening nothing names what was looked for and what to do."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MAINSPRING_HOME", raising=False)
+    with pytest.raises(InputError, match="mainspring init"):
+        open_project()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_home_variable_names_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a project file MAINSPRING_HOME says where state lives."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setenv("MAINSPRING_HOME", str(tmp_path / "home"))
+    with open_project() as project:
+        assert project.home == tmp_path / "home"
+    assert (tmp_path / "home" / "records.db").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
+    """No permission is a clear error, and nothing is left behind."""
+    tmp_path.chmod(0o500)
+    with pytest.raises(AccessError):
+        open_project(tmp_path)
+
+
+def test_a_home_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    """A file where the home should be is a clear error."""
+    (tmp_path / ".mainspring").write_text("in the way")
+    with pytest.raises(AccessError, match="home"):
+        open_project(tmp_path)
