@@ -1,0 +1,1 @@
+"""Feature groups, views, point-in-time joins, training datasets and online reads."""

@@ -1,0 +1,130 @@
+"""The digest of a table: over its logical values in order, never over the bytes of a file.
+
+The order of rows and of columns counts, and so do names and types; null, NaN and every value differ. How the
+frame is chunked, which slots lie under a null, or how a dictionary is encoded does not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from mainspring.errors import InputError
+from mainspring.types import canonical_bytes
+
+SCHEME: Final = "frame/1"
+_UNIT: Final = {"ms": 1_000, "us": 1}
+
+
+def frame_digest(frame: pl.DataFrame) -> str:
+    """SHA-256 (64 hex digits) of the logical values of `frame`.
+
+    Args:
+        frame: any number of rows and columns; times in milliseconds or microseconds.
+
+    Raises:
+        InputError: a column has a type without a logical encoding (Python objects, nanoseconds).
+    """
+    outer = hashlib.sha256()
+    outer.update(canonical_bytes([SCHEME, frame.height, frame.width]))
+    for series in frame.get_columns():
+        inner = hashlib.sha256()
+        _feed(inner, series)
+        outer.update(canonical_bytes([series.name, _type_name(series.dtype, series.name), inner.digest()]))
+    return outer.hexdigest()
+
+
+def _type_name(dtype: pl.DataType, where: str) -> str:
+    """The logical type; storage variants of one logical type share a name."""
+    if isinstance(dtype, pl.Categorical | pl.Enum):
+        return "string"
+    if isinstance(dtype, pl.Datetime):
+        if dtype.time_unit not in _UNIT:
+            raise _unencodable(dtype, where)
+        return "instant" if dtype.time_zone else "wall_time"
+    if isinstance(dtype, pl.List):
+        return f"list[{_type_name(_inner(dtype), where)}]"
+    if isinstance(dtype, pl.Array):
+        return f"array{list(dtype.shape)}[{_type_name(_leaf(dtype), where)}]"
+    if isinstance(dtype, pl.Struct):
+        return "struct[" + ",".join(f"{f.name!r}:{_type_name(_typed(f.dtype), where)}" for f in dtype.fields) + "]"
+    return str(dtype).lower()
+
+
+def _typed(dtype: Any) -> pl.DataType:
+    return dtype if isinstance(dtype, pl.DataType) else dtype()
+
+
+def _inner(dtype: pl.List) -> pl.DataType:
+    return _typed(dtype.inner)
+
+
+def _leaf(dtype: pl.Array) -> pl.DataType:
+    leaf = _typed(dtype.inner)
+    return _leaf(leaf) if isinstance(leaf, pl.Array) else leaf
+
+
+def _feed(sink: Any, series: pl.Series) -> None:
+    """Feed validity, then values; slots under a null are fed as zero."""
+    dtype = series.dtype
+    sink.update(len(series).to_bytes(8, "little"))
+    if dtype == pl.Null:
+        return
+    sink.update(np.packbits(series.is_not_null().to_numpy()).tobytes())
+    if isinstance(dtype, pl.Categorical | pl.Enum):
+        series = series.cast(pl.String)
+        dtype = pl.String()
+    if dtype == pl.String:
+        filled = series.fill_null("")
+        _numbers(sink, filled.str.len_bytes())
+        sink.update((filled.str.join("").item() if len(filled) else "").encode())
+    elif dtype == pl.Binary:
+        filled = series.fill_null(b"")
+        _numbers(sink, filled.bin.size())
+        sink.update(b"".join(filled.to_list()))
+    elif isinstance(dtype, pl.Array):
+        _feed(sink, series.arr.to_list())
+    elif isinstance(dtype, pl.List):
+        _numbers(sink, series.list.len().fill_null(0))
+        _feed(sink, series.drop_nulls().explode(empty_as_null=False))
+    elif isinstance(dtype, pl.Struct):
+        for field in dtype.fields:
+            _feed(sink, series.struct.field(field.name))
+    elif dtype.is_float():
+        _floats(sink, series)
+    elif dtype.is_integer() or dtype.is_temporal() or dtype == pl.Boolean:
+        _integers(sink, series)
+    elif isinstance(dtype, pl.Decimal):
+        _feed(sink, series.cast(pl.String))
+    else:
+        raise _unencodable(dtype, series.name)
+
+
+def _numbers(sink: Any, lengths: pl.Series) -> None:
+    sink.update(lengths.cast(pl.Int64).to_numpy().astype("<i8").tobytes())
+
+
+def _integers(sink: Any, series: pl.Series) -> None:
+    if isinstance(series.dtype, pl.Datetime):
+        series = series.dt.timestamp("us") if series.dtype.time_unit == "us" else series.dt.timestamp("ms") * 1_000
+    values = series.to_physical().fill_null(False if series.dtype == pl.Boolean else 0).to_numpy()
+    sink.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes())
+
+
+def _floats(sink: Any, series: pl.Series) -> None:
+    values = series.fill_null(0.0).to_numpy()
+    # Every NaN is one logical value, whatever its payload bits.
+    values = np.where(np.isnan(values), np.array(np.nan, dtype=values.dtype), values)
+    sink.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes())
+
+
+def _unencodable(dtype: pl.DataType, where: str) -> InputError:
+    return InputError(
+        expected="numbers, booleans, strings, bytes, dates or times up to microseconds",
+        got=f"type {dtype}",
+        where=f"column {where!r}",
+        hint="Cast the column first.",
+    )

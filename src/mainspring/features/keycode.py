@@ -1,0 +1,97 @@
+"""Entity keys as bytes: typed and injective, so that ("1", "23") and ("12", "3"), 1 and "1", 0 and False differ."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Final
+
+from mainspring.errors import InputError
+from mainspring.types import digest_bytes, to_us
+
+# LMDB takes keys of at most 511 bytes; longer ones are replaced by their digest under a tag of their own.
+MAX_KEY_BYTES: Final = 400
+_LONG_TAG: Final = b"\xff"
+_ORDINAL_1970: Final = date(1970, 1, 1).toordinal()
+
+_pack_int = struct.Struct(">q").pack
+_pack_length = struct.Struct(">I").pack
+
+
+def _int(value: object) -> bytes:
+    if type(value) is not int:
+        raise TypeError
+    return b"i" + _pack_int(value)
+
+
+def _string(value: object) -> bytes:
+    if type(value) is not str:
+        raise TypeError
+    data = value.encode()
+    return b"s" + _pack_length(len(data)) + data
+
+
+def _bool(value: object) -> bytes:
+    if type(value) is not bool:
+        raise TypeError
+    return b"b\x01" if value else b"b\x00"
+
+
+def _date(value: object) -> bytes:
+    if type(value) is not date:
+        raise TypeError
+    return b"d" + _pack_int(value.toordinal() - _ORDINAL_1970)
+
+
+def _datetime(value: object) -> bytes:
+    if not isinstance(value, datetime):
+        raise TypeError
+    return b"t" + _pack_int(to_us(value))
+
+
+def _binary(value: object) -> bytes:
+    if type(value) is not bytes:
+        raise TypeError
+    return b"y" + _pack_length(len(value)) + value
+
+
+_ENCODERS: Final[Mapping[str, Callable[[object], bytes]]] = {
+    "int64": _int,
+    "string": _string,
+    "bool": _bool,
+    "date": _date,
+    "datetime": _datetime,
+    "binary": _binary,
+}
+
+KEY_TYPES: Final = frozenset(_ENCODERS)
+
+
+def encoder(types: Sequence[str], names: Sequence[str]) -> Callable[[Sequence[object]], bytes]:
+    """A function from one key's values, in the order of `types`, to its bytes.
+
+    Args:
+        types: logical types, each one of `KEY_TYPES`.
+        names: what the values are called in error messages, same length.
+
+    The returned function raises InputError for a value of another type (1 is not "1", True is not 1) and for None:
+    a null never matches, so the caller asks nobody about it.
+    """
+    parts = [_ENCODERS[name] for name in types]
+
+    def encode(values: Sequence[object]) -> bytes:
+        out = b""
+        for part, value, name, kind in zip(parts, values, names, types, strict=True):
+            try:
+                out += part(value)
+            except (TypeError, struct.error) as error:
+                raise InputError(
+                    expected=f"a key of type {kind}",
+                    got=f"{type(value).__name__}: {value!r}",
+                    where=f"key {name!r}",
+                    hint="Pass the key in the type that the feature group declares.",
+                ) from error
+        return out if len(out) <= MAX_KEY_BYTES else _LONG_TAG + bytes.fromhex(digest_bytes(out))
+
+    return encode
