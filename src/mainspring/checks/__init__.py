@@ -1,0 +1,1 @@
+"""Checks: expectations, profiles and drift as pure functions over frames."""

@@ -1,0 +1,60 @@
+"""Validations, profiles and drifts as tables: plain rows for the terminal, HTML for notebooks and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mainspring.checks.drift import Drift
+    from mainspring.checks.spec import Validation
+
+Cells = Sequence[Sequence[str]]
+
+VALIDATION_HEADER = ("expectation", "severity", "rows", "null", "failed", "examples", "verdict")
+DRIFT_HEADER = ("column", "reference rows", "current rows", "distance", "noise floor", "q", "verdict")
+
+
+def validation_cells(validation: Validation) -> list[tuple[str, ...]]:
+    """One row of seven texts per expectation, under `VALIDATION_HEADER`."""
+    return [
+        (
+            result.expectation.name,
+            result.expectation.severity.value,
+            f"{result.n_rows:,}",
+            f"{result.n_null:,}",
+            f"{result.n_failed:,}",
+            ", ".join(str(example) for example in result.examples),
+            result.verdict.value,
+        )
+        for result in validation.results
+    ]
+
+
+def drift_cells(drifts: Sequence[Drift]) -> list[tuple[str, ...]]:
+    """One row of seven texts per column, under `DRIFT_HEADER`."""
+    return [
+        (
+            found.column,
+            f"{found.n_reference:,}",
+            f"{found.n_current:,}",
+            f"{found.js_distance:.3f}",
+            f"{found.noise_floor:.3f}",
+            "" if found.q_value is None else f"{found.q_value:.2g}",
+            found.verdict.value,
+        )
+        for found in drifts
+    ]
+
+
+def validation_html(validation: Validation) -> str:
+    """The table as HTML, its texts escaped."""
+    return html_table(VALIDATION_HEADER, validation_cells(validation))
+
+
+def html_table(header: Sequence[str], rows: Cells) -> str:
+    """A plain `<table>`; every cell is escaped."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,225 @@
+"""Expectations against a naive loop, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mainspring.checks import expect
+from mainspring.checks.rules import Rule, register
+from mainspring.checks.spec import Expectation, Validation
+from mainspring.checks.validate import failing_rows, validate
+from mainspring.errors import ConflictError, InputError, UnknownNameError
+from mainspring.lineage.spec import Verdict
+
+EXPECTATIONS = [
+    expect.between("x", -1, 2.5),
+    expect.between("i", low=0, severity="warning"),
+    expect.not_null("x", mostly=0.7),
+    expect.in_set("s", ["a", "b"], mostly=0.5),
+    expect.unique(["i", "s"]),
+    expect.matches("s", "a|bb?"),
+]
+
+FRAMES = st.lists(
+    st.tuples(
+        st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True, width=32)),
+        st.one_of(st.none(), st.integers(-3, 3)),
+        st.one_of(st.none(), st.sampled_from(["a", "b", "bb", "ab", "", "a\n"])),
+    ),
+    max_size=30,
+)
+
+
+def _frame(rows: list[tuple[Any, Any, Any]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema={"x": pl.Float64, "i": pl.Int8, "s": pl.String}, orient="row")
+
+
+def _naive(frame: pl.DataFrame, expectation: Expectation) -> tuple[int, list[int]]:
+    """Null rows and positions of breaking rows, one row at a time."""
+    rows = frame.select(expectation.columns).rows()
+    parameters = expectation.parameters
+    n_null, broken = 0, []
+    for index, row in enumerate(rows):
+        value = row[0]
+        if expectation.kind == "not_null":
+            if value is None or (isinstance(value, float) and math.isnan(value)):
+                broken.append(index)
+            continue
+        if any(item is None for item in row):
+            n_null += 1
+            continue
+        right = {
+            "between": lambda v=value: (parameters.get("low") is None or v >= parameters["low"])
+            and (parameters.get("high") is None or v <= parameters["high"]),
+            "in_set": lambda v=value: v in parameters["values"],
+            "unique": lambda r=row: rows.count(r) == 1,
+            "matches": lambda v=value: re.fullmatch(parameters["regex"], v) is not None,
+        }[expectation.kind]()
+        if not right:
+            broken.append(index)
+    return n_null, broken
+
+
+@settings(max_examples=60, deadline=None)
+@given(FRAMES)
+def test_counts_equal_a_loop_over_rows(rows: list[tuple[Any, Any, Any]]) -> None:
+    """One scan finds exactly what a loop over the rows finds, for every rule, nulls and NaN included."""
+    frame = _frame(rows)
+    validation = validate(frame, EXPECTATIONS)
+    for result in validation.results:
+        n_null, broken = _naive(frame, result.expectation)
+        assert (result.n_rows, result.n_null, result.n_failed) == (len(rows), n_null, len(broken))
+        judged = len(rows) - n_null
+        if judged == 0:
+            assert result.verdict is Verdict.INSUFFICIENT_DATA
+        else:
+            right = (judged - len(broken)) / judged >= result.expectation.mostly - 1e-12
+            assert (result.verdict is Verdict.PASS) == right
+        assert len(result.examples) == min(5, len(broken))
+
+
+@settings(max_examples=40, deadline=None)
+@given(FRAMES)
+def test_failing_rows_are_those_of_the_loop(rows: list[tuple[Any, Any, Any]]) -> None:
+    """Failing rows carry their position and the names of what they break."""
+    frame = _frame(rows)
+    wanted: dict[int, list[str]] = {}
+    for expectation in EXPECTATIONS:
+        for index in _naive(frame, expectation)[1]:
+            wanted.setdefault(index, []).append(expectation.name)
+    found = failing_rows(frame, EXPECTATIONS)
+    assert dict(zip(found["_row"].to_list(), found["_broken"].to_list(), strict=True)) == wanted
+    assert found["_row"].is_sorted()
+
+
+def test_validation_round_trips_through_json() -> None:
+    """A validation with times as bounds and infinities as examples comes back equal."""
+    frame = pl.DataFrame({"t": [datetime(2013, 1, 1, tzinfo=UTC)], "x": [math.inf]})
+    validation = validate(
+        frame, [expect.between("t", datetime(2014, 1, 1), None), expect.between("x", None, 3), expect.row_count(1)]
+    )
+    text = json.dumps(validation.model_dump(mode="json"), allow_nan=False)
+    assert Validation.model_validate_json(text) == validation
+    json.dumps(validation.figures(), allow_nan=False)
+
+
+def test_time_bounds_hold_for_every_time_type() -> None:
+    """Naive bounds are UTC; date columns, naive and aware time columns compare with them."""
+    instant = datetime(2013, 6, 1, 12, tzinfo=UTC)
+    frame = pl.DataFrame({"aware": [instant], "naive": [instant.replace(tzinfo=None)], "day": [instant.date()]})
+    for column in frame.columns:
+        assert validate(frame, [expect.between(column, date(2013, 6, 1), "2013-06-02")]).verdict is Verdict.PASS
+        assert validate(frame, [expect.between(column, datetime(2013, 6, 2))]).verdict is Verdict.FAIL
+
+
+def test_warning_does_not_fail_a_validation() -> None:
+    """A broken warning is listed, and the validation still passes."""
+    validation = validate(pl.DataFrame({"x": [1, 2]}), [expect.between("x", 0, 1, severity="warning")])
+    assert validation.verdict is Verdict.PASS
+    assert len(validation.warnings) == 1
+
+
+def test_nothing_to_judge_is_not_a_pass() -> None:
+    """A column of nulls says nothing about its range."""
+    frame = pl.DataFrame({"x": [None, None]}, schema={"x": pl.Float64})
+    assert validate(frame, [expect.between("x", 0, 1)]).verdict is Verdict.INSUFFICIENT_DATA
+
+
+def test_mostly_counts_rows_that_are_not_null() -> None:
+    """Seven of ten judged rows hold: exactly 0.7, whatever the number of nulls."""
+    frame = pl.DataFrame({"x": [1] * 7 + [9] * 3 + [None] * 5})
+    assert validate(frame, [expect.between("x", 0, 1, mostly=0.7)]).verdict is Verdict.PASS
+    assert validate(frame, [expect.between("x", 0, 1, mostly=0.71)]).verdict is Verdict.FAIL
+
+
+def test_row_count() -> None:
+    """The number of rows is judged for lazy frames too, and an empty frame can fail."""
+    assert validate(pl.LazyFrame({"x": [1, 2]}), [expect.row_count(1, 2)]).verdict is Verdict.PASS
+    assert validate(pl.DataFrame({"x": []}), [expect.row_count(1)]).verdict is Verdict.FAIL
+
+
+def test_values_that_the_column_cannot_hold_match_no_row() -> None:
+    """1.5 and 300 are in no Int8 column; 1.0 is."""
+    frame = pl.DataFrame({"x": pl.Series([1, 2, 44], dtype=pl.Int8)})
+    (result,) = validate(frame, [expect.in_set("x", [1.0, 1.5, 300.0])]).results
+    assert (result.n_failed, result.examples) == (2, (2, 44))
+
+
+def test_categories_are_text() -> None:
+    """Categorical columns take text for in_set, matches and between."""
+    frame = pl.DataFrame({"c": pl.Series(["a", "b", None], dtype=pl.Categorical)})
+    rules = [expect.in_set("c", ["a", "zz"]), expect.matches("c", "[ab]"), expect.between("c", "a", "b")]
+    assert [result.n_failed for result in validate(frame, rules).results] == [1, 0, 0]
+
+
+def test_unknown_column_names_the_nearest() -> None:
+    """A misspelt column is refused and the right one suggested."""
+    with pytest.raises(UnknownNameError, match="Did you mean 'temp'"):
+        validate(pl.DataFrame({"temp": [1.0]}), [expect.not_null("tmep")])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: expect.between("x"),
+        lambda: expect.between("x", 2, 1),
+        lambda: expect.between("x", 1, "b"),
+        lambda: expect.between("x", math.nan, 1),
+        lambda: expect.between("x", 0, math.inf),
+        lambda: expect.in_set("x", [math.nan]),
+        lambda: expect.between("x", 0, 1, severity="fatal"),
+        lambda: expect.between("x", 0, 1, mostly=0.0),
+        lambda: expect.in_set("x", []),
+        lambda: expect.in_set("x", "ab"),
+        lambda: expect.in_set("x", [None]),
+        lambda: expect.unique([]),
+        lambda: expect.unique(["a", "a"]),
+        lambda: expect.matches("x", "(("),
+        lambda: expect.row_count(),
+        lambda: expect.row_count(-1),
+        lambda: expect.not_null(""),
+        lambda: validate(pl.DataFrame({"x": [1]}), [expect.between("x", "a", "b")]),
+        lambda: validate(pl.DataFrame({"x": [1]}), [expect.in_set("x", ["a"])]),
+        lambda: validate(pl.DataFrame({"x": [1]}), [expect.in_set("x", [1, "a"])]),
+        lambda: validate(pl.DataFrame({"x": [1]}), [expect.matches("x", "a")]),
+        lambda: validate(pl.DataFrame({"x": [date(2013, 1, 1)]}), [expect.between("x", "soon")]),
+        lambda: validate(pl.DataFrame({"x": [1]}), ["x > 1"]),
+    ],
+)
+def test_bad_input_is_refused(make: Any) -> None:
+    """Each mistake is an InputError, before any data is read."""
+    with pytest.raises(InputError):
+        make()
+
+
+def test_kinds_are_open_and_guarded() -> None:
+    """A plug-in's rule is used like ours; another rule under a known name is refused."""
+    rule = Rule(breaks=_even)
+    register("test_odd", rule)
+    register("test_odd", rule)
+    found = validate(pl.DataFrame({"x": [1, 2]}), [Expectation(kind="test_odd", columns=("x",))])
+    assert found.results[0].n_failed == 1
+    with pytest.raises(ConflictError):
+        register("between", rule)
+    with pytest.raises(UnknownNameError):
+        validate(pl.DataFrame({"x": [1]}), [Expectation(kind="betwen", columns=("x",))])
+
+
+def _even(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
+    return pl.col(expectation.columns[0]) % 2 == 0
+
+
+def test_html_escapes_values() -> None:
+    """Values from data never become markup."""
+    html = validate(pl.DataFrame({"x": ["<b>"]}), [expect.in_set("x", ["a"])])._repr_html_()
+    assert "&lt;b&gt;" in html
+    assert "<b>" not in html
