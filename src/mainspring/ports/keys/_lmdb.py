@@ -74,9 +74,8 @@ class LmdbKeys(Keys):
 
     def _opened(self) -> _Store | None:
         """The open store; None where nothing was ever put."""
-        store = self._store
-        if store is not None and store.pid == os.getpid():
-            return store
+        if self._store is not None:
+            return self._store
         if not (self._folder / "data.mdb").exists():
             return None
         return self._create()
@@ -96,62 +95,88 @@ class LmdbKeys(Keys):
 
 
 class _Store:
-    """The environment of one folder in this process: LMDB allows no second one."""
+    """The environment of one folder in this process: LMDB allows no second one, and none across a fork."""
 
     def __init__(self, folder: Path, first_map_bytes: int) -> None:
         self.folder = folder
-        self.pid = os.getpid()
         self.n_users = 0
+        self._first_map_bytes = first_map_bytes
+        self._environment: lmdb.Environment | None = None
         # Writers of this process queue on the first; the second keeps the map in place under a transaction.
         self._writing = threading.Lock()
         self._mapped = threading.Lock()
         make_folder(folder)
-        self._environment = lmdb.open(
-            str(folder), map_size=first_map_bytes, max_readers=MAX_READERS, max_spare_txns=2, readahead=False
-        )
-        # Reader slots of processes that were killed would pin old pages for ever.
-        self._environment.reader_check()
+        self._open()
 
     def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
         with self._mapped:
+            environment = self._environment or self._open()
             try:
-                transaction = self._environment.begin()
+                transaction = environment.begin()
             except lmdb.MapResizedError:
-                self._environment.set_mapsize(0)
-                transaction = self._environment.begin()
+                environment.set_mapsize(0)
+                transaction = environment.begin()
             with transaction:
                 return [transaction.get(key) for key in keys]
 
     def write(self, work: Callable[[lmdb.Transaction[bytes]], _T]) -> _T:
         with self._writing:
+            with self._mapped:
+                environment = self._environment or self._open()
             while True:
                 try:
-                    with self._environment.begin(write=True) as transaction:
+                    with environment.begin(write=True) as transaction:
                         return work(transaction)
                 except lmdb.MapFullError:
-                    self._resize(2 * self._environment.info()["map_size"])
+                    self._resize(environment, 2 * environment.info()["map_size"])
                 except lmdb.MapResizedError:
                     # Another process doubled the map; zero means: take what the file says.
-                    self._resize(0)
+                    self._resize(environment, 0)
 
-    def _resize(self, map_bytes: int) -> None:
-        with self._mapped:
-            self._environment.set_mapsize(map_bytes)
+    def hold(self) -> None:
+        """Close before a fork, and keep every thread out until `let_go`."""
+        self._writing.acquire()
+        self._mapped.acquire()
+        self._close()
+
+    def let_go(self) -> None:
+        self._mapped.release()
+        self._writing.release()
 
     def close(self) -> None:
         with self._writing, self._mapped:
+            self._close()
+
+    def _open(self) -> lmdb.Environment:
+        environment = lmdb.open(
+            str(self.folder),
+            map_size=self._first_map_bytes,
+            max_readers=MAX_READERS,
+            max_spare_txns=1,
+            readahead=False,
+        )
+        # Reader slots of processes that were killed would pin old pages for ever.
+        environment.reader_check()
+        self._environment = environment
+        return environment
+
+    def _close(self) -> None:
+        if self._environment is not None:
             self._environment.close()
+            self._environment = None
+
+    def _resize(self, environment: lmdb.Environment, map_bytes: int) -> None:
+        with self._mapped:
+            environment.set_mapsize(map_bytes)
 
 
-_registry_lock = threading.Lock()
+_registry = threading.Lock()
 _stores: dict[Path, _Store] = {}
-# Stores of the parent process. To close them in a child would take the parent's locks away.
-_inherited: list[_Store] = []
 
 
 def _acquire(folder: Path, first_map_bytes: int) -> _Store:
     place = folder.resolve()
-    with _registry_lock:
+    with _registry:
         store = _stores.get(place)
         if store is None:
             store = _stores[place] = _Store(place, first_map_bytes)
@@ -160,23 +185,29 @@ def _acquire(folder: Path, first_map_bytes: int) -> _Store:
 
 
 def _release(store: _Store) -> None:
-    with _registry_lock:
+    with _registry:
         store.n_users -= 1
-        if store.n_users == 0 and _stores.get(store.folder) is store:
+        if store.n_users == 0:
             del _stores[store.folder]
             store.close()
 
 
+def _before_fork() -> None:
+    _registry.acquire()
+    for store in _stores.values():
+        store.hold()
+
+
 def _after_fork() -> None:
-    global _registry_lock
-    # The lock may have been held by a thread that the child does not have.
-    _registry_lock = threading.Lock()
-    _inherited.extend(_stores.values())
-    _stores.clear()
+    for store in _stores.values():
+        store.let_go()
+    _registry.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    # A child that inherits an open environment would free its parent's reader slots when it ends, so nothing is
+    # open while a process forks; parent and child both open again at their next call.
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 def _put(transaction: lmdb.Transaction[bytes], rows: Sequence[tuple[bytes, bytes]]) -> int:
