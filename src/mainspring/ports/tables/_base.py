@@ -1,0 +1,115 @@
+"""The contract of the tables port: typed columns, appended and read by version."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Final
+
+from mainspring.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+
+
+class Tables(ABC):
+    """Append-only columnar tables with numbered versions.
+
+    Threads and processes: any number may append to and read the same table; an instance is safe in all threads
+    and after a fork. Appends of one table queue on one another by trying again.
+
+    Ownership: rows belong to the table and never change. Whoever appends publishes the version elsewhere; rows
+    of an append that nobody published are there, and are for the reader to leave out.
+
+    Atomicity: an append is a version: all its rows, or no version at all. The same token appends once, also
+    when two processes try at the same time or one was killed and tries again.
+
+    Durability: when `append` or `find_append` has returned, that version and all before it survive kill -9 and
+    power loss. A crash before that may lose the append, or leave it for the next call with the same token to
+    find; it never harms earlier versions.
+
+    Order: rows keep the order of their frame within an append, but a scan promises no order; whoever needs one
+    stores it in a column.
+
+    Types: booleans, integers, floats, strings, bytes, dates, times of day excluded, datetimes in microseconds
+    UTC (a naive datetime is read as UTC), decimals, and lists and structs of these. Unsigned integers become
+    the next wider signed type, categories become strings. A column keeps its type for ever: a narrower number
+    of the same kind is widened, anything else is refused. A new column is added, null in earlier rows; a
+    missing column is null in the new rows.
+    """
+
+    @abstractmethod
+    def append(self, name: str, frame: pl.DataFrame, *, token: str) -> int:
+        """Append rows as one version, creating the table at the first append.
+
+        Args:
+            name: letters, digits, `_`, `.`, `-`; at most 128.
+            frame: shape (n, columns); n may be 0.
+            token: names this append for ever. The same token again changes nothing, whatever the frame.
+
+        Returns:
+            The version that holds these rows.
+
+        Raises:
+            InputError: a bad name or token, a type that cannot be stored, or a column that changed its type.
+            AccessError: the table cannot be written.
+            UnavailableError: the store is full or failing, or others' appends kept winning.
+        """
+
+    @abstractmethod
+    def find_append(self, name: str, token: str) -> int | None:
+        """The version that the token's append made; None if it made none."""
+
+    @abstractmethod
+    def scan(self, name: str, version: int | None = None) -> pl.LazyFrame:
+        """A lazy read of all rows up to and including a version; None is the newest one now.
+
+        The frame stays at that version whatever is appended before it is collected. Filters and column choices
+        reach the files: what cannot match is not read.
+
+        Raises:
+            UnknownNameError: no such table, or no such version.
+        """
+
+    @abstractmethod
+    def version(self, name: str) -> int:
+        """The newest version, from 0.
+
+        Raises:
+            UnknownNameError: no such table.
+        """
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Whether anything was ever appended."""
+
+
+def check_name(name: str) -> str:
+    """The table's name itself, or InputError."""
+    if _NAME.fullmatch(name):
+        return name
+    raise InputError(
+        expected="a table name of letters, digits, '_', '.' and '-', at most 128",
+        got=repr(name),
+        where="tables",
+        hint="Begin with a letter or digit.",
+    )
+
+
+def unknown_table(name: str, where: str) -> UnknownNameError:
+    """For a table to which nothing was ever appended."""
+    return UnknownNameError(
+        expected="a table that exists", got=repr(name), where=where, hint="Append to it first, or check the name."
+    )
+
+
+def unknown_version(name: str, version: int, newest: int) -> UnknownNameError:
+    """For a version that a table has not reached."""
+    return UnknownNameError(
+        expected=f"a version from 0 to {newest}",
+        got=str(version),
+        where=f"table {name!r}",
+        hint="Leave the version out for the newest one.",
+    )

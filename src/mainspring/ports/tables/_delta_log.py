@@ -1,0 +1,169 @@
+"""The commit log of a Delta table on a local disk: durable, and mended after power loss.
+
+delta-rs writes data files and commits without fsync. So a version is acknowledged only after its files, and
+those of every version before it, were synced here. The file `_synced` remembers how far that went; it is
+written after the syncs, so whatever it says after a crash is true, and what it does not say is done again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+from mainspring.ports._disk import sync_file, sync_folder
+from mainspring.types import new_id
+
+_PARQUET_END: Final = b"PAR1"
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one version added: files with their sizes in bytes, and the tokens it carries."""
+
+    files: dict[str, int]
+    tokens: frozenset[str]
+
+
+class DeltaLog:
+    """The log of the table in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._log = folder / "_delta_log"
+        self._mark = folder / "_synced"
+
+    def find_token(self, token: str, from_version: int) -> int | None:
+        """The first version at or after `from_version` that carries the token."""
+        version = max(from_version, 0)
+        while (commit := self._read(version)) is not None:
+            if token in commit.tokens:
+                return version
+            version += 1
+        return None
+
+    def make_durable(self, version: int) -> None:
+        """Return when `version` and all before it survive power loss."""
+        done = self._synced()
+        if version <= done:
+            return
+        for number in range(done + 1, version + 1):
+            commit = self._read(number)
+            for file in commit.files if commit is not None else ():
+                _sync_if_there(self.folder / file)
+            _sync_if_there(self._place(number))
+        sync_folder(self._log)
+        sync_folder(self.folder)
+        self._remember(version)
+
+    def make_checkpoints_durable(self) -> None:
+        """Return when the shortcuts that the last checkpoint wrote survive power loss."""
+        for place in [*self._log.glob("*.checkpoint*.parquet"), self._log / "_last_checkpoint"]:
+            _sync_if_there(place)
+        sync_folder(self._log)
+
+    def mend(self) -> None:
+        """Take away what power loss tore: commits that nobody was told of, and broken checkpoints.
+
+        A commit is only ever seen whole while the machine runs, so a torn one is a leftover of a crash.
+        """
+        if not self._log.is_dir() or not self._is_torn():
+            return
+        with _alone(self.folder / "_mending"):
+            if (first := self._first_torn()) is not None:
+                # Newest first, so that a process that looks meanwhile still sees the torn one.
+                for number in sorted((n for n in self._versions() if n >= first), reverse=True):
+                    os.replace(self._place(number), self._log / f"torn-{number}-{new_id()}")
+            for place in self._torn_checkpoints():
+                (self._log / "_last_checkpoint").unlink(missing_ok=True)
+                place.unlink(missing_ok=True)
+            sync_folder(self._log)
+
+    def _is_torn(self) -> bool:
+        return self._first_torn() is not None or bool(self._torn_checkpoints())
+
+    def _first_torn(self) -> int | None:
+        synced = self._synced()
+        expected = synced + 1
+        for number in sorted(n for n in self._versions() if n > synced):
+            commit = self._read(number) if number == expected else None
+            if commit is None or not all(_is_whole(self.folder / file, size) for file, size in commit.files.items()):
+                return expected
+            expected += 1
+        return None
+
+    def _torn_checkpoints(self) -> list[Path]:
+        return [place for place in self._log.glob("*.checkpoint*.parquet") if not _is_whole(place, None)]
+
+    def _versions(self) -> Iterator[int]:
+        for place in self._log.glob("*.json"):
+            if place.stem.isdigit():
+                yield int(place.stem)
+
+    def _place(self, version: int) -> Path:
+        return self._log / f"{version:020d}.json"
+
+    def _read(self, version: int) -> Commit | None:
+        """What a version added; None if there is no such version, or it is torn."""
+        try:
+            lines = self._place(version).read_bytes().splitlines()
+            actions: list[dict[str, Any]] = [json.loads(line) for line in lines if line.strip()]
+        except (FileNotFoundError, ValueError):
+            return None
+        if not actions:
+            return None
+        adds = [action["add"] for action in actions if "add" in action]
+        return Commit(
+            files={unquote(add["path"]): int(add["size"]) for add in adds},
+            tokens=frozenset(action["txn"]["appId"] for action in actions if "txn" in action),
+        )
+
+    def _synced(self) -> int:
+        try:
+            return int(self._mark.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return -1
+
+    def _remember(self, version: int) -> None:
+        staged = self.folder / f"_synced-{new_id()}"
+        staged.write_bytes(str(version).encode())
+        os.replace(staged, self._mark)
+
+
+def _sync_if_there(place: Path) -> None:
+    try:
+        sync_file(place)
+    except FileNotFoundError:
+        # Compaction may have taken it since; then no later version needs it.
+        return
+
+
+def _is_whole(place: Path, size_bytes: int | None) -> bool:
+    try:
+        found = place.stat().st_size
+        if found < len(_PARQUET_END) or size_bytes not in {None, found}:
+            return False
+        with place.open("rb") as file:
+            file.seek(-len(_PARQUET_END), os.SEEK_END)
+            return file.read() == _PARQUET_END
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Hold a lock file against all processes of this machine; a killed holder lets go."""
+    descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if os.name == "posix":
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
