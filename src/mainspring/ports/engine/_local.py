@@ -46,7 +46,7 @@ def _call(task: Task) -> Outcome:
     began = time.perf_counter()
     try:
         value, failure = task.function(**task.arguments), None
-    except Exception as error:  # The contract: whatever a task raises is that task's failure.
+    except Exception as error:  # noqa: BLE001 - the contract: whatever a task raises is that task's failure
         value, failure = None, error
     return Outcome(task.id, value, failure, time.perf_counter() - began)
 

@@ -51,7 +51,8 @@ class LmdbKeys(Keys):
         with self._translated():
             found = store.read([start + key for key in keys])
         return [
-            None if stored is None else decode(space, key, stored) for key, stored in zip(keys, found, strict=True)
+            None if stored is None else decode(space, key, stored)
+            for key, stored in zip(keys, found, strict=True)
         ]
 
     def delete(self, space: str, keys: Sequence[bytes]) -> int:
@@ -235,7 +236,9 @@ def _meaning(error: lmdb.Error, folder: Path) -> MainspringError:
             where=str(folder),
             hint="Give this user write permission, or choose another home in mainspring.toml.",
         )
-    if isinstance(error, lmdb.CorruptedError | lmdb.InvalidError | lmdb.PageNotFoundError | lmdb.VersionMismatchError):
+    if isinstance(
+        error, lmdb.CorruptedError | lmdb.InvalidError | lmdb.PageNotFoundError | lmdb.VersionMismatchError
+    ):
         return IntegrityError(
             expected="an LMDB store",
             got=str(error),

@@ -17,8 +17,9 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 class Tables(ABC):
     """Append-only columnar tables with numbered versions.
 
-    Threads and processes: any number may append to and read the same table; an instance is safe in all threads
-    and after a fork. Appends of one table queue on one another by trying again.
+    Threads and processes: any number may append to and read the same table, and an instance is safe in all
+    threads; appends of one table wait for one another. Backends may run threads of their own, so a process
+    that has used tables starts others by spawn, not by fork.
 
     Ownership: rows belong to the table and never change. Whoever appends publishes the version elsewhere; rows
     of an append that nobody published are there, and are for the reader to leave out.
@@ -101,7 +102,10 @@ def check_name(name: str) -> str:
 def unknown_table(name: str, where: str) -> UnknownNameError:
     """For a table to which nothing was ever appended."""
     return UnknownNameError(
-        expected="a table that exists", got=repr(name), where=where, hint="Append to it first, or check the name."
+        expected="a table that exists",
+        got=repr(name),
+        where=where,
+        hint="Append to it first, or check the name.",
     )
 
 

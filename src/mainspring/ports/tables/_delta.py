@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
+from collections import OrderedDict
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +20,7 @@ from deltalake import (
 )
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from mainspring.errors import InputError, UnavailableError
+from mainspring.errors import InputError, IntegrityError, UnavailableError
 from mainspring.ports._disk import make_folder, refusals
 from mainspring.ports.tables._base import Tables, check_name, unknown_table, unknown_version
 from mainspring.ports.tables._delta_log import DeltaLog
@@ -28,6 +30,7 @@ MAX_ATTEMPTS: Final = 50
 FIRST_WAIT_S: Final = 0.005
 LONGEST_WAIT_S: Final = 0.25
 CHECKPOINT_EVERY: Final = 100
+PINNED_VERSIONS: Final = 64
 
 # Old versions stay readable: training datasets are pinned to them.
 _CONFIGURATION: Final = {
@@ -47,54 +50,106 @@ class DeltaTables(Tables):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._mended: set[str] = set()
+        self._heads: dict[str, _Head] = {}
+        self._pinned: OrderedDict[tuple[str, int], DeltaTable] = OrderedDict()
+        self._opening = threading.Lock()
 
     def append(self, name: str, frame: pl.DataFrame, *, token: str) -> int:
-        folder = self._place(name)
         _check_token(name, token)
-        with refusals(folder):
-            version = self._append(name, frame, token)
-            DeltaLog(folder).make_durable(version)
+        head = self._head(name)
+        with refusals(head.folder), head.lock:
+            version = head.append(frame, token)
+            head.log.make_durable(version)
             if version and version % CHECKPOINT_EVERY == 0:
-                self._checkpoint(name)
+                head.checkpoint()
         return version
 
     def find_append(self, name: str, token: str) -> int | None:
-        folder = self._place(name)
-        table = self._find(name)
-        version = None if table is None else _committed_at(table, folder, token)
-        if version is not None:
-            # Whoever made it may have been killed before it was durable.
-            with refusals(folder):
-                DeltaLog(folder).make_durable(version)
+        head = self._head(name)
+        with refusals(head.folder), head.lock:
+            version = head.find(token)
+            if version is not None:
+                # Whoever made it may have been killed before it was durable.
+                head.log.make_durable(version)
         return version
 
     def scan(self, name: str, version: int | None = None) -> pl.LazyFrame:
-        table = self._get(name)
-        if version is not None and version != table.version():
-            if not 0 <= version < table.version():
-                raise unknown_version(name, version, table.version())
-            table.load_as_version(version)
-        return pl.scan_delta(table)
+        newest = self.version(name)
+        if version is not None and not 0 <= version <= newest:
+            raise unknown_version(name, version, newest)
+        return pl.scan_delta(self._pin(name, newest if version is None else version))
 
     def version(self, name: str) -> int:
-        return self._get(name).version()
+        head = self._head(name)
+        with refusals(head.folder), head.lock:
+            table = head.refresh()
+            if table is None:
+                raise unknown_table(name, str(self._folder))
+            return table.version()
 
     def exists(self, name: str) -> bool:
-        return self._find(name) is not None
+        head = self._head(name)
+        with refusals(head.folder), head.lock:
+            return head.refresh() is not None
 
-    def _append(self, name: str, frame: pl.DataFrame, token: str) -> int:
-        folder = self._place(name)
+    def _head(self, name: str) -> _Head:
+        with self._opening:
+            if name not in self._heads:
+                self._heads[name] = _Head(name, self._folder / check_name(name))
+            return self._heads[name]
+
+    def _pin(self, name: str, version: int) -> DeltaTable:
+        """The table at a version, never to be moved on: lazy frames hold it."""
+        with self._opening:
+            table = self._pinned.pop((name, version), None)
+        if table is None:
+            table = DeltaTable(self._folder / name, version=version)
+        with self._opening:
+            self._pinned[name, version] = table
+            if len(self._pinned) > PINNED_VERSIONS:
+                self._pinned.popitem(last=False)
+        return table
+
+
+class _Head:
+    """The newest version of one table, as far as this process knows. Used under its lock."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.folder = folder
+        self.log = DeltaLog(folder)
+        self.lock = threading.Lock()
+        self._table: DeltaTable | None = None
+        self._is_mended = False
+
+    def refresh(self) -> DeltaTable | None:
+        """The table at its newest version; None if nothing was ever appended."""
+        if not self._is_mended:
+            self.log.mend()
+            self._is_mended = True
+        if self._table is not None:
+            self._table.update_incremental()
+        elif self.folder.is_dir():
+            try:
+                self._table = DeltaTable(self.folder)
+            except TableNotFoundError:
+                return None
+        return self._table
+
+    def find(self, token: str) -> int | None:
+        table = self.refresh()
+        hint = None if table is None else table.transaction_version(token)
+        return None if hint is None else self.log.find_token(token, hint)
+
+    def append(self, frame: pl.DataFrame, token: str) -> int:
         wait_s = FIRST_WAIT_S
         for _ in range(MAX_ATTEMPTS):
+            version = self.find(token)
+            if version is not None:
+                return version
+            table = self._table or self._create(frame)
             try:
-                table = self._find(name) or self._create(name, frame)
-                version = _committed_at(table, folder, token)
-                if version is None:
-                    _commit(name, table, frame, token)
-                    version = _committed_at(DeltaTable(folder), folder, token)
-                if version is not None:
-                    return version
+                return self._commit(table, frame, token)
             except CommitFailedError:
                 # Somebody else's append of the same token, or a change of columns. Look again.
                 time.sleep(random.uniform(0, wait_s))
@@ -102,69 +157,56 @@ class DeltaTables(Tables):
         raise UnavailableError(
             expected=f"an append within {MAX_ATTEMPTS} attempts",
             got="others' appends came first each time",
-            where=f"table {name!r}",
+            where=f"table {self.name!r}",
             hint="Append fewer, larger frames, or let one process append.",
         )
 
-    def _create(self, name: str, frame: pl.DataFrame) -> DeltaTable:
-        folder = self._place(name)
-        make_folder(folder)
-        columns = stored_form(name, frame.clear(), None)
+    def checkpoint(self) -> None:
+        table = self.refresh()
+        if table is not None:
+            table.create_checkpoint()
+            self.log.make_checkpoints_durable()
+
+    def _create(self, frame: pl.DataFrame) -> DeltaTable:
+        make_folder(self.folder)
+        columns = stored_form(self.name, frame.clear(), None).schema
         try:
-            return DeltaTable.create(
-                folder, schema=Schema.from_arrow(columns.schema), mode="error", name=name, configuration=dict(_CONFIGURATION)
+            self._table = DeltaTable.create(
+                self.folder,
+                schema=Schema.from_arrow(columns),
+                mode="error",
+                name=self.name,
+                configuration=dict(_CONFIGURATION),
             )
         except DeltaError:
-            if (table := self._find(name)) is None:
+            # Somebody else may just have created it.
+            self._table = self.refresh()
+            if self._table is None:
                 raise
-            return table
+        return self._table
 
-    def _checkpoint(self, name: str) -> None:
-        folder = self._place(name)
-        DeltaTable(folder).create_checkpoint()
-        DeltaLog(folder).make_checkpoints_durable()
-
-    def _get(self, name: str) -> DeltaTable:
-        table = self._find(name)
-        if table is None:
-            raise unknown_table(name, str(self._folder))
-        return table
-
-    def _find(self, name: str) -> DeltaTable | None:
-        folder = self._place(name)
-        if name not in self._mended:
-            with refusals(folder):
-                DeltaLog(folder).mend()
-            self._mended.add(name)
-        if not folder.is_dir():
-            return None
-        try:
-            return DeltaTable(folder)
-        except TableNotFoundError:
-            return None
-
-    def _place(self, name: str) -> Path:
-        return self._folder / check_name(name)
-
-
-def _commit(name: str, table: DeltaTable, frame: pl.DataFrame, token: str) -> None:
-    known = pl.scan_delta(table).collect_schema()
-    rows = stored_form(name, frame, known)
-    # The number tells later readers from which version on to look for the token.
-    transaction = Transaction(token, table.version() + 1)
-    write_deltalake(
-        table,
-        rows,
-        mode="append",
-        schema_mode="merge" if len(rows.columns) > len(known) else None,
-        commit_properties=CommitProperties(app_transactions=[transaction]),
-        post_commithook_properties=_NO_HOOKS,
-    )
-
-
-def _committed_at(table: DeltaTable, folder: Path, token: str) -> int | None:
-    hint = table.transaction_version(token)
-    return None if hint is None else DeltaLog(folder).find_token(token, hint)
+    def _commit(self, table: DeltaTable, frame: pl.DataFrame, token: str) -> int:
+        known = pl.Schema(table.schema().to_arrow())
+        rows = stored_form(self.name, frame, known)
+        # The number tells later readers from which version on to look for the token.
+        hint = table.version() + 1
+        write_deltalake(
+            table,
+            rows,
+            mode="append",
+            schema_mode="merge" if len(rows.columns) > len(known) else None,
+            commit_properties=CommitProperties(app_transactions=[Transaction(token, hint)]),
+            post_commithook_properties=_NO_HOOKS,
+        )
+        version = self.log.find_token(token, hint)
+        if version is None:
+            raise IntegrityError(
+                expected=f"a commit with the token {token!r} at version {hint} or later",
+                got="none in the log",
+                where=str(self.folder),
+                hint="Something else than mainspring changed the folder; restore it from a backup.",
+            )
+        return version
 
 
 def _check_token(name: str, token: str) -> None:

@@ -92,7 +92,9 @@ class DeltaLog:
         expected = synced + 1
         for number in sorted(n for n in self._versions() if n > synced):
             commit = self._read(number) if number == expected else None
-            if commit is None or not all(_is_whole(self.folder / file, size) for file, size in commit.files.items()):
+            if commit is None or not all(
+                _is_whole(self.folder / file, size) for file, size in commit.files.items()
+            ):
                 return expected
             expected += 1
         return None

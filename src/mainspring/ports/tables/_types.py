@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import polars as pl
+from polars.datatypes import DataTypeClass
 
 from mainspring.errors import InputError
 
@@ -60,7 +61,11 @@ def stored_form(name: str, frame: pl.DataFrame, table: pl.Schema | None) -> pl.D
         )
     known = table or pl.Schema()
     kept = [_fit(name, frame, column, dtype) for column, dtype in known.items()]
-    added = [_cast(frame, column, _stored_type(name, column, frame)) for column in frame.columns if column not in known]
+    added = [
+        _cast(frame, column, _stored_type(name, column, frame))
+        for column in frame.columns
+        if column not in known
+    ]
     return frame.select(kept + added) if kept or added else frame
 
 
@@ -130,7 +135,7 @@ def _stored(dtype: pl.DataType) -> pl.DataType | None:
     return _STORED_AS.get(type(dtype))
 
 
-def _instance(dtype: pl.DataType | type[pl.DataType]) -> pl.DataType:
+def _instance(dtype: pl.DataType | DataTypeClass) -> pl.DataType:
     return dtype() if isinstance(dtype, type) else dtype
 
 
