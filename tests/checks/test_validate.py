@@ -40,7 +40,9 @@ FRAMES = st.lists(
 
 
 def _frame(rows: list[tuple[Any, Any, Any]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema={"x": pl.Float64, "i": pl.Int8, "s": pl.String}, orient="row")
+    return pl.DataFrame(
+        rows, schema={"x": pl.Float64, "i": pl.Int8, "s": pl.String}, orient="row"
+    )
 
 
 def _naive(frame: pl.DataFrame, expectation: Expectation) -> tuple[int, list[int]]:
@@ -58,8 +60,10 @@ def _naive(frame: pl.DataFrame, expectation: Expectation) -> tuple[int, list[int
             n_null += 1
             continue
         right = {
-            "between": lambda v=value: (parameters.get("low") is None or v >= parameters["low"])
-            and (parameters.get("high") is None or v <= parameters["high"]),
+            "between": lambda v=value: (
+                (parameters.get("low") is None or v >= parameters["low"])
+                and (parameters.get("high") is None or v <= parameters["high"])
+            ),
             "in_set": lambda v=value: v in parameters["values"],
             "unique": lambda r=row: rows.count(r) == 1,
             "matches": lambda v=value: re.fullmatch(parameters["regex"], v) is not None,
@@ -77,7 +81,11 @@ def test_counts_equal_a_loop_over_rows(rows: list[tuple[Any, Any, Any]]) -> None
     validation = validate(frame, EXPECTATIONS)
     for result in validation.results:
         n_null, broken = _naive(frame, result.expectation)
-        assert (result.n_rows, result.n_null, result.n_failed) == (len(rows), n_null, len(broken))
+        assert (result.n_rows, result.n_null, result.n_failed) == (
+            len(rows),
+            n_null,
+            len(broken),
+        )
         judged = len(rows) - n_null
         if judged == 0:
             assert result.verdict is Verdict.INSUFFICIENT_DATA
@@ -97,7 +105,10 @@ def test_failing_rows_are_those_of_the_loop(rows: list[tuple[Any, Any, Any]]) ->
         for index in _naive(frame, expectation)[1]:
             wanted.setdefault(index, []).append(expectation.name)
     found = failing_rows(frame, EXPECTATIONS)
-    assert dict(zip(found["_row"].to_list(), found["_broken"].to_list(), strict=True)) == wanted
+    assert (
+        dict(zip(found["_row"].to_list(), found["_broken"].to_list(), strict=True))
+        == wanted
+    )
     assert found["_row"].is_sorted()
 
 
@@ -105,7 +116,12 @@ def test_validation_round_trips_through_json() -> None:
     """A validation with times as bounds and infinities as examples comes back equal."""
     frame = pl.DataFrame({"t": [datetime(2013, 1, 1, tzinfo=UTC)], "x": [math.inf]})
     validation = validate(
-        frame, [expect.between("t", datetime(2014, 1, 1), None), expect.between("x", None, 3), expect.row_count(1)]
+        frame,
+        [
+            expect.between("t", datetime(2014, 1, 1), None),
+            expect.between("x", None, 3),
+            expect.row_count(1),
+        ],
     )
     text = json.dumps(validation.model_dump(mode="json"), allow_nan=False)
     assert Validation.model_validate_json(text) == validation
@@ -115,15 +131,31 @@ def test_validation_round_trips_through_json() -> None:
 def test_time_bounds_hold_for_every_time_type() -> None:
     """Naive bounds are UTC; date columns, naive and aware time columns compare with them."""
     instant = datetime(2013, 6, 1, 12, tzinfo=UTC)
-    frame = pl.DataFrame({"aware": [instant], "naive": [instant.replace(tzinfo=None)], "day": [instant.date()]})
+    frame = pl.DataFrame(
+        {
+            "aware": [instant],
+            "naive": [instant.replace(tzinfo=None)],
+            "day": [instant.date()],
+        }
+    )
     for column in frame.columns:
-        assert validate(frame, [expect.between(column, date(2013, 6, 1), "2013-06-02")]).verdict is Verdict.PASS
-        assert validate(frame, [expect.between(column, datetime(2013, 6, 2))]).verdict is Verdict.FAIL
+        assert (
+            validate(
+                frame, [expect.between(column, date(2013, 6, 1), "2013-06-02")]
+            ).verdict
+            is Verdict.PASS
+        )
+        assert (
+            validate(frame, [expect.between(column, datetime(2013, 6, 2))]).verdict
+            is Verdict.FAIL
+        )
 
 
 def test_warning_does_not_fail_a_validation() -> None:
     """A broken warning is listed, and the validation still passes."""
-    validation = validate(pl.DataFrame({"x": [1, 2]}), [expect.between("x", 0, 1, severity="warning")])
+    validation = validate(
+        pl.DataFrame({"x": [1, 2]}), [expect.between("x", 0, 1, severity="warning")]
+    )
     assert validation.verdict is Verdict.PASS
     assert len(validation.warnings) == 1
 
@@ -131,20 +163,33 @@ def test_warning_does_not_fail_a_validation() -> None:
 def test_nothing_to_judge_is_not_a_pass() -> None:
     """A column of nulls says nothing about its range."""
     frame = pl.DataFrame({"x": [None, None]}, schema={"x": pl.Float64})
-    assert validate(frame, [expect.between("x", 0, 1)]).verdict is Verdict.INSUFFICIENT_DATA
+    assert (
+        validate(frame, [expect.between("x", 0, 1)]).verdict
+        is Verdict.INSUFFICIENT_DATA
+    )
 
 
 def test_mostly_counts_rows_that_are_not_null() -> None:
     """Seven of ten judged rows hold: exactly 0.7, whatever the number of nulls."""
     frame = pl.DataFrame({"x": [1] * 7 + [9] * 3 + [None] * 5})
-    assert validate(frame, [expect.between("x", 0, 1, mostly=0.7)]).verdict is Verdict.PASS
-    assert validate(frame, [expect.between("x", 0, 1, mostly=0.71)]).verdict is Verdict.FAIL
+    assert (
+        validate(frame, [expect.between("x", 0, 1, mostly=0.7)]).verdict is Verdict.PASS
+    )
+    assert (
+        validate(frame, [expect.between("x", 0, 1, mostly=0.71)]).verdict
+        is Verdict.FAIL
+    )
 
 
 def test_row_count() -> None:
     """The number of rows is judged for lazy frames too, and an empty frame can fail."""
-    assert validate(pl.LazyFrame({"x": [1, 2]}), [expect.row_count(1, 2)]).verdict is Verdict.PASS
-    assert validate(pl.DataFrame({"x": []}), [expect.row_count(1)]).verdict is Verdict.FAIL
+    assert (
+        validate(pl.LazyFrame({"x": [1, 2]}), [expect.row_count(1, 2)]).verdict
+        is Verdict.PASS
+    )
+    assert (
+        validate(pl.DataFrame({"x": []}), [expect.row_count(1)]).verdict is Verdict.FAIL
+    )
 
 
 def test_values_that_the_column_cannot_hold_match_no_row() -> None:
@@ -157,7 +202,11 @@ def test_values_that_the_column_cannot_hold_match_no_row() -> None:
 def test_categories_are_text() -> None:
     """Categorical columns take text for in_set, matches and between."""
     frame = pl.DataFrame({"c": pl.Series(["a", "b", None], dtype=pl.Categorical)})
-    rules = [expect.in_set("c", ["a", "zz"]), expect.matches("c", "[ab]"), expect.between("c", "a", "b")]
+    rules = [
+        expect.in_set("c", ["a", "zz"]),
+        expect.matches("c", "[ab]"),
+        expect.between("c", "a", "b"),
+    ]
     assert [result.n_failed for result in validate(frame, rules).results] == [1, 0, 0]
 
 
@@ -191,7 +240,9 @@ def test_unknown_column_names_the_nearest() -> None:
         lambda: validate(pl.DataFrame({"x": [1]}), [expect.in_set("x", ["a"])]),
         lambda: validate(pl.DataFrame({"x": [1]}), [expect.in_set("x", [1, "a"])]),
         lambda: validate(pl.DataFrame({"x": [1]}), [expect.matches("x", "a")]),
-        lambda: validate(pl.DataFrame({"x": [date(2013, 1, 1)]}), [expect.between("x", "soon")]),
+        lambda: validate(
+            pl.DataFrame({"x": [date(2013, 1, 1)]}), [expect.between("x", "soon")]
+        ),
         lambda: validate(pl.DataFrame({"x": [1]}), ["x > 1"]),
     ],
 )
@@ -206,7 +257,9 @@ def test_kinds_are_open_and_guarded() -> None:
     rule = Rule(breaks=_even)
     register("test_odd", rule)
     register("test_odd", rule)
-    found = validate(pl.DataFrame({"x": [1, 2]}), [Expectation(kind="test_odd", columns=("x",))])
+    found = validate(
+        pl.DataFrame({"x": [1, 2]}), [Expectation(kind="test_odd", columns=("x",))]
+    )
     assert found.results[0].n_failed == 1
     with pytest.raises(ConflictError):
         register("between", rule)
@@ -220,6 +273,8 @@ def _even(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
 
 def test_html_escapes_values() -> None:
     """Values from data never become markup."""
-    html = validate(pl.DataFrame({"x": ["<b>"]}), [expect.in_set("x", ["a"])])._repr_html_()
+    html = validate(
+        pl.DataFrame({"x": ["<b>"]}), [expect.in_set("x", ["a"])]
+    )._repr_html_()
     assert "&lt;b&gt;" in html
     assert "<b>" not in html

@@ -19,7 +19,12 @@ Bound = int | float | str | date | datetime | None
 
 
 def between(
-    column: str, low: Bound = None, high: Bound = None, *, severity: str = "critical", mostly: float = 1.0
+    column: str,
+    low: Bound = None,
+    high: Bound = None,
+    *,
+    severity: str = "critical",
+    mostly: float = 1.0,
 ) -> Expectation:
     """Values lie in [low, high], both ends included; None leaves a side open. NaN lies in no range.
 
@@ -35,19 +40,29 @@ def between(
     """
     where = f"expect.between({column!r})"
     if low is None and high is None:
-        raise _refused("at least one bound", "None on both sides", where, "Give low, high or both.")
+        raise _refused(
+            "at least one bound", "None on both sides", where, "Give low, high or both."
+        )
     bounds = {"low": _plain_bound(low, where), "high": _plain_bound(high, where)}
     if low is not None and high is not None:
         _ordered(bounds["low"], bounds["high"], where)
     return _make("between", (column,), dict(bounds), severity, mostly)
 
 
-def not_null(column: str, *, severity: str = "critical", mostly: float = 1.0) -> Expectation:
+def not_null(
+    column: str, *, severity: str = "critical", mostly: float = 1.0
+) -> Expectation:
     """A value is there: neither null nor NaN. Here every row is judged."""
     return _make("not_null", (column,), {}, severity, mostly)
 
 
-def in_set(column: str, values: Iterable[Plain], *, severity: str = "critical", mostly: float = 1.0) -> Expectation:
+def in_set(
+    column: str,
+    values: Iterable[Plain],
+    *,
+    severity: str = "critical",
+    mostly: float = 1.0,
+) -> Expectation:
     """Values are among `values`, which are of the column's own type.
 
     Raises:
@@ -55,29 +70,55 @@ def in_set(column: str, values: Iterable[Plain], *, severity: str = "critical", 
     """
     where = f"expect.in_set({column!r})"
     if isinstance(values, str | bytes):
-        raise _refused("a list of values", repr(values), where, f"Write [{values!r}] for a set of one value.")
+        raise _refused(
+            "a list of values",
+            repr(values),
+            where,
+            f"Write [{values!r}] for a set of one value.",
+        )
     listed = tuple(values)
     if not listed or any(value is None for value in listed):
         hint = "Nulls are not judged here; use expect.not_null for them."
-        raise _refused("one or more values, none of them None", repr(list(listed))[:200], where, hint)
+        raise _refused(
+            "one or more values, none of them None",
+            repr(list(listed))[:200],
+            where,
+            hint,
+        )
     for value in listed:
-        if not isinstance(value, bool | int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
-            raise _refused("plain finite values", repr(value), where, "Give numbers, text or booleans.")
+        if not isinstance(value, bool | int | float | str) or (
+            isinstance(value, float) and not math.isfinite(value)
+        ):
+            raise _refused(
+                "plain finite values",
+                repr(value),
+                where,
+                "Give numbers, text or booleans.",
+            )
     return _make("in_set", (column,), {"values": listed}, severity, mostly)
 
 
-def unique(columns: str | Iterable[str], *, severity: str = "critical", mostly: float = 1.0) -> Expectation:
+def unique(
+    columns: str | Iterable[str], *, severity: str = "critical", mostly: float = 1.0
+) -> Expectation:
     """No two rows carry the same combination of values; every row of a repeated combination breaks it.
 
     Rows with a null among `columns` are not judged, as in SQL.
     """
     listed = (columns,) if isinstance(columns, str) else tuple(columns)
     if not listed or len(set(listed)) < len(listed):
-        raise _refused("one or more different columns", repr(list(listed)), "expect.unique", "Name each column once.")
+        raise _refused(
+            "one or more different columns",
+            repr(list(listed)),
+            "expect.unique",
+            "Name each column once.",
+        )
     return _make("unique", listed, {}, severity, mostly)
 
 
-def matches(column: str, regex: str, *, severity: str = "critical", mostly: float = 1.0) -> Expectation:
+def matches(
+    column: str, regex: str, *, severity: str = "critical", mostly: float = 1.0
+) -> Expectation:
     """The whole text matches `regex` (syntax of the Rust `regex` crate: no look-around, no back-references).
 
     Raises:
@@ -87,23 +128,41 @@ def matches(column: str, regex: str, *, severity: str = "critical", mostly: floa
 
     where = f"expect.matches({column!r})"
     if not isinstance(regex, str):
-        raise _refused("a regular expression as text", repr(regex), where, "Write it such as r'[A-Z]{3}'.")
+        raise _refused(
+            "a regular expression as text",
+            repr(regex),
+            where,
+            "Write it such as r'[A-Z]{3}'.",
+        )
     try:
         pl.Series([""]).str.contains(rf"\A(?:{regex})\z")
     except pl.exceptions.ComputeError as error:
         hint = "Polars uses Rust's regex syntax: no look-around and no back-references."
-        raise _refused("a regular expression that compiles", repr(regex), where, hint) from error
+        raise _refused(
+            "a regular expression that compiles", repr(regex), where, hint
+        ) from error
     return _make("matches", (column,), {"regex": regex}, severity, mostly)
 
 
-def row_count(low: int | None = None, high: int | None = None, *, severity: str = "critical") -> Expectation:
+def row_count(
+    low: int | None = None, high: int | None = None, *, severity: str = "critical"
+) -> Expectation:
     """The frame has between `low` and `high` rows, both included; None leaves a side open."""
     where = "expect.row_count"
     if low is None and high is None:
-        raise _refused("at least one bound", "None on both sides", where, "Give low, high or both.")
+        raise _refused(
+            "at least one bound", "None on both sides", where, "Give low, high or both."
+        )
     for bound in (low, high):
-        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int) or bound < 0):
-            raise _refused("whole numbers of rows, 0 or more", repr(bound), where, "Count rows with an int.")
+        if bound is not None and (
+            isinstance(bound, bool) or not isinstance(bound, int) or bound < 0
+        ):
+            raise _refused(
+                "whole numbers of rows, 0 or more",
+                repr(bound),
+                where,
+                "Count rows with an int.",
+            )
     if low is not None and high is not None:
         _ordered(low, high, where)
     return _make("row_count", (), {"low": low, "high": high}, severity, 1.0)
@@ -119,13 +178,33 @@ def _make(
     where = f"expect.{kind}"
     for column in columns:
         if not isinstance(column, str) or not column:
-            raise _refused("the name of a column", repr(column), where, "Name the column as text.")
+            raise _refused(
+                "the name of a column", repr(column), where, "Name the column as text."
+            )
     if severity not in tuple(Severity):
-        raise _refused('severity "critical" or "warning"', repr(severity), where, "Only a critical one fails.")
-    if isinstance(mostly, bool) or not isinstance(mostly, int | float) or not 0.0 < mostly <= 1.0:
-        raise _refused("mostly in (0, 1]", repr(mostly), where, "0.99 lets one row in a hundred break it.")
+        raise _refused(
+            'severity "critical" or "warning"',
+            repr(severity),
+            where,
+            "Only a critical one fails.",
+        )
+    if (
+        isinstance(mostly, bool)
+        or not isinstance(mostly, int | float)
+        or not 0.0 < mostly <= 1.0
+    ):
+        raise _refused(
+            "mostly in (0, 1]",
+            repr(mostly),
+            where,
+            "0.99 lets one row in a hundred break it.",
+        )
     return Expectation(
-        kind=kind, columns=columns, parameters=parameters, severity=Severity(severity), mostly=float(mostly)
+        kind=kind,
+        columns=columns,
+        parameters=parameters,
+        severity=Severity(severity),
+        mostly=float(mostly),
     )
 
 
@@ -136,8 +215,17 @@ def _plain_bound(bound: object, where: str) -> Plain:
         return bound.isoformat()
     if bound is None or isinstance(bound, str):
         return bound
-    if isinstance(bound, bool) or not isinstance(bound, int | float) or not math.isfinite(bound):
-        raise _refused("a finite number, text or time as bound", repr(bound), where, "None leaves a side open.")
+    if (
+        isinstance(bound, bool)
+        or not isinstance(bound, int | float)
+        or not math.isfinite(bound)
+    ):
+        raise _refused(
+            "a finite number, text or time as bound",
+            repr(bound),
+            where,
+            "None leaves a side open.",
+        )
     return bound
 
 
@@ -147,7 +235,12 @@ def _ordered(low: object, high: object, where: str) -> None:
     except TypeError:
         right = False
     if not right:
-        raise _refused("low <= high, of one type", f"low={low!r}, high={high!r}", where, "Swap or correct them.")
+        raise _refused(
+            "low <= high, of one type",
+            f"low={low!r}, high={high!r}",
+            where,
+            "Swap or correct them.",
+        )
 
 
 def _refused(expected: str, got: str, where: str, hint: str) -> InputError:

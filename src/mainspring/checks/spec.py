@@ -45,7 +45,10 @@ class Expectation(Frozen):
     @property
     def name(self) -> str:
         """How tables and messages call it, such as `between(temp, low=-40, high=130)`."""
-        shown = [*self.columns, *(f"{key}={_short(value)}" for key, value in self.parameters.items())]
+        shown = [
+            *self.columns,
+            *(f"{key}={_short(value)}" for key, value in self.parameters.items()),
+        ]
         if self.mostly < 1.0:
             shown.append(f"mostly={self.mostly:g}")
         return f"{self.kind}({', '.join(shown)})"
@@ -91,7 +94,11 @@ class Validation(Frozen):
     @property
     def verdict(self) -> Verdict:
         """`fail` if a critical expectation is broken, else `insufficient_data` if one could not be judged."""
-        found = {result.verdict for result in self.results if result.expectation.severity is Severity.CRITICAL}
+        found = {
+            result.verdict
+            for result in self.results
+            if result.expectation.severity is Severity.CRITICAL
+        }
         for verdict in (Verdict.FAIL, Verdict.INSUFFICIENT_DATA):
             if verdict in found:
                 return verdict
@@ -100,12 +107,18 @@ class Validation(Frozen):
     @property
     def failed(self) -> tuple[Result, ...]:
         """Results of broken expectations of either severity."""
-        return tuple(result for result in self.results if result.verdict is Verdict.FAIL)
+        return tuple(
+            result for result in self.results if result.verdict is Verdict.FAIL
+        )
 
     @property
     def warnings(self) -> tuple[Result, ...]:
         """Results of broken expectations that only warn."""
-        return tuple(result for result in self.failed if result.expectation.severity is Severity.WARNING)
+        return tuple(
+            result
+            for result in self.failed
+            if result.expectation.severity is Severity.WARNING
+        )
 
     def figures(self) -> dict[str, object]:
         """What evidence keeps: counts per expectation, with examples only for those that failed."""

@@ -12,8 +12,24 @@ if TYPE_CHECKING:
 
 Cells = Sequence[Sequence[str]]
 
-VALIDATION_HEADER = ("expectation", "severity", "rows", "null", "failed", "examples", "verdict")
-DRIFT_HEADER = ("column", "reference rows", "current rows", "distance", "noise floor", "q", "verdict")
+VALIDATION_HEADER = (
+    "expectation",
+    "severity",
+    "rows",
+    "null",
+    "failed",
+    "examples",
+    "verdict",
+)
+DRIFT_HEADER = (
+    "column",
+    "reference rows",
+    "current rows",
+    "distance",
+    "noise floor",
+    "q",
+    "verdict",
+)
 
 
 def validation_cells(validation: Validation) -> list[tuple[str, ...]]:
@@ -39,13 +55,17 @@ def drift_cells(drifts: Sequence[Drift]) -> list[tuple[str, ...]]:
             found.column,
             f"{found.n_reference:,}",
             f"{found.n_current:,}",
-            f"{found.js_distance:.3f}",
-            f"{found.noise_floor:.3f}",
-            "" if found.q_value is None else f"{found.q_value:.2g}",
+            _figure(found.js_distance, ".3f"),
+            _figure(found.noise_floor, ".3f"),
+            _figure(found.q_value, ".2g"),
             found.verdict.value,
         )
         for found in drifts
     ]
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
 
 
 def validation_html(validation: Validation) -> str:
@@ -56,5 +76,8 @@ def validation_html(validation: Validation) -> str:
 def html_table(header: Sequence[str], rows: Cells) -> str:
     """A plain `<table>`; every cell is escaped."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in rows
+    )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
