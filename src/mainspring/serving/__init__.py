@@ -1,0 +1,1 @@
+"""Deployments, the prediction log and outcomes."""

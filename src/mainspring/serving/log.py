@@ -1,0 +1,161 @@
+"""The prediction log of one deployment: segments on disk, moved exactly once into a columnar table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from mainspring.ports.tables import Tables
+from mainspring.serving import columns
+from mainspring.serving.frames import Scored
+from mainspring.serving.predictor import Answer
+from mainspring.serving.spec import LogCounts, Published
+from mainspring.serving.wal import Segment, claimed, find_segments, read_segment
+from mainspring.types import utc
+
+
+class PredictionLog:
+    """Reads everything that was acknowledged; publishes what no process writes to any more.
+
+    Threads and processes may share the folder. A segment's id is the token of its append, so that a crash
+    between the append and the deletion of the segment repeats nothing.
+
+    Args:
+        folder: where the deployment's segments lie.
+        deployment: its name.
+        tables: where `predictions_<name>` and `prediction_gaps_<name>` are.
+    """
+
+    def __init__(self, folder: Path, deployment: str, tables: Tables) -> None:
+        self._folder = folder
+        self._tables = tables
+        self.table = f"predictions_{deployment}"
+        self.gaps_table = f"prediction_gaps_{deployment}"
+
+    def publish(self) -> Published:
+        """Move every segment without a writer into the table.
+
+        A segment whose bytes were damaged is published as far as it can be read, its losses are counted as
+        gaps, and the file is kept as `<segment>.damaged`.
+        """
+        n_segments = n_rows = n_gaps = 0
+        for path in find_segments(self._folder):
+            with claimed(path) as ours:
+                if not ours:
+                    continue
+                rows, lost = self._publish(path)
+                n_segments, n_rows, n_gaps = n_segments + 1, n_rows + rows, n_gaps + lost
+        return Published(n_segments=n_segments, n_rows=n_rows, n_gaps=n_gaps)
+
+    def _publish(self, path: Path) -> tuple[int, int]:
+        segment = read_segment(path)
+        frames = columns.decoded(segment)
+        rows = columns.predictions(segment, frames)
+        lost = columns.gaps(segment, frames)
+        if rows.height:
+            self._tables.append(self.table, columns.fitted(rows, self._schema()), token=segment.id)
+        if lost.height:
+            self._tables.append(self.gaps_table, lost, token=segment.id)
+        if segment.damage is not None and not segment.damage.torn:
+            path.rename(path.with_suffix(".damaged"))
+        else:
+            os.unlink(path)
+        return rows.height, int(lost["n_lost"].sum())
+
+    def _schema(self) -> pl.Schema:
+        if not self._tables.exists(self.table):
+            return pl.Schema(columns.FIXED)
+        return self._tables.scan(self.table).collect_schema()
+
+    def read(self, start: datetime | None = None, end: datetime | None = None) -> pl.DataFrame:
+        """Predictions with start <= `now` < end, published or not, each (prediction, arm) once, by `now`."""
+        # Segments first: one that is published meanwhile is then found in the table.
+        waiting = self.read_waiting().filter(_between(start, end))
+        published = self._published(_between(start, end))
+        if waiting.height:
+            waiting = columns.fitted(waiting, published.schema)
+            waiting = waiting.filter(~pl.col("segment").is_in(published["segment"].unique().implode()))
+        return columns.without_doubles([published, waiting])
+
+    def read_waiting(self) -> pl.DataFrame:
+        """Predictions in segments that are not published yet."""
+        parts = [columns.predictions(segment, columns.decoded(segment)) for segment in self._waiting()]
+        return pl.concat([pl.DataFrame(schema=dict(columns.FIXED)), *parts], how="diagonal_relaxed")
+
+    def _published(self, where: pl.Expr) -> pl.DataFrame:
+        if not self._tables.exists(self.table):
+            return pl.DataFrame(schema=dict(columns.FIXED))
+        return self._tables.scan(self.table).filter(where).collect()
+
+    def find(self, prediction_id: str) -> pl.DataFrame:
+        """The rows of one prediction, champion first; none if it is not in the log."""
+        same = pl.col("prediction_id") == prediction_id
+        published = self._published(same)
+        if not published.height:
+            published = self.read().filter(same)
+        return columns.without_doubles([published]).sort(pl.col("arm") != "champion")
+
+    def ids(self) -> set[str]:
+        """The ids of all predictions in the log."""
+        found = {row.prediction_id for row in self._scored()}
+        if self._tables.exists(self.table):
+            found.update(self._tables.scan(self.table).select("prediction_id").collect()["prediction_id"])
+        return found
+
+    def given_ids(self) -> Iterator[tuple[str, Answer]]:
+        """Answers under ids that the caller chose, oldest first, with the digest of their content."""
+        given = (pl.col("content") != "") & (pl.col("arm") == "champion")
+        waiting = self.read_waiting().filter(given)
+        for row in columns.without_doubles([self._published(given), waiting]).iter_rows(named=True):
+            prefix = "status_"
+            statuses = {
+                name.removeprefix(prefix): value
+                for name, value in row.items()
+                if name.startswith(prefix) and value is not None
+            }
+            fields = {name: row[name] for name in Answer.__struct_fields__ if name != "statuses"}
+            yield row["content"], Answer(**fields, statuses=statuses)
+
+    def counts(self) -> LogCounts:
+        """How many predictions the log has, and how many it knows to have lost."""
+        found = self.read()
+        n_logged = found.filter(pl.col("arm") == "champion").height
+        segments = [(segment, columns.decoded(segment)) for segment in self._waiting()]
+        n_waiting = sum(isinstance(frame, Scored) for _, frames in segments for frame in frames)
+        lost = [columns.gaps(segment, frames) for segment, frames in segments]
+        if self._tables.exists(self.gaps_table):
+            lost.append(self._tables.scan(self.gaps_table).collect())
+        by_segment = pl.concat(lost).unique() if lost else pl.DataFrame(schema=dict(columns.GAPS))
+        return LogCounts(
+            n_logged=n_logged,
+            n_shadow=found.height - n_logged,
+            n_gaps=int(by_segment["n_lost"].sum()),
+            n_waiting=n_waiting,
+        )
+
+    def _scored(self) -> Iterator[Scored]:
+        for segment in self._waiting():
+            for frame in columns.decoded(segment):
+                if isinstance(frame, Scored):
+                    yield frame
+
+    def _waiting(self) -> Iterator[Segment]:
+        for path in find_segments(self._folder):
+            try:
+                yield read_segment(path)
+            except FileNotFoundError:
+                # Published between the listing and the reading.
+                continue
+
+
+def _between(start: datetime | None, end: datetime | None) -> pl.Expr:
+    where = pl.lit(True)
+    if start is not None:
+        where &= pl.col("now") >= pl.lit(utc(start), dtype=columns.TIME)
+    if end is not None:
+        where &= pl.col("now") < pl.lit(utc(end), dtype=columns.TIME)
+    return where

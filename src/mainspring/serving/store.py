@@ -1,0 +1,122 @@
+"""The tables of serving: contexts, revisions, rollouts, outcomes. Predictions are in a columnar table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from mainspring.ports.records import Records
+from mainspring.ports.records.schema import row, table, value
+from mainspring.serving.spec import DeploymentRevision, Outcome, Rollout, ServingContext
+
+revisions = table(
+    "deployment_revisions",
+    DeploymentRevision,
+    key=["id"],
+    unique=[["project_id", "deployment", "number"]],
+)
+contexts = table(
+    "serving_contexts",
+    ServingContext,
+    key=["id"],
+    unique=[["project_id", "deployment", "epoch"]],
+)
+rollouts = table("rollouts", Rollout, key=["id"], indexes=[["project_id", "deployment"]])
+outcomes = table(
+    "outcomes",
+    Outcome,
+    key=["project_id", "deployment", "prediction_id", "known_us"],
+)
+
+_MAX_NAMES = 500
+
+
+def add_context(records: Records, connection: Connection, context: ServingContext, project_id: str) -> bool:
+    """Write a context; False if it is there already, for two processes may replay the same files."""
+    statement = records.insert(contexts).values([row(context, project_id)]).on_conflict_do_nothing()
+    return bool(connection.execute(statement).rowcount)
+
+
+def add_revision(
+    records: Records, connection: Connection, revision: DeploymentRevision, project_id: str
+) -> None:
+    """Write a revision; its context's row guards against writing it twice."""
+    connection.execute(records.insert(revisions).values([row(revision, project_id)]).on_conflict_do_nothing())
+
+
+def add_rollout(records: Records, connection: Connection, rollout: Rollout, project_id: str) -> None:
+    """Write a rollout."""
+    connection.execute(records.insert(rollouts).values([row(rollout, project_id)]).on_conflict_do_nothing())
+
+
+def recorded_epochs(connection: Connection, deployment: str, project_id: str) -> set[int]:
+    """Epochs of the weight tables that the records have."""
+    query = select(contexts.c.epoch).where(_of(contexts, deployment, project_id))
+    return set(connection.execute(query).scalars())
+
+
+def get_revisions(connection: Connection, deployment: str, project_id: str) -> list[DeploymentRevision]:
+    """Every revision, oldest first."""
+    query = select(revisions).where(_of(revisions, deployment, project_id)).order_by(revisions.c.number)
+    return [value(DeploymentRevision, found) for found in connection.execute(query).mappings()]
+
+
+def get_contexts(connection: Connection, deployment: str, project_id: str) -> list[ServingContext]:
+    """Every serving context, oldest first."""
+    query = select(contexts).where(_of(contexts, deployment, project_id)).order_by(contexts.c.epoch)
+    return [value(ServingContext, found) for found in connection.execute(query).mappings()]
+
+
+def get_rollouts(connection: Connection, deployment: str, project_id: str) -> list[Rollout]:
+    """Every rollout, oldest first."""
+    query = select(rollouts).where(_of(rollouts, deployment, project_id)).order_by(rollouts.c.created_us)
+    return [value(Rollout, found) for found in connection.execute(query).mappings()]
+
+
+def deployment_names(connection: Connection, project_id: str) -> list[str]:
+    """Names of all deployments, in order."""
+    query = select(contexts.c.deployment).where(contexts.c.project_id == project_id).distinct()
+    return sorted(connection.execute(query).scalars())
+
+
+def latest_outcomes(
+    connection: Connection, deployment: str, project_id: str, prediction_ids: Sequence[str]
+) -> dict[str, tuple[int, float]]:
+    """The label in force of each of these predictions that has one: (known time in µs, value)."""
+    found: dict[str, tuple[int, float]] = {}
+    for start in range(0, len(prediction_ids), _MAX_NAMES):
+        query = (
+            select(outcomes.c.prediction_id, outcomes.c.known_us, outcomes.c.value)
+            .where(_of(outcomes, deployment, project_id))
+            .where(outcomes.c.prediction_id.in_(prediction_ids[start : start + _MAX_NAMES]))
+            .order_by(outcomes.c.known_us)
+        )
+        for prediction_id, known_us, label in connection.execute(query):
+            found[prediction_id] = (known_us, label)
+    return found
+
+
+def add_outcomes(records: Records, connection: Connection, given: Sequence[Outcome], project_id: str) -> None:
+    """Append labels. One that is there already, posted meanwhile by another process, is left as it is."""
+    rows = [row(outcome, project_id) for outcome in given]
+    for start in range(0, len(rows), _MAX_NAMES):
+        statement = records.insert(outcomes).values(rows[start : start + _MAX_NAMES])
+        connection.execute(statement.on_conflict_do_nothing())
+
+
+def outcomes_until(
+    connection: Connection, deployment: str, project_id: str, known_until_us: int | None
+) -> list[tuple[str, int, float]]:
+    """(prediction id, known time in µs, value) of all labels known until then, in order of known time."""
+    query = select(outcomes.c.prediction_id, outcomes.c.known_us, outcomes.c.value).where(
+        _of(outcomes, deployment, project_id)
+    )
+    if known_until_us is not None:
+        query = query.where(outcomes.c.known_us <= known_until_us)
+    return [tuple(found) for found in connection.execute(query.order_by(outcomes.c.known_us))]  # type: ignore[misc]
+
+
+def _of(source: Any, deployment: str, project_id: str) -> Any:
+    return (source.c.project_id == project_id) & (source.c.deployment == deployment)

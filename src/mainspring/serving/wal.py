@@ -1,0 +1,231 @@
+"""Segments of the write-ahead log: frames that are handed to the operating system before a reply goes out.
+
+A segment is a file `<segment id>.wal`: eight bytes of magic, then frames. A frame is the payload's length and
+its CRC-32 (both little-endian, 32 bits), then the payload. A process that is killed loses nothing that
+`append` returned for, because the bytes are then in the kernel's page cache; power loss may take what was
+appended since the last `sync`. A torn last frame is one whose append never returned.
+
+Whoever writes a segment holds a lock on its file, which the kernel drops when the process ends however it
+ends. So a segment whose lock can be taken has no writer any more, and may be published and deleted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mainspring.errors import AccessError, InputError, IntegrityError, UnavailableError
+from mainspring.types import new_id
+
+MAGIC: Final = b"MSWAL\x01\r\n"
+SUFFIX: Final = ".wal"
+MAX_PAYLOAD_BYTES: Final = 16 * 1024 * 1024
+
+_HEAD: Final = struct.Struct("<II")
+
+
+def frame(payload: bytes) -> bytes:
+    """`payload` with its length and checksum in front."""
+    if not 0 < len(payload) <= MAX_PAYLOAD_BYTES:
+        raise InputError(
+            expected=f"a log record of 1 to {MAX_PAYLOAD_BYTES} bytes",
+            got=f"{len(payload)} bytes",
+            where="prediction log",
+            hint="Send less data with one request.",
+        )
+    return _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Where a segment stops being readable.
+
+    Attributes:
+        offset: bytes into the file.
+        torn: True if the file merely ends inside a frame, as after kill -9: that frame was never acknowledged.
+            False if bytes were changed: what follows may have been acknowledged and is lost.
+        bytes_left: bytes from `offset` to the end.
+        n_frames_lost: frames after `offset` as far as their lengths can be followed; at least 1 unless torn.
+    """
+
+    offset: int
+    torn: bool
+    bytes_left: int
+    n_frames_lost: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What could be read of a segment: payloads up to the first damaged frame.
+
+    Attributes:
+        id: the segment's id, from its file name.
+        payloads: in the order they were appended.
+        damage: None for a clean end.
+    """
+
+    id: str
+    payloads: list[bytes]
+    damage: Damage | None
+
+
+def read_segment(path: Path) -> Segment:
+    """Read a segment, whether or not it is still written to.
+
+    Raises:
+        FileNotFoundError: it was published and deleted meanwhile.
+        IntegrityError: the file is not a segment.
+    """
+    data = path.read_bytes()
+    if not data.startswith(MAGIC):
+        raise IntegrityError(
+            expected="a prediction log segment",
+            got=f"a file that begins with {data[:8]!r}",
+            where=str(path),
+            hint="Move the file away; nothing in this folder should be written by hand.",
+        )
+    payloads: list[bytes] = []
+    offset = len(MAGIC)
+    while offset < len(data):
+        payload = _payload_at(data, offset)
+        if payload is None:
+            return Segment(path.stem, payloads, _damage(data, offset))
+        payloads.append(payload)
+        offset += _HEAD.size + len(payload)
+    return Segment(path.stem, payloads, None)
+
+
+def _payload_at(data: bytes, offset: int) -> bytes | None:
+    start = offset + _HEAD.size
+    if start > len(data):
+        return None
+    length, checksum = _HEAD.unpack_from(data, offset)
+    # A zero length is never written, but a file system may leave zeros where data never reached the disk.
+    if not 0 < length <= MAX_PAYLOAD_BYTES or start + length > len(data):
+        return None
+    payload = data[start : start + length]
+    return payload if zlib.crc32(payload) == checksum else None
+
+
+def _damage(data: bytes, offset: int) -> Damage:
+    left = len(data) - offset
+    if _ends_inside_frame(data, offset):
+        return Damage(offset, True, left, 0)
+    lost = 0
+    while offset + _HEAD.size <= len(data):
+        length, _ = _HEAD.unpack_from(data, offset)
+        if not 0 < length <= len(data) - offset - _HEAD.size:
+            break
+        lost += 1
+        offset += _HEAD.size + length
+    return Damage(len(data) - left, False, left, max(lost, 1))
+
+
+def _ends_inside_frame(data: bytes, offset: int) -> bool:
+    if offset + _HEAD.size > len(data):
+        return True
+    length, _ = _HEAD.unpack_from(data, offset)
+    return 0 < length <= MAX_PAYLOAD_BYTES and offset + _HEAD.size + length > len(data)
+
+
+class SegmentWriter:
+    """The only writer of one segment. Not for many threads at once.
+
+    Args:
+        folder: where segments of one deployment lie; made if missing.
+        first: the payload of the first frame, there before anybody can see the file.
+    """
+
+    def __init__(self, folder: Path, first: bytes) -> None:
+        self.id = new_id()
+        self.path = folder / (self.id + SUFFIX)
+        self.opened_monotonic_s = time.monotonic()
+        # Made under another name and locked first: a publisher must never find it without its lock.
+        hidden = folder / ("." + self.id)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise _refused(error, folder) from error
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        self.n_bytes = 0
+        self._write(MAGIC + frame(first))
+        os.rename(hidden, self.path)
+
+    def append(self, payload: bytes) -> None:
+        """Hand one frame to the operating system, in one write.
+
+        Raises:
+            UnavailableError: the disk is full or failing; the segment is as it was before.
+        """
+        self._write(frame(payload))
+
+    def _write(self, data: bytes) -> None:
+        try:
+            written = os.write(self._descriptor, data)
+            if written != len(data):
+                raise OSError(f"only {written} of {len(data)} bytes were taken")
+        except OSError as error:
+            os.ftruncate(self._descriptor, self.n_bytes)
+            raise UnavailableError(
+                expected="room for a log record on the disk",
+                got=str(error),
+                where=str(self.path),
+                hint="Free disk space. Predictions that cannot be logged are refused.",
+            ) from error
+        self.n_bytes += len(data)
+
+    def sync(self) -> None:
+        """Make what was appended survive power loss."""
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Sync and let the segment go: it may be published from now on."""
+        if self._descriptor >= 0:
+            os.fsync(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def find_segments(folder: Path) -> list[Path]:
+    """The segments of a folder, oldest first."""
+    return sorted(folder.glob("*" + SUFFIX))
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Whether the segment has no writer and is now ours alone, until the block ends."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        yield False
+        return
+    except OSError as error:
+        raise _refused(error, path) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        # Another publisher may have finished with it between our opening and our locking.
+        yield path.exists()
+    finally:
+        os.close(descriptor)
+
+
+def _refused(error: OSError, path: Path) -> AccessError:
+    return AccessError(
+        expected="a folder for the prediction log that can be written",
+        got=str(error.strerror),
+        where=str(path),
+        hint="Check the permissions of the project's home.",
+    )

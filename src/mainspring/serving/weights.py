@@ -1,0 +1,332 @@
+"""The weight table: which model version answers, kept in a small file so that a rollback needs no database.
+
+Every change is a file of its own, `weights/<epoch>.json`, written once; `weights/current.json` is a second name
+of the newest. Changing what is served is: write the next epoch, sync, move the name. A process that serves
+looks at the name's inode (`WeightWatch`) and so sees a change within milliseconds. The files are replayed into
+the records afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+
+from mainspring.errors import (
+    AccessError,
+    ConflictError,
+    IntegrityError,
+    StateError,
+    UnknownNameError,
+)
+from mainspring.types import new_id
+
+CURRENT: Final = "current.json"
+CHECK_EVERY_S: Final = 0.02
+"""How often a watching process looks, at most: well inside the 50 ms within which it promises to notice."""
+
+
+class Arm(msgspec.Struct, frozen=True, kw_only=True):
+    """One model version that takes part.
+
+    Attributes:
+        name: `champion` answers; `shadow` is scored on the same requests and never answers.
+        weight: share of the answers, 0 to 1; 0 for a shadow.
+        model: the model's name.
+        version: the model version's number.
+        version_id, package_id: their asset ids.
+        view, view_version, view_id: the feature view that feeds it.
+        features: the view's features, in its order.
+        groups: what the view looks up, in its order: the names that statuses and commits are logged under.
+    """
+
+    name: str
+    weight: float
+    model: str
+    version: int
+    version_id: str
+    package_id: str
+    view: str
+    view_version: int
+    view_id: str
+    features: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+class WeightTable(msgspec.Struct, frozen=True, kw_only=True):
+    """What is served since one moment. It is the serving context that logged predictions name.
+
+    Attributes:
+        deployment: its name.
+        epoch: counts every change of this deployment, from 1.
+        context_id: names this table in the prediction log.
+        revision_id, revision: asset id and number of the deployment revision in force.
+        arms: the champion first.
+        cause: what changed it.
+        reason: in the words of whoever did; may be empty.
+        origin: a person's change holds against the controller's.
+        actor: `user:NAME` or `service:NAME`.
+        held: a person rolled back; the controller changes nothing until a person promotes again.
+        changed_us: when, microseconds UTC on the project's clock.
+        used: assets that the change rests on (decision, policy, evidence), by role.
+        rollout_id: the rollout under way, or that has just ended; None outside one.
+    """
+
+    deployment: str
+    epoch: int
+    context_id: str
+    revision_id: str
+    revision: int
+    arms: tuple[Arm, ...]
+    cause: Literal["create", "promote", "rollback", "shadow", "end_shadow"]
+    reason: str = ""
+    origin: Literal["human", "controller"] = "human"
+    actor: str
+    held: bool = False
+    changed_us: int
+    used: dict[str, str] = {}
+    rollout_id: str | None = None
+
+    @property
+    def champion(self) -> Arm:
+        """The arm that answers."""
+        return self.arms[0]
+
+    def find_arm(self, name: str) -> Arm | None:
+        """The arm of that name; None if it does not take part."""
+        return next((arm for arm in self.arms if arm.name == name), None)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(WeightTable)
+
+
+def read_table(folder: Path) -> WeightTable:
+    """The table in force.
+
+    Args:
+        folder: the deployment's `weights` folder.
+
+    Raises:
+        UnknownNameError: nothing was ever deployed there.
+    """
+    found = find_table(folder)
+    if found is None:
+        raise UnknownNameError(
+            expected="a deployment with a weight table",
+            got="no such file",
+            where=str(folder / CURRENT),
+            hint="Create the deployment first.",
+        )
+    return found
+
+
+def find_table(folder: Path) -> WeightTable | None:
+    """The table in force; None if nothing was ever deployed there."""
+    try:
+        data = (folder / CURRENT).read_bytes()
+    except FileNotFoundError:
+        return None
+    return _decoded(data, folder / CURRENT)
+
+
+def history(folder: Path) -> list[WeightTable]:
+    """Every table that was in force, oldest first, the present one last."""
+    current = find_table(folder)
+    if current is None:
+        return []
+    tables = []
+    for path in sorted(folder.glob("[0-9]*.json")):
+        # A file beyond the present epoch is a change that was never acknowledged.
+        if int(path.stem) <= current.epoch:
+            tables.append(_decoded(path.read_bytes(), path))
+    return tables
+
+
+def change(folder: Path, build: Callable[[WeightTable | None], WeightTable]) -> WeightTable:
+    """Put the next table in force: it is on disk, and watched processes take it up, when this returns.
+
+    Args:
+        folder: the deployment's `weights` folder; made if missing.
+        build: makes the next table out of the present one (None at first). Runs alone among all processes.
+
+    Raises:
+        ConflictError: `build` made a table whose epoch is not the next one.
+        StateError: a controller's change against a person's rollback.
+        AccessError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            present = find_table(folder)
+            following = build(present)
+            _check(present, following)
+            _replace(folder, following)
+    except PermissionError as error:
+        raise AccessError(
+            expected="a weights folder that can be written",
+            got=str(error.strerror),
+            where=str(folder),
+            hint="Check the permissions of the project's home.",
+        ) from error
+    return following
+
+
+def roll_back(folder: Path, *, actor: str, reason: str, changed_us: int) -> WeightTable:
+    """Serve again what was served before the present revision. Needs no database.
+
+    The new revision has a number of its own and the arms of the one it restores; a shadow ends.
+
+    Raises:
+        StateError: there is no earlier revision to go back to.
+    """
+
+    def back(present: WeightTable | None) -> WeightTable:
+        present = present or read_table(folder)
+        before = previous(folder, present)
+        return msgspec.structs.replace(
+            present,
+            epoch=present.epoch + 1,
+            context_id=new_id(),
+            revision_id=new_id(),
+            revision=present.revision + 1,
+            arms=(before.champion,),
+            cause="rollback",
+            reason=reason,
+            origin="human",
+            actor=actor,
+            held=True,
+            changed_us=changed_us,
+            used={"restores": before.revision_id},
+            rollout_id=present.rollout_id,
+        )
+
+    return change(folder, back)
+
+
+def previous(folder: Path, present: WeightTable) -> WeightTable:
+    """The table that a rollback restores: the newest whose champion is another package than the present one,
+    and which no rollback has left before.
+
+    Raises:
+        StateError: there is none.
+    """
+    # Walking the revisions as a stack: a rollback takes the top off, so that a second one goes further back.
+    stack: list[WeightTable] = []
+    for table in history(folder):
+        if table.cause == "rollback" and stack:
+            stack.pop()
+        elif not stack or table.revision != stack[-1].revision:
+            stack.append(table)
+    if len(stack) < 2:
+        raise StateError(
+            expected="an earlier revision to go back to",
+            got=f"revision {present.revision}, with none before it",
+            where=f"deployment {present.deployment!r}",
+            hint="Promote another model version instead.",
+        )
+    return stack[-2]
+
+
+def _check(present: WeightTable | None, following: WeightTable) -> None:
+    due = 1 if present is None else present.epoch + 1
+    if following.epoch != due:
+        raise ConflictError(
+            expected=f"epoch {due}",
+            got=f"epoch {following.epoch}",
+            where=f"deployment {following.deployment!r}",
+            hint="Somebody else changed it first. Look at what is served now and decide again.",
+        )
+    if present is not None and present.held and following.origin == "controller":
+        raise StateError(
+            expected="a change by a person, after a person rolled back",
+            got=f"a change by the controller ({following.cause})",
+            where=f"deployment {following.deployment!r}",
+            hint="Promote by hand when the reason for the rollback is gone.",
+        )
+
+
+def _replace(folder: Path, table: WeightTable) -> None:
+    named = folder / f"{table.epoch:08d}.json"
+    draft = folder / f".{table.epoch:08d}.draft"
+    with open(draft, "wb") as file:
+        file.write(msgspec.json.format(_encoder.encode(table), indent=2) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, named)
+    os.link(named, draft)
+    # One inode under two names: the move below is what puts the table in force, in one step.
+    os.replace(draft, folder / CURRENT)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _decoded(data: bytes, path: Path) -> WeightTable:
+    try:
+        return _decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise IntegrityError(
+            expected="a weight table",
+            got=str(error),
+            where=str(path),
+            hint="Restore the file from a backup, or roll back to write a new one.",
+        ) from error
+
+
+class WeightWatch:
+    """Tells a serving process when the table changed. Cheap enough to ask on every request.
+
+    Args:
+        folder: the deployment's `weights` folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / CURRENT
+        self._folder = folder
+        self._seen: tuple[int, int] | None = None
+        self._next_s = 0.0
+
+    def find_change(self) -> WeightTable | None:
+        """The table, if it is another than at the last call that returned one; None otherwise."""
+        now_s = time.monotonic()
+        if now_s < self._next_s:
+            return None
+        self._next_s = now_s + CHECK_EVERY_S
+        try:
+            status: Any = os.stat(self._path)
+        except FileNotFoundError:
+            return None
+        seen = (status.st_ino, status.st_mtime_ns)
+        if seen == self._seen:
+            return None
+        self._seen = seen
+        return read_table(self._folder)
+
+
+def changed(table: WeightTable, fields: dict[str, Any]) -> WeightTable:
+    """A copy with other fields."""
+    return msgspec.structs.replace(table, **fields)
+
+
+def to_dict(table: WeightTable) -> dict[str, Any]:
+    """Plain JSON."""
+    return dict(msgspec.to_builtins(table))

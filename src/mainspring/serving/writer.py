@@ -1,0 +1,124 @@
+"""Writes the prediction log of one deployment from one process."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from mainspring.errors import UnavailableError
+from mainspring.serving.frames import FORMAT, Context, Gap, Opening, Scored, encoder
+from mainspring.serving.wal import SegmentWriter
+from mainspring.serving.weights import WeightTable
+
+SEGMENT_MAX_BYTES: Final = 4 * 1024 * 1024
+SEGMENT_MAX_AGE_S: Final = 60.0
+
+
+class LogWriter:
+    """Appends predictions to segments, and begins a new segment when one is big or old.
+
+    Threads may share it. A row is with the operating system when `append` returns. The first row of a process
+    makes the first segment, so that a process that predicts nothing writes nothing.
+
+    Args:
+        folder: where the deployment's segments lie.
+        deployment: its name.
+        writer: who writes, for people who look into a segment.
+    """
+
+    def __init__(self, folder: Path, deployment: str, writer: str = "") -> None:
+        self._folder = folder
+        self._deployment = deployment
+        self._writer = writer or f"pid {os.getpid()}"
+        self._segment: SegmentWriter | None = None
+        self._explained: set[str] = set()
+        self._owed: Gap | None = None
+        self._lock = threading.Lock()
+        self.n_appended = 0
+        self.n_lost = 0
+        self.n_shadow_lost = 0
+
+    def append(self, scored: Scored, table: WeightTable) -> None:
+        """Log one prediction, with its context if this segment does not have it yet.
+
+        Raises:
+            UnavailableError: the disk does not take it. Nothing was logged.
+        """
+        payload = encoder.encode(scored)
+        with self._lock:
+            segment = self._current()
+            if self._owed is not None:
+                segment.append(encoder.encode(self._owed))
+                self._owed = None
+            if table.context_id not in self._explained:
+                segment.append(encoder.encode(Context(table)))
+                self._explained.add(table.context_id)
+            segment.append(payload)
+            self.n_appended += 1
+
+    def lose(self, context_id: str, now_us: int) -> None:
+        """Count one prediction that was answered and could not be logged; written as soon as the disk allows."""
+        with self._lock:
+            self.n_lost += 1
+            owed = self._owed
+            before = 0 if owed is None else owed.n_lost
+            since = now_us if owed is None else owed.from_us
+            self._owed = Gap(context_id, before + 1, since, now_us, "disk")
+
+    def _current(self) -> SegmentWriter:
+        segment = self._segment
+        if segment is not None and self._is_full(segment):
+            self._let_go(segment)
+            segment = None
+        if segment is None:
+            opening = Opening(FORMAT, self._deployment, self._writer, time.time_ns() // 1000)
+            segment = self._segment = SegmentWriter(self._folder, encoder.encode(opening))
+            self._explained = set()
+        return segment
+
+    def _is_full(self, segment: SegmentWriter) -> bool:
+        age_s = time.monotonic() - segment.opened_monotonic_s
+        return segment.n_bytes >= SEGMENT_MAX_BYTES or age_s >= SEGMENT_MAX_AGE_S
+
+    def _let_go(self, segment: SegmentWriter) -> None:
+        # Syncing megabytes takes tens of milliseconds, which no request should wait for.
+        self._segment = None
+        threading.Thread(target=segment.close, name="log-segment-close").start()
+
+    def sync(self) -> None:
+        """Make what was logged survive power loss."""
+        with self._lock:
+            if self._segment is not None:
+                self._segment.sync()
+
+    def rotate(self) -> None:
+        """End the present segment, so that it can be published; the next row begins another."""
+        with self._lock:
+            self._end()
+
+    def rotate_if_full(self) -> None:
+        """As `rotate`, if the segment is big or old: for a timer, where no requests come."""
+        with self._lock:
+            if self._segment is not None and self._is_full(self._segment):
+                self._end()
+
+    def _end(self) -> None:
+        if self._owed is not None:
+            self._try_owed()
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+
+    def _try_owed(self) -> None:
+        owed, self._owed = self._owed, None
+        try:
+            self._current().append(encoder.encode(owed))
+        except UnavailableError:
+            self._owed = owed
+
+    def close(self) -> None:
+        """Sync and end the segment. Writing again begins another."""
+        self.rotate()
