@@ -1,0 +1,38 @@
+"""The timetable: one row a scheduled flight. It is the spine: each row asks one question."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+import mainspring as ms
+
+from .sources import Sources
+
+
+def define(features: Any) -> Any:
+    """The group `flights`. A flight's schedule is public long before the day, so no known time cuts off."""
+    return features.group(
+        "flights",
+        version=1,
+        keys=["flight_id"],
+        event_time="sched_dep",
+        description="Scheduled departures from EWR, JFK and LGA. `sched_dep` is the instant; `sched_minute` and "
+        "`weekday` are what the local timetable prints.",
+        expectations=[
+            ms.expect.unique(["flight_id"]),
+            ms.expect.in_set("origin", ["EWR", "JFK", "LGA"]),
+            ms.expect.not_null("carrier"),
+            ms.expect.between("sched_minute", 0, 1439),
+            ms.expect.not_null("tailnum", severity="warning"),
+        ],
+        on_failure="warn",
+    )
+
+
+def rows(sources: Sources) -> pl.DataFrame:
+    """One row a flight, cancelled ones included."""
+    return sources.flights.select(
+        ["flight_id", "sched_dep", "carrier", "tailnum", "origin", "dest", "sched_minute", "weekday"]
+    ).with_columns(flight_year=pl.col("sched_dep").dt.year().cast(pl.Int64))
