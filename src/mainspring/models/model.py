@@ -1,0 +1,201 @@
+"""A scikit-learn estimator that takes features by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from mainspring.errors import InputError, MissingExtraError, StateError, UnknownNameError
+from mainspring.models.encoding import MAX_CATEGORIES, as_frame, encode, learn_columns
+from mainspring.models.spec import Signature, Task
+
+EXAMPLE_ROWS: Final = 5
+"""Rows of the training data that a package keeps, to check itself when it is loaded."""
+
+
+class Model:
+    """An estimator, the features it takes and the label it predicts.
+
+    Numbers reach the estimator as doubles, categorical features as the number of their category, and nulls and
+    unseen categories as NaN. An estimator that handles NaN (histogram gradient boosting) gets them as they
+    are, told which columns are categories; a `Pipeline` of your own gets them as they are too. Any other
+    estimator is put behind `preprocessing`: the median and a "was missing" mark for missing numbers, unit
+    variance, one column a category.
+
+    Attributes:
+        estimator: as it was given, or with its preprocessing; fitted by `fit`.
+        features: names of the inputs, in order.
+        categorical: those of them that are categories.
+        label: the column to predict.
+        signature: None before `fit`.
+        example: a few training rows; None before `fit`.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        features: Sequence[str],
+        *,
+        categorical: Sequence[str] = (),
+        label: str | None = None,
+        max_categories: int = MAX_CATEGORIES,
+    ) -> None:
+        self.features = tuple(features)
+        self.categorical = tuple(categorical)
+        self.label = label
+        self.max_categories = max_categories
+        self.signature: Signature | None = None
+        self.example: pl.DataFrame | None = None
+        self._check_names()
+        self.estimator = _ready(estimator, self._positions(True), self._positions(False))
+
+    def fit(self, rows: object, label: str | None = None) -> Self:
+        """Learn from rows.
+
+        Args:
+            rows: a frame with the features and the label.
+            label: the column to predict, where the model was made without one.
+
+        Raises:
+            UnknownNameError: a column is missing.
+            InputError: no rows, rows without a label, a label used as a feature, or a column of a wrong type.
+        """
+        frame = as_frame(rows, "Model.fit")
+        self.label = label or self.label
+        target = self._target(frame)
+        columns = learn_columns(frame, self.features, self.categorical, self.max_categories)
+        task = Task.BINARY if hasattr(self.estimator, "predict_proba") else Task.REGRESSION
+        signature = Signature(columns=columns, label=str(self.label), task=task)
+        self.estimator.fit(encode(frame, signature), _labels(target, task))
+        self.signature = signature
+        self.example = frame.select(self.features).head(EXAMPLE_ROWS)
+        return self
+
+    def predict(self, rows: object) -> NDArray[np.float64]:
+        """One number a row, (n,): the probability of label 1, or the value.
+
+        Raises:
+            StateError: the model is not fitted.
+        """
+        return predict(self.estimator, self.fitted_signature(), rows)
+
+    def fitted_signature(self) -> Signature:
+        """The signature; `StateError` before `fit`."""
+        if self.signature is None:
+            raise StateError(
+                expected="a fitted model",
+                got="one that has not seen data",
+                where=f"Model({type(self.estimator).__name__})",
+                hint="Call `.fit(frame)` first.",
+            )
+        return self.signature
+
+    def __repr__(self) -> str:
+        state = "fitted" if self.signature else "not fitted"
+        return f"Model({type(self.estimator).__name__}, {len(self.features)} features, {state})"
+
+    def _positions(self, categorical: bool) -> list[int]:
+        return [at for at, name in enumerate(self.features) if (name in self.categorical) == categorical]
+
+    def _check_names(self) -> None:
+        for name in self.categorical:
+            if name not in self.features:
+                raise UnknownNameError.of("feature", name, self.features, where="Model(categorical=)")
+        if not self.features or len(set(self.features)) < len(self.features):
+            raise InputError(
+                expected="at least one feature, each once",
+                got=repr(list(self.features)),
+                where="Model(features=)",
+                hint="List the columns that the model may use.",
+            )
+
+    def _target(self, frame: pl.DataFrame) -> pl.Series:
+        if self.label is None or self.label in self.features:
+            raise InputError(
+                expected="a label that is not among the features",
+                got="no label" if self.label is None else f"{self.label!r}, which is a feature",
+                where="Model.fit",
+                hint="Name the column to predict: Model(..., label=) or fit(frame, label).",
+            )
+        if self.label not in frame.columns:
+            raise UnknownNameError.of("column", self.label, frame.columns, where="Model.fit")
+        target = frame.get_column(self.label)
+        if frame.is_empty() or target.null_count():
+            raise InputError(
+                expected="rows that all carry a label",
+                got=f"{frame.height} rows, {target.null_count()} without",
+                where=f"label {self.label!r}",
+                hint="Drop the rows without a label, and report how many.",
+            )
+        return target
+
+
+def predict(estimator: Any, signature: Signature, rows: object) -> NDArray[np.float64]:
+    """One number a row, (n,): the probability of label 1, or the value."""
+    frame = as_frame(rows, "predict")
+    if frame.is_empty():
+        return np.empty(0)
+    matrix = encode(frame, signature)
+    if signature.task is Task.BINARY:
+        return np.asarray(estimator.predict_proba(matrix)[:, 1], dtype=np.float64)
+    return np.asarray(estimator.predict(matrix), dtype=np.float64)
+
+
+def _labels(target: pl.Series, task: Task) -> NDArray[np.float64]:
+    numbers = target.cast(pl.Float64).to_numpy() if target.dtype != pl.String else None
+    if numbers is None or (task is Task.BINARY and set(np.unique(numbers)) != {0.0, 1.0}):
+        raise InputError(
+            expected="labels 0 and 1 (or false and true), both present",
+            got=f"{target.dtype}: {target.unique().sort().head(5).to_list()}",
+            where=f"label {target.name!r}",
+            hint="Encode the label as a boolean column; a classifier needs rows of both kinds.",
+        )
+    return numbers if task is Task.REGRESSION else numbers.astype(np.int64)
+
+
+def _ready(estimator: Any, categories: list[int], numbers: list[int]) -> Any:
+    """The estimator with what it needs to take NaN and category numbers."""
+    try:
+        from sklearn.base import BaseEstimator
+        from sklearn.pipeline import Pipeline
+        from sklearn.utils import get_tags
+    except ImportError as error:
+        raise MissingExtraError.of("scikit-learn", "sklearn", where="Model") from error
+    if not isinstance(estimator, BaseEstimator) or not hasattr(estimator, "fit"):
+        raise InputError(
+            expected="an estimator with scikit-learn's conventions",
+            got=type(estimator).__name__,
+            where="Model(estimator=)",
+            hint="Pass an instance such as LogisticRegression().",
+        )
+    if isinstance(estimator, Pipeline):
+        return estimator
+    if not get_tags(estimator).input_tags.allow_nan:
+        return Pipeline([("preprocessing", preprocessing(categories, numbers)), ("estimator", estimator)])
+    if "categorical_features" in estimator.get_params() and categories:
+        return estimator.set_params(categorical_features=categories)
+    return estimator
+
+
+def preprocessing(categories: Sequence[int], numbers: Sequence[int]) -> Any:
+    """The standard preparation for estimators that cannot take NaN or category numbers.
+
+    Args:
+        categories, numbers: positions of the categorical and of the numeric features.
+    """
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    parts: list[tuple[str, Any, list[int]]] = []
+    if numbers:
+        parts.append(("numbers", Pipeline([("fill", fill), ("scale", StandardScaler())]), list(numbers)))
+    if categories:
+        parts.append(("categories", OneHotEncoder(handle_unknown="ignore"), list(categories)))
+    return ColumnTransformer(parts)

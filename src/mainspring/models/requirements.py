@@ -1,0 +1,47 @@
+"""What a model needs installed: the distributions that its types come from, and theirs, pinned as they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from importlib import metadata
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def requirements(modules: Iterable[str]) -> list[str]:
+    """Pins (`name==version`), sorted, of all installed distributions reachable from these top-level modules.
+
+    A dependency that is declared but not installed (another platform's, an extra's) is left out: it was not
+    there when the model was trained either.
+    """
+    owners = metadata.packages_distributions()
+    waiting = [owner for module in modules for owner in owners.get(module.partition(".")[0], ())]
+    pins: dict[str, str] = {}
+    while waiting:
+        name = _normal(waiting.pop())
+        if name in pins:
+            continue
+        try:
+            found = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        pins[name] = found.version
+        waiting.extend(_needed(found.requires or ()))
+    return [f"{name}=={version}" for name, version in sorted(pins.items())]
+
+
+def _needed(declared: Iterable[str]) -> list[str]:
+    """Names of unconditional and platform requirements; those of extras are somebody's choice, not a need."""
+    names = []
+    for line in declared:
+        requirement, _, marker = line.partition(";")
+        match = _NAME.match(requirement.strip())
+        if match and "extra" not in marker:
+            names.append(match.group())
+    return names
+
+
+def _normal(name: str) -> str:
+    """The normalised spelling of a distribution's name (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
