@@ -1,0 +1,1 @@
+"""What spans rooms: a new project, the demo."""
