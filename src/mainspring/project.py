@@ -41,7 +41,11 @@ class Project:
                 where=str(self.home),
                 hint="Give write permission, or set `home.path` in mainspring.toml.",
             ) from error
-        self.records.migrate()
+        try:
+            self.records.migrate()
+        except BaseException:
+            self.records.close()
+            raise
 
     @cached_property
     def records(self) -> Records:
