@@ -1,0 +1,28 @@
+"""Contract suites: what every backend of a port must pass, ours and yours.
+
+Subclass a suite in a test module, say how a backend is opened, and let pytest collect it:
+
+    class TestMyBlobs(BlobsContract):
+        @staticmethod
+        def open_store(address: str) -> Blobs:
+            return MyBlobs(address)
+
+A backend that departs from a contract overrides the test that says so, with the reason in its docstring. The
+suites need pytest, and some of them processes started by spawn, so `open_store` must be importable by name.
+"""
+
+from mainspring.testing.blobs import BlobsContract
+from mainspring.testing.clock import ClockContract
+from mainspring.testing.engine import EngineContract
+from mainspring.testing.keys import KeysContract
+from mainspring.testing.records import RecordsContract
+from mainspring.testing.tables import TablesContract
+
+__all__ = [
+    "BlobsContract",
+    "ClockContract",
+    "EngineContract",
+    "KeysContract",
+    "RecordsContract",
+    "TablesContract",
+]

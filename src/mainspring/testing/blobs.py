@@ -1,0 +1,133 @@
+"""What every blobs backend must do."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mainspring.errors import InputError, IntegrityError, UnknownNameError
+from mainspring.ports.blobs import Blob, Blobs
+from mainspring.testing._processes import in_processes
+
+
+class BlobsContract:
+    """Subclass it and define `open_store`."""
+
+    @staticmethod
+    def open_store(address: str) -> Blobs:
+        """Open the store at an address; importable by name, because processes call it."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def address(self, tmp_path: Path) -> str:
+        """Where a fresh, empty store is."""
+        return str(tmp_path / "blobs")
+
+    @pytest.fixture
+    def blobs(self, address: str) -> Blobs:
+        return type(self).open_store(address)
+
+    @pytest.mark.parametrize("data", [b"", b"x", b"\x00\xff" * 700_000])
+    def test_put_and_get(self, blobs: Blobs, data: bytes) -> None:
+        """What was put is what is got, under its SHA-256."""
+        blob = blobs.put(data)
+        assert blob == Blob(hashlib.sha256(data).hexdigest(), len(data))
+        assert blobs.get(blob.sha256) == data
+
+    def test_put_twice(self, blobs: Blobs) -> None:
+        """Storing equal bytes again changes nothing and answers the same."""
+        assert blobs.put(b"same") == blobs.put(b"same")
+
+    def test_put_file(self, blobs: Blobs, tmp_path: Path) -> None:
+        """A file is stored as its bytes are, and stays where it is."""
+        source = tmp_path / "source"
+        source.write_bytes(b"abc" * 1_000_000)
+        blob = blobs.put_file(source)
+        assert blob == blobs.put(source.read_bytes())
+        assert blobs.get(blob.sha256) == source.read_bytes()
+
+    def test_put_file_missing(self, blobs: Blobs, tmp_path: Path) -> None:
+        """A file that is not there is the caller's mistake."""
+        with pytest.raises(InputError, match="nothing-here"):
+            blobs.put_file(tmp_path / "nothing-here")
+
+    def test_find(self, blobs: Blobs) -> None:
+        """Find knows name and size, and answers None for what is not there."""
+        blob = blobs.put(b"12345")
+        assert blobs.find(blob.sha256) == Blob(blob.sha256, 5)
+        assert blobs.find("0" * 64) is None
+
+    def test_path(self, blobs: Blobs) -> None:
+        """A blob can be read as a local file."""
+        assert blobs.path(blobs.put(b"bytes in a file").sha256).read_bytes() == b"bytes in a file"
+
+    def test_unknown(self, blobs: Blobs) -> None:
+        """Getting what was never put is refused by name."""
+        for read in (blobs.get, blobs.path):
+            with pytest.raises(UnknownNameError, match="0{64}"):
+                read("0" * 64)
+
+    @pytest.mark.parametrize("name", ["", "abc", "../../etc/passwd", "G" * 64, "A" * 64])
+    def test_not_a_digest(self, blobs: Blobs, name: str) -> None:
+        """Only a digest names a blob."""
+        calls: list[Callable[[str], object]] = [blobs.get, blobs.find, blobs.path, blobs.delete]
+        for call in calls:
+            with pytest.raises(InputError, match="SHA-256"):
+                call(name)
+
+    def test_delete(self, blobs: Blobs) -> None:
+        """A deleted blob is gone, deleting again changes nothing, and it can be put again."""
+        blob = blobs.put(b"short life")
+        blobs.delete(blob.sha256)
+        blobs.delete(blob.sha256)
+        assert blobs.find(blob.sha256) is None
+        assert blobs.put(b"short life") == blob
+        assert blobs.get(blob.sha256) == b"short life"
+
+    def test_damage(self, blobs: Blobs) -> None:
+        """Bytes that are not what was put are never handed out."""
+        blob = blobs.put(b"the right bytes")
+        self.damage(blobs, blob.sha256)
+        with pytest.raises(IntegrityError, match=blob.sha256):
+            blobs.get(blob.sha256)
+
+    def damage(self, blobs: Blobs, sha256: str) -> None:
+        """Change a stored blob behind the store's back, keeping its size."""
+        place = blobs.path(sha256)
+        place.chmod(0o644)
+        place.write_bytes(place.read_bytes()[::-1])
+
+    def test_threads(self, blobs: Blobs) -> None:
+        """Threads that put equal and different bytes at once all succeed."""
+        failures: list[BaseException] = []
+
+        def put(number: int) -> None:
+            try:
+                for turn in range(20):
+                    data = f"shared {turn}".encode() if turn % 2 else f"own {number} {turn}".encode()
+                    assert blobs.get(blobs.put(data).sha256) == data
+            except BaseException as error:  # noqa: BLE001 - handed to the test's own thread
+                failures.append(error)
+
+        threads = [threading.Thread(target=put, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failures
+
+    def test_processes(self, address: str) -> None:
+        """Processes that put the same bytes at once end with one blob."""
+        found = in_processes(_put_many, [(type(self).open_store, address)] * 2)
+        assert found[0] == found[1]
+        blobs = type(self).open_store(address)
+        assert [blobs.get(sha256) for sha256 in found[0]] == [b"%d" % number * 1000 for number in range(30)]
+
+
+def _put_many(open_store: Callable[[str], Blobs], address: str) -> list[str]:
+    blobs = open_store(address)
+    return [blobs.put(b"%d" % number * 1000).sha256 for number in range(30)]

@@ -1,0 +1,75 @@
+"""Blobs on disk: the contract, and what only a disk can do wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mainspring.errors import AccessError, InputError
+from mainspring.ports.blobs import open_blobs
+from mainspring.testing import BlobsContract
+
+
+class TestDiskBlobs(BlobsContract):
+    """The contract on a local folder."""
+
+    open_store = staticmethod(open_blobs)
+
+
+def test_truncated_object_is_put_right(tmp_path: Path) -> None:
+    """Putting the bytes of an object that lost its end writes them anew."""
+    blobs = open_blobs(tmp_path)
+    blob = blobs.put(b"all of it")
+    place = blobs.path(blob.sha256)
+    place.chmod(0o644)
+    place.write_bytes(b"all")
+    blobs.put(b"all of it")
+    assert blobs.get(blob.sha256) == b"all of it"
+
+
+def test_staging_is_left_empty(tmp_path: Path) -> None:
+    """Nothing stays in staging, whether a put was new, known or failed."""
+    blobs = open_blobs(tmp_path / "blobs")
+    source = tmp_path / "source"
+    source.write_bytes(b"1")
+    for _ in range(2):
+        blobs.put(b"1")
+        blobs.put_file(source)
+    with pytest.raises(InputError):
+        blobs.put_file(tmp_path)
+    assert list((tmp_path / "blobs" / "staging").iterdir()) == []
+
+
+def test_objects_are_read_only(tmp_path: Path) -> None:
+    """An object's file cannot be written by accident."""
+    blobs = open_blobs(tmp_path)
+    assert blobs.path(blobs.put(b"x").sha256).stat().st_mode & 0o222 == 0
+
+
+def test_read_only_folder(unwritable: Path) -> None:
+    """A folder that cannot be written is a clear error; reading there finds nothing."""
+    blobs = open_blobs(unwritable / "blobs")
+    with pytest.raises(AccessError, match="write permission"):
+        blobs.put(b"x")
+    assert blobs.find("0" * 64) is None
+
+
+def test_file_in_the_way(tmp_path: Path) -> None:
+    """A file where the folder should be is a clear error."""
+    (tmp_path / "blobs").write_bytes(b"")
+    with pytest.raises(AccessError, match="blobs"):
+        open_blobs(tmp_path / "blobs").put(b"x")
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/blobs", "ftp:x"])
+def test_unknown_scheme(address: str) -> None:
+    """An address that no backend answers to names those that do."""
+    with pytest.raises(InputError, match="a path, file:"):
+        open_blobs(address)
+
+
+def test_file_url(tmp_path: Path) -> None:
+    """A `file:` URL and a path name the same store."""
+    blob = open_blobs((tmp_path / "with space").as_uri()).put(b"x")
+    assert open_blobs(tmp_path / "with space").get(blob.sha256) == b"x"

@@ -1,0 +1,112 @@
+"""Keys on LMDB: the contract, and what only a mapped file can do."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mainspring.errors import AccessError, InputError, IntegrityError
+from mainspring.ports.keys import Entry, open_keys
+from mainspring.ports.keys._codec import decode, encode, is_newer, prefix
+from mainspring.ports.keys._lmdb import LmdbKeys
+from mainspring.testing import KeysContract
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+ENTRIES = st.builds(Entry, st.binary(min_size=1, max_size=440), INT64, INT64, INT64, st.binary(max_size=200))
+SPACES = st.text(min_size=1, max_size=16).filter(lambda space: space.isprintable())
+
+
+class TestLmdbKeys(KeysContract):
+    """The contract on LMDB in a local folder."""
+
+    open_store = staticmethod(open_keys)
+
+
+@given(SPACES, ENTRIES)
+def test_codec_round_trip(space: str, entry: Entry) -> None:
+    """What was encoded is what is decoded."""
+    assert decode(space, entry.key, encode(space, entry)) == entry
+
+
+@given(ENTRIES, ENTRIES)
+def test_codec_order(one: Entry, other: Entry) -> None:
+    """Encoded entries compare by age alone, whatever their values."""
+    assert is_newer(encode("s", one), encode("s", other)) == (one.age > other.age)
+
+
+@given(SPACES, SPACES, st.binary(max_size=20), st.binary(max_size=20))
+def test_codec_spaces(one: str, other: str, key: bytes, other_key: bytes) -> None:
+    """No stored key of a space begins like another space."""
+    if one != other:
+        assert not (prefix(one) + key).startswith(prefix(other))
+        assert prefix(one) + key != prefix(other) + other_key
+
+
+@pytest.mark.parametrize("stored", [b"", b"\x02" + b"\x00" * 40, b"\x01short"])
+def test_codec_damage(stored: bytes) -> None:
+    """A value of another format is refused, with the way out."""
+    with pytest.raises(IntegrityError, match="materialise it again"):
+        decode("s", b"k", stored)
+
+
+def test_map_grows(tmp_path: Path) -> None:
+    """A put that does not fit doubles the map until it does, while the old entries stay."""
+    keys = LmdbKeys(tmp_path, first_map_bytes=1 << 16)
+    for number in range(20):
+        keys.put("s", [Entry(b"%d" % number, 0, 0, 0, bytes(100_000))])
+    assert all(keys.get("s", [b"%d" % number for number in range(20)]))
+    keys.close()
+
+
+def test_map_grown_by_another_process(tmp_path: Path) -> None:
+    """A reader and a writer go on when another process has made the map larger."""
+    keys = LmdbKeys(tmp_path, first_map_bytes=1 << 16)
+    keys.put("s", [Entry(b"a", 0, 0, 0, b"")])
+    child = multiprocessing.get_context("spawn").Process(target=_grow, args=(str(tmp_path),))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    (found,) = keys.get("s", [b"large"])
+    assert found is not None
+    assert len(found.value) == 1 << 20
+    assert keys.put("s", [Entry(b"b", 0, 0, 0, b"")]) == 1
+    keys.close()
+
+
+def _grow(address: str) -> None:
+    LmdbKeys(Path(address), first_map_bytes=1 << 22).put("s", [Entry(b"large", 0, 0, 0, bytes(1 << 20))])
+
+
+def test_read_only_folder(unwritable: Path) -> None:
+    """A folder that cannot be written is a clear error; reading there finds nothing."""
+    keys = open_keys(unwritable / "keys")
+    assert keys.get("s", [b"a"]) == [None]
+    with pytest.raises(AccessError, match="write permission"):
+        keys.put("s", [Entry(b"a", 0, 0, 0, b"")])
+
+
+def test_not_a_store(tmp_path: Path) -> None:
+    """A file that is no LMDB store is refused, with the way out."""
+    (tmp_path / "data.mdb").write_bytes(b"something else entirely" * 1000)
+    with pytest.raises(IntegrityError, match="materialise it again"):
+        open_keys(tmp_path).get("s", [b"a"])
+
+
+@pytest.mark.parametrize("address", ["redis://host", "x:y/z".replace("x", "memcached")])
+def test_unknown_scheme(address: str) -> None:
+    """An address that no backend answers to names those that do."""
+    with pytest.raises(InputError, match="a path, file:, lmdb:"):
+        open_keys(address)
+
+
+def test_lmdb_url(tmp_path: Path) -> None:
+    """An `lmdb:` URL and a path name the same store."""
+    with_url, with_path = open_keys(f"lmdb://{tmp_path}/keys"), open_keys(tmp_path / "keys")
+    with_url.put("s", [Entry(b"a", 1, 0, 0, b"")])
+    assert with_path.get("s", [b"a"]) == [Entry(b"a", 1, 0, 0, b"")]
+    with_url.close()
+    with_path.close()

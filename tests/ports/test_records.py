@@ -1,0 +1,56 @@
+"""Records: the contract on the database under test, and what only a file can do wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mainspring.errors import AccessError, InputError, IntegrityError, UnavailableError
+from mainspring.ports.records import open_records
+from mainspring.testing import RecordsContract
+
+
+class TestRecords(RecordsContract):
+    """The contract on SQLite or PostgreSQL, as the environment chooses."""
+
+    open_store = staticmethod(open_records)
+
+    @pytest.fixture
+    def address(self, records_url: str) -> str:
+        return records_url
+
+
+def test_read_only_folder(unwritable: Path) -> None:
+    """A database that cannot be made is a clear error."""
+    with pytest.raises(AccessError, match="read-only folder"):
+        open_records(f"sqlite:///{unwritable}/records.db").migrate()
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    """A folder that is not there is named."""
+    with pytest.raises(AccessError, match="nowhere"):
+        open_records(f"sqlite:///{tmp_path}/nowhere/records.db").migrate()
+
+
+def test_not_a_database(tmp_path: Path) -> None:
+    """A file that is no database is refused, not replaced."""
+    file = tmp_path / "records.db"
+    file.write_bytes(b"something else entirely" * 1000)
+    with pytest.raises(IntegrityError, match="SQLite database"):
+        open_records(f"sqlite:///{file}").migrate()
+    assert file.read_bytes().startswith(b"something else")
+
+
+def test_server_that_does_not_answer() -> None:
+    """A server that is not there is named, without the password."""
+    pytest.importorskip("psycopg")
+    with pytest.raises(UnavailableError, match="127.0.0.1:1/") as caught:
+        open_records("postgresql://me:secret@127.0.0.1:1/x").migrate()
+    assert "secret" not in str(caught.value)
+
+
+def test_unknown_scheme() -> None:
+    """An address that no backend answers to names those that do."""
+    with pytest.raises(InputError, match="sqlite: or postgresql:"):
+        open_records("mysql://host/x")

@@ -1,0 +1,116 @@
+"""Tables on Delta Lake: the contract, and what only files can do wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mainspring.errors import AccessError, InputError
+from mainspring.ports.tables import open_tables
+from mainspring.ports.tables._delta import CHECKPOINT_EVERY
+from mainspring.testing import TablesContract
+
+ROW = pl.DataFrame({"a": [1]})
+
+
+class TestDeltaTables(TablesContract):
+    """The contract on Delta Lake in a local folder."""
+
+    open_store = staticmethod(open_tables)
+
+
+def test_readable_by_others(tmp_path: Path) -> None:
+    """The files are plain Delta Lake, with the token as its application transaction."""
+    open_tables(tmp_path).append("t", ROW, token="my token")
+    assert pl.read_delta(str(tmp_path / "t")).rows() == [(1,)]
+    actions = [json.loads(line) for line in log_place(tmp_path, 1).read_text().splitlines()]
+    assert [action["txn"]["appId"] for action in actions if "txn" in action] == ["my token"]
+
+
+def test_filter_reads_only_what_can_match(tmp_path: Path) -> None:
+    """Files whose statistics exclude a filter are not opened."""
+    tables = open_tables(tmp_path)
+    tables.append("t", ROW, token="1")
+    (first,) = tmp_path.glob("t/*.parquet")
+    tables.append("t", pl.DataFrame({"a": [2]}), token="2")
+    first.unlink()
+    assert tables.scan("t").filter(pl.col("a") == 2).collect().rows() == [(2,)]
+
+
+def test_after_a_checkpoint(tmp_path: Path) -> None:
+    """Tokens and old versions are found across checkpoints, by another instance too."""
+    tables = open_tables(tmp_path)
+    versions = [tables.append("t", ROW, token=str(n)) for n in range(CHECKPOINT_EVERY + 2)]
+    assert list((tmp_path / "t" / "_delta_log").glob("*.checkpoint*.parquet"))
+    fresh = open_tables(tmp_path)
+    assert fresh.find_append("t", "0") == versions[0]
+    assert fresh.append("t", ROW, token="5") == versions[5]
+    assert fresh.scan("t", versions[0]).collect().height == 1
+    assert fresh.scan("t").collect().height == CHECKPOINT_EVERY + 2
+
+
+def log_place(folder: Path, version: int) -> Path:
+    """The log file of a version of table `t`."""
+    return folder / "t" / "_delta_log" / f"{version:020d}.json"
+
+
+@pytest.mark.parametrize("left", [b"", b'{"add":{"pa', b"\x00" * 200])
+def test_torn_commit_is_taken_away(tmp_path: Path, left: bytes) -> None:
+    """A commit that power loss tore before it was acknowledged does not block the table."""
+    first = open_tables(tmp_path).append("t", ROW, token="1")
+    log_place(tmp_path, first + 1).write_bytes(left)
+    tables = open_tables(tmp_path)
+    assert tables.version("t") == first
+    assert tables.append("t", ROW, token="2") == first + 1
+    assert tables.scan("t").collect().height == 2
+
+
+def test_torn_data_file_is_taken_away(tmp_path: Path) -> None:
+    """A commit whose rows did not reach the disk is taken away, and the retry with its token appends."""
+    tables = open_tables(tmp_path)
+    first = tables.append("t", ROW, token="1")
+    before = set(tmp_path.glob("t/*.parquet"))
+    tables.append("t", ROW, token="2")
+    (lost,) = set(tmp_path.glob("t/*.parquet")) - before
+    (tmp_path / "t" / "_synced").write_text(str(first))
+    lost.write_bytes(b"")
+    fresh = open_tables(tmp_path)
+    assert fresh.find_append("t", "2") is None
+    fresh.append("t", ROW, token="2")
+    assert fresh.scan("t").collect().height == 2
+
+
+def test_whole_commits_are_kept(tmp_path: Path) -> None:
+    """A commit that another process has made but not yet synced is left alone."""
+    tables = open_tables(tmp_path)
+    for number in range(3):
+        tables.append("t", ROW, token=str(number))
+    (tmp_path / "t" / "_synced").unlink()
+    assert open_tables(tmp_path).scan("t").collect().height == 3
+
+
+def test_torn_checkpoint_is_taken_away(tmp_path: Path) -> None:
+    """A checkpoint is only a shortcut: a broken one is removed, and nothing is lost."""
+    tables = open_tables(tmp_path)
+    for number in range(CHECKPOINT_EVERY):
+        tables.append("t", ROW, token=str(number))
+    (checkpoint,) = (tmp_path / "t" / "_delta_log").glob("*.checkpoint*.parquet")
+    checkpoint.write_bytes(b"")
+    assert open_tables(tmp_path).scan("t").collect().height == CHECKPOINT_EVERY
+
+
+def test_read_only_folder(unwritable: Path) -> None:
+    """A folder that cannot be written is a clear error."""
+    tables = open_tables(unwritable / "tables")
+    with pytest.raises(AccessError, match="write permission"):
+        tables.append("t", ROW, token="1")
+    assert not tables.exists("t")
+
+
+def test_unknown_scheme() -> None:
+    """An address that no backend answers to names those that do."""
+    with pytest.raises(InputError, match="a path, file:"):
+        open_tables("hdfs://x")
