@@ -1,0 +1,83 @@
+"""One package that carries a machine-learning system through its whole life, and remembers all of it.
+
+    import mainspring as ms
+    project = ms.open()
+
+A public name is imported when it is first used, so that `import mainspring` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mainspring import errors as errors
+    from mainspring.checks import expect as expect
+    from mainspring.checks.spec import Expectation as Expectation
+    from mainspring.errors import MainspringError as MainspringError
+    from mainspring.evaluation import check as check
+    from mainspring.features import split as split
+    from mainspring.features.dataset import TrainingDataset as TrainingDataset
+    from mainspring.features.on_demand import on_demand as on_demand
+    from mainspring.lineage.spec import AssetKind as AssetKind
+    from mainspring.lineage.spec import Verdict as Verdict
+    from mainspring.models.model import Model as Model
+    from mainspring.pipelines.step import pipeline as pipeline
+    from mainspring.pipelines.step import step as step
+    from mainspring.project import Project as Project
+    from mainspring.project import open_project as open
+
+__version__: Final = "0.1.0"
+
+# Public name → module that has it, or module:attribute. Read on first use, never at import.
+_HOMES: Final[dict[str, str]] = {
+    "AssetKind": "mainspring.lineage.spec:AssetKind",
+    "Expectation": "mainspring.checks.spec:Expectation",
+    "MainspringError": "mainspring.errors:MainspringError",
+    "Model": "mainspring.models.model:Model",
+    "Project": "mainspring.project:Project",
+    "TrainingDataset": "mainspring.features.dataset:TrainingDataset",
+    "Verdict": "mainspring.lineage.spec:Verdict",
+    "check": "mainspring.evaluation.check",
+    "errors": "mainspring.errors",
+    "expect": "mainspring.checks.expect",
+    "on_demand": "mainspring.features.on_demand:on_demand",
+    "open": "mainspring.project:open_project",
+    "pipeline": "mainspring.pipelines.step:pipeline",
+    "split": "mainspring.features.split",
+    "step": "mainspring.pipelines.step:step",
+}
+
+__all__ = [  # noqa: RUF022 - in the order of the table
+    "AssetKind",
+    "Expectation",
+    "MainspringError",
+    "Model",
+    "Project",
+    "TrainingDataset",
+    "Verdict",
+    "check",
+    "errors",
+    "expect",
+    "on_demand",
+    "open",
+    "pipeline",
+    "split",
+    "step",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'mainspring' has no attribute {name!r} (has: {', '.join(__all__)})")
+    module, _, attribute = home.partition(":")
+    found = import_module(module)
+    value = getattr(found, attribute) if attribute else found
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
