@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -23,7 +23,7 @@ from mainspring.models.spec import ModelVersion
 from mainspring.ports.tables import Tables
 from mainspring.serving import outcomes, store, weights
 from mainspring.serving.arms import OnlineArm, describe_arm
-from mainspring.serving.columns import TIME
+from mainspring.serving.columns import TIME, group_columns
 from mainspring.serving.lineage import PredictionLineage
 from mainspring.serving.log import PredictionLog
 from mainspring.serving.predictor import Answer, LoadedArm, Predictor
@@ -33,8 +33,8 @@ from mainspring.serving.spec import (
     LogCounts,
     OutcomeCounts,
     Published,
-    Rollout,
     RolledBack,
+    Rollout,
     ServingContext,
 )
 from mainspring.serving.weights import Arm, WeightTable
@@ -96,15 +96,12 @@ class Deployments:
                 hint="Begin with a letter or digit.",
             )
         if weights.find_table(self._weights(name)) is not None:
-            raise ConflictError(
-                expected="a name that is free",
-                got=f"deployment {name!r}, which exists",
-                where="deployments.create",
-                hint="Use deployments.get(name).promote(version) to change what it serves.",
-            )
+            raise self._taken(name)
         arm = self._champion(version, view)
 
         def first(present: WeightTable | None) -> WeightTable:
+            if present is not None:
+                raise self._taken(name)
             return WeightTable(
                 deployment=name,
                 epoch=1,
@@ -197,6 +194,14 @@ class Deployments:
         self._load(arm)
         return arm
 
+    def _taken(self, name: str) -> ConflictError:
+        return ConflictError(
+            expected="a name that is free",
+            got=f"deployment {name!r}, which exists",
+            where="deployments.create",
+            hint="Use deployments.get(name).promote(version) to change what it serves.",
+        )
+
     def _champion(self, version: ModelVersion, view: FeatureView | None) -> Arm:
         return self._arm("champion", version, view)
 
@@ -229,7 +234,7 @@ class Deployments:
                 elif table.rollout_id is not None:
                     work.use(table.rollout_id, role="rollout")
                     work.event("rollout.ended", table.rollout_id, {"cause": table.cause})
-        except _AlreadyRecorded:
+        except _AlreadyRecordedError:
             return
 
     def _add_context(self, connection: Connection, table: WeightTable) -> None:
@@ -242,7 +247,7 @@ class Deployments:
             created_at=from_us(table.changed_us),
         )
         if not store.add_context(self._graph.records, connection, context, self._graph.project_id):
-            raise _AlreadyRecorded
+            raise _AlreadyRecordedError
 
     def _add_revision(self, work: Publication, table: WeightTable) -> None:
         champion = table.champion
@@ -290,7 +295,7 @@ class Deployments:
         work.event("rollout.started", rollout.id, {"kind": "shadow", "candidate": str(candidate.version)})
 
 
-class _AlreadyRecorded(Exception):
+class _AlreadyRecordedError(Exception):
     """Another process replayed the same table first."""
 
 
@@ -520,7 +525,10 @@ class Deployment:
         Raises:
             InputError: a missing column, a wrong type or a null. Nothing was stored.
         """
-        rows = outcomes.rows_of(frame, f"outcomes of deployment {self.name!r}")
+        return self.post_outcomes(outcomes.rows_of(frame, f"outcomes of deployment {self.name!r}"))
+
+    def post_outcomes(self, rows: Sequence[tuple[str, float, datetime]]) -> OutcomeCounts:
+        """As `outcomes`, for rows of (prediction id, value, known at) that were checked already."""
         return outcomes.post(self._graph, self.name, self.table.revision_id, rows, self._knows)
 
     def _knows(self, prediction_ids: set[str]) -> set[str]:
@@ -542,9 +550,9 @@ class Deployment:
             outcomes_as_of: only labels known until then; None = all.
 
         Returns:
-            One row for every (prediction, arm) in order of `now`, with everything that was acknowledged before
-            the call. Columns: as in `serving.columns`, without `content` and `segment`, and `outcome` and
-            `outcome_known_at`, null where no label is known.
+            One row for every (prediction, arm) in order of `now`, with everything that was acknowledged
+            before the call. Columns: as in `serving.columns`, without `content` and `segment`, and `outcome`
+            and `outcome_known_at`, null where no label is known.
         """
         found = self._room._log(self.name).read(start, end).drop("content", "segment")
         until_us = None if outcomes_as_of is None else to_us(outcomes_as_of)
@@ -560,7 +568,7 @@ class Deployment:
         return _complete(joined, self.table)
 
     def publish_log(self) -> Published:
-        """Move what is logged into the table `predictions_<name>`, save what another process still writes to."""
+        """Move what is logged into the table `predictions_<name>`, save what others are still writing to."""
         predictor = self._room._predictors.get(self.name)
         if predictor is not None:
             predictor.log.rotate()
@@ -578,11 +586,6 @@ def _complete(frame: pl.DataFrame, table: WeightTable) -> pl.DataFrame:
     for arm in table.arms:
         due.update(dict.fromkeys(arm.features, pl.Float64()))
         for group in arm.groups:
-            due.update({f"status_{group}": pl.String(), f"commit_{group}": pl.Int64()})
-            due.update(
-                {f"commit_id_{group}": pl.String(), f"event_at_{group}": TIME, f"lookup_{group}": pl.String()}
-            )
-    missing = [
-        pl.lit(None, dtype=dtype).alias(name) for name, dtype in due.items() if name not in frame.columns
-    ]
+            due.update(group_columns(group))
+    missing = [pl.lit(None, dtype=due[name]).alias(name) for name in due if name not in frame.columns]
     return frame.with_columns(missing)

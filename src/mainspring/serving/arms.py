@@ -8,12 +8,12 @@ from typing import Any
 
 from mainspring.errors import InputError
 from mainspring.features.api import Features, FeatureView
+from mainspring.features.spec import SelectionSpec
 from mainspring.models.api import Models
 from mainspring.models.spec import ModelVersion
 from mainspring.serving.columns import FIXED
 from mainspring.serving.predictor import Looked
 from mainspring.serving.weights import Arm
-from mainspring.types import to_us
 
 
 def describe_arm(name: str, version: ModelVersion, view: FeatureView) -> Arm:
@@ -67,31 +67,29 @@ class OnlineArm:
                 where=f"deployment of {arm.model}/{arm.version}",
                 hint="Deploy with the view that the model was trained on.",
             )
-        self._lookups = [
-            {
-                key: selection.on.get(key, key)
-                for key in features.get_group(selection.group, selection.version).keys
-            }
-            for selection in view.spec.selections
-        ]
+        self._lookups = [_lookup(selection, features) for selection in view.spec.selections]
 
     def look_up(self, keys: Mapping[str, Any], request: Mapping[str, Any], now: datetime) -> Looked:
         """The features as they are at `now`, with the commit, event time and key of every group's value."""
         vector = self._reader.read(keys, request, now)
-        values = vector.values
-        groups = self._groups
-        commits = [vector.commits.get(group) for group in groups]
-        times = [vector.event_times.get(group) for group in groups]
+        values, groups = vector.values, self._groups
+        given = {**request, **keys}
         return Looked(
             values,
             tuple([values[name] for name in self._features]),
             tuple([vector.status[group] for group in groups]),
-            tuple([None if commit is None else commit.number for commit in commits]),
-            tuple([None if commit is None else commit.asset_id for commit in commits]),
-            tuple([None if time is None else to_us(time) for time in times]),
-            tuple([{key: keys[column] for key, column in lookup.items()} for lookup in self._lookups]),
+            tuple([vector.commits[group] for group in groups]),
+            tuple([vector.assets[group] for group in groups]),
+            tuple([vector.event_us[group] for group in groups]),
+            tuple([{key: given[column] for key, column in lookup} for lookup in self._lookups]),
         )
 
     def score(self, values: Mapping[str, Any]) -> float:
         """The model's answer for one row."""
         return float(self._model.predict_row(values))
+
+
+def _lookup(selection: SelectionSpec, features: Features) -> tuple[tuple[str, str], ...]:
+    """(group key, column of the request) of one selection."""
+    group = features.get_group(selection.group, selection.version)
+    return tuple((key, selection.on.get(key, key)) for key in group.spec.keys)

@@ -1,10 +1,10 @@
 """From the log's frames to columns, and back to one shape: pure functions.
 
-The table's columns: `prediction_id`, `deployment`, `revision`, `context_id`, `arm`, `model`, `model_version`,
-`now`, `prediction`, `latency_us`, `error`, `content`, `segment`; then `key_<key>` and `request_<name>` as the
-caller gave them; every feature, untransformed, under its own name; and for every feature group `status_<group>`,
-`commit_<group>` (ticket), `commit_id_<group>` (asset id), `event_at_<group>` and `lookup_<group>` (the key it
-was looked up with, JSON).
+The table's columns: `prediction_id`, `deployment`, `revision`, `context_id`, `arm` (champion or shadow),
+`model`, `model_version`, `now`, `prediction`, `latency_us`, `error`, `content`, `segment`; then `key_<key>` and
+`request_<name>` as the caller gave them; every feature, untransformed, under its own name; and for every group
+that the view looks up `status_<group>`, `commit_<group>` (the commit's number), `commit_id_<group>` (its asset),
+`event_at_<group>` and `lookup_<group>` (the key it was looked up with, JSON).
 
 Numbers of requests and features are stored as float64, which is what JSON and models know; whole numbers in
 keys as int64. A value that does not fit its column's type is null there and kept as JSON in `mismatched`.
@@ -72,7 +72,7 @@ def decoded(segment: Segment) -> list[Frame]:
 
 
 def predictions(segment: Segment, frames: Sequence[Frame]) -> pl.DataFrame:
-    """The predictions of a segment, in the columns described above; columns without any value are left out."""
+    """The predictions of a segment, in the columns described above, without those that have no value."""
     tables: dict[str, WeightTable] = {}
     rows: dict[tuple[str, str], list[Scored]] = {}
     for frame in frames:
@@ -139,18 +139,29 @@ def _part(segment_id: str, table: WeightTable, arm_name: str, rows: list[Scored]
     return pl.DataFrame([column for column in series if column.dtype != pl.Null])
 
 
+def group_columns(group: str) -> dict[str, pl.DataType]:
+    """The columns that tell where a group's value came from."""
+    return {
+        f"status_{group}": pl.String(),
+        f"commit_{group}": pl.Int64(),
+        f"commit_id_{group}": pl.String(),
+        f"event_at_{group}": TIME,
+        f"lookup_{group}": pl.String(),
+    }
+
+
 def _group(group: str, index: int, rows: list[Scored]) -> list[pl.Series]:
-    times = pl.Series(f"event_at_{group}", [_at(row.event_us, index) for row in rows], dtype=pl.Int64)
     lookups = [_at(row.group_keys, index) for row in rows]
-    return [
-        pl.Series(f"status_{group}", [_at(row.statuses, index) for row in rows], dtype=pl.String),
-        pl.Series(f"commit_{group}", [_at(row.commits, index) for row in rows], dtype=pl.Int64),
-        pl.Series(f"commit_id_{group}", [_at(row.commit_ids, index) for row in rows], dtype=pl.String),
-        times.cast(TIME),
-        pl.Series(
-            f"lookup_{group}", [None if key is None else json_text(key) for key in lookups], dtype=pl.String
-        ),
-    ]
+    times = pl.Series([_at(row.event_us, index) for row in rows], dtype=pl.Int64).cast(TIME)
+    values: tuple[Any, ...] = (
+        [_at(row.statuses, index) for row in rows],
+        [_at(row.commits, index) for row in rows],
+        [_at(row.commit_ids, index) for row in rows],
+        times,
+        [None if key is None else json_text(key) for key in lookups],
+    )
+    columns = group_columns(group).items()
+    return [pl.Series(name, given, dtype=dtype) for (name, dtype), given in zip(columns, values, strict=True)]
 
 
 def _at(values: Sequence[Any], index: int) -> Any:

@@ -48,15 +48,15 @@ class Scored(msgspec.Struct, frozen=True, array_like=True, tag=3):
         keys, request: as the caller gave them.
         features: untransformed values, in the order of the arm's features.
         statuses: what the look-up of each group came to, in the order of the arm's groups.
-        commits: the ticket of each group's value; None where there was no value.
+        commits: the number of the commit of each group's value; None where there was no value.
         commit_ids: the asset ids of those commits.
         event_us: event time of each group's value; None for no value or none of its own.
         group_keys: the key that each group was looked up with.
         prediction: the model's answer; None if it failed, which only a shadow may.
         latency_us: features and model together, without the HTTP around them.
         error: why a shadow failed; None otherwise.
-        content: digest of keys and request where the caller chose the id, so that the same id with other content
-            is known; empty where the id was drawn here.
+        content: digest of keys and request where the caller chose the id, so that the same id with other
+            content is known; empty where the id was drawn here.
     """
 
     prediction_id: str

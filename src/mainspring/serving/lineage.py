@@ -24,7 +24,7 @@ class RowReference(Value):
         group: what the view calls the group.
         key: the key it was looked up with.
         event_at: the row's event time; None for a group without.
-        commit: the ticket that the row carries as `_commit`.
+        commit: the number of the commit that the row came with.
         commit_id: the asset of that commit.
         status: what the look-up came to.
     """
@@ -106,13 +106,15 @@ class PredictionLineage:
         return found
 
     def touched_by(self, asset_ids: Iterable[str]) -> pl.DataFrame:
-        """Predictions that used any of these assets themselves: a commit's value, a package, a version, a view,
-        a revision, or what a promotion rested on.
+        """Predictions that used any of these assets themselves.
+
+        These may be commits (of the values used), packages, model versions, views, revisions, or what a
+        promotion rested on.
 
         What lies between (a model trained on a commit) is the graph's to walk: pass what it reaches.
 
         Returns:
-            Columns `prediction_id`, `deployment`, `arm`, `now`, `through` (the role it was used in), by `now`.
+            Columns `prediction_id`, `deployment`, `arm`, `now`, `through` (the role of what it used), by `now`.
         """
         wanted = set(asset_ids)
         parts = [self._touched(name, log, wanted) for name, log in self._logs().items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 import time
 from collections import OrderedDict
@@ -20,6 +21,8 @@ from mainspring.serving.frames import Scored, encoder
 from mainspring.serving.weights import Arm, WeightTable, WeightWatch
 from mainspring.serving.writer import LogWriter
 from mainspring.types import new_id, to_us
+
+_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 REMEMBERED_IDS: Final = 100_000
 LOADED_ARMS: Final = 6
@@ -178,7 +181,7 @@ class Predictor:
         Args:
             keys: the entity's keys.
             request: what only the caller knows.
-            prediction_id: the caller's name for it, 1 to 64 characters; None draws one. The same id with the
+            prediction_id: the caller's name for it, 1 to 64 letters, digits, `-_.:`; None draws one. The same id with the
                 same content gets the first answer again and is not logged twice.
 
         Returns:
@@ -324,9 +327,9 @@ class Predictor:
 
 
 def _content(prediction_id: str, keys: Mapping[str, Any], request: Mapping[str, Any]) -> str:
-    if not isinstance(prediction_id, str) or not 0 < len(prediction_id) <= 64:
+    if not isinstance(prediction_id, str) or not _ID.fullmatch(prediction_id):
         raise InputError(
-            expected="a prediction id of 1 to 64 characters",
+            expected="a prediction id of 1 to 64 letters, digits, '-', '_', '.' and ':'",
             got=repr(prediction_id)[:80],
             where="prediction_id",
             hint="Leave it out to have one drawn.",

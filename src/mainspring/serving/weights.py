@@ -141,12 +141,9 @@ def history(folder: Path) -> list[WeightTable]:
     current = find_table(folder)
     if current is None:
         return []
-    tables = []
-    for path in sorted(folder.glob("[0-9]*.json")):
-        # A file beyond the present epoch is a change that was never acknowledged.
-        if int(path.stem) <= current.epoch:
-            tables.append(_decoded(path.read_bytes(), path))
-    return tables
+    # A file beyond the present epoch is a change that was never acknowledged.
+    paths = [path for path in sorted(folder.glob("[0-9]*.json")) if int(path.stem) <= current.epoch]
+    return [_decoded(path.read_bytes(), path) for path in paths]
 
 
 def change(folder: Path, build: Callable[[WeightTable | None], WeightTable]) -> WeightTable:
@@ -222,7 +219,7 @@ def previous(folder: Path, present: WeightTable) -> WeightTable:
     for table in history(folder):
         if table.cause == "rollback" and stack:
             stack.pop()
-        elif not stack or table.revision != stack[-1].revision:
+        elif table.cause in ("create", "promote"):
             stack.append(table)
     if len(stack) < 2:
         raise StateError(

@@ -7,8 +7,6 @@ from typing import Any
 
 import msgspec
 
-from mainspring.serving.predictor import Answer
-
 
 class PredictBody(msgspec.Struct, forbid_unknown_fields=True):
     """POST /v1/deployments/{name}/predict.
@@ -56,8 +54,3 @@ class ErrorBody(msgspec.Struct):
 predict_decoder = msgspec.json.Decoder(PredictBody)
 outcomes_decoder = msgspec.json.Decoder(OutcomesBody)
 encoder = msgspec.json.Encoder()
-
-
-def encode_answer(answer: Answer) -> bytes:
-    """The body of a 200: the answer's fields."""
-    return encoder.encode(answer)

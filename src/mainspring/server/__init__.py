@@ -1,0 +1,1 @@
+"""The prediction server: worker processes over HTTP, and who supervises them."""

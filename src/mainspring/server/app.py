@@ -1,0 +1,289 @@
+"""The worker's ASGI application: bare, because its routes are few and hot.
+
+Every reply is JSON. A refusal has the five fields of an error: code, expected, got, where, hint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final
+
+import msgspec
+
+from mainspring.errors import (
+    ConflictError,
+    InputError,
+    MainspringError,
+    StateError,
+    UnavailableError,
+    UnknownNameError,
+)
+from mainspring.serving.predictor import Answer, Predictor
+from mainspring.serving.spec import OutcomeCounts
+from mainspring.serving.wire import ErrorBody, encoder, outcomes_decoder, predict_decoder
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+PREFIX: Final = "/v1/deployments"
+MAX_BODY_BYTES: Final = 1024 * 1024
+MAX_OUTCOMES_BYTES: Final = 16 * 1024 * 1024
+MAX_WAITING: Final = 256
+RETRY_AFTER_S: Final = b"1"
+
+_JSON: Final = (b"content-type", b"application/json")
+_STATUS: Final[list[tuple[type[MainspringError], int]]] = [
+    (ConflictError, 409),
+    (UnavailableError, 503),
+    (StateError, 503),
+    (UnknownNameError, 404),
+    (InputError, 400),
+]
+
+PostOutcomes = Callable[[str, list[tuple[str, float, Any]]], OutcomeCounts]
+
+
+class App:
+    """Answers HTTP for the deployments of one project, in one process and one event loop.
+
+    Args:
+        predictors: by deployment; may change while it serves.
+        post_outcomes: stores labels; runs in a thread.
+        worker: this process' name, shown by /health.
+
+    Attributes:
+        ready: False until models are loaded and warm: /health then says 503.
+        draining: True refuses new requests with 503, while those under way are answered.
+        n_waiting: requests under way.
+    """
+
+    def __init__(self, predictors: Mapping[str, Predictor], post_outcomes: PostOutcomes, worker: str) -> None:
+        self._predictors = predictors
+        self._post_outcomes = post_outcomes
+        self._worker = worker
+        self._routes: dict[str, str] = {}
+        self.ready = False
+        self.draining = False
+        self.n_waiting = 0
+        self.n_answered = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            return
+        if self.n_waiting >= MAX_WAITING:
+            await _reply(send, 503, _error(_busy(scope["path"])), retry=True)
+            return
+        self.n_waiting += 1
+        try:
+            await self._route(scope, receive, send)
+        finally:
+            self.n_waiting -= 1
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, method = scope["path"], scope["method"]
+        # The hot route is a dictionary look-up; anything else is taken apart.
+        name = self._routes.get(path)
+        if name is not None and method == "POST":
+            await self._predict(name, scope, receive, send)
+            return
+        name, action = _parts(path)
+        if path == "/health" and method == "GET":
+            await self._health(send)
+        elif path == PREFIX and method == "GET":
+            await _reply(send, 200, encoder.encode({"deployments": self._served()}))
+        elif action not in ("predict", "outcomes"):
+            await _reply(send, 404, _error(_no_route(path)))
+        elif method != "POST":
+            await _reply(send, 405, _error(_wrong_method(path, method)))
+        elif name not in self._predictors:
+            await _reply(
+                send, 404, _error(UnknownNameError.of("deployment", name, self._predictors, f"POST {path}"))
+            )
+        elif action == "predict":
+            self._routes[path] = name
+            await self._predict(name, scope, receive, send)
+        else:
+            await self._outcomes(name, scope, receive, send)
+
+    async def _predict(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+        rest: Callable[[], None] | None = None
+        try:
+            self._admit(scope["path"])
+            body = await _body(scope, receive, MAX_BODY_BYTES)
+            given = _decoded(predict_decoder, body, scope["path"])
+            answer, rest = self._predictors[name].answer(given.keys, given.request, given.prediction_id)
+        except _ClientGoneError:
+            return
+        except MainspringError as error:
+            await _refuse(send, error)
+            return
+        except Exception as error:  # noqa: BLE001  a model's failure must not end the worker
+            await _reply(send, 500, _error(_failed(name, error)))
+            return
+        self.n_answered += 1
+        await _reply_answer(send, answer)
+        if rest is not None:
+            rest()
+
+    async def _outcomes(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._admit(scope["path"])
+            body = await _body(scope, receive, MAX_OUTCOMES_BYTES)
+            given = _decoded(outcomes_decoder, body, scope["path"])
+            rows = [(item.prediction_id, float(item.value), item.known_at) for item in given.outcomes]
+            counts = await asyncio.to_thread(self._post_outcomes, name, rows)
+        except _ClientGoneError:
+            return
+        except MainspringError as error:
+            await _refuse(send, error)
+            return
+        await _reply(send, 200, encoder.encode(counts.model_dump(mode="json")))
+
+    def _admit(self, path: str) -> None:
+        if self.draining or not self.ready:
+            raise UnavailableError(
+                expected="a server that is ready",
+                got="one that is shutting down" if self.draining else "one that is still loading models",
+                where=path,
+                hint="Try again in a second; /health says when it is ready.",
+            )
+
+    async def _health(self, send: Send) -> None:
+        state = "draining" if self.draining else "ready" if self.ready else "loading"
+        body = {"status": state, "worker": self._worker, "deployments": self._served()}
+        await _reply(send, 200 if state == "ready" else 503, encoder.encode(body))
+
+    def _served(self) -> dict[str, Any]:
+        served: dict[str, Any] = {}
+        for name, predictor in self._predictors.items():
+            table, error = predictor.table, predictor.load_error
+            served[name] = {
+                "arms": [] if table is None else [[arm.name, arm.model, arm.version] for arm in table.arms],
+                "revision": None if table is None else table.revision,
+                "epoch": None if table is None else table.epoch,
+                "load_error": None if error is None else str(error),
+                "n_logged": predictor.log.n_appended,
+                "n_lost": predictor.log.n_lost,
+            }
+        return served
+
+
+class _ClientGoneError(Exception):
+    """The client went away before its request was complete."""
+
+
+class _TooLargeError(InputError):
+    """More bytes than one request may have."""
+
+    code = "input.too_large"
+
+
+async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False) and message["type"] == "http.request":
+        if len(body) <= limit:
+            return body
+    parts = [body]
+    size = len(body)
+    while message["type"] == "http.request" and size <= limit and message.get("more_body", False):
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+    if message["type"] == "http.disconnect":
+        raise _ClientGoneError
+    if size > limit:
+        raise _TooLargeError(
+            expected=f"a body of at most {limit} bytes",
+            got="more",
+            where=scope["path"],
+            hint="Send fewer rows at once.",
+        )
+    return b"".join(parts)
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes, path: str) -> Any:
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        valid = isinstance(error, msgspec.ValidationError)
+        raise InputError(
+            expected="the fields that this route takes" if valid else "JSON",
+            got=str(error),
+            where=f"POST {path}",
+            hint="See the reference of the HTTP routes.",
+        ) from error
+
+
+def _parts(path: str) -> tuple[str, str]:
+    """Deployment and action of `/v1/deployments/{name}/{action}`; empty where the path is another."""
+    name, _, action = path.removeprefix(PREFIX + "/").partition("/")
+    return (name, action) if path.startswith(PREFIX + "/") else ("", "")
+
+
+async def _reply_answer(send: Send, answer: Answer) -> None:
+    body = encoder.encode(answer)
+    headers = [
+        _JSON,
+        (b"content-length", str(len(body)).encode()),
+        (b"x-prediction-id", answer.prediction_id.encode("latin-1", "replace")),
+        (b"x-model-version", str(answer.model_version).encode()),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _reply(send: Send, status: int, body: bytes, *, retry: bool = False) -> None:
+    headers = [_JSON, (b"content-length", str(len(body)).encode())]
+    if retry:
+        headers.append((b"retry-after", RETRY_AFTER_S))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _refuse(send: Send, error: MainspringError) -> None:
+    if isinstance(error, _TooLargeError):
+        status = 413
+    else:
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    await _reply(send, status, _error(error), retry=status == 503)
+
+
+def _error(error: MainspringError) -> bytes:
+    return encoder.encode(ErrorBody(**error.to_dict()))
+
+
+def _busy(path: str) -> UnavailableError:
+    return UnavailableError(
+        expected=f"at most {MAX_WAITING} requests at once",
+        got="more",
+        where=path,
+        hint="Try again in a second, or run more workers.",
+    )
+
+
+def _no_route(path: str) -> UnknownNameError:
+    routes = [f"{PREFIX}/NAME/predict", f"{PREFIX}/NAME/outcomes", PREFIX, "/health"]
+    return UnknownNameError.of("route", path, routes, "HTTP")
+
+
+def _wrong_method(path: str, method: str) -> InputError:
+    return InputError(expected="POST", got=method, where=path, hint="Send the body with POST.")
+
+
+class _ServerError(MainspringError):
+    """Something that should not fail did."""
+
+    code = "server.failed"
+
+
+def _failed(name: str, error: Exception) -> _ServerError:
+    return _ServerError(
+        expected="an answer of the model",
+        got=f"{type(error).__name__}: {error}",
+        where=f"deployment {name!r}",
+        hint="No prediction was made or logged. See the worker's log for the traceback.",
+    )

@@ -1,0 +1,208 @@
+"""One prediction worker: a fresh interpreter that opens the project, loads the models and answers.
+
+Started by the supervisor as `python -m mainspring.server.worker`, with its orders as JSON on standard input, so
+that no password shows in a process list. It says `ready` on standard output once it answers. SIGTERM drains:
+new requests are refused, those under way are answered, the log is synced and let go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from mainspring.errors import MainspringError, MissingExtraError
+from mainspring.project import open_project
+from mainspring.server.app import App
+from mainspring.serving.api import Deployments
+from mainspring.serving.predictor import Predictor
+
+TICK_S: Final = 0.025
+"""How often a worker looks for changed weight tables when no requests come."""
+FIND_EVERY_S: Final = 0.25
+"""How often it looks for new deployments."""
+SYNC_EVERY_S: Final = 1.0
+DRAIN_S: Final = 10.0
+
+
+class Orders(msgspec.Struct):
+    """What the supervisor tells a worker.
+
+    Attributes:
+        folder: the project's folder.
+        overrides: its whole configuration, so that the environment of the worker does not matter.
+        host, port: where to listen.
+        name: the worker's name.
+        http: which HTTP server: `granian` or `uvicorn`.
+    """
+
+    folder: str
+    overrides: dict[str, Any]
+    host: str
+    port: int
+    name: str
+    http: str = "granian"
+
+
+class Worker:
+    """The worker's predictors, and the timer that keeps them current."""
+
+    def __init__(self, deployments: Deployments, name: str) -> None:
+        self._deployments = deployments
+        self._name = name
+        self.predictors: dict[str, Predictor] = {}
+        self.app = App(self.predictors, self._post_outcomes, name)
+
+    def _post_outcomes(self, name: str, rows: list[tuple[str, float, Any]]) -> Any:
+        return self._deployments.get(name).post_outcomes(rows)
+
+    def take_up(self) -> None:
+        """Load what is deployed and not loaded yet."""
+        for deployment in self._deployments.list():
+            if deployment.name not in self.predictors:
+                predictor = self._deployments.predictor(deployment.name, writer=self._name, background=True)
+                predictor.poll()
+                self.predictors[deployment.name] = predictor
+
+    async def run(self, serve: Callable[[App], Awaitable[Callable[[], Awaitable[None]]]]) -> None:
+        """Serve until SIGTERM or SIGINT, then drain."""
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        stop = await serve(self.app)
+        self.take_up()
+        # What is loaded by now stays: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        self.app.ready = True
+        print("ready", flush=True)
+        timer = asyncio.create_task(self._keep_current())
+        await stopping.wait()
+        self.app.draining = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._idle(), DRAIN_S)
+        timer.cancel()
+        await stop()
+        for predictor in self.predictors.values():
+            predictor.close()
+
+    async def _idle(self) -> None:
+        while self.app.n_waiting:
+            await asyncio.sleep(0.005)
+
+    async def _keep_current(self) -> None:
+        ticks = 0
+        while True:
+            await asyncio.sleep(TICK_S)
+            ticks += 1
+            for predictor in list(self.predictors.values()):
+                predictor.poll()
+            if ticks % round(FIND_EVERY_S / TICK_S) == 0:
+                self._find_new()
+            if ticks % round(SYNC_EVERY_S / TICK_S) == 0:
+                await asyncio.to_thread(self._sync)
+
+    def _find_new(self) -> None:
+        try:
+            self.take_up()
+        except MainspringError as error:
+            print(f"{self._name}: a new deployment cannot be loaded: {error}", file=sys.stderr, flush=True)
+
+    def _sync(self) -> None:
+        for predictor in list(self.predictors.values()):
+            predictor.log.rotate_if_full()
+            predictor.log.sync()
+
+
+def granian(host: str, port: int) -> Callable[[App], Awaitable[Callable[[], Awaitable[None]]]]:
+    """Serve with Granian in this process' event loop."""
+
+    async def serve(app: App) -> Callable[[], Awaitable[None]]:
+        try:
+            from granian.constants import Interfaces
+            from granian.server.embed import Server
+        except ImportError as error:
+            raise MissingExtraError.of("granian", "serve", "prediction server") from error
+        server = Server(
+            app,
+            address=host,
+            port=port,
+            interface=Interfaces.ASGINL,
+            websockets=False,
+            log_enabled=False,
+            backlog=1024,
+        )
+        task = asyncio.create_task(server.serve())
+        await _listening(host, port, task)
+
+        async def stop() -> None:
+            server.stop()
+            await task
+
+        return stop
+
+    return serve
+
+
+def uvicorn(host: str, port: int) -> Callable[[App], Awaitable[Callable[[], Awaitable[None]]]]:
+    """Serve with uvicorn in this process' event loop."""
+
+    async def serve(app: App) -> Callable[[], Awaitable[None]]:
+        try:
+            import uvicorn as library
+        except ImportError as error:
+            raise MissingExtraError.of("uvicorn", "serve", "prediction server") from error
+        config = library.Config(
+            app, host=host, port=port, lifespan="off", ws="none", access_log=False, log_level="warning"
+        )
+        server = library.Server(config)
+        # Signals are the worker's to handle.
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+        task = asyncio.create_task(server.serve())
+        await _listening(host, port, task)
+
+        async def stop() -> None:
+            server.should_exit = True
+            await task
+
+        return stop
+
+    return serve
+
+
+async def _listening(host: str, port: int, task: asyncio.Task[Any]) -> None:
+    while not task.done():
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(host, port)
+            writer.close()
+            return
+        await asyncio.sleep(0.01)
+    await task
+
+
+def main() -> None:
+    """Read orders from standard input and serve until told to stop."""
+    orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=Orders)
+    # One-row models gain nothing from threads, and many workers would fight for the cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    project = open_project(Path(orders.folder), overrides=orders.overrides)
+    serve = {"granian": granian, "uvicorn": uvicorn}[orders.http](orders.host, orders.port)
+    with project:
+        asyncio.run(Worker(project.deployments, orders.name).run(serve))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except MainspringError as failure:
+        print(f"failed {msgspec.json.encode(failure.to_dict()).decode()}", flush=True)
+        sys.exit(3)
