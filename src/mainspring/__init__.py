@@ -49,7 +49,7 @@ _HOMES: Final[dict[str, str]] = {
     "step": "mainspring.pipelines.step:step",
 }
 
-__all__ = [  # noqa: RUF022 - in the order of the table
+__all__ = [
     "AssetKind",
     "Expectation",
     "MainspringError",
