@@ -81,7 +81,8 @@ def encoder(types: Sequence[str], names: Sequence[str]) -> Callable[[Sequence[ob
     parts = [_ENCODERS[name] for name in types]
 
     def encode(values: Sequence[object]) -> bytes:
-        out = b""
+        # A group without keys is one series under one key.
+        out = b"" if parts else b"n"
         for part, value, name, kind in zip(parts, values, names, types, strict=True):
             try:
                 out += part(value)

@@ -256,6 +256,7 @@ class TrainingDatasetSpec(Value):
 
     Attributes:
         blob: SHA-256 of the parquet file.
+        provenance: SHA-256 of the parquet file that says, row by row, which commit and event time answered each side.
         content: digest of the rows over their logical values.
         pins: `name@version` → the highest commit number that was read.
         as_of: labels that became known later were not used.
@@ -272,6 +273,7 @@ class TrainingDatasetSpec(Value):
     label: str | None
     spine_time: str
     blob: str
+    provenance: str
     content: str
     pins: dict[str, int]
     as_of: datetime | None

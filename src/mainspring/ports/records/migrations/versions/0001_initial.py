@@ -136,6 +136,17 @@ def upgrade() -> None:
         op.f("ix_executions_project_id_state"), "executions", ["project_id", "state"], unique=False
     )
     op.create_table(
+        "experiments",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("created_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_experiments")),
+        sa.UniqueConstraint("project_id", "name", name=op.f("uq_experiments_project_id_name")),
+        sa.UniqueConstraint("project_id", "number", name=op.f("uq_experiments_project_id_number")),
+    )
+    op.create_table(
         "feature_commits",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("group_id", sa.Text(), autoincrement=False, nullable=False),
@@ -213,6 +224,22 @@ def upgrade() -> None:
         "links",
         ["asset_id", "direction", "execution_id"],
         unique=False,
+    )
+    op.create_table(
+        "metric_points",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column(
+            "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("run_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("step", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("value", sa.Double(), autoincrement=False, nullable=False),
+        sa.Column("logged_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_metric_points")),
+    )
+    op.create_index(
+        op.f("ix_metric_points_run_id_key_step"), "metric_points", ["run_id", "key", "step"], unique=False
     )
     op.create_table(
         "model_alias_moves",
@@ -401,6 +428,45 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_rollouts_project_id_deployment"), "rollouts", ["project_id", "deployment"], unique=False
     )
+    op.create_table(
+        "run_artifacts",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("asset_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("logged_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("run_id", "name", name=op.f("pk_run_artifacts")),
+    )
+    op.create_table(
+        "run_params",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("key", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("value", sa.JSON(none_as_null=True), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("run_id", "key", name=op.f("pk_run_params")),
+    )
+    op.create_table(
+        "runs",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("experiment", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("parent_id", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("asset_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("tags", sa.JSON(none_as_null=True), autoincrement=False, nullable=False),
+        sa.Column("environment", sa.JSON(none_as_null=True), autoincrement=False, nullable=False),
+        sa.Column("created_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
+        sa.UniqueConstraint(
+            "project_id", "experiment", "number", name=op.f("uq_runs_project_id_experiment_number")
+        ),
+    )
+    op.create_index(op.f("ix_runs_asset_id"), "runs", ["asset_id"], unique=False)
+    op.create_index(op.f("ix_runs_project_id_created_us"), "runs", ["project_id", "created_us"], unique=False)
     op.create_table(
         "serving_contexts",
         sa.Column("project_id", sa.Text(), nullable=False),

@@ -1,0 +1,514 @@
+"""The feature store as users call it: `project.features`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.exc import IntegrityError as DuplicateRow
+
+from mainspring.checks.spec import Expectation
+from mainspring.errors import ConflictError, InputError, UnknownNameError
+from mainspring.features import dataset, ingest, on_demand, online, schema, store
+from mainspring.features.dataset import TrainingDataset
+from mainspring.features.group import FeatureGroup, Selection
+from mainspring.features.on_demand import OnDemand
+from mainspring.features.spec import (
+    FeatureGroupSpec,
+    FeatureSpec,
+    FeatureViewSpec,
+    OnDemandSpec,
+    RequestSpec,
+    SelectionSpec,
+)
+from mainspring.features.store import Stores
+from mainspring.features.view import FeatureView
+from mainspring.lineage.api import Graph
+from mainspring.lineage.spec import AssetKind
+from mainspring.ports.keys import Keys
+from mainspring.ports.tables import Tables
+from mainspring.types import digest, new_id
+
+#: Spine columns that are features: `ms.request("carrier", "dest", distance="float64")`.
+Request = RequestSpec
+
+#: What can never change within a version: it says which rows are comparable and when they are known.
+_FIXED: Final = ("keys", "event_time", "known_time", "ttl_s", "source_delay_s")
+
+
+def request(*columns: str, **typed: object) -> RequestSpec:
+    """Spine columns that are features as they are: from the spine in training, from the request in serving.
+
+    Args:
+        columns: names whose type is whatever the spine holds.
+        typed: name → logical type name, Python type or polars type; checked in both places.
+    """
+    if not columns and not typed:
+        raise InputError(
+            expected="at least one column", got="none", where="request", hint="Write ms.request('carrier', 'dest')."
+        )
+    kinds = {name: schema.type_name(kind, f"request column {name!r}") for name, kind in typed.items()}
+    return RequestSpec(columns={**dict.fromkeys(columns), **kinds})
+
+
+class Features:
+    """Feature groups, views, training datasets and online reads of one project. Threads may share it."""
+
+    def __init__(self, graph: Graph, tables: Tables, keys: Keys) -> None:
+        self._stores = Stores(graph=graph, tables=tables, keys=keys)
+
+    # --- groups
+
+    def group(
+        self,
+        name: str,
+        version: int = 1,
+        *,
+        keys: Sequence[str],
+        event_time: str | None = None,
+        known_time: str | None = None,
+        online: bool = False,
+        expectations: Iterable[Expectation] | None = None,
+        schema: Mapping[str, object] | None = None,
+        description: str | None = None,
+        owner: str | None = None,
+        ttl_s: float | None = None,
+        source_delay_s: float = 0.0,
+        on_failure: str = "warn",
+    ) -> FeatureGroup:
+        """The group of that name and version; created when there is none.
+
+        Calling it again with the same definition changes nothing. Description, owner, expectations, on_failure,
+        `online=True` and appended columns may change within a version; keys, times, ttl and delay may not.
+
+        Args:
+            version: raise it for a breaking change.
+            keys: columns that name the entity; [] for a single series.
+            event_time: column that says when a row became true; None = a row is true until replaced.
+            known_time: column that says when a row was learnt, or "commit" for its publication. With it, a
+                point-in-time join does not use a row before it was known. None = no such cut-off.
+            online: whether `materialize` may write it to the keys store.
+            expectations: made by `ms.expect`; validated at every insert. None = leave as it is.
+            schema: column → type (name, Python or polars type); None = the first insert's.
+            ttl_s: a value older than this, at the moment asked about, is no value; None = never. Not 0.
+            source_delay_s: rows can be used this long after their event time at the earliest.
+            on_failure: "warn" publishes rows that break critical expectations and counts them, "refuse" does not.
+
+        Raises:
+            ConflictError: it exists with another definition.
+            InputError: an argument is not what it should be.
+        """
+        where = f"feature group {name}@{version}"
+        _check_group(name, version, keys, event_time, known_time, ttl_s, source_delay_s, on_failure, where)
+        columns = None if schema is None else _declared(schema, where)
+        wanted = FeatureGroupSpec(
+            group_id=new_id(),
+            name=name,
+            version=version,
+            revision=1,
+            keys=tuple(keys),
+            event_time=event_time,
+            known_time=known_time,
+            online=online,
+            ttl_s=ttl_s,
+            source_delay_s=source_delay_s,
+            on_failure=on_failure,
+            columns=columns,
+            expectations=tuple(item.model_dump(mode="json") for item in expectations or ()),
+            description=description or "",
+            owner=owner,
+            created_at=self._stores.graph.clock.now(),
+        )
+        if columns is not None:
+            ingest.check_columns(wanted, columns, where)
+        given = {"expectations": expectations is not None, "description": description is not None, "owner": owner is not None}
+        return FeatureGroup(self._stores, self._settle(wanted, given, where))
+
+    def _settle(self, wanted: FeatureGroupSpec, given: Mapping[str, bool], where: str) -> FeatureGroupSpec:
+        stores = self._stores
+        with stores.records.read() as connection:
+            found = store.find_group(connection, stores.project_id, wanted.name, wanted.version)
+        if found is not None and _evolved(found, wanted, given, where) == found:
+            return found
+        with stores.records.write() as connection:
+            stores.records.lock(connection, f"features/{stores.project_id}")
+            found = store.find_group(connection, stores.project_id, wanted.name, wanted.version)
+            if found is None:
+                store.add_group(connection, wanted, stores.project_id)
+                return wanted
+            changed = _evolved(found, wanted, given, where)
+            store.replace_group(connection, changed, stores.project_id)
+            return changed
+
+    def get_group(self, name: str, version: int = 1) -> FeatureGroup:
+        """The group of that name and version.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        stores = self._stores
+        with stores.records.read() as connection:
+            found = store.find_group(connection, stores.project_id, name, version)
+            if found is None:
+                known = [item.label for item in store.all_groups(connection, stores.project_id)]
+                raise UnknownNameError.of("feature group", f"{name}@{version}", known, "features.get_group")
+        return FeatureGroup(stores, found)
+
+    def groups(self) -> list[FeatureGroup]:
+        """Every group, by name and version."""
+        with self._stores.records.read() as connection:
+            found = store.all_groups(connection, self._stores.project_id)
+        return [FeatureGroup(self._stores, item) for item in found]
+
+    def materialize(self, until: datetime | None = None) -> int:
+        """Bring every online group's rows that are available at `until` to the keys store; returns entries written.
+
+        Args:
+            until: None = the project clock's present.
+        """
+        moment = until or self._stores.graph.clock.now()
+        return sum(
+            online.materialize(self._stores, group.spec, moment) for group in self.groups() if group.spec.online
+        )
+
+    # --- views
+
+    def view(
+        self,
+        name: str,
+        version: int = 1,
+        *,
+        features: Sequence[Selection | RequestSpec],
+        label: Selection | None = None,
+        on_demand: Sequence[OnDemand] = (),
+        spine_time: str = "event_time",
+        description: str = "",
+    ) -> FeatureView:
+        """The view of that name and version; created when there is none.
+
+        Args:
+            features: selections of groups and request columns, in the order of the features.
+            label: one column of a group whose keys name a row of the spine.
+            on_demand: functions made by `@ms.on_demand`; their columns follow, in this order.
+            spine_time: the spine's column that says at which moment each row asks.
+
+        Raises:
+            ConflictError: it exists with another definition.
+            InputError: a label among the features, a group without event time that is not `.static()`, a name twice,
+                an on-demand function that gives other results for many rows than for one.
+        """
+        where = f"view {name}@{version}"
+        _check_name(name, version, where)
+        groups = self._groups_of([item for item in features if isinstance(item, Selection)], label, where)
+        parts = tuple(item.spec if isinstance(item, Selection) else item for item in features)
+        labelled = label.spec if label is not None else None
+        _check_view(parts, labelled, groups, spine_time, where)
+        functions = _described(on_demand, parts, labelled, groups, where)
+        _check_clashes(parts, labelled, functions, groups, spine_time, where)
+        content = digest([name, version, parts, labelled, functions, spine_time])
+        for function in on_demand:
+            self._stores.functions[function.digest] = function
+        spec = FeatureViewSpec(
+            view_id=new_id(),
+            name=name,
+            version=version,
+            parts=parts,
+            label=labelled,
+            on_demand=functions,
+            spine_time=spine_time,
+            description=description,
+            digest=content,
+            created_at=self._stores.graph.clock.now(),
+        )
+        return FeatureView(self._stores, self._publish_view(spec, where))
+
+    def _groups_of(
+        self, selections: Sequence[Selection], label: Selection | None, where: str
+    ) -> dict[tuple[str, int], FeatureGroupSpec]:
+        everything = [*selections, *([label] if label is not None else [])]
+        if not everything:
+            raise InputError(
+                expected="at least one selection of a group", got="none", where=where, hint="Write group['column']."
+            )
+        wanted = {(item.spec.group, item.spec.version) for item in everything}
+        return {key: self.get_group(*key).spec for key in wanted}
+
+    def _publish_view(self, spec: FeatureViewSpec, where: str) -> FeatureViewSpec:
+        stores = self._stores
+        found = self._find_view(spec.name, spec.version)
+        if found is None:
+            try:
+                with stores.graph.execution("define_view", spec.name) as work:
+                    attributes = spec.model_dump(mode="json", exclude={"view_id", "digest", "created_at"})
+                    asset = work.add(
+                        AssetKind.FEATURE_VIEW, spec.name, digest=spec.digest, attributes=attributes, asset_id=spec.view_id
+                    )
+                    work.event("feature_view.defined", asset.id, {"version": spec.version})
+                    work.write(lambda connection: store.add_view(connection, spec, stores.project_id))
+                return spec
+            except DuplicateRow:
+                # Another process defined it between the look and the write.
+                found = self._find_view(spec.name, spec.version)
+        assert found is not None
+        if found.digest != spec.digest:
+            differs = [
+                field
+                for field in ("parts", "label", "on_demand", "spine_time")
+                if getattr(found, field) != getattr(spec, field)
+            ]
+            raise ConflictError(
+                expected="the definition that the view has",
+                got=f"another {' and '.join(differs)}",
+                where=where,
+                hint=f"A view does not change: define version {spec.version + 1}.",
+            )
+        return found
+
+    def _find_view(self, name: str, version: int) -> FeatureViewSpec | None:
+        with self._stores.records.read() as connection:
+            return store.find_view(connection, self._stores.project_id, name, version)
+
+    def get_view(self, name: str, version: int = 1) -> FeatureView:
+        """The view of that name and version.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        found = self._find_view(name, version)
+        if found is None:
+            with self._stores.records.read() as connection:
+                everything = store.all_views(connection, self._stores.project_id)
+            known = [f"{item.name}@{item.version}" for item in everything]
+            raise UnknownNameError.of("feature view", f"{name}@{version}", known, "features.get_view")
+        return FeatureView(self._stores, found)
+
+    def views(self) -> list[FeatureView]:
+        """Every view, by name and version."""
+        with self._stores.records.read() as connection:
+            found = store.all_views(connection, self._stores.project_id)
+        return [FeatureView(self._stores, item) for item in found]
+
+    # --- training datasets
+
+    def get_training_dataset(self, asset_id: str) -> TrainingDataset:
+        """The training dataset of that asset.
+
+        Raises:
+            UnknownNameError: there is none.
+        """
+        return dataset.get(self._stores, asset_id)
+
+    def training_datasets(self, name: str | None = None) -> list[TrainingDataset]:
+        """Every training dataset, oldest first."""
+        found = self._stores.graph.find_assets(kind=AssetKind.TRAINING_DATASET, name=name)
+        return [TrainingDataset(self._stores, asset) for asset in found]
+
+
+def _check_name(name: str, version: int, where: str) -> None:
+    if not name.isidentifier() or name.startswith("_") or len(name) > 100:
+        raise InputError(
+            expected="a name of letters, digits and underscores", got=repr(name), where=where, hint="For example 'weather'."
+        )
+    if type(version) is not int or version < 1:
+        raise InputError(expected="a version from 1", got=repr(version), where=where, hint="Start with version=1.")
+
+
+def _check_group(
+    name: str,
+    version: int,
+    keys: Sequence[str],
+    event_time: str | None,
+    known_time: str | None,
+    ttl_s: float | None,
+    source_delay_s: float,
+    on_failure: str,
+    where: str,
+) -> None:
+    _check_name(name, version, where)
+    named = [*keys, *(item for item in (event_time, known_time) if item is not None)]
+    rules: list[tuple[Callable[[], bool], str, str, str]] = [
+        (lambda: not isinstance(keys, str), "keys as a list of columns", repr(keys), "Write keys=['origin']."),
+        (lambda: len(set(keys)) == len(keys), "every key once", repr(list(keys)), "Drop the repetition."),
+        (
+            lambda: event_time not in keys and known_time not in keys,
+            "times that are not keys",
+            repr(named),
+            "A key names the entity; the time says when.",
+        ),
+        (
+            lambda: known_time is None or known_time != event_time,
+            "a known time of its own",
+            repr(known_time),
+            "A row that is known when it is true needs no known_time.",
+        ),
+        (lambda: ttl_s is None or ttl_s > 0, "a ttl above 0 s, or None", repr(ttl_s), "None means unbounded."),
+        (lambda: ttl_s is None or event_time is not None, "an event time beside a ttl", "none", "Name event_time."),
+        (lambda: source_delay_s >= 0, "a delay of 0 s or more", repr(source_delay_s), "Use 0 for none."),
+        (lambda: on_failure in ("warn", "refuse"), "'warn' or 'refuse'", repr(on_failure), "See on_failure."),
+    ]
+    for holds, expected, got, hint in rules:
+        if not holds():
+            raise InputError(expected=expected, got=got, where=where, hint=hint)
+
+
+def _declared(given: Mapping[str, object], where: str) -> tuple[FeatureSpec, ...]:
+    return schema.declared(given, where)
+
+
+def _evolved(
+    found: FeatureGroupSpec, wanted: FeatureGroupSpec, given: Mapping[str, bool], where: str
+) -> FeatureGroupSpec:
+    """What the group becomes; equal to `found` when nothing changes."""
+    for field in _FIXED:
+        before, after = getattr(found, field), getattr(wanted, field)
+        if before != after:
+            raise ConflictError(
+                expected=f"{field}={before!r}, as the group was defined",
+                got=f"{field}={after!r}",
+                where=where,
+                hint=f"This changes what its rows mean: define version {found.version + 1}.",
+            )
+    update: dict[str, Any] = {field: getattr(wanted, field) for field, is_given in given.items() if is_given}
+    update["online"] = found.online or wanted.online
+    update["on_failure"] = wanted.on_failure
+    if wanted.columns is not None and found.columns is None:
+        update["columns"] = wanted.columns
+    elif wanted.columns is not None and found.columns is not None and wanted.columns != found.columns:
+        update["columns"] = _appended(found.columns, wanted.columns, found.version, where)
+        if update["columns"] != found.columns:
+            update["revision"] = found.revision + 1
+    return found.model_copy(update=update)
+
+
+def _appended(
+    before: tuple[FeatureSpec, ...], after: tuple[FeatureSpec, ...], version: int, where: str
+) -> tuple[FeatureSpec, ...]:
+    kept = {item.name: item.type for item in after}
+    for item in before:
+        if kept.get(item.name) != item.type:
+            raise ConflictError(
+                expected=f"the column {item.name!r} of type {item.type}",
+                got=f"type {kept[item.name]}" if item.name in kept else "no such column",
+                where=where,
+                hint=f"Columns may only be added within a version: define version {version + 1}.",
+            )
+    names = {item.name for item in before}
+    return (*before, *(item for item in after if item.name not in names))
+
+
+def _check_view(
+    parts: Sequence[SelectionSpec | RequestSpec],
+    label: SelectionSpec | None,
+    groups: Mapping[tuple[str, int], FeatureGroupSpec],
+    spine_time: str,
+    where: str,
+) -> None:
+    for part in parts:
+        if not isinstance(part, SelectionSpec):
+            continue
+        group = groups[part.group, part.version]
+        if group.event_time is None and not part.static:
+            raise InputError(
+                expected="groups with an event time in a point-in-time view",
+                got=f"group {group.label} without one",
+                where=where,
+                hint="Its present values would be used for every moment. If they never change, say so with .static().",
+            )
+        if group.event_time is not None and part.static:
+            raise InputError(
+                expected="static() only for groups without event time",
+                got=f"group {group.label} with event time {group.event_time!r}",
+                where=where,
+                hint="Drop .static(): the join takes the value of the moment.",
+            )
+        if label is not None and (part.group, part.version) == (label.group, label.version):
+            leaked = set(part.columns) & set(label.columns)
+            if leaked:
+                raise InputError(
+                    expected="features that are not the label",
+                    got=f"the label {leaked.pop()!r}",
+                    where=where,
+                    hint="The label is what the model predicts: take it out of the features.",
+                )
+    if label is not None and (len(label.columns) != 1 or label.hidden):
+        raise InputError(
+            expected="one column as label", got=f"{len(label.columns)} columns", where=where, hint="Write label=group['column']."
+        )
+
+
+def _described(
+    functions: Sequence[OnDemand],
+    parts: Sequence[SelectionSpec | RequestSpec],
+    label: SelectionSpec | None,
+    groups: Mapping[tuple[str, int], FeatureGroupSpec],
+    where: str,
+) -> tuple[OnDemandSpec, ...]:
+    types: dict[str, str | None] = {}
+    for part in parts:
+        if isinstance(part, SelectionSpec):
+            group = groups[part.group, part.version]
+            types |= {out: group.type_of(column) for column, out in zip(part.columns, part.outputs, strict=True)}
+        else:
+            types |= part.columns
+    out = []
+    for function in functions:
+        if not isinstance(function, OnDemand):
+            raise InputError(
+                expected="functions made by @ms.on_demand",
+                got=getattr(function, "__name__", repr(function)),
+                where=where,
+                hint="Decorate the function with @ms.on_demand.",
+            )
+        if label is not None and label.outputs[0] in function.inputs:
+            raise InputError(
+                expected="on-demand features that do not read the label",
+                got=f"{function.name} reads {label.outputs[0]!r}",
+                where=where,
+                hint="The label is not known when a prediction is asked for.",
+            )
+        out.append(on_demand.describe(function, types))
+        types[function.name] = out[-1].output
+    return tuple(out)
+
+
+def _check_clashes(
+    parts: Sequence[SelectionSpec | RequestSpec],
+    label: SelectionSpec | None,
+    functions: Sequence[OnDemandSpec],
+    groups: Mapping[tuple[str, int], FeatureGroupSpec],
+    spine_time: str,
+    where: str,
+) -> None:
+    """Every column of the result has one origin; decided before anything is read."""
+    spine: dict[str, str] = {spine_time: "the spine's time"}
+    produced: list[tuple[str, str]] = []
+    sides: set[str] = set()
+    selections = [part for part in parts if isinstance(part, SelectionSpec)]
+    for item in [*selections, *([label] if label is not None else [])]:
+        group = groups[item.group, item.version]
+        side = item.side
+        if side in sides:
+            raise InputError(
+                expected="a prefix for a group that is joined twice",
+                got=f"{side!r} twice",
+                where=where,
+                hint="Write group['column'].on({key: column}, prefix='other_'), or take all columns in one selection.",
+            )
+        sides.add(side)
+        spine |= {item.on.get(key, key): f"a key of {side}" for key in group.keys}
+        produced += [(output, side) for output in item.outputs]
+    requested = [name for part in parts if isinstance(part, RequestSpec) for name in part.columns]
+    produced += [(function.name, "an on-demand function") for function in functions]
+    taken = {**spine, **dict.fromkeys(requested, "the request")}
+    if len(set(requested)) < len(requested):
+        raise InputError(expected="every request column once", got=repr(requested), where=where, hint="Drop the repetition.")
+    for name, origin in produced:
+        if name in taken:
+            raise InputError(
+                expected="a name of its own for every column",
+                got=f"{name!r} from {taken[name]} and from {origin}",
+                where=where,
+                hint="Give a selection a prefix with .on(..., prefix='...').",
+            )
+        taken[name] = origin

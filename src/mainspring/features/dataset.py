@@ -1,0 +1,233 @@
+"""Training datasets: a view's join, stored once, split and pinned."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from mainspring.errors import InputError, IntegrityError, UnknownNameError
+from mainspring.features.digest import frame_digest
+from mainspring.features.spec import FeatureViewSpec, SplitSpec, TrainingDatasetSpec
+from mainspring.features.split import GAP, assign
+from mainspring.features.store import Stores
+from mainspring.lineage.spec import Asset, AssetKind
+from mainspring.types import digest
+
+#: Column of the stored frame that names the part a row belongs to.
+PART = "_split"
+
+
+class TrainingDataset:
+    """A materialised, split, pinned read of a view. `data["train"]` is a polars frame.
+
+    Attributes:
+        asset_id: in the graph.
+        digest: of its rows, its split and its view: the same inputs give the same one.
+        spec: what is stored about it.
+    """
+
+    def __init__(self, stores: Stores, asset: Asset) -> None:
+        self._stores = stores
+        self.asset_id = asset.id
+        self.digest = asset.digest
+        self.name = asset.name
+        self.spec = TrainingDatasetSpec.model_validate(asset.attributes)
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the feature columns in order."""
+        return list(self.spec.features)
+
+    @property
+    def label(self) -> str | None:
+        """The label's column; None for a view without label."""
+        return self.spec.label
+
+    @property
+    def n_unlabelled(self) -> int:
+        """Spine rows left out because they had no label."""
+        return self.spec.n_unlabelled
+
+    @property
+    def pins(self) -> dict[str, int]:
+        """`name@version` → the highest commit number read."""
+        return dict(self.spec.pins)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Split → rows."""
+        return dict(self.spec.counts)
+
+    @property
+    def splits(self) -> list[str]:
+        """The parts that have rows, in the order train, validation, test."""
+        return list(self.spec.counts)
+
+    @cached_property
+    def _stored(self) -> pl.DataFrame:
+        frame = pl.read_parquet(io.BytesIO(self._stores.graph.blobs.get(self.spec.blob)))
+        if frame_digest(frame) != self.spec.content:
+            raise IntegrityError(
+                expected=f"rows of digest {self.spec.content[:12]}",
+                got=frame_digest(frame)[:12],
+                where=f"training dataset {self.asset_id}",
+                hint="Make the dataset again from its pins.",
+            )
+        return frame
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """All rows: the spine's columns, the features, the label, and `_split`."""
+        return self._stored
+
+    @property
+    def provenance(self) -> pl.DataFrame:
+        """Row by row, `SIDE.commit`, `SIDE.number`, `SIDE.event_time` … of the rows that answered."""
+        return pl.read_parquet(io.BytesIO(self._stores.graph.blobs.get(self.spec.provenance)))
+
+    def __getitem__(self, part: str) -> pl.DataFrame:
+        """The rows of one part, in the spine's order, without `_split`.
+
+        Raises:
+            UnknownNameError: the dataset has no such part.
+        """
+        if part not in self.spec.counts:
+            raise UnknownNameError.of("split", part, self.spec.counts, f"training dataset {self.name!r}")
+        return self._stored.filter(pl.col(PART) == part).drop(PART)
+
+    def __len__(self) -> int:
+        return sum(self.spec.counts.values())
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{part} {count:,}" for part, count in self.spec.counts.items())
+        return f"<TrainingDataset {self.name!r} {self.digest[:12]}: {counts}>"
+
+
+def make(
+    stores: Stores,
+    view: FeatureViewSpec,
+    *,
+    spine: pl.DataFrame,
+    joined: pl.DataFrame,
+    provenance: Mapping[str, pl.DataFrame],
+    assets: Mapping[str, Mapping[int, str]],
+    spine_source: Sequence[str],
+    pins: Mapping[str, int],
+    as_of: datetime | None,
+    report: dict[str, Any],
+    split: SplitSpec,
+    seed: int,
+    name: str,
+) -> TrainingDataset:
+    """Leave out what has no label, split, store and publish; or find the equal dataset that exists."""
+    label = view.label_name
+    kept = joined.get_column(label).is_not_null() if label else pl.repeat(True, joined.height, eager=True)
+    if not kept.any():
+        raise InputError(
+            expected="at least one spine row" + (" with a label" if label else ""),
+            got=f"{joined.height} rows" + (", none of them labelled" if label else ""),
+            where=f"training dataset of view {view.name}@{view.version}",
+            hint="Check the label's keys, and whether the labels were known by as_of." if label else "Give rows.",
+        )
+    identity = [column for column in spine.columns if column != view.spine_time] + [view.spine_time]
+    parts = assign(joined, split, seed, time=view.spine_time, identity=identity)
+    in_gap = kept & (parts == GAP)
+    taken = kept & ~in_gap
+    columns = list(dict.fromkeys([*spine.columns, *view.features, *([label] if label else [])]))
+    frame = joined.select(columns).with_columns(parts.alias(PART)).filter(taken)
+    content = frame_digest(frame)
+    key = digest(["training_dataset", view.digest, split, seed, content])
+    existing = stores.graph.find_assets(kind=AssetKind.TRAINING_DATASET, digest=key)
+    if existing:
+        return TrainingDataset(stores, existing[0])
+    rows = _provenance(provenance, taken)
+    spec = TrainingDatasetSpec(
+        view=view.name,
+        view_version=view.version,
+        view_id=view.view_id,
+        features=view.features,
+        label=label,
+        spine_time=view.spine_time,
+        blob=_store(stores, frame),
+        provenance=_store(stores, rows),
+        content=content,
+        pins=dict(pins),
+        as_of=as_of,
+        split=split,
+        seed=seed,
+        counts=_counts(frame),
+        n_unlabelled=int((~kept).sum()),
+        n_gap=int(in_gap.sum()),
+        report=report,
+    )
+    used = {side: _used(rows, side, numbers) for side, numbers in assets.items()}
+    return TrainingDataset(stores, _publish(stores, spec, name, key, used, spine_source))
+
+
+def _provenance(provenance: Mapping[str, pl.DataFrame], taken: pl.Series) -> pl.DataFrame:
+    columns = [
+        rows.get_column(column).alias(f"{side}.{column}") for side, rows in provenance.items() for column in rows.columns
+    ]
+    return pl.DataFrame(columns).filter(taken) if columns else pl.DataFrame()
+
+
+def _used(rows: pl.DataFrame, side: str, assets: Mapping[int, str]) -> list[str]:
+    """Assets of the commits that decided at least one row that was kept."""
+    numbers = set(rows.get_column(f"{side}.number").drop_nulls().unique().to_list())
+    return [asset_id for number, asset_id in assets.items() if number in numbers]
+
+
+def _store(stores: Stores, frame: pl.DataFrame) -> str:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd")
+    return stores.graph.blobs.put(buffer.getvalue()).sha256
+
+
+def _counts(frame: pl.DataFrame) -> dict[str, int]:
+    counts = dict(frame.group_by(PART).len().iter_rows())
+    return {part: counts[part] for part in ("train", "validation", "test") if part in counts}
+
+
+def _publish(
+    stores: Stores,
+    spec: TrainingDatasetSpec,
+    name: str,
+    key: str,
+    used: Mapping[str, Sequence[str]],
+    spine_source: Sequence[str],
+) -> Asset:
+    parameters = {"view": f"{spec.view}@{spec.view_version}", "seed": spec.seed, "pins": spec.pins}
+    with stores.graph.execution("training_dataset", name, parameters=parameters) as work:
+        work.use(spec.view_id, role="view")
+        for asset_id in spine_source:
+            work.use(asset_id, role="spine")
+        for side, asset_ids in used.items():
+            for asset_id in asset_ids:
+                work.use(asset_id, role=side)
+        asset = work.add(
+            AssetKind.TRAINING_DATASET, name, digest=key, attributes=spec.model_dump(mode="json")
+        )
+        work.event("training_dataset.created", asset.id, {"counts": spec.counts, "n_unlabelled": spec.n_unlabelled})
+    return asset
+
+
+def get(stores: Stores, asset_id: str) -> TrainingDataset:
+    """The dataset of that asset.
+
+    Raises:
+        UnknownNameError: there is no such asset, or it is something else.
+    """
+    asset = stores.graph.get_asset(asset_id)
+    if asset.kind is not AssetKind.TRAINING_DATASET:
+        raise UnknownNameError(
+            expected="the asset of a training dataset",
+            got=f"a {asset.kind.value}",
+            where=f"asset {asset_id}",
+            hint="Give TrainingDataset.asset_id.",
+        )
+    return TrainingDataset(stores, asset)

@@ -1,0 +1,205 @@
+"""Handles of feature groups: what users call on one group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from mainspring.checks.validate import failing_rows
+from mainspring.errors import InputError, StateError, UnknownNameError
+from mainspring.features import ingest, online, store
+from mainspring.features.ingest import Commit
+from mainspring.features.join import NUMBER
+from mainspring.features.read import Read
+from mainspring.features.schema import frame_of
+from mainspring.features.spec import FeatureGroupSpec, SelectionSpec
+from mainspring.features.store import Stores
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Columns of one group for a view.
+
+    Attributes:
+        spec: what the view stores.
+        keys: the group's keys, which `on` may map.
+    """
+
+    spec: SelectionSpec
+    keys: tuple[str, ...]
+
+    def on(self, columns: Mapping[str, str] | None = None, *, prefix: str = "") -> Selection:
+        """Join by other names: {key of the group: column of the spine}; a prefix keeps the results apart.
+
+        Raises:
+            UnknownNameError: something on the left is not a key of the group.
+        """
+        for key in columns or {}:
+            if key not in self.keys:
+                raise UnknownNameError.of("key", key, self.keys, f"selection of group {self.spec.group!r}")
+        return replace(self, spec=self.spec.model_copy(update={"on": dict(columns or {}), "prefix": prefix}))
+
+    def static(self) -> Selection:
+        """Accept a group without event time: its present values are used for every moment."""
+        return replace(self, spec=self.spec.model_copy(update={"static": True}))
+
+    def hidden(self) -> Selection:
+        """Join the columns only as input of on-demand features."""
+        return replace(self, spec=self.spec.model_copy(update={"hidden": True}))
+
+
+class FeatureGroup:
+    """A versioned table of features with keys and times; every insert is a commit."""
+
+    def __init__(self, stores: Stores, spec: FeatureGroupSpec) -> None:
+        self._stores = stores
+        self._spec = spec
+
+    @property
+    def spec(self) -> FeatureGroupSpec:
+        """What the group is; its columns are None before the first insert."""
+        if self._spec.columns is None:
+            with self._stores.records.read() as connection:
+                self._spec = store.get_group_by_id(connection, self._spec.group_id)
+        return self._spec
+
+    @property
+    def name(self) -> str:
+        """Without version."""
+        return self._spec.name
+
+    @property
+    def version(self) -> int:
+        """From 1."""
+        return self._spec.version
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Columns that are neither keys nor times."""
+        return self.spec.features
+
+    def __repr__(self) -> str:
+        return f"<FeatureGroup {self._spec.label}>"
+
+    def insert(
+        self, data: object, *, idempotency_key: str | None = None, source: str | Path | None = None
+    ) -> Commit:
+        """Validate rows and publish them as one commit; nothing is written when they are refused.
+
+        Args:
+            data: a polars or pandas frame, an Arrow table, or the path of a csv, parquet or jsonl file. Naive times
+                are read as UTC.
+            idempotency_key: the same key twice is one commit, also after a crash in the middle.
+            source: the file that the rows were made from, or a name for where they came from; by default the path
+                that was given as data, or the rows themselves.
+
+        Raises:
+            InputError: an empty frame, an unknown or missing column, a wrong type, a null key or event time.
+            ExpectationError: the group refuses and a critical expectation is broken.
+            ConflictError: the idempotency key came with other rows before.
+        """
+        return ingest.insert(self._stores, self.spec, data, idempotency_key=idempotency_key, source=source)
+
+    def delete(self, data: object, *, idempotency_key: str | None = None) -> Commit:
+        """Publish that keys have no row from an event time on, until a later row of the same key.
+
+        Args:
+            data: the keys, the event time and the known time, as far as the group declares them.
+        """
+        return ingest.delete(self._stores, self.spec, data, idempotency_key=idempotency_key)
+
+    def read(self, as_of: Commit | int | datetime | None = None, *, history: bool = False) -> Read:
+        """The group as it stood: the same rows for ever, whatever is written later.
+
+        Args:
+            as_of: a commit, its number, or a moment of the project clock; None = now.
+            history: every version of every row, deletes included, instead of the current ones.
+
+        Raises:
+            UnknownNameError: there is no such commit.
+        """
+        with self._stores.records.read() as connection:
+            spec = store.get_group_by_id(connection, self._spec.group_id)
+            if isinstance(as_of, datetime):
+                commits = store.published(connection, spec.group_id, until=as_of)
+            else:
+                number = as_of.number if isinstance(as_of, Commit) else as_of
+                if number is not None:
+                    store.get_commit(connection, spec, number)
+                commits = store.published(connection, spec.group_id, up_to=number)
+        if spec.columns is None:
+            raise StateError(
+                expected="a group with a schema",
+                got="no insert yet",
+                where=f"feature group {spec.label}",
+                hint="Insert rows first, or declare schema= when you define the group.",
+            )
+        return Read(self._stores, spec, tuple(commits), history=history)
+
+    def commits(self) -> list[Commit]:
+        """Every published commit, oldest first."""
+        with self._stores.records.read() as connection:
+            found = store.published(connection, self._spec.group_id)
+        return [ingest.commit_of(self._spec, item) for item in found]
+
+    def get_commit(self, number: int) -> Commit:
+        """The commit of that number."""
+        with self._stores.records.read() as connection:
+            return ingest.commit_of(self._spec, store.get_commit(connection, self._spec, number))
+
+    def failing_rows(self, data: Commit | int | object) -> pl.DataFrame:
+        """Rows that break the group's expectations, with `_row` and `_broken` (the broken expectations' names).
+
+        Args:
+            data: a commit or its number, or rows that were refused.
+        """
+        expectations = ingest.expectations_of(self.spec)
+        if not isinstance(data, Commit | int):
+            return failing_rows(frame_of(data, f"feature group {self.spec.label}"), expectations)
+        number = data if isinstance(data, int) else data.number
+        frame = self.read(number, history=True).filter(pl.col(NUMBER) == number).to_polars()
+        return failing_rows(frame, expectations)
+
+    def __getitem__(self, columns: str | tuple[str, ...]) -> Selection:
+        """Columns for a view: `weather["temp", "precip"]`.
+
+        Raises:
+            UnknownNameError: the group has no such column.
+            StateError: the group has no schema yet.
+        """
+        names = (columns,) if isinstance(columns, str) else tuple(columns)
+        spec = self.spec
+        if spec.columns is None:
+            raise StateError(
+                expected="a group with a schema",
+                got="no insert yet",
+                where=f"feature group {spec.label}",
+                hint="Insert rows first, or declare schema= when you define the group.",
+            )
+        for name in names:
+            if name in spec.keys:
+                raise InputError(
+                    expected=f"features: {', '.join(spec.features)}",
+                    got=f"the key {name!r}",
+                    where=f"selection of group {spec.label}",
+                    hint="A key is a column of the spine; use ms.request(...) to make it a feature.",
+                )
+            if name not in spec.features:
+                raise UnknownNameError.of("feature", name, spec.features, f"selection of group {spec.label}")
+        return Selection(SelectionSpec(group=spec.name, version=spec.version, columns=names), spec.keys)
+
+    def materialize(self, until: datetime | None = None) -> int:
+        """Write to the online store what has become available up to `until`; returns the entries written.
+
+        Args:
+            until: None = the project clock's present.
+        """
+        return online.materialize(self._stores, self.spec, until or self._stores.graph.clock.now())
+
+    def watermark(self) -> tuple[datetime, int] | None:
+        """Until when, and up to which commit number, the online store was filled at least."""
+        return online.watermark(self._stores, self._spec)

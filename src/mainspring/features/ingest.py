@@ -1,0 +1,337 @@
+"""Insert: refuse at the door, or append, validate and publish as one commit.
+
+A staged row draws the ticket; the rows are appended under it; one transaction publishes them under the next number.
+Readers take only published tickets, so a process that dies in between leaves rows that nobody sees. A retry with the
+same idempotency key finds the staged row and the append, and publishes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mainspring.checks.spec import Expectation, Validation
+from mainspring.checks.validate import failing_rows, validate
+from mainspring.errors import ConflictError, ExpectationError, InputError
+from mainspring.features import schema, store
+from mainspring.features.digest import frame_digest
+from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
+from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec
+from mainspring.features.store import Stores
+from mainspring.lineage.spec import Asset, AssetKind, Verdict
+from mainspring.types import digest, new_id
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One insert or delete of a group, published.
+
+    Attributes:
+        number: its place in the order of becoming visible, from 1.
+        ticket: what its rows carry as `_commit`.
+        asset_id: of the commit in the graph.
+        n_rows: rows written, deletes included.
+        n_deletes: how many of them are deletes.
+        n_failed: rows that broke at least one expectation.
+        verdict: of the expectations; None where the group has none.
+        min_event, max_event: the span of event times; None without event time.
+        published_at: the project clock.
+        validation: what the expectations found; None where the commit existed already.
+    """
+
+    group: str
+    number: int
+    ticket: int
+    asset_id: str
+    n_rows: int
+    n_deletes: int
+    n_failed: int
+    verdict: str | None
+    min_event: datetime | None
+    max_event: datetime | None
+    published_at: datetime
+    validation: Validation | None = None
+
+
+def commit_of(group: FeatureGroupSpec, spec: CommitSpec, validation: Validation | None = None) -> Commit:
+    """A published commit as users see it."""
+    assert spec.number is not None and spec.asset_id is not None and spec.published_at is not None
+    return Commit(
+        group=group.label,
+        number=spec.number,
+        ticket=spec.ticket,
+        asset_id=spec.asset_id,
+        n_rows=spec.n_rows,
+        n_deletes=spec.n_deletes,
+        n_failed=spec.n_failed,
+        verdict=spec.verdict,
+        min_event=spec.min_event_at,
+        max_event=spec.max_event_at,
+        published_at=spec.published_at,
+        validation=validation,
+    )
+
+
+def expectations_of(group: FeatureGroupSpec) -> list[Expectation]:
+    """The group's expectations as values."""
+    return [Expectation.model_validate(item) for item in group.expectations]
+
+
+def insert(
+    stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency_key: str | None, source: str | Path | None
+) -> Commit:
+    """Bring rows to the group's schema, validate, append and publish them."""
+    where = f"feature group {group.label}"
+    frame = schema.frame_of(data, where)
+    _check_nonempty(frame, where)
+    columns = group.columns or schema.infer(frame, _times(group), where)
+    check_columns(group, columns, where)
+    rows = schema.conform(frame, columns, not_null=_not_null(group), where=where)
+    validation = validate(rows, expectations_of(group)) if group.expectations else None
+    _refuse(group, validation, where)
+    path = data if isinstance(data, str | Path) else source
+    return _commit(stores, group, columns, rows, PUT, idempotency_key, validation, path)
+
+
+def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency_key: str | None) -> Commit:
+    """Write down that keys have no row from an event time on."""
+    where = f"feature group {group.label}, delete"
+    if group.columns is None:
+        raise InputError(
+            expected="a group with rows", got="no commit yet", where=where, hint="Insert before you delete."
+        )
+    needed = [*group.keys, *_times(group)]
+    columns = [item for item in group.columns if item.name in needed]
+    named = schema.conform(schema.frame_of(data, where), columns, not_null=_not_null(group), where=where)
+    rows = named.select(
+        pl.col(item.name) if item.name in needed else pl.lit(None, schema.STORAGE[item.type]).alias(item.name)
+        for item in group.columns
+    )
+    return _commit(stores, group, group.columns, rows, DELETE, idempotency_key, None, None)
+
+
+def _check_nonempty(frame: pl.DataFrame, where: str) -> None:
+    if not frame.height:
+        raise InputError(
+            expected="at least one row",
+            got="an empty frame",
+            where=where,
+            hint="Skip the insert when there is nothing new.",
+        )
+
+
+def _times(group: FeatureGroupSpec) -> list[str]:
+    return [name for name in (group.event_time, group.known_time) if name not in (None, COMMIT_TIME)]
+
+
+def _not_null(group: FeatureGroupSpec) -> list[str]:
+    return [*group.keys, *([group.event_time] if group.event_time else [])]
+
+
+def check_columns(group: FeatureGroupSpec, columns: Sequence[Any], where: str) -> None:
+    """Keys and times are there, of types that can be compared, and no name is reserved."""
+    known = [item.name for item in columns]
+    for name in [*group.keys, *_times(group)]:
+        if name not in known:
+            raise InputError(
+                expected=f"the column {name!r}, which the group declares as key or time",
+                got=f"the columns {', '.join(known)}",
+                where=where,
+                hint="Add the column, or define the group with the right names.",
+            )
+    for name in known:
+        if name.startswith(schema.SYSTEM_PREFIX) or not name:
+            raise InputError(
+                expected="column names that do not begin with '_'",
+                got=repr(name),
+                where=where,
+                hint="Rename the column: the underscore is kept for system columns.",
+            )
+    types = {item.name: item.type for item in columns}
+    for name in _times(group):
+        if types[name] != "datetime":
+            raise InputError(
+                expected="type datetime", got=f"type {types[name]}", where=f"{where}, column {name!r}", hint="Parse it first."
+            )
+    schema.key_check(group.keys, columns, where)
+
+
+def _refuse(group: FeatureGroupSpec, validation: Validation | None, where: str) -> None:
+    if validation is None or group.on_failure != "refuse" or validation.verdict is not Verdict.FAIL:
+        return
+    broken = [f"{item.expectation.name}: {item.n_failed} of {item.n_judged} rows" for item in validation.failed]
+    raise ExpectationError(
+        expected="rows that hold the group's critical expectations",
+        got="; ".join(broken),
+        where=where,
+        hint="Look at group.failing_rows(frame), repair the rows and insert again. Nothing was written.",
+    )
+
+
+def _commit(
+    stores: Stores,
+    group: FeatureGroupSpec,
+    columns: Sequence[Any],
+    rows: pl.DataFrame,
+    op: int,
+    idempotency_key: str | None,
+    validation: Validation | None,
+    source: str | Path | None,
+) -> Commit:
+    content = digest([op, frame_digest(rows)])
+    staged = _stage(stores, group, columns, rows, op, idempotency_key or new_id(), content)
+    group = staged[0]
+    spec = staged[1]
+    if spec.number is not None:
+        return commit_of(group, spec)
+    name = store.table_name(group)
+    if not stores.tables.exists(name) or stores.tables.find_append(name, spec.token) is None:
+        system = [
+            pl.lit(spec.ticket, dtype=pl.Int64).alias(COMMIT),
+            pl.int_range(pl.len(), dtype=pl.Int64).alias(ORDINAL),
+            pl.lit(op, dtype=pl.Int64).alias(OP),
+        ]
+        stores.tables.append(name, rows.with_columns(system), token=spec.token)
+    return _publish(stores, group, spec, rows, validation, source)
+
+
+def _stage(
+    stores: Stores,
+    group: FeatureGroupSpec,
+    columns: Sequence[Any],
+    rows: pl.DataFrame,
+    op: int,
+    token: str,
+    content: str,
+) -> tuple[FeatureGroupSpec, CommitSpec]:
+    """Draw the ticket, or find the commit of the same key; a first insert also settles the group's schema."""
+    events = rows.get_column(group.event_time) if group.event_time else None
+    with stores.records.write() as connection:
+        stores.records.lock(connection, store.lock_name(group.group_id))
+        found = store.find_commit_by_token(connection, group.group_id, token)
+        if found is not None:
+            if found.digest != content:
+                raise ConflictError(
+                    expected="the rows that the idempotency key came with the first time",
+                    got="other rows",
+                    where=f"feature group {group.label}, idempotency key {token!r}",
+                    hint="Use a new key for new rows.",
+                )
+            return store.get_group_by_id(connection, group.group_id), found
+        group = store.get_group_by_id(connection, group.group_id)
+        if group.columns is None:
+            group = group.model_copy(update={"columns": tuple(columns)})
+            store.replace_group(connection, group, stores.project_id)
+        elif group.columns != tuple(columns):
+            raise ConflictError(
+                expected="the schema that the group has",
+                got="one that another insert settled in the meantime",
+                where=f"feature group {group.label}",
+                hint="Insert again: the rows will be brought to the group's schema.",
+            )
+        spec = CommitSpec(
+            group_id=group.group_id,
+            ticket=store.next_ticket(connection, group.group_id),
+            number=None,
+            token=token,
+            digest=content,
+            asset_id=None,
+            n_rows=rows.height,
+            n_deletes=rows.height if op == DELETE else 0,
+            n_failed=0,
+            verdict=None,
+            min_event_at=None if events is None else events.min(),
+            max_event_at=None if events is None else events.max(),
+            published_at=None,
+        )
+        store.stage_commit(connection, spec, stores.project_id)
+    return group, spec
+
+
+class _PublishedElsewhere(Exception):
+    """Another process published the same idempotency key first."""
+
+
+def _publish(
+    stores: Stores,
+    group: FeatureGroupSpec,
+    spec: CommitSpec,
+    rows: pl.DataFrame,
+    validation: Validation | None,
+    source: str | Path | None,
+) -> Commit:
+    n_failed = failing_rows(rows, expectations_of(group)).height if validation is not None else 0
+    origin = source_asset(stores, group.name, source, spec.digest, rows.height)
+    graph = stores.graph
+    parameters = {"group": group.label, "ticket": spec.ticket, "n_rows": spec.n_rows, "n_deletes": spec.n_deletes}
+    try:
+        with graph.execution("insert", group.name, parameters=parameters) as work:
+            work.use(origin.id, role="rows")
+            asset = work.add(AssetKind.COMMIT, group.name, digest=spec.digest, attributes=_attributes(group, spec))
+            if validation is not None:
+                work.evidence(
+                    asset.id, "expectations", verdict=validation.verdict, figures={**validation.figures(), "n_failed": n_failed}
+                )
+            work.event("commit.published", asset.id, {**parameters, "n_failed": n_failed})
+            done = spec.model_copy(
+                update={
+                    "asset_id": asset.id,
+                    "n_failed": n_failed,
+                    "verdict": None if validation is None else validation.verdict.value,
+                    "published_at": graph.clock.now(),
+                }
+            )
+
+            def publish(connection: Any) -> None:
+                stores.records.lock(connection, store.lock_name(group.group_id))
+                if not store.publish_commit(connection, done):
+                    raise _PublishedElsewhere
+
+            work.write(publish)
+    except _PublishedElsewhere:
+        validation = None
+    with stores.records.read() as connection:
+        found = store.find_commit_by_token(connection, group.group_id, spec.token)
+    assert found is not None
+    return commit_of(group, found, validation)
+
+
+def _attributes(group: FeatureGroupSpec, spec: CommitSpec) -> dict[str, Any]:
+    return {
+        "group": group.name,
+        "version": group.version,
+        "revision": group.revision,
+        "group_id": group.group_id,
+        "ticket": spec.ticket,
+        "table": store.table_name(group),
+        "n_rows": spec.n_rows,
+        "n_deletes": spec.n_deletes,
+        "min_event": None if spec.min_event_at is None else spec.min_event_at.isoformat(),
+        "max_event": None if spec.max_event_at is None else spec.max_event_at.isoformat(),
+    }
+
+
+def source_asset(stores: Stores, group: str, source: str | Path | None, content: str, n_rows: int) -> Asset:
+    """Where rows came from: a file by the digest of its bytes, or rows by the digest of their values.
+
+    The same file or rows under the same name are found again, not made twice.
+    """
+    graph = stores.graph
+    path = Path(source) if source is not None else None
+    name = path.name if path is not None else f"{group} rows"
+    attributes: dict[str, Any] = {"n_rows": n_rows}
+    if path is not None and path.is_file():
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        attributes = {"file": path.name, "size_bytes": path.stat().st_size}
+    existing = graph.find_assets(kind=AssetKind.SOURCE, name=name, digest=content)
+    if existing:
+        return existing[-1]
+    with graph.execution("receive", name) as work:
+        return work.add(AssetKind.SOURCE, name, digest=content, attributes=attributes)

@@ -1,0 +1,296 @@
+"""On-demand features: one function from columns to a column, the same in training and in serving.
+
+A function takes numpy arrays named as its arguments and returns an array of the same length. Numbers and booleans
+come as float64 with NaN for null, strings as objects with None for null, times as datetime64 with NaT for null. In
+the result NaN, NaT and None are null. In serving it gets arrays of one element; that both forms agree is checked when
+a view is defined.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import math
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Final, overload
+
+import numpy as np
+import polars as pl
+
+from mainspring.errors import InputError, IntegrityError, UnknownNameError
+from mainspring.features.schema import STORAGE, logical, type_name
+from mainspring.features.spec import OnDemandSpec
+
+#: Large enough for the difference between a vectorised and a scalar library routine, small enough for a bug to show.
+_TOLERANCE: Final = 1e-12
+
+_SAMPLES: Final[Mapping[str, Sequence[object]]] = {
+    "float64": (0.0, 1.5, -2.25, 40.64, -73.78, 1e6, None),
+    "int64": (0, 1, -2, 40, -73, 1_000_000, None),
+    "bool": (True, False, True, True, False, False, None),
+    "string": ("a", "", "JFK", "é", "0", "a longer text", None),
+    "binary": (b"a", b"", b"\x00", b"b", b"c", b"d", None),
+    "datetime": tuple(datetime(2013, 1 + i, 3 * i + 1, 4 * i, tzinfo=UTC) for i in range(6)) + (None,),
+    "date": tuple(date(2013, 1 + i, 3 * i + 1) for i in range(6)) + (None,),
+}
+
+
+@dataclass(frozen=True)
+class OnDemand:
+    """A function that `@on_demand` has made a feature of. Calling it calls the function.
+
+    Attributes:
+        name: of the column that it makes.
+        inputs: the columns that it reads: its argument names.
+        types: logical types that its annotations declare, by input.
+        reference: `module:qualname`.
+        digest: SHA-256 of its source.
+    """
+
+    function: Callable[..., Any]
+    name: str
+    inputs: tuple[str, ...]
+    types: Mapping[str, str] = field(compare=False)
+    reference: str
+    digest: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
+@overload
+def on_demand(function: Callable[..., Any]) -> OnDemand: ...
+@overload
+def on_demand(*, name: str) -> Callable[[Callable[..., Any]], OnDemand]: ...
+def on_demand(function: Callable[..., Any] | None = None, *, name: str | None = None) -> Any:
+    """Make a feature of a function from numpy arrays to a numpy array of the same length.
+
+    Args:
+        function: its argument names are columns of the view, of the spine (in training) or of the request (in
+            serving); an annotation `str`, `float`, `int`, `bool`, `date` or `datetime` says what a request column is,
+            float where there is none.
+        name: of the resulting column; the function's name by default.
+
+    Raises:
+        InputError: variable arguments, or no source to take a digest of.
+    """
+    if function is None:
+        return lambda inner: _wrap(inner, name)
+    return _wrap(function, name)
+
+
+def _wrap(function: Callable[..., Any], name: str | None) -> OnDemand:
+    parameters = inspect.signature(function).parameters
+    if not parameters or any(
+        item.kind in (item.VAR_POSITIONAL, item.VAR_KEYWORD, item.POSITIONAL_ONLY) for item in parameters.values()
+    ):
+        raise InputError(
+            expected="named arguments, one a column",
+            got=f"{function.__qualname__}{inspect.signature(function)}",
+            where="on-demand feature",
+            hint="Write def feature(first_column, second_column): ...",
+        )
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+    except OSError as error:
+        raise InputError(
+            expected="a function whose source can be read",
+            got=function.__qualname__,
+            where="on-demand feature",
+            hint="Define it in a file that can be imported, not at a prompt.",
+        ) from error
+    return OnDemand(
+        function=function,
+        name=name or function.__name__,
+        inputs=tuple(parameters),
+        types={item.name: _annotated(item.annotation) for item in parameters.values()},
+        reference=f"{function.__module__}:{function.__qualname__}",
+        digest=hashlib.sha256(source.encode()).hexdigest(),
+    )
+
+
+def _annotated(annotation: object) -> str:
+    names = {"str": "string", "int": "int64", "float": "float64", "bool": "bool", "date": "date", "datetime": "datetime"}
+    text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
+    return names.get(str(text).rsplit(".", 1)[-1], "float64")
+
+
+def load(spec: OnDemandSpec, known: Mapping[str, OnDemand]) -> OnDemand:
+    """The function of a stored view.
+
+    Args:
+        spec: what the view stored.
+        known: functions already at hand in this process, by digest.
+
+    Raises:
+        UnknownNameError: it cannot be imported.
+        IntegrityError: what is imported is not what the view was defined with.
+    """
+    if spec.digest in known:
+        return known[spec.digest]
+    module, _, qualname = spec.reference.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in qualname.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise UnknownNameError(
+            expected="an importable on-demand feature",
+            got=spec.reference,
+            where=f"on-demand feature {spec.name!r}",
+            hint="Define it in a module of the project and start where that module can be imported.",
+        ) from error
+    if not isinstance(found, OnDemand) or found.digest != spec.digest:
+        raise IntegrityError(
+            expected=f"the function that the view was defined with ({spec.digest[:12]})",
+            got=f"{found.digest[:12]}" if isinstance(found, OnDemand) else type(found).__name__,
+            where=f"on-demand feature {spec.reference}",
+            hint="Restore the function, or define a new version of the view.",
+        )
+    return found
+
+
+def array_of(series: pl.Series) -> np.ndarray:
+    """A column as on-demand functions see it; (n,)."""
+    kind = logical(series.dtype)
+    if series.dtype == pl.Null:
+        return np.full(len(series), np.nan)
+    if kind in ("float64", "int64", "bool"):
+        return series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    if kind == "datetime":
+        return series.dt.cast_time_unit("us").dt.replace_time_zone(None).to_numpy()
+    if kind == "date":
+        return series.to_numpy()
+    out = np.empty(len(series), dtype=object)
+    out[:] = series.cast(pl.String).to_list() if kind == "string" else series.to_list()
+    return out
+
+
+def array_of_one(value: object) -> np.ndarray:
+    """One value of a request or of a stored row as on-demand functions see it; (1,)."""
+    if value is None:
+        return np.array([math.nan])
+    if isinstance(value, bool | int | float):
+        return np.array([value], dtype=np.float64)
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+        return np.array([aware], dtype="datetime64[us]")
+    if isinstance(value, date):
+        return np.array([value], dtype="datetime64[D]")
+    out = np.empty(1, dtype=object)
+    out[0] = value
+    return out
+
+
+def series_of(result: object, name: str, height: int) -> pl.Series:
+    """A function's result as a column; refuses another shape or type."""
+    if not isinstance(result, np.ndarray) or result.shape != (height,):
+        raise InputError(
+            expected=f"a numpy array of shape ({height},)",
+            got=f"shape {result.shape}" if isinstance(result, np.ndarray) else type(result).__name__,
+            where=f"on-demand feature {name!r}",
+            hint="Compute with whole arrays: numpy functions, not `if` on values.",
+        )
+    if result.dtype.kind == "f":
+        return pl.Series(name, result, dtype=pl.Float64).fill_nan(None)
+    if result.dtype.kind in "iu":
+        return pl.Series(name, result.astype(np.int64))
+    if result.dtype.kind == "b":
+        return pl.Series(name, result)
+    if result.dtype.kind == "M":
+        return pl.Series(name, result.astype("datetime64[us]")).dt.replace_time_zone("UTC")
+    if result.dtype.kind in "UO":
+        return pl.Series(name, result.tolist(), dtype=pl.String)
+    raise InputError(
+        expected="numbers, booleans, strings or times",
+        got=f"numpy type {result.dtype}",
+        where=f"on-demand feature {name!r}",
+        hint="Convert the result with .astype(...).",
+    )
+
+
+def value_of_one(result: Any, name: str) -> object:
+    """The only value of a result of shape (1,), as `series_of` would hold it."""
+    if not isinstance(result, np.ndarray) or result.shape != (1,):
+        return series_of(result, name, 1)[0]
+    kind = result.dtype.kind
+    if kind == "f":
+        number = float(result[0])
+        return None if number != number else number
+    if kind in "iub":
+        return result[0].item()
+    return series_of(result, name, 1)[0]
+
+
+def compute(frame: pl.DataFrame, functions: Sequence[OnDemand]) -> pl.DataFrame:
+    """`frame` with one more column a function; later functions may read what earlier ones made."""
+    for function in functions:
+        arrays = [array_of(frame.get_column(name)) for name in function.inputs]
+        with np.errstate(all="ignore"):
+            result = function.function(*arrays)
+        frame = frame.with_columns(series_of(result, function.name, frame.height))
+    return frame
+
+
+def describe(function: OnDemand, types: Mapping[str, str | None]) -> OnDemandSpec:
+    """The function's spec, after comparing one call on n sample rows with n calls on one row.
+
+    Args:
+        function: what a view wants.
+        types: logical type by column, as far as it is known; else the annotation says, else it is a number.
+
+    Raises:
+        InputError: the two forms differ, or the function fails on ordinary values, nulls among them.
+    """
+    kinds = {name: types.get(name) or function.types[name] for name in function.inputs}
+    size = len(_SAMPLES["float64"])
+    columns: list[pl.Series] = []
+    for place, (name, kind) in enumerate(kinds.items()):
+        values = _SAMPLES[type_name(kind, f"on-demand feature {function.name!r}, column {name!r}")]
+        # Each column starts elsewhere, so that nulls and extremes do not all meet in one row.
+        rotated = [values[(i + place) % size] for i in range(size)]
+        columns.append(pl.Series(name, rotated, dtype=STORAGE[kind]))
+    sample = pl.DataFrame(columns)
+    where = f"on-demand feature {function.name!r}"
+    try:
+        whole = compute(sample, [function]).get_column(function.name)
+        single = [_one(function, sample.row(i)) for i in range(size)]
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            expected="a function that takes arrays of any length, nulls included",
+            got=f"{type(error).__name__}: {error}",
+            where=where,
+            hint="Numbers and booleans come as float64 with NaN for null, strings as objects with None for null.",
+        ) from error
+    for row, (vector, scalar) in enumerate(zip(whole.to_list(), single, strict=True)):
+        if not _same(vector, scalar):
+            raise InputError(
+                expected="the same result for n rows at once and for each row alone",
+                got=f"{vector!r} at once and {scalar!r} alone for {sample.row(row, named=True)}",
+                where=where,
+                hint="Let each row's result depend on that row only (no means, ranks or sorting over the array).",
+            )
+    return OnDemandSpec(
+        name=function.name,
+        inputs=function.inputs,
+        reference=function.reference,
+        digest=function.digest,
+        output=logical(whole.dtype) or "float64",
+    )
+
+
+def _one(function: OnDemand, values: Sequence[object]) -> object:
+    with np.errstate(all="ignore"):
+        return value_of_one(function.function(*[array_of_one(value) for value in values]), function.name)
+
+
+def _same(vector: object, scalar: object) -> bool:
+    if isinstance(vector, float) and isinstance(scalar, float):
+        return math.isclose(vector, scalar, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
+    return type(vector) is type(scalar) and vector == scalar

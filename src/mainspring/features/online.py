@@ -1,0 +1,424 @@
+"""The online side: rows go to the keys store when they become available, and one row's vector comes from it.
+
+What the reader answers at wall time T is what the point-in-time join answers for t = T, for every group that was
+materialised up to T, from the commits that were materialised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from mainspring.errors import InputError, StateError, UnknownNameError
+from mainspring.features import on_demand, store
+from mainspring.features.join import COMMIT, DELETE, EVENT, KNOWN, NUMBER, OP, ORDINAL
+from mainspring.features.keycode import encoder
+from mainspring.features.pending import NEVER_US, Pending
+from mainspring.features.rows import AVAILABLE, available, delay_us, scan, ttl_us
+from mainspring.features.spec import CommitSpec, FeatureGroupSpec, FeatureViewSpec, RequestSpec
+from mainspring.features.store import Stores
+from mainspring.ports.keys import Entry
+from mainspring.types import from_us, to_us
+
+#: How many rows `materialize` holds at most of one group.
+WINDOW_ROWS: Final = 200_000
+
+PRESENT: Final = "present"
+NULL: Final = "null"
+MISSING: Final = "missing"
+EXPIRED: Final = "expired"
+
+#: No typed key begins with a zero byte. It is written together with the entries that it speaks of.
+_CURSOR: Final = b"\x00cursor"
+_TOMBSTONE: Final = b""
+_EPOCH_DAY: Final = date(1970, 1, 1)
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+def materialize(stores: Stores, group: FeatureGroupSpec, until: datetime) -> int:
+    """Write to the keys store what has become available up to `until`, and nothing that has not.
+
+    Incremental by commit and availability: a late commit's rows are written however old their event times are. A
+    call for a time before the last one's writes nothing.
+
+    Returns:
+        Entries written; a row that loses against a newer one of its key counts as none.
+
+    Raises:
+        StateError: the group is not online.
+    """
+    if not group.online:
+        raise StateError(
+            expected="a group that is online",
+            got="online=False",
+            where=f"feature group {group.label}",
+            hint="Define it with features.group(..., online=True).",
+        )
+    until_us = to_us(until)
+    pending = stores.pending.setdefault(group.group_id, Pending())
+    with pending.lock:
+        if pending.done_us == NEVER_US:
+            _resume(stores, group, pending)
+        if until_us < pending.done_us:
+            return 0
+        with stores.records.read() as connection:
+            number = store.last_numbers(connection, [group.group_id]).get(group.group_id, 0)
+            fresh = store.published(connection, group.group_id, after=pending.number) if number > pending.number else []
+        try:
+            written = _take_in(stores, group, pending, fresh) if fresh else 0
+            return written + _advance(stores, group, pending, until_us)
+        except BaseException:
+            # What was taken but not written would be lost: begin again from the stored cursor.
+            stores.pending.pop(group.group_id, None)
+            raise
+
+
+def watermark(stores: Stores, group: FeatureGroupSpec) -> tuple[datetime, int] | None:
+    """Until when, and up to which commit, the keys store was filled at least; None when it never was."""
+    (cursor,) = stores.keys.get(group.group_id, [_CURSOR])
+    return None if cursor is None else (from_us(cursor.event_us), cursor.known_us)
+
+
+def _resume(stores: Stores, group: FeatureGroupSpec, pending: Pending) -> None:
+    (cursor,) = stores.keys.get(group.group_id, [_CURSOR])
+    if cursor is None:
+        return
+    pending.number, pending.done_us = cursor.known_us, cursor.event_us
+    _load(stores, group, pending)
+
+
+def _ready(stores: Stores, group: FeatureGroupSpec, commits: list[CommitSpec], after_us: int) -> pl.LazyFrame:
+    rows = scan(stores, group, commits).with_columns(available(group))
+    return rows.filter(pl.col(AVAILABLE).is_not_null() & (pl.col(AVAILABLE) > after_us))
+
+
+def _window(rows: pl.LazyFrame) -> tuple[pl.DataFrame, int | None]:
+    """The first rows by availability, and up to where they are complete (None = to the end)."""
+    times = rows.select(AVAILABLE).collect().get_column(AVAILABLE).sort()
+    if len(times) <= WINDOW_ROWS:
+        return rows.sort(AVAILABLE).collect(), None
+    horizon = int(times[WINDOW_ROWS - 1])
+    return rows.filter(pl.col(AVAILABLE) <= horizon).sort(AVAILABLE).collect(), horizon
+
+
+def _load(stores: Stores, group: FeatureGroupSpec, pending: Pending) -> None:
+    with stores.records.read() as connection:
+        commits = store.published(connection, group.group_id, up_to=pending.number)
+    rows, horizon = _window(_ready(stores, group, commits, pending.done_us))
+    pending.load(rows, AVAILABLE, horizon)
+
+
+def _take_in(stores: Stores, group: FeatureGroupSpec, pending: Pending, fresh: list[CommitSpec]) -> int:
+    """Write what new commits say about the past; hold the rest."""
+    written = 0
+    after_us = NEVER_US
+    while True:
+        rows = _ready(stores, group, fresh, after_us).filter(pl.col(AVAILABLE) <= pending.done_us)
+        past, horizon = _window(rows) if pending.done_us != NEVER_US else (None, None)
+        if past is not None and past.height:
+            written += _write(stores, group, past, None)
+        if horizon is None:
+            break
+        after_us = horizon
+    coming = _ready(stores, group, fresh, pending.done_us)
+    if pending.horizon_us is not None:
+        coming = coming.filter(pl.col(AVAILABLE) <= pending.horizon_us)
+    rows_new, horizon = _window(coming)
+    before = pending.remaining()
+    merged = rows_new if before is None else pl.concat([before, rows_new]).sort(AVAILABLE)
+    if horizon is not None:
+        merged = merged.filter(pl.col(AVAILABLE) <= horizon)
+    pending.load(merged, AVAILABLE, horizon if horizon is not None else pending.horizon_us)
+    pending.number = fresh[-1].number or pending.number
+    return written
+
+
+def _advance(stores: Stores, group: FeatureGroupSpec, pending: Pending, until_us: int) -> int:
+    written = 0
+    while True:
+        bound = until_us if pending.horizon_us is None else min(until_us, pending.horizon_us)
+        taken = pending.take(bound)
+        pending.done_us = max(pending.done_us, bound)
+        if taken is not None:
+            written += _write(stores, group, taken, Entry(_CURSOR, pending.done_us, pending.number, 0, b""))
+        if bound == until_us:
+            return written
+        _load(stores, group, pending)
+
+
+def _write(stores: Stores, group: FeatureGroupSpec, rows: pl.DataFrame, cursor: Entry | None) -> int:
+    """The newest of these rows by key, and the cursor with them."""
+    encode = encoder([group.type_of(name) for name in group.keys], group.keys)
+    if rows.height > 1 and group.keys:
+        order = [EVENT, KNOWN, NUMBER, ORDINAL]
+        rows = rows.sort(order).unique(list(group.keys), keep="last", maintain_order=True)
+    n_keys = len(group.keys)
+    plain = rows.select(
+        *(pl.col(name) for name in group.keys),
+        *(_packable(name, group.type_of(name)) for name in group.features),
+        EVENT, KNOWN, NUMBER, OP,
+    )  # fmt: skip
+    entries = []
+    for row in plain.iter_rows():
+        event, known, number, op = row[-4:]
+        value = _TOMBSTONE if op == DELETE else _encode(row[n_keys:-4])
+        entries.append(Entry(encode(row[:n_keys]), event, known, number, value))
+    return _put(stores, group, entries, cursor)
+
+
+def _put(stores: Stores, group: FeatureGroupSpec, entries: list[Entry], cursor: Entry | None) -> int:
+    if cursor is None:
+        return stores.keys.put(group.group_id, entries)
+    # The cursor is not an entry that anyone asked for, so it is taken out of the count when it was written.
+    (before,) = stores.keys.get(group.group_id, [_CURSOR])
+    moved = before is None or cursor.age > before.age
+    return stores.keys.put(group.group_id, [*entries, cursor]) - int(moved)
+
+
+def _packable(name: str, kind: str) -> pl.Expr:
+    """Times and dates as whole numbers, which keep their meaning in msgpack."""
+    if kind == "datetime":
+        return pl.col(name).dt.timestamp("us")
+    if kind == "date":
+        return pl.col(name).cast(pl.Int32)
+    return pl.col(name)
+
+
+def _unpack(kind: str) -> Callable[[Any], object] | None:
+    if kind == "datetime":
+        return from_us
+    if kind == "date":
+        return lambda days: _EPOCH_DAY + timedelta(days=days)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """The features of one request at one moment.
+
+    Attributes:
+        values: feature → value, in the view's order; None where there is no value.
+        inputs: columns that only on-demand features read.
+        status: side → present, null (a row whose selected values are all null), missing or expired.
+        commits: side → the number of the commit of the row that decided; None where there was no row.
+        assets: side → that commit's asset id.
+        event_us: side → its event time; None where there was no row, or the group has no event time.
+    """
+
+    values: dict[str, Any]
+    inputs: dict[str, Any]
+    status: dict[str, str]
+    commits: dict[str, int | None]
+    assets: dict[str, str | None]
+    event_us: dict[str, int | None]
+
+    @property
+    def event_times(self) -> dict[str, datetime | None]:
+        """Side → event time, aware UTC."""
+        return {side: None if stamp is None else from_us(stamp) for side, stamp in self.event_us.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Lookup:
+    """One side, compiled."""
+
+    side: str
+    group_id: str
+    columns: tuple[str, ...]
+    encode: Callable[[Sequence[object]], bytes]
+    fields: tuple[tuple[int, str, Callable[[Any], object] | None], ...]
+    empty: dict[str, None]
+    delay_us: int
+    ttl_us: int | None
+    cutoff: bool
+    strict: bool
+    timed: bool
+
+
+class OnlineReader:
+    """Reads one view's features for one entity at a time; nothing but keys, a dictionary and your functions.
+
+    Threads may share it. It holds no state but compiled plans and the assets of commits that it has seen.
+    """
+
+    def __init__(
+        self, stores: Stores, view: FeatureViewSpec, groups: Mapping[tuple[str, int], FeatureGroupSpec]
+    ) -> None:
+        self._stores = stores
+        self._get = stores.keys.get
+        self.view = view
+        self._lookups = [_compile(view, item, groups[item.group, item.version]) for item in view.selections]
+        self._by_space: dict[str, list[int]] = {}
+        for place, lookup in enumerate(self._lookups):
+            self._by_space.setdefault(lookup.group_id, []).append(place)
+        self._functions = [on_demand.load(item, stores.functions) for item in view.on_demand]
+        self.key_columns = tuple(dict.fromkeys(column for lookup in self._lookups for column in lookup.columns))
+        """Columns that name entities; given in `keys` (or in `request`)."""
+        types = {name: kind for part in view.parts if isinstance(part, RequestSpec) for name, kind in part.columns.items()}
+        self.request_columns = (*types, *(name for name in view.on_demand_requests))
+        """Columns that the request must carry (they may be among the keys)."""
+        self._checks = [(name, _PYTHON[kind], kind) for name, kind in types.items() if kind is not None]
+        label_keys = view.label.on.values() if view.label else ()
+        self._allowed = frozenset({*self.key_columns, *self.request_columns, *label_keys})
+        self._feature_names = view.features
+        self._assets: dict[tuple[str, int], str | None] = {}
+
+    def read(self, keys: Mapping[str, Any], request: Mapping[str, Any], now: datetime) -> Vector:
+        """The features as they are known at `now`.
+
+        Args:
+            keys: column → value, as the spine's columns are called; None never matches.
+            request: column → value, for request features and on-demand functions.
+            now: the moment asked about (naive = UTC).
+
+        Raises:
+            InputError: a column is missing, unknown, or of another type.
+        """
+        given = {**request, **keys}
+        if not given.keys() <= self._allowed:
+            raise self._unknown(given)
+        try:
+            wanted = [[given[column] for column in lookup.columns] for lookup in self._lookups]
+            values: dict[str, Any] = {name: given[name] for name in self.request_columns}
+        except KeyError as error:
+            raise self._absent(str(error.args[0])) from error
+        for name, kinds, kind in self._checks:
+            value = values[name]
+            if value is not None and (not isinstance(value, kinds) or (type(value) is bool and kind != "bool")):
+                raise _wrong_type(name, kind, value)
+        now_us = to_us(now)
+        status: dict[str, str] = {}
+        commits: dict[str, int | None] = {}
+        assets: dict[str, str | None] = {}
+        events: dict[str, int | None] = {}
+        for lookup, entry in zip(self._lookups, self._entries(wanted), strict=True):
+            state = _state(lookup, entry, now_us)
+            if entry is None or state is None:
+                commits[lookup.side] = assets[lookup.side] = events[lookup.side] = None
+                state = MISSING
+            else:
+                commits[lookup.side] = entry.commit
+                assets[lookup.side] = self._asset(lookup.group_id, entry.commit)
+                events[lookup.side] = entry.event_us if lookup.timed else None
+            if state is PRESENT and entry is not None:
+                state = _fill(values, lookup, _decode(entry.value))
+            else:
+                values.update(lookup.empty)
+            status[lookup.side] = state
+        for function in self._functions:
+            arrays = [on_demand.array_of_one(values[name]) for name in function.inputs]
+            values[function.name] = on_demand.value_of_one(function.function(*arrays), function.name)
+        features = {name: values.pop(name) for name in self._feature_names}
+        return Vector(features, values, status, commits, assets, events)
+
+    def _entries(self, wanted: list[list[Any]]) -> list[Entry | None]:
+        """One read a group: the same group may be asked for under several keys."""
+        out: list[Entry | None] = [None] * len(wanted)
+        for space, places in self._by_space.items():
+            asked = [place for place in places if None not in wanted[place]]
+            if asked:
+                keys = [self._lookups[place].encode(wanted[place]) for place in asked]
+                for place, entry in zip(asked, self._get(space, keys), strict=True):
+                    out[place] = entry
+        return out
+
+    def _asset(self, group_id: str, number: int) -> str | None:
+        found = self._assets.get((group_id, number))
+        if found is None:
+            with self._stores.records.read() as connection:
+                found = store.commit_asset(connection, group_id, number)
+            self._assets[group_id, number] = found
+        return found
+
+    def _unknown(self, given: Mapping[str, Any]) -> UnknownNameError | InputError:
+        name = next(name for name in given if name not in self._allowed)
+        near = UnknownNameError.of("column", name, self._allowed, f"request to view {self.view.name}@{self.view.version}")
+        return InputError(expected=near.expected, got=f"unknown column {name!r}", where=near.where, hint=near.hint)
+
+    def _absent(self, name: str) -> InputError:
+        return InputError(
+            expected=f"the columns {', '.join(dict.fromkeys((*self.key_columns, *self.request_columns)))}",
+            got=f"no {name!r}",
+            where=f"request to view {self.view.name}@{self.view.version}",
+            hint="Send every key and request column; send null where the value is not known.",
+        )
+
+
+_PYTHON: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "int64": int,
+    "float64": (int, float),
+    "string": str,
+    "bool": bool,
+    "datetime": datetime,
+    "date": date,
+    "binary": bytes,
+    "list[int64]": list,
+    "list[float64]": list,
+    "list[string]": list,
+}
+
+
+def _wrong_type(name: str, kind: str, value: object) -> InputError:
+    return InputError(
+        expected=f"type {kind}",
+        got=f"{type(value).__name__}: {value!r}",
+        where=f"request column {name!r}",
+        hint="Send the type that the view declares.",
+    )
+
+
+def _compile(view: FeatureViewSpec, selection: Any, group: FeatureGroupSpec) -> _Lookup:
+    place = {name: i for i, name in enumerate(group.features)}
+    fields = tuple(
+        (place[column], output, _unpack(group.type_of(column)))
+        for column, output in zip(selection.columns, selection.outputs, strict=True)
+    )
+    columns = tuple(selection.on.get(key, key) for key in group.keys)
+    return _Lookup(
+        side=selection.side,
+        group_id=group.group_id,
+        columns=columns,
+        encode=encoder([group.type_of(name) for name in group.keys], columns),
+        fields=fields,
+        empty={output: None for output in selection.outputs},
+        delay_us=delay_us(group),
+        ttl_us=ttl_us(group),
+        cutoff=group.known_time is not None,
+        strict=view.label is not None and (view.label.group, view.label.version) == (group.name, group.version),
+        timed=group.event_time is not None,
+    )
+
+
+def _state(lookup: _Lookup, entry: Entry | None, now_us: int) -> str | None:
+    """Present, missing (a delete) or expired; None where nothing can be known yet."""
+    if entry is None:
+        return None
+    ready = entry.event_us + lookup.delay_us
+    if ready > now_us or (lookup.strict and ready == now_us) or (lookup.cutoff and entry.known_us > now_us):
+        return None
+    if entry.value == _TOMBSTONE:
+        return MISSING
+    if lookup.ttl_us is not None and lookup.timed and entry.event_us < now_us - lookup.ttl_us:
+        return EXPIRED
+    return PRESENT
+
+
+def _fill(values: dict[str, Any], lookup: _Lookup, row: Sequence[Any]) -> str:
+    state = NULL
+    width = len(row)
+    for place, output, unpack in lookup.fields:
+        # A row written before the group gained the column has no value for it.
+        value = row[place] if place < width else None
+        if value is not None:
+            state = PRESENT
+            if unpack is not None:
+                value = unpack(value)
+        values[output] = value
+    return state

@@ -1,0 +1,91 @@
+"""The rows of a group as reads, joins and the online store see them: published, numbered, with their times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from mainspring.features import store
+from mainspring.features.join import ALWAYS_US, COMMIT, DELETE, EVENT, KNOWN, NUMBER, OP, ORDINAL
+from mainspring.features.schema import STORAGE
+from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec
+from mainspring.features.store import Stores
+
+AVAILABLE = "_available_us"
+
+
+def delay_us(spec: FeatureGroupSpec) -> int:
+    """The group's source delay in microseconds."""
+    return round(spec.source_delay_s * 1_000_000)
+
+
+def ttl_us(spec: FeatureGroupSpec) -> int | None:
+    """The group's time to live in microseconds; None = unbounded."""
+    return None if spec.ttl_s is None else round(spec.ttl_s * 1_000_000)
+
+
+def scan(
+    stores: Stores, spec: FeatureGroupSpec, commits: list[CommitSpec], columns: Iterable[str] | None = None
+) -> pl.LazyFrame:
+    """The rows of these commits, in no order, with `_commit`, `_number`, `_ordinal`, `_op`, `_event_us`, `_known_us`.
+
+    Args:
+        commits: published ones.
+        columns: of the group; None = all.
+    """
+    wanted = [item.name for item in spec.columns or ()] if columns is None else list(dict.fromkeys(columns))
+    numbers = store.numbered(commits)
+    if not commits:
+        schema = {item.name: STORAGE[item.type] for item in spec.columns or ()}
+        base = pl.LazyFrame(schema={**schema, COMMIT: pl.Int64, ORDINAL: pl.Int64, OP: pl.Int64})
+    else:
+        tickets = numbers.get_column(COMMIT)
+        low, high = tickets.min(), tickets.max()
+        # The range is pushed down to file statistics; the join takes exactly the published tickets.
+        base = stores.tables.scan(store.table_name(spec)).filter(pl.col(COMMIT).is_between(low, high))
+        stored = set(base.collect_schema())
+        base = base.with_columns(
+            pl.lit(None, STORAGE[item.type]).alias(item.name) for item in spec.columns or () if item.name not in stored
+        )
+    with_numbers = base.join(numbers.lazy(), on=COMMIT, how="inner")
+    return with_numbers.with_columns(_event(spec), _known(spec)).select(
+        [*wanted, COMMIT, NUMBER, ORDINAL, OP, EVENT, KNOWN]
+    )
+
+
+def _event(spec: FeatureGroupSpec) -> pl.Expr:
+    if spec.event_time is None:
+        return pl.lit(ALWAYS_US, dtype=pl.Int64).alias(EVENT)
+    return pl.col(spec.event_time).dt.timestamp("us").alias(EVENT)
+
+
+def _known(spec: FeatureGroupSpec) -> pl.Expr:
+    if spec.known_time is None:
+        return _event(spec).alias(KNOWN)
+    if spec.known_time == COMMIT_TIME:
+        return pl.col("_published_us").alias(KNOWN)
+    return pl.col(spec.known_time).dt.timestamp("us").alias(KNOWN)
+
+
+def available(spec: FeatureGroupSpec) -> pl.Expr:
+    """When a row can be used first: max(event time + delay, known time), int64 microseconds; null = never."""
+    ready = pl.col(EVENT) + delay_us(spec)
+    if spec.known_time is None:
+        return ready.alias(AVAILABLE)
+    later = pl.when(pl.col(KNOWN) > ready).then(pl.col(KNOWN)).otherwise(ready)
+    return pl.when(pl.col(KNOWN).is_not_null()).then(later).alias(AVAILABLE)
+
+
+def current(rows: pl.LazyFrame, spec: FeatureGroupSpec) -> pl.LazyFrame:
+    """Per (key, event time) the row that was written last: by (known time, commit, ordinal); deletes are left out.
+
+    Rows without known time lose against those that have one. The result is in the order of writing.
+    """
+    order = [KNOWN, NUMBER, ORDINAL] if spec.known_time is not None else [NUMBER, ORDINAL]
+    return (
+        rows.sort(order, nulls_last=False)
+        .unique([*spec.keys, EVENT], keep="last", maintain_order=True)
+        .filter(pl.col(OP) != DELETE)
+        .sort([NUMBER, ORDINAL])
+    )

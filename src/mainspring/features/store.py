@@ -1,0 +1,235 @@
+"""The feature store's SQL tables and what reads and writes them, and the ports that its handles work through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+from sqlalchemy import Connection, func, insert, select, update
+
+from mainspring.errors import UnknownNameError
+from mainspring.features.on_demand import OnDemand
+from mainspring.features.pending import Pending
+from mainspring.features.spec import CommitSpec, FeatureGroupSpec, FeatureViewSpec
+from mainspring.lineage.api import Graph
+from mainspring.ports.keys import Keys
+from mainspring.ports.records import Records
+from mainspring.ports.records.schema import row, table, value
+from mainspring.ports.tables import Tables
+from mainspring.types import to_us
+
+groups = table(
+    "feature_groups",
+    FeatureGroupSpec,
+    key=["group_id"],
+    unique=[["project_id", "name", "version"]],
+)
+commits = table(
+    "feature_commits",
+    CommitSpec,
+    key=["group_id", "ticket"],
+    unique=[["group_id", "token"], ["group_id", "number"]],
+    indexes=[["asset_id"]],
+)
+views = table(
+    "feature_views",
+    FeatureViewSpec,
+    key=["view_id"],
+    unique=[["project_id", "name", "version"]],
+)
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What a handle needs of the world.
+
+    Attributes:
+        functions: on-demand functions that this process has seen, by digest; they need not be imported again.
+        pending: rows that `materialize` has read and that are not available yet, by group id.
+    """
+
+    graph: Graph
+    tables: Tables
+    keys: Keys
+    functions: dict[str, OnDemand] = field(default_factory=dict)
+    pending: dict[str, Pending] = field(default_factory=dict)
+
+    @property
+    def records(self) -> Records:
+        """Transactions."""
+        return self.graph.records
+
+    @property
+    def project_id(self) -> str:
+        """The project's id."""
+        return self.graph.project_id
+
+
+def table_name(spec: FeatureGroupSpec) -> str:
+    """The columnar table of a group version; its name can be read by people and other engines."""
+    return f"features_{spec.name}_v{spec.version}"
+
+
+def lock_name(group_id: str) -> str:
+    """The lock that orders tickets and commit numbers of one group."""
+    return f"features/{group_id}"
+
+
+# --- groups
+
+
+def find_group(connection: Connection, project_id: str, name: str, version: int) -> FeatureGroupSpec | None:
+    """The group of that name and version."""
+    query = select(groups).where(
+        groups.c.project_id == project_id, groups.c.name == name, groups.c.version == version
+    )
+    found = connection.execute(query).mappings().one_or_none()
+    return None if found is None else value(FeatureGroupSpec, found)
+
+
+def get_group_by_id(connection: Connection, group_id: str) -> FeatureGroupSpec:
+    """The group of that id."""
+    found = connection.execute(select(groups).where(groups.c.group_id == group_id)).mappings().one()
+    return value(FeatureGroupSpec, found)
+
+
+def all_groups(connection: Connection, project_id: str) -> list[FeatureGroupSpec]:
+    """Every group, by name and version."""
+    query = select(groups).where(groups.c.project_id == project_id).order_by(groups.c.name, groups.c.version)
+    return [value(FeatureGroupSpec, found) for found in connection.execute(query).mappings()]
+
+
+def add_group(connection: Connection, spec: FeatureGroupSpec, project_id: str) -> None:
+    """A new group."""
+    connection.execute(insert(groups), row(spec, project_id))
+
+
+def replace_group(connection: Connection, spec: FeatureGroupSpec, project_id: str) -> None:
+    """The group's new state, under its id."""
+    connection.execute(update(groups).where(groups.c.group_id == spec.group_id).values(**row(spec, project_id)))
+
+
+# --- commits
+
+
+def find_commit_by_token(connection: Connection, group_id: str, token: str) -> CommitSpec | None:
+    """The commit, staged or published, of an idempotency key."""
+    query = select(commits).where(commits.c.group_id == group_id, commits.c.token == token)
+    found = connection.execute(query).mappings().one_or_none()
+    return None if found is None else value(CommitSpec, found)
+
+
+def next_ticket(connection: Connection, group_id: str) -> int:
+    """The next ticket; the caller holds the group's lock."""
+    query = select(func.coalesce(func.max(commits.c.ticket), 0) + 1).where(commits.c.group_id == group_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def stage_commit(connection: Connection, spec: CommitSpec, project_id: str) -> None:
+    """Write down a commit that nobody can read yet."""
+    connection.execute(insert(commits), row(spec, project_id))
+
+
+def publish_commit(connection: Connection, spec: CommitSpec) -> bool:
+    """Give a staged commit the next number, in the order of publication. False when it already has one.
+
+    The caller holds the group's lock until its transaction ends, so that a number is never visible before a
+    lower one.
+    """
+    highest = func.coalesce(func.max(commits.c.number), 0) + 1
+    number = connection.execute(select(highest).where(commits.c.group_id == spec.group_id)).scalar_one()
+    values = row(spec, "")
+    changed = connection.execute(
+        update(commits)
+        .where(commits.c.group_id == spec.group_id, commits.c.ticket == spec.ticket, commits.c.number.is_(None))
+        .values(
+            number=number,
+            asset_id=spec.asset_id,
+            n_failed=spec.n_failed,
+            verdict=spec.verdict,
+            published_us=values["published_us"],
+        )
+    )
+    return changed.rowcount == 1
+
+
+def published(
+    connection: Connection, group_id: str, *, up_to: int | None = None, until: datetime | None = None, after: int = 0
+) -> list[CommitSpec]:
+    """Published commits in order.
+
+    Args:
+        up_to: highest number; None = all.
+        until: latest publication time, on the project's clock.
+        after: numbers above this one only.
+    """
+    query = select(commits).where(commits.c.group_id == group_id, commits.c.number > after)
+    if up_to is not None:
+        query = query.where(commits.c.number <= up_to)
+    if until is not None:
+        query = query.where(commits.c.published_us <= to_us(until))
+    return [value(CommitSpec, found) for found in connection.execute(query.order_by(commits.c.number)).mappings()]
+
+
+def last_numbers(connection: Connection, group_ids: list[str]) -> dict[str, int]:
+    """Highest published number by group; groups without commit are absent."""
+    query = (
+        select(commits.c.group_id, func.max(commits.c.number))
+        .where(commits.c.group_id.in_(group_ids), commits.c.number.is_not(None))
+        .group_by(commits.c.group_id)
+    )
+    return {group_id: int(number) for group_id, number in connection.execute(query)}
+
+
+def commit_asset(connection: Connection, group_id: str, number: int) -> str | None:
+    """The asset of a published commit."""
+    query = select(commits.c.asset_id).where(commits.c.group_id == group_id, commits.c.number == number)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def get_commit(connection: Connection, spec: FeatureGroupSpec, number: int) -> CommitSpec:
+    """The published commit of that number.
+
+    Raises:
+        UnknownNameError: nothing of that number was published.
+    """
+    query = select(commits).where(commits.c.group_id == spec.group_id, commits.c.number == number)
+    found = connection.execute(query).mappings().one_or_none()
+    if found is None:
+        known = [item.number for item in published(connection, spec.group_id)]
+        raise UnknownNameError.of("commit", number, known, f"feature group {spec.label}")
+    return value(CommitSpec, found)
+
+
+def numbered(found: list[CommitSpec]) -> pl.DataFrame:
+    """Commits as a frame: `_commit` (ticket), `_number`, `_published_us`."""
+    return pl.DataFrame(
+        {
+            "_commit": [item.ticket for item in found],
+            "_number": [item.number for item in found],
+            "_published_us": [to_us(item.published_at) for item in found if item.published_at],
+        },
+        schema={"_commit": pl.Int64, "_number": pl.Int64, "_published_us": pl.Int64},
+    )
+
+
+# --- views
+
+
+def find_view(connection: Connection, project_id: str, name: str, version: int) -> FeatureViewSpec | None:
+    """The view of that name and version."""
+    query = select(views).where(views.c.project_id == project_id, views.c.name == name, views.c.version == version)
+    found = connection.execute(query).mappings().one_or_none()
+    return None if found is None else value(FeatureViewSpec, found)
+
+
+def all_views(connection: Connection, project_id: str) -> list[FeatureViewSpec]:
+    """Every view, by name and version."""
+    query = select(views).where(views.c.project_id == project_id).order_by(views.c.name, views.c.version)
+    return [value(FeatureViewSpec, found) for found in connection.execute(query).mappings()]
+
+
+def add_view(connection: Connection, spec: FeatureViewSpec, project_id: str) -> None:
+    """A new view."""
+    connection.execute(insert(views), row(spec, project_id))

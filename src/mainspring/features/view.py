@@ -1,0 +1,381 @@
+"""Handles of feature views: point-in-time joins, training datasets and online readers of one view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mainspring.errors import InputError, StateError
+from mainspring.features import dataset, ingest, on_demand, schema, store
+from mainspring.features.dataset import TrainingDataset
+from mainspring.features.digest import frame_digest
+from mainspring.features.join import NUMBER, Side, SideReport, join
+from mainspring.features.online import OnlineReader
+from mainspring.features.read import Read
+from mainspring.features.rows import delay_us, scan, ttl_us
+from mainspring.features.spec import CommitSpec, FeatureGroupSpec, FeatureViewSpec, SelectionSpec, SplitSpec
+from mainspring.features.store import Stores
+from mainspring.types import to_us
+
+GroupKey = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class JoinResult:
+    """What a join found, and where from.
+
+    Attributes:
+        frame: the spine's rows in its order, with its columns (the time as aware UTC), the joined columns (hidden ones
+            too), the on-demand features and the label.
+        report: side → counts (matched, missing, expired, null keys, newest event time used …).
+        provenance: side → a frame row by row: `commit` (ticket), `number`, `ordinal`, `event_time`, `known_time`,
+            `status` of the row that decided.
+        pins: `name@version` → the highest commit number read; give them to another join to get the same bytes.
+        assets: side → commit number → asset id, for commits that decided at least one row.
+        as_of: labels that became known later were not used; None for a view without label.
+    """
+
+    frame: pl.DataFrame
+    report: Mapping[str, SideReport]
+    provenance: Mapping[str, pl.DataFrame]
+    pins: Mapping[str, int]
+    assets: Mapping[str, Mapping[int, str]]
+    as_of: datetime | None
+
+
+@dataclass(frozen=True)
+class Spine:
+    """The rows that ask, and where they came from.
+
+    Attributes:
+        frame: without system columns; the time column is aware UTC.
+        times_us: the moment of each row.
+        commits: number → asset id of the commits that the rows came from; {} where they came from elsewhere.
+        source: a file or a name, where it was given.
+        digest: of the rows as given.
+    """
+
+    frame: pl.DataFrame
+    times_us: pl.Series
+    commits: Mapping[int, str]
+    source: str | Path | None
+    digest: str
+
+
+class FeatureView:
+    """A selection of features and a label, joined point-in-time."""
+
+    def __init__(self, stores: Stores, spec: FeatureViewSpec) -> None:
+        self._stores = stores
+        self.spec = spec
+
+    @property
+    def name(self) -> str:
+        """Without version."""
+        return self.spec.name
+
+    @property
+    def version(self) -> int:
+        """From 1."""
+        return self.spec.version
+
+    @property
+    def asset_id(self) -> str:
+        """Of the view in the graph."""
+        return self.spec.view_id
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features in order."""
+        return self.spec.features
+
+    @property
+    def label(self) -> str | None:
+        """The label's column."""
+        return self.spec.label_name
+
+    def __repr__(self) -> str:
+        return f"<FeatureView {self.spec.name}@{self.spec.version}>"
+
+    def join(
+        self, spine: object, *, as_of: datetime | None = None, pins: Mapping[str, int] | None = None
+    ) -> JoinResult:
+        """What each spine row could have known at its moment.
+
+        Args:
+            spine: a frame, a path, or a read of a group; its columns are the keys, the view's spine time and the
+                request columns, with others passed through.
+            as_of: labels that became known after this moment are not used; None = the project clock's present.
+            pins: `name@version` → the highest commit number to read; the newest where it is not named.
+
+        Raises:
+            InputError: a column is missing, of another type, or would appear twice; a time is null.
+        """
+        return self._join(self._spine(spine), as_of, pins)
+
+    def training_dataset(
+        self,
+        spine: object,
+        *,
+        split: SplitSpec | None = None,
+        seed: int = 0,
+        name: str | None = None,
+        as_of: datetime | None = None,
+        pins: Mapping[str, int] | None = None,
+        source: str | Path | None = None,
+    ) -> TrainingDataset:
+        """The join of a spine, without the rows that have no label yet, split and stored; made again it is found again.
+
+        Args:
+            split: made by `ms.split`; None = everything is `train`.
+            seed: of random splits.
+            name: what people call it; the view's name by default.
+            source: the file that the spine came from, where it is a frame.
+
+        Raises:
+            InputError: as for `join`, or no row has a label.
+        """
+        asked = self._spine(spine, source)
+        result = self._join(asked, as_of, pins)
+        return dataset.make(
+            self._stores,
+            self.spec,
+            spine=asked.frame,
+            joined=result.frame,
+            provenance=result.provenance,
+            assets=result.assets,
+            spine_source=self._spine_assets(asked),
+            pins=result.pins,
+            as_of=result.as_of,
+            report={side: counts.to_dict() for side, counts in result.report.items()},
+            split=split or SplitSpec(kind="none"),
+            seed=seed,
+            name=name or self.spec.name,
+        )
+
+    def online(self) -> OnlineReader:
+        """A compiled reader of one entity's features from the online store.
+
+        Raises:
+            StateError: a group of the view is not online.
+        """
+        groups = self._groups()
+        for group in groups.values():
+            if not group.online and any(
+                (item.group, item.version) == (group.name, group.version) for item in self.spec.selections
+            ):
+                raise StateError(
+                    expected="a view of online groups",
+                    got=f"group {group.label} has online=False",
+                    where=f"view {self.spec.name}@{self.spec.version}",
+                    hint="Define the group with features.group(..., online=True) and materialize it.",
+                )
+        return OnlineReader(self._stores, self.spec, groups)
+
+    def groups(self) -> list[str]:
+        """`name@version` of every group that the view reads."""
+        return [group.label for group in self._groups().values()]
+
+    def _groups(self) -> dict[GroupKey, FeatureGroupSpec]:
+        label = [self.spec.label] if self.spec.label else []
+        wanted = dict.fromkeys((item.group, item.version) for item in [*self.spec.selections, *label])
+        out: dict[GroupKey, FeatureGroupSpec] = {}
+        with self._stores.records.read() as connection:
+            for name, version in wanted:
+                found = store.find_group(connection, self._stores.project_id, name, version)
+                assert found is not None
+                out[name, version] = found
+        return out
+
+    def _where(self) -> str:
+        return f"view {self.spec.name}@{self.spec.version}, spine"
+
+    def _spine(self, given: object, source: str | Path | None = None) -> Spine:
+        commits: dict[int, str] = {}
+        if isinstance(given, Read):
+            frame = given.to_polars(system=True)
+            numbers = frame.get_column(NUMBER).unique().to_list()
+            commits = {item.number or 0: item.asset_id or "" for item in given.commits_of(numbers)}
+            frame = frame.select([item.name for item in given.group.columns or ()])
+        else:
+            frame = schema.frame_of(given, self._where())
+            if isinstance(given, str | Path):
+                source = given
+        self._check_spine(frame)
+        times = schema.instants(frame.get_column(self.spec.spine_time), self._where())
+        if times.null_count():
+            raise InputError(
+                expected=f"a time in every row of {self.spec.spine_time!r}",
+                got=f"{times.null_count()} nulls, the first in row {times.is_null().arg_max()}",
+                where=self._where(),
+                hint="A row without a moment cannot be joined point-in-time: drop or repair it.",
+            )
+        return Spine(
+            frame=frame.with_columns(times),
+            times_us=times.dt.timestamp("us"),
+            commits=commits,
+            source=source,
+            digest="" if commits else frame_digest(frame),
+        )
+
+    def _check_spine(self, frame: pl.DataFrame) -> None:
+        label = [self.spec.label] if self.spec.label else []
+        produced = {name for item in [*self.spec.selections, *label] for name in item.outputs}
+        produced |= {function.name for function in self.spec.on_demand}
+        for name in frame.columns:
+            if name in produced:
+                raise InputError(
+                    expected="a spine without the view's own columns",
+                    got=f"a column {name!r}",
+                    where=self._where(),
+                    hint="Drop it from the spine, or give the selection a prefix with .on(..., prefix='...').",
+                )
+        for name in self._needed():
+            if name not in frame.columns:
+                raise InputError(
+                    expected=f"the columns {', '.join(self._needed())}",
+                    got=f"no column {name!r} among {', '.join(frame.columns)}",
+                    where=self._where(),
+                    hint="Add the column to the spine, or map a key to another one with .on({key: column}).",
+                )
+
+    def _needed(self) -> list[str]:
+        groups = self._groups()
+        columns = [self.spec.spine_time]
+        for item in [*self.spec.selections, *([self.spec.label] if self.spec.label else [])]:
+            columns += [item.on.get(key, key) for key in groups[item.group, item.version].keys]
+        return list(dict.fromkeys([*columns, *self.spec.requests, *self.spec.on_demand_requests]))
+
+    def _join(self, spine: Spine, as_of: datetime | None, pins: Mapping[str, int] | None) -> JoinResult:
+        groups = self._groups()
+        commits = self._commits(groups, pins)
+        if self.spec.label is not None and as_of is None:
+            as_of = self._stores.graph.clock.now()
+        at_us = None if as_of is None else to_us(as_of)
+        lookup, sides = self._sides(spine, groups, commits, at_us)
+        joined = join(lookup, spine.times_us, sides)
+        added = [column for side in sides for _, column in side.columns]
+        frame = spine.frame.hstack(joined.frame.select(added))
+        label = self.spec.label_name
+        functions = [on_demand.load(item, self._stores.functions) for item in self.spec.on_demand]
+        frame = on_demand.compute(self._requested(frame), functions)
+        if label is not None:
+            frame = frame.select([name for name in frame.columns if name != label] + [label])
+        by_side = {item.side: (item.group, item.version) for item in self._joined()}
+        return JoinResult(
+            frame=frame,
+            report=joined.report,
+            provenance={side: _timed(rows) for side, rows in joined.provenance.items()},
+            pins={group.label: _last(commits[key]) for key, group in groups.items()},
+            assets={side: _deciding(rows, commits[by_side[side]]) for side, rows in joined.provenance.items()},
+            as_of=as_of if label is not None else None,
+        )
+
+    def _joined(self) -> list[SelectionSpec]:
+        return [*self.spec.selections, *([self.spec.label] if self.spec.label else [])]
+
+    def _commits(
+        self, groups: Mapping[GroupKey, FeatureGroupSpec], pins: Mapping[str, int] | None
+    ) -> dict[GroupKey, list[CommitSpec]]:
+        wanted = dict(pins or {})
+        out = {}
+        with self._stores.records.read() as connection:
+            for key, group in groups.items():
+                number = wanted.pop(group.label, None)
+                if number:
+                    store.get_commit(connection, group, number)
+                out[key] = store.published(connection, group.group_id, up_to=number)
+        if wanted:
+            raise InputError(
+                expected=f"pins of {', '.join(group.label for group in groups.values())}",
+                got=", ".join(wanted),
+                where=f"view {self.spec.name}@{self.spec.version}",
+                hint="Pins are written as name@version.",
+            )
+        return out
+
+    def _sides(
+        self,
+        spine: Spine,
+        groups: Mapping[GroupKey, FeatureGroupSpec],
+        commits: Mapping[GroupKey, list[CommitSpec]],
+        at_us: int | None,
+    ) -> tuple[pl.DataFrame, list[Side]]:
+        """The spine's keys in the groups' types, and the groups as the join takes them; each is read once."""
+        frames = {
+            key: scan(self._stores, group, commits[key], self._columns(key, group)).collect()
+            for key, group in groups.items()
+        }
+        lookup: list[pl.Series] = []
+        sides = []
+        label = self.spec.label
+        for item in self._joined():
+            key = (item.group, item.version)
+            group = groups[key]
+            pairs = []
+            for name in group.keys:
+                column = f"{len(lookup)}"
+                given = spine.frame.get_column(item.on.get(name, name))
+                lookup.append(schema.cast(given, group.type_of(name), self._where()).alias(column))
+                pairs.append((name, column))
+            is_label = item is label
+            sides.append(
+                Side(
+                    name=item.side,
+                    frame=frames[key],
+                    keys=tuple(pairs),
+                    columns=tuple(zip(item.columns, (f"{name}" for name in item.outputs), strict=True)),
+                    delay_us=delay_us(group),
+                    ttl_us=None if is_label else ttl_us(group),
+                    cutoff=group.known_time is not None,
+                    strict=not is_label and label is not None and key == (label.group, label.version),
+                    at_us=at_us if is_label else None,
+                )
+            )
+        moments = spine.times_us.alias("_t").to_frame()
+        return moments.hstack(lookup), sides
+
+    def _columns(self, key: GroupKey, group: FeatureGroupSpec) -> list[str]:
+        taken = [column for item in self._joined() if (item.group, item.version) == key for column in item.columns]
+        return [*group.keys, *taken]
+
+    def _requested(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Request columns in the types that the view declares."""
+        for part in self.spec.parts:
+            if isinstance(part, SelectionSpec):
+                continue
+            for name, kind in part.columns.items():
+                if kind is not None:
+                    frame = frame.with_columns(schema.cast(frame.get_column(name), kind, self._where()))
+        return frame
+
+    def _spine_assets(self, spine: Spine) -> list[str]:
+        if spine.commits:
+            return list(spine.commits.values())
+        name = f"{self.spec.name} spine"
+        source = spine.source
+        return [ingest.source_asset(self._stores, name, source, spine.digest, spine.frame.height).id]
+
+
+def _timed(rows: pl.DataFrame) -> pl.DataFrame:
+    def instant(column: str, name: str) -> pl.Expr:
+        return pl.col(column).cast(pl.Datetime("us", "UTC")).alias(name)
+
+    return rows.select(
+        "commit", "number", "ordinal", instant("event_us", "event_time"), instant("known_us", "known_time"), "status"
+    )
+
+
+def _last(commits: list[CommitSpec]) -> int:
+    return (commits[-1].number or 0) if commits else 0
+
+
+def _deciding(rows: pl.DataFrame, commits: list[CommitSpec]) -> dict[int, str]:
+    """The commits that decided at least one row: number → asset id."""
+    used = set(rows.get_column("number").drop_nulls().unique().to_list())
+    return {item.number: item.asset_id for item in commits if item.number in used and item.asset_id is not None}
