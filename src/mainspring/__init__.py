@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from mainspring.errors import MainspringError as MainspringError
     from mainspring.evaluation import check as check
     from mainspring.features import split as split
+    from mainspring.features.api import request as request
     from mainspring.features.dataset import TrainingDataset as TrainingDataset
     from mainspring.features.on_demand import on_demand as on_demand
     from mainspring.lineage.spec import AssetKind as AssetKind
     from mainspring.lineage.spec import Verdict as Verdict
     from mainspring.models.model import Model as Model
+    from mainspring.pipelines.step import RESOURCE as RESOURCE
     from mainspring.pipelines.step import pipeline as pipeline
     from mainspring.pipelines.step import step as step
     from mainspring.project import Project as Project
@@ -37,6 +39,7 @@ _HOMES: Final[dict[str, str]] = {
     "MainspringError": "mainspring.errors:MainspringError",
     "Model": "mainspring.models.model:Model",
     "Project": "mainspring.project:Project",
+    "RESOURCE": "mainspring.pipelines.step:RESOURCE",
     "TrainingDataset": "mainspring.features.dataset:TrainingDataset",
     "Verdict": "mainspring.lineage.spec:Verdict",
     "check": "mainspring.evaluation.check",
@@ -45,6 +48,7 @@ _HOMES: Final[dict[str, str]] = {
     "on_demand": "mainspring.features.on_demand:on_demand",
     "open": "mainspring.project:open_project",
     "pipeline": "mainspring.pipelines.step:pipeline",
+    "request": "mainspring.features.api:request",
     "split": "mainspring.features.split",
     "step": "mainspring.pipelines.step:step",
 }
@@ -55,6 +59,7 @@ __all__ = [
     "MainspringError",
     "Model",
     "Project",
+    "RESOURCE",
     "TrainingDataset",
     "Verdict",
     "check",
@@ -63,6 +68,7 @@ __all__ = [
     "on_demand",
     "open",
     "pipeline",
+    "request",
     "split",
     "step",
 ]
