@@ -1,0 +1,188 @@
+"""The SQL tables of pipelines: runs, steps, reusable results, triggers and what they asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from mainspring.errors import StateError
+from mainspring.lineage.spec import Event
+from mainspring.lineage.store import events
+from mainspring.pipelines.spec import CacheEntry, Request, RequestState, RunRow, StepRun, TriggerRow
+from mainspring.ports.records import Records
+from mainspring.ports.records.schema import row, table, value
+
+runs = table("pipeline_runs", RunRow, key=["id"], indexes=[["project_id", "pipeline", "created_us"], ["request_id"]])
+steps = table("pipeline_steps", StepRun, key=["run_id", "ordinal"], indexes=[["execution_id"]])
+cache = table(
+    "pipeline_cache",
+    CacheEntry,
+    key=["execution_id"],
+    indexes=[["project_id", "key", "created_us"], ["project_id", "step", "created_us"]],
+)
+triggers = table("pipeline_triggers", TriggerRow, key=["project_id", "name"])
+requests = table(
+    "pipeline_requests",
+    Request,
+    key=["id"],
+    unique=[["project_id", "trigger", "event_seq"]],
+    indexes=[["project_id", "state", "event_seq"]],
+)
+
+
+def add_run(connection: Connection, run: RunRow, project_id: str) -> None:
+    """Keep a run's plan."""
+    connection.execute(insert(runs).values(row(run, project_id)))
+
+
+def find_run(connection: Connection, run_id: str, project_id: str) -> RunRow | None:
+    """The run of that id."""
+    query = select(runs).where(runs.c.id == run_id, runs.c.project_id == project_id)
+    found = connection.execute(query).mappings().one_or_none()
+    return None if found is None else value(RunRow, found)
+
+
+def list_runs(connection: Connection, project_id: str, pipeline: str | None, limit: int) -> list[RunRow]:
+    """Runs, newest first."""
+    query = select(runs).where(runs.c.project_id == project_id)
+    if pipeline is not None:
+        query = query.where(runs.c.pipeline == pipeline)
+    query = query.order_by(runs.c.created_us.desc(), runs.c.id.desc()).limit(limit)
+    return [value(RunRow, found) for found in connection.execute(query).mappings()]
+
+
+def add_step(connection: Connection, step: StepRun, project_id: str) -> None:
+    """Keep what became of a step."""
+    connection.execute(insert(steps).values(row(step, project_id)))
+
+
+def steps_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[StepRun]]:
+    """The steps of each run, in order."""
+    query = select(steps).where(steps.c.run_id.in_(list(run_ids))).order_by(steps.c.run_id, steps.c.ordinal)
+    found: dict[str, list[StepRun]] = {run_id: [] for run_id in run_ids}
+    for mapping in connection.execute(query).mappings():
+        found[mapping["run_id"]].append(value(StepRun, mapping))
+    return found
+
+
+def add_entry(connection: Connection, entry: CacheEntry, project_id: str) -> None:
+    """Make a result reusable."""
+    connection.execute(insert(cache).values(row(entry, project_id)))
+
+
+def entries(connection: Connection, key: str, project_id: str) -> list[CacheEntry]:
+    """Results under a key, newest first."""
+    query = select(cache).where(cache.c.project_id == project_id, cache.c.key == key)
+    query = query.order_by(cache.c.created_us.desc(), cache.c.execution_id.desc()).limit(8)
+    return [value(CacheEntry, found) for found in connection.execute(query).mappings()]
+
+
+def entry_of(connection: Connection, execution_id: str, project_id: str) -> CacheEntry | None:
+    """The result that an execution made."""
+    query = select(cache).where(cache.c.project_id == project_id, cache.c.execution_id == execution_id)
+    found = connection.execute(query).mappings().one_or_none()
+    return None if found is None else value(CacheEntry, found)
+
+
+def latest_entry(connection: Connection, step: str, project_id: str) -> CacheEntry | None:
+    """The newest result of a step, under whatever key."""
+    query = select(cache).where(cache.c.project_id == project_id, cache.c.step == step)
+    query = query.order_by(cache.c.created_us.desc(), cache.c.execution_id.desc()).limit(1)
+    found = connection.execute(query).mappings().one_or_none()
+    return None if found is None else value(CacheEntry, found)
+
+
+def add_trigger(connection: Connection, records: Records, trigger: TriggerRow, project_id: str) -> None:
+    """Begin to read the log for a trigger; one that has begun keeps its cursor."""
+    statement = records.insert(triggers).values(row(trigger, project_id))
+    changed = {"event_kind": trigger.event_kind, "pipeline": trigger.pipeline}
+    statement = statement.on_conflict_do_update(index_elements=["project_id", "name"], set_=changed)
+    connection.execute(statement)
+
+
+def cursor_of(connection: Connection, name: str, project_id: str) -> int:
+    """`seq` of the last event that the trigger has seen."""
+    query = select(triggers.c.cursor).where(triggers.c.project_id == project_id, triggers.c.name == name)
+    return int(connection.execute(query).scalar_one())
+
+
+def move_cursor(connection: Connection, name: str, seen: int, cursor: int, project_id: str) -> bool:
+    """Move a trigger's place from where it was seen. False = another process has moved it meanwhile."""
+    moved = update(triggers).where(triggers.c.project_id == project_id, triggers.c.name == name)
+    return connection.execute(moved.where(triggers.c.cursor == seen).values(cursor=cursor)).rowcount == 1
+
+
+def add_requests(connection: Connection, asked: Sequence[Request], project_id: str) -> None:
+    """Ask for runs."""
+    if asked:
+        connection.execute(insert(requests), [row(request, project_id) for request in asked])
+
+
+def last_event_seq(connection: Connection, project_id: str) -> int:
+    """The place of the newest event in the log; 0 for an empty log."""
+    query = select(func.max(events.c.seq)).where(events.c.project_id == project_id)
+    return int(connection.execute(query).scalar_one() or 0)
+
+
+def requests_of(
+    connection: Connection, project_id: str, trigger: str, states: Sequence[RequestState] | None = None
+) -> list[Request]:
+    """What a trigger has asked for, in the order of the events."""
+    query = select(requests).where(requests.c.project_id == project_id, requests.c.trigger == trigger)
+    if states is not None:
+        query = query.where(requests.c.state.in_([state.value for state in states]))
+    query = query.order_by(requests.c.event_seq)
+    return [value(Request, found) for found in connection.execute(query).mappings()]
+
+
+def claim(connection: Connection, request: Request, process: str) -> bool:
+    """Take a request over from the state and process that it was seen in. False = somebody else was faster."""
+    statement = update(requests).where(requests.c.id == request.id, requests.c.state == request.state.value)
+    seen = requests.c.process.is_(None) if request.process is None else requests.c.process == request.process
+    changed = connection.execute(statement.where(seen).values(state=RequestState.RUNNING.value, process=process))
+    return bool(changed.rowcount == 1)
+
+
+def set_request_run(connection: Connection, request_id: str, run_id: str) -> None:
+    """Say which run answers a request."""
+    connection.execute(update(requests).where(requests.c.id == request_id).values(run_id=run_id))
+
+
+def finish_request(
+    connection: Connection, request_id: str, process: str, state: RequestState, error: str | None
+) -> None:
+    """Close a request.
+
+    Raises:
+        StateError: another process has taken it over.
+    """
+    statement = update(requests).where(
+        requests.c.id == request_id,
+        requests.c.process == process,
+        requests.c.state == RequestState.RUNNING.value,
+    )
+    if connection.execute(statement.values(state=state.value, error=error)).rowcount != 1:
+        raise StateError(
+            expected="a request that this process still holds",
+            got="one that another process took over",
+            where=f"pipeline request {request_id}",
+            hint="Nothing to do: the other process answers it.",
+        )
+
+
+def request_of(trigger: TriggerRow, event: Event, request_id: str) -> Request:
+    """The request that an event makes of a trigger."""
+    return Request(
+        id=request_id,
+        trigger=trigger.name,
+        event_id=event.id,
+        event_seq=event.seq or 0,
+        subject=event.subject,
+        pipeline=trigger.pipeline,
+        state=RequestState.REQUESTED,
+        run_id=None,
+        process=None,
+        error=None,
+        requested_at=event.recorded_at,
+    )

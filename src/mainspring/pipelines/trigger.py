@@ -1,0 +1,80 @@
+"""Triggers: readers of the event log that ask for runs, once for each event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mainspring.lineage import Event, Graph
+from mainspring.pipelines import store
+from mainspring.lineage.process import is_dead, process_name
+from mainspring.pipelines.spec import Request, RequestState, TriggerRow
+from mainspring.pipelines.step import Pipeline
+from mainspring.types import new_id
+
+EVENTS_A_READ = 1_000
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A pipeline that events of one kind ask for.
+
+    Attributes:
+        where: which events count; None = all.
+        parameters: the pipeline's parameters for an event; None = its defaults.
+    """
+
+    row: TriggerRow
+    pipeline: Pipeline[Any, Any]
+    where: Callable[[Event], bool] | None
+    parameters: Callable[[Event], Mapping[str, Any]] | None
+
+    @property
+    def name(self) -> str:
+        """What keeps its place in the log."""
+        return self.row.name
+
+    def begin(self, graph: Graph, *, from_start: bool) -> None:
+        """Give a new trigger its place in the log; one that has a place keeps it."""
+        with graph.records.write() as connection:
+            newest = 0 if from_start else store.last_event_seq(connection, graph.project_id)
+            row = self.row.model_copy(update={"cursor": newest})
+            store.add_trigger(connection, graph.records, row, graph.project_id)
+
+    def read(self, graph: Graph) -> None:
+        """Turn new events into requests; requests and the moved cursor are one transaction."""
+        while True:
+            with graph.records.read() as connection:
+                cursor = store.cursor_of(connection, self.name, graph.project_id)
+            events = graph.events(after_seq=cursor, kinds=[self.row.event_kind], limit=EVENTS_A_READ)
+            if not events:
+                return
+            wanted = [event for event in events if self.where is None or self.where(event)]
+            asked = [store.request_of(self.row, event, new_id()) for event in wanted]
+            last = events[-1].seq or cursor
+            with graph.records.write() as connection:
+                # Another process that read the same events may have moved the cursor: then its requests stand.
+                if store.move_cursor(connection, self.name, cursor, last, graph.project_id):
+                    store.add_requests(connection, asked, graph.project_id)
+
+    def take(self, graph: Graph) -> Iterator[Request]:
+        """Claim, one by one, requests that wait and requests whose process has died."""
+        with graph.records.read() as connection:
+            states = [RequestState.REQUESTED, RequestState.RUNNING]
+            waiting = store.requests_of(connection, graph.project_id, self.name, states)
+        for request in waiting:
+            if request.state is RequestState.RUNNING and not is_dead(request.process or ""):
+                continue
+            with graph.records.write() as connection:
+                mine = store.claim(connection, request, process_name())
+            if mine:
+                yield request
+
+    def parameters_of(self, graph: Graph, request: Request) -> Mapping[str, Any]:
+        """The pipeline's parameters for the event of a request."""
+        if self.parameters is None:
+            return {}
+        after = request.event_seq - 1
+        (event,) = graph.events(after_seq=after, kinds=[self.row.event_kind], limit=1)
+        return self.parameters(event)

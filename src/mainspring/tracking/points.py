@@ -1,0 +1,209 @@
+"""Where metric points are kept: a second SQLite file beside the records, or a table in PostgreSQL.
+
+A training loop writes thousands of points; in a file of their own they never hold up a publication.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import insert, select
+from sqlalchemy.engine import make_url
+
+from mainspring.errors import AccessError, SchemaVersionError, UnavailableError
+from mainspring.ports.records import Records
+from mainspring.ports.records.schema import row, value
+from mainspring.tracking.spec import MetricPoint
+from mainspring.tracking.store import metric_points
+from mainspring.types import from_us, to_us
+
+SCHEMA_VERSION: Final = 1
+BUSY_WAIT_S: Final = 30.0
+IDS_PER_STATEMENT: Final = 500
+
+
+class Points(ABC):
+    """Metric points, append-only. Threads may share an instance; a process that forks reopens by itself.
+
+    Durability: when `append` has returned, the points survive kill -9; a power loss may cost the last of them
+    on SQLite.
+    """
+
+    @abstractmethod
+    def append(self, points: Sequence[MetricPoint]) -> None:
+        """Write points, all or none, in their order."""
+
+    @abstractmethod
+    def of(self, run_id: str, key: str | None = None) -> list[MetricPoint]:
+        """A run's points in the order of key, step and logging; of one metric, or of all."""
+
+    @abstractmethod
+    def latest(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
+        """For each run the value of each metric at its highest step, the last logged where there are several."""
+
+
+def open_points(records: Records, project_id: str) -> Points:
+    """The metric points that belong to these records."""
+    if records.dialect == "sqlite":
+        file = Path(make_url(records.url).database or "")
+        return FilePoints(file.with_name(f"{file.stem}-metrics.db"), project_id)
+    return TablePoints(records, project_id)
+
+
+class TablePoints(Points):
+    """Points in a table of the records' own database."""
+
+    def __init__(self, records: Records, project_id: str) -> None:
+        self._records = records
+        self._project_id = project_id
+
+    def append(self, points: Sequence[MetricPoint]) -> None:
+        if points:
+            with self._records.write() as connection:
+                connection.execute(insert(metric_points), [row(point, self._project_id) for point in points])
+
+    def of(self, run_id: str, key: str | None = None) -> list[MetricPoint]:
+        columns = metric_points.c
+        query = select(metric_points).where(columns.run_id == run_id, columns.project_id == self._project_id)
+        if key is not None:
+            query = query.where(columns.key == key)
+        query = query.order_by(columns.key, columns.step, columns.seq)
+        with self._records.read() as connection:
+            return [value(MetricPoint, found) for found in connection.execute(query).mappings()]
+
+    def latest(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
+        columns = metric_points.c
+        query = (
+            select(columns.run_id, columns.key, columns.value)
+            .where(columns.run_id.in_(list(run_ids)), columns.project_id == self._project_id)
+            .distinct(columns.run_id, columns.key)
+            .order_by(columns.run_id, columns.key, columns.step.desc(), columns.seq.desc())
+        )
+        found: dict[str, dict[str, float]] = {run_id: {} for run_id in run_ids}
+        with self._records.read() as connection:
+            for run_id, key, last in connection.execute(query):
+                found[run_id][key] = last
+        return found
+
+
+class FilePoints(Points):
+    """Points in a SQLite file of their own. NaN, which SQLite does not have, is kept as NULL."""
+
+    def __init__(self, file: Path, project_id: str) -> None:
+        self._file = file
+        self._project_id = project_id
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._pid = os.getpid()
+
+    def append(self, points: Sequence[MetricPoint]) -> None:
+        rows = [
+            (self._project_id, point.run_id, point.key, point.step, point.value, to_us(point.logged_at))
+            for point in points
+        ]
+        statement = (
+            "INSERT INTO metric_points (project_id, run_id, key, step, value, logged_us) VALUES (?, ?, ?, ?, ?, ?)"
+        )
+        with self._lock:
+            connection = self._open()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany(statement, rows)
+                connection.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise self._meaning(error) from error
+
+    def of(self, run_id: str, key: str | None = None) -> list[MetricPoint]:
+        condition = "project_id = ? AND run_id = ?" + (" AND key = ?" if key is not None else "")
+        query = (
+            f"SELECT seq, run_id, key, step, value, logged_us FROM metric_points WHERE {condition} "
+            "ORDER BY key, step, seq"
+        )
+        arguments = (self._project_id, run_id) if key is None else (self._project_id, run_id, key)
+        return [
+            MetricPoint(
+                seq=seq, run_id=run, key=name, step=step, value=_number(number), logged_at=from_us(logged_us)
+            )
+            for seq, run, name, step, number, logged_us in self._read(query, arguments)
+        ]
+
+    def latest(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
+        found: dict[str, dict[str, float]] = {run_id: {} for run_id in run_ids}
+        for start in range(0, len(run_ids), IDS_PER_STATEMENT):
+            some = run_ids[start : start + IDS_PER_STATEMENT]
+            marks = ", ".join("?" * len(some))
+            query = (
+                "SELECT run_id, key, value FROM (SELECT run_id, key, value, row_number() OVER "
+                "(PARTITION BY run_id, key ORDER BY step DESC, seq DESC) AS place FROM metric_points "
+                f"WHERE project_id = ? AND run_id IN ({marks})) WHERE place = 1 ORDER BY run_id, key"
+            )
+            for run_id, key, number in self._read(query, (self._project_id, *some)):
+                found[run_id][key] = _number(number)
+        return found
+
+    def _read(self, query: str, arguments: tuple[object, ...]) -> list[tuple[object, ...]]:
+        if not self._file.exists():
+            return []
+        with self._lock, closing(self._open().execute(query, arguments)) as cursor:
+            return cursor.fetchall()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None and self._pid == os.getpid():
+            return self._connection
+        try:
+            connection = sqlite3.connect(
+                self._file, timeout=BUSY_WAIT_S, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA journal_mode=WAL")
+            # A killed process loses nothing; the points of one second are not worth an fsync each.
+            connection.execute("PRAGMA synchronous=NORMAL")
+            self._migrate(connection)
+        except sqlite3.OperationalError as error:
+            raise self._meaning(error) from error
+        self._connection, self._pid = connection, os.getpid()
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise SchemaVersionError(
+                expected=f"a metrics file of version {SCHEMA_VERSION} or older",
+                got=f"version {version}",
+                where=str(self._file),
+                hint="A newer mainspring wrote it. Upgrade this installation, or open another home.",
+            )
+        if version == SCHEMA_VERSION:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS metric_points (seq INTEGER PRIMARY KEY, project_id TEXT NOT NULL, "
+            "run_id TEXT NOT NULL, key TEXT NOT NULL, step INTEGER NOT NULL, value REAL, logged_us INTEGER NOT NULL)"
+        )
+        connection.execute(
+            "CREATE INDEX IF NOT EXISTS ix_metric_points_run_id_key_step ON metric_points (run_id, key, step)"
+        )
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+
+    def _meaning(self, error: sqlite3.OperationalError) -> AccessError | UnavailableError:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        leaf = AccessError if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")) else UnavailableError
+        return leaf(
+            expected="a metrics file that can be written",
+            got=str(error),
+            where=str(self._file),
+            hint="Check permissions, free space, and whether another process holds it.",
+        )
+
+
+def _number(stored: object) -> float:
+    return float("nan") if stored is None else float(stored)  # type: ignore[arg-type]

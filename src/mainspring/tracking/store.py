@@ -1,0 +1,111 @@
+"""The SQL tables of tracking. Metric points have a file of their own on SQLite; see `points`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from mainspring.ports.records import Records
+from mainspring.ports.records.schema import row, table, value
+from mainspring.tracking.spec import Artifact, Experiment, MetricPoint, Param, RunRow
+
+experiments = table("experiments", Experiment, key=["id"], unique=[["project_id", "name"], ["project_id", "number"]])
+runs = table(
+    "runs",
+    RunRow,
+    key=["id"],
+    unique=[["project_id", "experiment", "number"]],
+    indexes=[["project_id", "created_us"], ["asset_id"]],
+)
+params = table("run_params", Param, key=["run_id", "key"])
+artifacts = table("run_artifacts", Artifact, key=["run_id", "name"])
+metric_points = table(
+    "metric_points", MetricPoint, key=["seq"], indexes=[["run_id", "key", "step"]], counter="seq"
+)
+
+
+def get_or_create_experiment(connection: Connection, records: Records, wanted: Experiment, project_id: str) -> None:
+    """Make the experiment unless there is one of that name. The caller holds the experiments' lock."""
+    counted = select(func.coalesce(func.max(experiments.c.number), 0)).where(experiments.c.project_id == project_id)
+    number = int(connection.execute(counted).scalar_one()) + 1
+    statement = records.insert(experiments).values(row(wanted.model_copy(update={"number": number}), project_id))
+    connection.execute(statement.on_conflict_do_nothing(index_elements=["project_id", "name"]))
+
+
+def list_experiments(connection: Connection, project_id: str) -> list[Experiment]:
+    """Experiments in the order of their numbers."""
+    query = select(experiments).where(experiments.c.project_id == project_id).order_by(experiments.c.number)
+    return [value(Experiment, found) for found in connection.execute(query).mappings()]
+
+
+def next_number(connection: Connection, experiment: str, project_id: str) -> int:
+    """The number of the experiment's next run. The caller holds the experiments' lock."""
+    query = select(func.coalesce(func.max(runs.c.number), 0))
+    query = query.where(runs.c.project_id == project_id, runs.c.experiment == experiment)
+    return int(connection.execute(query).scalar_one()) + 1
+
+
+def add_run(connection: Connection, run: RunRow, project_id: str) -> None:
+    """Record that a run began."""
+    connection.execute(insert(runs).values(row(run, project_id)))
+
+
+def find_runs(
+    connection: Connection,
+    project_id: str,
+    *,
+    run_id: str | None = None,
+    experiment: str | None = None,
+    limit: int | None = None,
+) -> list[RunRow]:
+    """Runs, newest first."""
+    query = select(runs).where(runs.c.project_id == project_id)
+    if run_id is not None:
+        query = query.where(runs.c.id == run_id)
+    if experiment is not None:
+        query = query.where(runs.c.experiment == experiment)
+    query = query.order_by(runs.c.created_us.desc(), runs.c.id.desc()).limit(limit)
+    return [value(RunRow, found) for found in connection.execute(query).mappings()]
+
+
+def set_tags(connection: Connection, run_id: str, tags: dict[str, str]) -> None:
+    """Replace a run's tags."""
+    connection.execute(update(runs).where(runs.c.id == run_id).values(tags=tags))
+
+
+def add_params(connection: Connection, records: Records, given: Sequence[Param], project_id: str) -> list[Param]:
+    """Write parameters that are not there yet; return those that are there with another value."""
+    if not given:
+        return []
+    statement = records.insert(params).values([row(param, project_id) for param in given])
+    connection.execute(statement.on_conflict_do_nothing())
+    there = {param.key: param for param in params_of(connection, [given[0].run_id])}
+    return [there[param.key] for param in given if there[param.key].digest != param.digest]
+
+
+def params_of(connection: Connection, run_ids: Sequence[str]) -> list[Param]:
+    """The parameters of these runs, by name."""
+    query = select(params).where(params.c.run_id.in_(list(run_ids))).order_by(params.c.run_id, params.c.key)
+    return [value(Param, found) for found in connection.execute(query).mappings()]
+
+
+def put_artifact(connection: Connection, records: Records, artifact: Artifact, project_id: str) -> Artifact:
+    """Write an artifact unless one of that name is there; return the one that is there now."""
+    statement = records.insert(artifacts).values(row(artifact, project_id))
+    connection.execute(statement.on_conflict_do_nothing())
+    query = select(artifacts).where(artifacts.c.run_id == artifact.run_id, artifacts.c.name == artifact.name)
+    return value(Artifact, connection.execute(query).mappings().one())
+
+
+def artifacts_of(connection: Connection, run_ids: Sequence[str]) -> list[Artifact]:
+    """The artifacts of these runs, by name."""
+    query = select(artifacts).where(artifacts.c.run_id.in_(list(run_ids)))
+    query = query.order_by(artifacts.c.run_id, artifacts.c.name)
+    return [value(Artifact, found) for found in connection.execute(query).mappings()]
+
+
+def point_row(point: MetricPoint, project_id: str) -> dict[str, Any]:
+    """The column values of a metric point."""
+    return row(point, project_id)
