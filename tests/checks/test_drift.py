@@ -30,9 +30,9 @@ from mainspring.checks.profile import profile
 from mainspring.checks.tables import drift_cells
 from mainspring.errors import InputError
 
-COUNTS = st.lists(
-    st.tuples(st.integers(0, 200), st.integers(0, 200)), min_size=2, max_size=12
-).filter(lambda pairs: sum(a for a, _ in pairs) > 0 and sum(b for _, b in pairs) > 0)
+COUNTS = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200)), min_size=2, max_size=12).filter(
+    lambda pairs: sum(a for a, _ in pairs) > 0 and sum(b for _, b in pairs) > 0
+)
 
 
 @settings(max_examples=100, deadline=None)
@@ -46,9 +46,7 @@ def test_chi_square_and_distances_equal_scipy(pairs: list[tuple[int, int]]) -> N
         wanted = stats.chi2_contingency(np.array([a[used], b[used]]), correction=False)
         assert found.statistic == pytest.approx(wanted.statistic)
         assert found.p_value == pytest.approx(wanted.pvalue)
-    assert js_distance(a, b) == pytest.approx(
-        float(jensenshannon(a, b, base=2)), abs=1e-7
-    )
+    assert js_distance(a, b) == pytest.approx(float(jensenshannon(a, b, base=2)), abs=1e-7)
 
 
 @settings(max_examples=100, deadline=None)
@@ -83,9 +81,7 @@ def test_disjoint_shares_are_at_distance_one() -> None:
     assert chi_square([3, 0], [4, 0]).p_value == 1.0
 
 
-@pytest.mark.parametrize(
-    ("n", "m", "n_bins"), [(1_001, 200, 10), (1_001, 1_001, 20), (10_000, 1_000, 10)]
-)
+@pytest.mark.parametrize(("n", "m", "n_bins"), [(1_001, 200, 10), (1_001, 1_001, 20), (10_000, 1_000, 10)])
 def test_noise_floor_formulas_hold_in_simulation(n: int, m: int, n_bins: int) -> None:
     """The stated 95 % points are passed by 5 % of 4,000 simulated windows, within 4 binomial standard errors.
 
@@ -95,12 +91,8 @@ def test_noise_floor_formulas_hold_in_simulation(n: int, m: int, n_bins: int) ->
     shares = np.full(n_bins, 1 / n_bins)
     a, b = random.multinomial(n, shares, 4_000), random.multinomial(m, shares, 4_000)
     tolerance = 4 * math.sqrt(0.05 * 0.95 / 4_000) + 0.01
-    over_js = np.mean(
-        [js_distance(x, y) > js_noise(n, m, n_bins) for x, y in zip(a, b, strict=True)]
-    )
-    over_psi = np.mean(
-        [psi(x, y) > psi_noise(n, m, n_bins) for x, y in zip(a, b, strict=True)]
-    )
+    over_js = np.mean([js_distance(x, y) > js_noise(n, m, n_bins) for x, y in zip(a, b, strict=True)])
+    over_psi = np.mean([psi(x, y) > psi_noise(n, m, n_bins) for x, y in zip(a, b, strict=True)])
     assert abs(over_js - 0.05) < tolerance
     assert abs(over_psi - 0.05) < tolerance
 
@@ -119,9 +111,7 @@ def test_rao_scott_correction_restores_the_level_of_clustered_rows() -> None:
     random = np.random.default_rng(8)
     tables = 10 * random.multinomial(50, [0.4, 0.3, 0.2, 0.1], (2_000, 2))
     plain = np.mean([chi_square(a, b).p_value <= 0.05 for a, b in tables])
-    corrected = np.mean(
-        [chi_square(a, b, design_effect=10).p_value <= 0.05 for a, b in tables]
-    )
+    corrected = np.mean([chi_square(a, b, design_effect=10).p_value <= 0.05 for a, b in tables])
     assert plain > 0.5
     assert abs(corrected - 0.05) < 0.02
 
@@ -130,26 +120,19 @@ def test_rao_scott_correction_restores_the_level_of_clustered_rows() -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_benjamini_hochberg_equals_scipy(p_values: list[float]) -> None:
     """q-values are scipy's."""
-    assert benjamini_hochberg(p_values) == pytest.approx(
-        list(stats.false_discovery_control(p_values))
-    )
+    assert benjamini_hochberg(p_values) == pytest.approx(list(stats.false_discovery_control(p_values)))
 
 
 def _drifts(reference: pl.DataFrame, current: pl.DataFrame) -> dict[str, Drift]:
     frozen = profile(reference)
-    return {
-        found.column: found
-        for found in drift(frozen, profile(current, edges_from=frozen))
-    }
+    return {found.column: found for found in drift(frozen, profile(current, edges_from=frozen))}
 
 
 def test_verdicts() -> None:
     """A shift of one standard deviation drifts, one of 0.05 is negligible, none is ok."""
     random = np.random.default_rng(3)
     n = 40_000
-    reference = pl.DataFrame(
-        {name: random.normal(size=n) for name in ("big", "small", "none")}
-    )
+    reference = pl.DataFrame({name: random.normal(size=n) for name in ("big", "small", "none")})
     current = pl.DataFrame(
         {
             "big": random.normal(1, 1, n),
@@ -178,9 +161,7 @@ def test_a_jump_of_the_missing_share_is_drift() -> None:
     """Nulls are a bin: a column that half disappears has drifted although its values look the same."""
     values = np.random.default_rng(4).normal(size=5_000)
     reference = pl.DataFrame({"x": values})
-    current = pl.DataFrame(
-        {"x": [None if index % 2 else value for index, value in enumerate(values)]}
-    )
+    current = pl.DataFrame({"x": [None if index % 2 else value for index, value in enumerate(values)]})
     found = _drifts(reference, current)["x"]
     assert found.verdict is DriftVerdict.DRIFT
     assert found.null_share_change == pytest.approx(0.5)
@@ -208,26 +189,19 @@ def test_small_windows_say_so(n_rows: int) -> None:
 
 def test_a_constant_that_stays_is_ok() -> None:
     """One bin in use on both sides differs in nothing."""
-    found = _drifts(pl.DataFrame({"x": [1.0] * 50}), pl.DataFrame({"x": [1.0] * 50}))[
-        "x"
-    ]
+    found = _drifts(pl.DataFrame({"x": [1.0] * 50}), pl.DataFrame({"x": [1.0] * 50}))["x"]
     assert (found.verdict, found.js_distance) == (DriftVerdict.OK, 0.0)
 
 
 def test_false_discoveries_stay_below_alpha() -> None:
     """In 150 windows of 10 columns without drift, at most 5 % (and binomial noise) name any column different."""
     random = np.random.default_rng(6)
-    frozen = profile(
-        pl.DataFrame({f"c{i}": random.normal(size=2_000) for i in range(10)})
-    )
+    frozen = profile(pl.DataFrame({f"c{i}": random.normal(size=2_000) for i in range(10)}))
     named = 0
     for _ in range(150):
         window = pl.DataFrame({f"c{i}": random.normal(size=1_000) for i in range(10)})
         found = drift(frozen, profile(window, edges_from=frozen))
-        named += any(
-            one.verdict in (DriftVerdict.DRIFT, DriftVerdict.NEGLIGIBLE)
-            for one in found
-        )
+        named += any(one.verdict in (DriftVerdict.DRIFT, DriftVerdict.NEGLIGIBLE) for one in found)
     # The windows share one reference, so their errors come in clumps: twice the binomial spread.
     assert named <= 150 * 0.05 + 2 * 3 * math.sqrt(150 * 0.05 * 0.95)
 

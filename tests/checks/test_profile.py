@@ -36,17 +36,13 @@ def _frame(rows: list[tuple[float | None, str | None]]) -> pl.DataFrame:
 def _assert_same(a: Profile, b: Profile) -> None:
     """Counts exactly, moments to rounding."""
     for left, right in zip(a.columns, b.columns, strict=True):
-        assert left.model_copy(update={"moments": None}) == right.model_copy(
-            update={"moments": None}
-        )
+        assert left.model_copy(update={"moments": None}) == right.model_copy(update={"moments": None})
         if left.moments is not None and right.moments is not None:
             assert left.moments.count == right.moments.count
             scale = 1.0
             for power, name in ((1, "mean"), (2, "m2"), (3, "m3"), (4, "m4")):
                 scale = 1e-9 * max(1, left.moments.count) * 1e3**power
-                assert getattr(left.moments, name) == pytest.approx(
-                    getattr(right.moments, name), abs=scale
-                )
+                assert getattr(left.moments, name) == pytest.approx(getattr(right.moments, name), abs=scale)
 
 
 @settings(max_examples=60, deadline=None)
@@ -108,16 +104,12 @@ def test_levels_are_the_most_frequent_and_the_rest_is_counted() -> None:
     reference = profile(pl.DataFrame({"s": ["b", "a", "c", "c"]}), n_levels=2)
     assert reference["s"].levels == ("c", "a")
     assert reference["s"].vector == (2, 1, 1, 0)
-    assert profile(pl.DataFrame({"s": ["z", None, "c"]}), edges_from=reference)[
-        "s"
-    ].vector == (1, 0, 1, 1)
+    assert profile(pl.DataFrame({"s": ["z", None, "c"]}), edges_from=reference)["s"].vector == (1, 0, 1, 1)
 
 
 def test_times_and_nested_columns_are_counted_without_bins() -> None:
     """A time keeps its range as text; a list column only its nulls."""
-    frame = pl.DataFrame(
-        {"t": [datetime(2013, 1, 1, tzinfo=UTC), None], "l": [[1], None]}
-    )
+    frame = pl.DataFrame({"t": [datetime(2013, 1, 1, tzinfo=UTC), None], "l": [[1], None]})
     found = profile(frame)
     assert (found["t"].kind, found["t"].minimum, found["t"].n_null) == (
         ColumnKind.TIME,

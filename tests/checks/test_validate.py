@@ -40,9 +40,7 @@ FRAMES = st.lists(
 
 
 def _frame(rows: list[tuple[Any, Any, Any]]) -> pl.DataFrame:
-    return pl.DataFrame(
-        rows, schema={"x": pl.Float64, "i": pl.Int8, "s": pl.String}, orient="row"
-    )
+    return pl.DataFrame(rows, schema={"x": pl.Float64, "i": pl.Int8, "s": pl.String}, orient="row")
 
 
 def _naive(frame: pl.DataFrame, expectation: Expectation) -> tuple[int, list[int]]:
@@ -105,10 +103,7 @@ def test_failing_rows_are_those_of_the_loop(rows: list[tuple[Any, Any, Any]]) ->
         for index in _naive(frame, expectation)[1]:
             wanted.setdefault(index, []).append(expectation.name)
     found = failing_rows(frame, EXPECTATIONS)
-    assert (
-        dict(zip(found["_row"].to_list(), found["_broken"].to_list(), strict=True))
-        == wanted
-    )
+    assert dict(zip(found["_row"].to_list(), found["_broken"].to_list(), strict=True)) == wanted
     assert found["_row"].is_sorted()
 
 
@@ -140,22 +135,14 @@ def test_time_bounds_hold_for_every_time_type() -> None:
     )
     for column in frame.columns:
         assert (
-            validate(
-                frame, [expect.between(column, date(2013, 6, 1), "2013-06-02")]
-            ).verdict
-            is Verdict.PASS
+            validate(frame, [expect.between(column, date(2013, 6, 1), "2013-06-02")]).verdict is Verdict.PASS
         )
-        assert (
-            validate(frame, [expect.between(column, datetime(2013, 6, 2))]).verdict
-            is Verdict.FAIL
-        )
+        assert validate(frame, [expect.between(column, datetime(2013, 6, 2))]).verdict is Verdict.FAIL
 
 
 def test_warning_does_not_fail_a_validation() -> None:
     """A broken warning is listed, and the validation still passes."""
-    validation = validate(
-        pl.DataFrame({"x": [1, 2]}), [expect.between("x", 0, 1, severity="warning")]
-    )
+    validation = validate(pl.DataFrame({"x": [1, 2]}), [expect.between("x", 0, 1, severity="warning")])
     assert validation.verdict is Verdict.PASS
     assert len(validation.warnings) == 1
 
@@ -163,33 +150,20 @@ def test_warning_does_not_fail_a_validation() -> None:
 def test_nothing_to_judge_is_not_a_pass() -> None:
     """A column of nulls says nothing about its range."""
     frame = pl.DataFrame({"x": [None, None]}, schema={"x": pl.Float64})
-    assert (
-        validate(frame, [expect.between("x", 0, 1)]).verdict
-        is Verdict.INSUFFICIENT_DATA
-    )
+    assert validate(frame, [expect.between("x", 0, 1)]).verdict is Verdict.INSUFFICIENT_DATA
 
 
 def test_mostly_counts_rows_that_are_not_null() -> None:
     """Seven of ten judged rows hold: exactly 0.7, whatever the number of nulls."""
     frame = pl.DataFrame({"x": [1] * 7 + [9] * 3 + [None] * 5})
-    assert (
-        validate(frame, [expect.between("x", 0, 1, mostly=0.7)]).verdict is Verdict.PASS
-    )
-    assert (
-        validate(frame, [expect.between("x", 0, 1, mostly=0.71)]).verdict
-        is Verdict.FAIL
-    )
+    assert validate(frame, [expect.between("x", 0, 1, mostly=0.7)]).verdict is Verdict.PASS
+    assert validate(frame, [expect.between("x", 0, 1, mostly=0.71)]).verdict is Verdict.FAIL
 
 
 def test_row_count() -> None:
     """The number of rows is judged for lazy frames too, and an empty frame can fail."""
-    assert (
-        validate(pl.LazyFrame({"x": [1, 2]}), [expect.row_count(1, 2)]).verdict
-        is Verdict.PASS
-    )
-    assert (
-        validate(pl.DataFrame({"x": []}), [expect.row_count(1)]).verdict is Verdict.FAIL
-    )
+    assert validate(pl.LazyFrame({"x": [1, 2]}), [expect.row_count(1, 2)]).verdict is Verdict.PASS
+    assert validate(pl.DataFrame({"x": []}), [expect.row_count(1)]).verdict is Verdict.FAIL
 
 
 def test_values_that_the_column_cannot_hold_match_no_row() -> None:
@@ -240,9 +214,7 @@ def test_unknown_column_names_the_nearest() -> None:
         lambda: validate(pl.DataFrame({"x": [1]}), [expect.in_set("x", ["a"])]),
         lambda: validate(pl.DataFrame({"x": [1]}), [expect.in_set("x", [1, "a"])]),
         lambda: validate(pl.DataFrame({"x": [1]}), [expect.matches("x", "a")]),
-        lambda: validate(
-            pl.DataFrame({"x": [date(2013, 1, 1)]}), [expect.between("x", "soon")]
-        ),
+        lambda: validate(pl.DataFrame({"x": [date(2013, 1, 1)]}), [expect.between("x", "soon")]),
         lambda: validate(pl.DataFrame({"x": [1]}), ["x > 1"]),
     ],
 )
@@ -257,9 +229,7 @@ def test_kinds_are_open_and_guarded() -> None:
     rule = Rule(breaks=_even)
     register("test_odd", rule)
     register("test_odd", rule)
-    found = validate(
-        pl.DataFrame({"x": [1, 2]}), [Expectation(kind="test_odd", columns=("x",))]
-    )
+    found = validate(pl.DataFrame({"x": [1, 2]}), [Expectation(kind="test_odd", columns=("x",))])
     assert found.results[0].n_failed == 1
     with pytest.raises(ConflictError):
         register("between", rule)
@@ -273,8 +243,6 @@ def _even(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
 
 def test_html_escapes_values() -> None:
     """Values from data never become markup."""
-    html = validate(
-        pl.DataFrame({"x": ["<b>"]}), [expect.in_set("x", ["a"])]
-    )._repr_html_()
+    html = validate(pl.DataFrame({"x": ["<b>"]}), [expect.in_set("x", ["a"])])._repr_html_()
     assert "&lt;b&gt;" in html
     assert "<b>" not in html

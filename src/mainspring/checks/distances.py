@@ -88,9 +88,7 @@ class ChiSquare:
     p_value: float
 
 
-def chi_square(
-    reference: ArrayLike, current: ArrayLike, *, design_effect: float = 1.0
-) -> ChiSquare:
+def chi_square(reference: ArrayLike, current: ArrayLike, *, design_effect: float = 1.0) -> ChiSquare:
     """The contingency (two-sample) test of Pearson (1900): both vectors are samples, neither is the truth.
 
     Args:
@@ -105,28 +103,20 @@ def chi_square(
     # 2 x B tables have this closed form of sum (observed - expected)^2 / expected.
     statistic = float(np.sum((a * m - b * n) ** 2 / both) / (n * m)) / design_effect
     degrees = len(a) - 1
-    return ChiSquare(
-        statistic, degrees, float(chdtrc(degrees, statistic)) if degrees else 1.0
-    )
+    return ChiSquare(statistic, degrees, float(chdtrc(degrees, statistic)) if degrees else 1.0)
 
 
-def js_noise(
-    n_reference: float, n_current: float, n_bins: int, *, quantile: float = 0.95
-) -> float:
+def js_noise(n_reference: float, n_current: float, n_bins: int, *, quantile: float = 0.95) -> float:
     """The JS distance (base 2) that `quantile` of windows stay below when nothing drifted.
 
     Args:
         n_reference, n_current: rows; for rows that share clusters their effective number.
         n_bins: bins that are not empty in both.
     """
-    return math.sqrt(
-        _noise(n_reference, n_current, n_bins, quantile) / (8 * math.log(2))
-    )
+    return math.sqrt(_noise(n_reference, n_current, n_bins, quantile) / (8 * math.log(2)))
 
 
-def psi_noise(
-    n_reference: float, n_current: float, n_bins: int, *, quantile: float = 0.95
-) -> float:
+def psi_noise(n_reference: float, n_current: float, n_bins: int, *, quantile: float = 0.95) -> float:
     """The PSI that `quantile` of windows stay below when nothing drifted (Yurdakul 2018)."""
     return _noise(n_reference, n_current, n_bins, quantile)
 
@@ -134,14 +124,10 @@ def psi_noise(
 def _noise(n: float, m: float, n_bins: int, quantile: float) -> float:
     if n <= 0 or m <= 0:
         return math.inf
-    return (
-        (1 / n + 1 / m) * float(chdtri(n_bins - 1, 1 - quantile)) if n_bins > 1 else 0.0
-    )
+    return (1 / n + 1 / m) * float(chdtri(n_bins - 1, 1 - quantile)) if n_bins > 1 else 0.0
 
 
-def merge_rare(
-    reference: ArrayLike, current: ArrayLike, *, at_least: float = 5.0
-) -> tuple[Floats, Floats]:
+def merge_rare(reference: ArrayLike, current: ArrayLike, *, at_least: float = 5.0) -> tuple[Floats, Floats]:
     """Both vectors with rare bins put together until every expected count is `at_least` (Cochran 1954).
 
     Bins are joined from the rarest up by the pooled count, which does not look at how the vectors differ. The
@@ -174,9 +160,7 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in q]
 
 
-def _pair(
-    reference: ArrayLike, current: ArrayLike, *, keep_empty: bool = False
-) -> tuple[Floats, Floats]:
+def _pair(reference: ArrayLike, current: ArrayLike, *, keep_empty: bool = False) -> tuple[Floats, Floats]:
     a, b = (
         np.asarray(reference, dtype=np.float64),
         np.asarray(current, dtype=np.float64),

@@ -114,35 +114,20 @@ def drift(
         for column in reference.columns
         if column.kind in (ColumnKind.NUMERIC, ColumnKind.CATEGORY)
     ]
-    tested = [
-        found
-        for found in compared
-        if found.verdict is DriftVerdict.OK and found.p_value is not None
-    ]
-    q_values = benjamini_hochberg(
-        [found.p_value for found in tested if found.p_value is not None]
-    )
+    tested = [found for found in compared if found.verdict is DriftVerdict.OK and found.p_value is not None]
+    q_values = benjamini_hochberg([found.p_value for found in tested if found.p_value is not None])
     judged = {
-        found.column: _judged(found, q, alpha, min_effect)
-        for found, q in zip(tested, q_values, strict=True)
+        found.column: _judged(found, q, alpha, min_effect) for found, q in zip(tested, q_values, strict=True)
     }
     results = [judged.get(found.column, found) for found in compared]
     return sorted(results, key=lambda found: -(found.excess or 0.0))
 
 
-def _check_parameters(
-    alpha: float, min_effect: float, design_effects: Mapping[str, float]
-) -> None:
-    if not (
-        0 < alpha < 1
-        and 0 < min_effect < 1
-        and all(value >= 1 for value in design_effects.values())
-    ):
+def _check_parameters(alpha: float, min_effect: float, design_effects: Mapping[str, float]) -> None:
+    if not (0 < alpha < 1 and 0 < min_effect < 1 and all(value >= 1 for value in design_effects.values())):
         raise InputError(
             expected="alpha and min_effect in (0, 1), design effects of 1 or more",
-            got=f"alpha={alpha!r}, min_effect={min_effect!r}, design_effects={dict(design_effects)!r}"[
-                :200
-            ],
+            got=f"alpha={alpha!r}, min_effect={min_effect!r}, design_effects={dict(design_effects)!r}"[:200],
             where="drift",
             hint="Leave them out for the documented defaults.",
         )
@@ -166,9 +151,7 @@ def _compared(
     empty = not n or not m
     noise = js_noise(n / design_effect, m / design_effect, len(a))
     distance = None if empty else js_distance(a, b)
-    test: ChiSquare | None = (
-        None if empty else chi_square(a, b, design_effect=design_effect)
-    )
+    test: ChiSquare | None = None if empty else chi_square(a, b, design_effect=design_effect)
     reason = _insufficiency(reference, current, len(a), noise, min_effect)
     return Drift(
         column=reference.name,
@@ -198,9 +181,7 @@ def _insufficiency(
 ) -> str:
     if not reference.n_rows or not current.n_rows:
         return "no rows"
-    n_used = sum(
-        1 for a, b in zip(reference.vector, current.vector, strict=True) if a + b
-    )
+    n_used = sum(1 for a, b in zip(reference.vector, current.vector, strict=True) if a + b)
     if n_bins < 2 and n_used > 1:
         return f"too few rows: {n_used} bins in use, and only one has 5 expected rows"
     if noise > min_effect:
@@ -217,22 +198,15 @@ def _judged(found: Drift, q_value: float, alpha: float, min_effect: float) -> Dr
         reason = f"different (q {q_value:.2g}), but only {excess:.3f} above noise, below the {min_effect:.3f} that matters"
     else:
         verdict = DriftVerdict.DRIFT
-        reason = f"{excess:.3f} above noise, at least {min_effect:.3f}, and q {q_value:.2g} is at most {alpha:g}"
-    return found.model_copy(
-        update={"q_value": q_value, "verdict": verdict, "reason": reason}
-    )
+        reason = (
+            f"{excess:.3f} above noise, at least {min_effect:.3f}, and q {q_value:.2g} is at most {alpha:g}"
+        )
+    return found.model_copy(update={"q_value": q_value, "verdict": verdict, "reason": reason})
 
 
 def _mean_shift(reference: ColumnProfile, current: ColumnProfile) -> float | None:
     a, b = reference.moments, current.moments
-    if (
-        a is None
-        or b is None
-        or not b.count
-        or a.mean is None
-        or b.mean is None
-        or not a.variance
-    ):
+    if a is None or b is None or not b.count or a.mean is None or b.mean is None or not a.variance:
         return None
     return (b.mean - a.mean) / math.sqrt(a.variance)
 

@@ -40,18 +40,14 @@ def between(
     """
     where = f"expect.between({column!r})"
     if low is None and high is None:
-        raise _refused(
-            "at least one bound", "None on both sides", where, "Give low, high or both."
-        )
+        raise _refused("at least one bound", "None on both sides", where, "Give low, high or both.")
     bounds = {"low": _plain_bound(low, where), "high": _plain_bound(high, where)}
     if low is not None and high is not None:
         _ordered(bounds["low"], bounds["high"], where)
     return _make("between", (column,), dict(bounds), severity, mostly)
 
 
-def not_null(
-    column: str, *, severity: str = "critical", mostly: float = 1.0
-) -> Expectation:
+def not_null(column: str, *, severity: str = "critical", mostly: float = 1.0) -> Expectation:
     """A value is there: neither null nor NaN. Here every row is judged."""
     return _make("not_null", (column,), {}, severity, mostly)
 
@@ -98,9 +94,7 @@ def in_set(
     return _make("in_set", (column,), {"values": listed}, severity, mostly)
 
 
-def unique(
-    columns: str | Iterable[str], *, severity: str = "critical", mostly: float = 1.0
-) -> Expectation:
+def unique(columns: str | Iterable[str], *, severity: str = "critical", mostly: float = 1.0) -> Expectation:
     """No two rows carry the same combination of values; every row of a repeated combination breaks it.
 
     Rows with a null among `columns` are not judged, as in SQL.
@@ -116,9 +110,7 @@ def unique(
     return _make("unique", listed, {}, severity, mostly)
 
 
-def matches(
-    column: str, regex: str, *, severity: str = "critical", mostly: float = 1.0
-) -> Expectation:
+def matches(column: str, regex: str, *, severity: str = "critical", mostly: float = 1.0) -> Expectation:
     """The whole text matches `regex` (syntax of the Rust `regex` crate: no look-around, no back-references).
 
     Raises:
@@ -138,25 +130,17 @@ def matches(
         pl.Series([""]).str.contains(rf"\A(?:{regex})\z")
     except pl.exceptions.ComputeError as error:
         hint = "Polars uses Rust's regex syntax: no look-around and no back-references."
-        raise _refused(
-            "a regular expression that compiles", repr(regex), where, hint
-        ) from error
+        raise _refused("a regular expression that compiles", repr(regex), where, hint) from error
     return _make("matches", (column,), {"regex": regex}, severity, mostly)
 
 
-def row_count(
-    low: int | None = None, high: int | None = None, *, severity: str = "critical"
-) -> Expectation:
+def row_count(low: int | None = None, high: int | None = None, *, severity: str = "critical") -> Expectation:
     """The frame has between `low` and `high` rows, both included; None leaves a side open."""
     where = "expect.row_count"
     if low is None and high is None:
-        raise _refused(
-            "at least one bound", "None on both sides", where, "Give low, high or both."
-        )
+        raise _refused("at least one bound", "None on both sides", where, "Give low, high or both.")
     for bound in (low, high):
-        if bound is not None and (
-            isinstance(bound, bool) or not isinstance(bound, int) or bound < 0
-        ):
+        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int) or bound < 0):
             raise _refused(
                 "whole numbers of rows, 0 or more",
                 repr(bound),
@@ -178,9 +162,7 @@ def _make(
     where = f"expect.{kind}"
     for column in columns:
         if not isinstance(column, str) or not column:
-            raise _refused(
-                "the name of a column", repr(column), where, "Name the column as text."
-            )
+            raise _refused("the name of a column", repr(column), where, "Name the column as text.")
     if severity not in tuple(Severity):
         raise _refused(
             'severity "critical" or "warning"',
@@ -188,11 +170,7 @@ def _make(
             where,
             "Only a critical one fails.",
         )
-    if (
-        isinstance(mostly, bool)
-        or not isinstance(mostly, int | float)
-        or not 0.0 < mostly <= 1.0
-    ):
+    if isinstance(mostly, bool) or not isinstance(mostly, int | float) or not 0.0 < mostly <= 1.0:
         raise _refused(
             "mostly in (0, 1]",
             repr(mostly),
@@ -215,11 +193,7 @@ def _plain_bound(bound: object, where: str) -> Plain:
         return bound.isoformat()
     if bound is None or isinstance(bound, str):
         return bound
-    if (
-        isinstance(bound, bool)
-        or not isinstance(bound, int | float)
-        or not math.isfinite(bound)
-    ):
+    if isinstance(bound, bool) or not isinstance(bound, int | float) or not math.isfinite(bound):
         raise _refused(
             "a finite number, text or time as bound",
             repr(bound),

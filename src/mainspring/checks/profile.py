@@ -53,11 +53,7 @@ class Moments(Frozen):
     @property
     def variance(self) -> float | None:
         """The unbiased variance; None below two values."""
-        return (
-            self.m2 / (self.count - 1)
-            if self.m2 is not None and self.count > 1
-            else None
-        )
+        return self.m2 / (self.count - 1) if self.m2 is not None and self.count > 1 else None
 
     def merge(self, other: Self) -> Moments:
         """The moments of both sets of values together (Pébay 2008, equations 2.1 to 2.9)."""
@@ -73,9 +69,7 @@ class Moments(Frozen):
             other.m3,
             other.m4,
         ):
-            return Moments(
-                count=self.count + other.count, mean=None, m2=None, m3=None, m4=None
-            )
+            return Moments(count=self.count + other.count, mean=None, m2=None, m3=None, m4=None)
         return _merged(self, other)
 
 
@@ -85,12 +79,7 @@ def _merged(a: Any, b: Any) -> Moments:
     delta = b.mean - a.mean
     pairs = a.count * share_b
     m2 = a.m2 + b.m2 + delta**2 * pairs
-    m3 = (
-        a.m3
-        + b.m3
-        + delta**3 * pairs * (share_a - share_b)
-        + 3 * delta * (share_a * b.m2 - share_b * a.m2)
-    )
+    m3 = a.m3 + b.m3 + delta**3 * pairs * (share_a - share_b) + 3 * delta * (share_a * b.m2 - share_b * a.m2)
     m4 = (
         a.m4
         + b.m4
@@ -99,9 +88,7 @@ def _merged(a: Any, b: Any) -> Moments:
         + 4 * delta * (share_a * b.m3 - share_b * a.m3)
     )
     mean = a.mean + delta * share_b
-    return Moments(
-        count=n, mean=_finite(mean), m2=_finite(m2), m3=_finite(m3), m4=_finite(m4)
-    )
+    return Moments(count=n, mean=_finite(mean), m2=_finite(m2), m3=_finite(m3), m4=_finite(m4))
 
 
 class ColumnProfile(Frozen):
@@ -165,9 +152,7 @@ class ColumnProfile(Frozen):
         if not self.same_bins(other):
             raise InputError(
                 expected=f"column {self.name!r} on the same bins",
-                got=f"{self.kind} {self._bins[2:]} and {other.kind} {other._bins[2:]}"[
-                    :200
-                ],
+                got=f"{self.kind} {self._bins[2:]} and {other.kind} {other._bins[2:]}"[:200],
                 where="merge of profiles",
                 hint="Profile both frames with edges_from= the same reference profile.",
             )
@@ -179,14 +164,10 @@ class ColumnProfile(Frozen):
             "n_high_infinite",
             "n_unlisted",
         )
-        changes: dict[str, Any] = {
-            name: getattr(self, name) + getattr(other, name) for name in summed
-        }
+        changes: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in summed}
         changes["minimum"] = _extreme(min, self.minimum, other.minimum)
         changes["maximum"] = _extreme(max, self.maximum, other.maximum)
-        changes["counts"] = tuple(
-            a + b for a, b in zip(self.counts, other.counts, strict=True)
-        )
+        changes["counts"] = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
         if self.moments is not None and other.moments is not None:
             changes["moments"] = self.moments.merge(other.moments)
         return self.model_copy(update=changes)
@@ -211,9 +192,7 @@ class Profile(Frozen):
         for column in self.columns:
             if column.name == name:
                 return column
-        raise UnknownNameError.of(
-            "column", name, [column.name for column in self.columns], where="profile"
-        )
+        raise UnknownNameError.of("column", name, [column.name for column in self.columns], where="profile")
 
     def merge(self, other: Self) -> Profile:
         """The profile of both frames' rows together. Counts add up exactly, in any order.
@@ -222,9 +201,7 @@ class Profile(Frozen):
             InputError: the profiles have other columns, other bins or another scheme.
         """
         names = [column.name for column in self.columns]
-        if self.scheme != other.scheme or names != [
-            column.name for column in other.columns
-        ]:
+        if self.scheme != other.scheme or names != [column.name for column in other.columns]:
             raise InputError(
                 expected=f"a profile of the columns {names}, scheme {self.scheme}",
                 got=f"{[column.name for column in other.columns]}, scheme {other.scheme}",
@@ -262,11 +239,7 @@ def profile(
     """
     lazy = frame.lazy()
     schema = lazy.collect_schema()
-    default = (
-        schema.names()
-        if edges_from is None
-        else [column.name for column in edges_from.columns]
-    )
+    default = schema.names() if edges_from is None else [column.name for column in edges_from.columns]
     names = list(default if columns is None else columns)
     for name in names:
         if name not in schema:
@@ -291,25 +264,17 @@ def _blanks(
     lazy: pl.LazyFrame, dtypes: dict[str, pl.DataType], n_bins: int, n_levels: int
 ) -> list[ColumnProfile]:
     """Columns with bins and without counts."""
-    numerics = [
-        name for name, dtype in dtypes.items() if kind_of(dtype) is ColumnKind.NUMERIC
-    ]
+    numerics = [name for name, dtype in dtypes.items() if kind_of(dtype) is ColumnKind.NUMERIC]
     at = [index / n_bins for index in range(1, n_bins)]
     quantiles = [
-        pl.concat_list(
-            [_finite_values(name).quantile(q, interpolation="lower") for q in at]
-        ).alias(name)
+        pl.concat_list([_finite_values(name).quantile(q, interpolation="lower") for q in at]).alias(name)
         for name in numerics
     ]
-    found: dict[str, Any] = (
-        lazy.select(quantiles).collect().row(0, named=True) if quantiles else {}
-    )
+    found: dict[str, Any] = lazy.select(quantiles).collect().row(0, named=True) if quantiles else {}
     blanks = []
     for name, dtype in dtypes.items():
         kind = kind_of(dtype)
-        edges = tuple(
-            sorted({value for value in found.get(name, ()) if value is not None})
-        )
+        edges = tuple(sorted({value for value in found.get(name, ()) if value is not None}))
         levels = _levels(lazy, name, n_levels) if kind is ColumnKind.CATEGORY else ()
         blanks.append(
             ColumnProfile(
@@ -327,11 +292,7 @@ def _blanks(
 
 def _levels(lazy: pl.LazyFrame, name: str, n_levels: int) -> tuple[str, ...]:
     text = lazy.select(pl.col(name).cast(pl.String).alias("level")).drop_nulls()
-    ranked = (
-        text.group_by("level")
-        .agg(pl.len().alias("n"))
-        .sort("n", "level", descending=[True, False])
-    )
+    ranked = text.group_by("level").agg(pl.len().alias("n")).sort("n", "level", descending=[True, False])
     return tuple(ranked.head(n_levels).collect()["level"].to_list())
 
 
@@ -361,9 +322,7 @@ def _finite_values(name: str) -> pl.Expr:
     return value.filter(value.is_finite())
 
 
-def _counted(
-    lazy: pl.LazyFrame, blanks: Sequence[ColumnProfile], schema: pl.Schema
-) -> Profile:
+def _counted(lazy: pl.LazyFrame, blanks: Sequence[ColumnProfile], schema: pl.Schema) -> Profile:
     aggregates = [pl.len().alias("n_rows")]
     for index, blank in enumerate(blanks):
         found = {"n_null": pl.col(blank.name).null_count()}
@@ -376,9 +335,7 @@ def _counted(
                 "minimum": pl.col(blank.name).min(),
                 "maximum": pl.col(blank.name).max(),
             }
-        aggregates += [
-            expression.alias(f"{index}.{key}") for key, expression in found.items()
-        ]
+        aggregates += [expression.alias(f"{index}.{key}") for key, expression in found.items()]
     row = lazy.select(aggregates).collect().row(0, named=True)
     return Profile(
         n_rows=row["n_rows"],
@@ -426,9 +383,7 @@ def _category(blank: ColumnProfile) -> dict[str, pl.Expr]:
 def _filled(blank: ColumnProfile, n_rows: int, found: dict[str, Any]) -> ColumnProfile:
     changes: dict[str, Any] = {"n_rows": n_rows, "n_null": found["n_null"]}
     if blank.kind is ColumnKind.NUMERIC:
-        changes |= {
-            key: found[key] for key in ("n_nan", "n_low_infinite", "n_high_infinite")
-        }
+        changes |= {key: found[key] for key in ("n_nan", "n_low_infinite", "n_high_infinite")}
         changes |= {"minimum": found["minimum"], "maximum": found["maximum"]}
         changes["moments"] = Moments(
             count=found["count"],

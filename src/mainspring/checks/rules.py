@@ -53,9 +53,7 @@ def get_rule(kind: str) -> Rule:
         UnknownNameError: nothing registered that kind here; a plug-in may be missing.
     """
     if kind not in _RULES:
-        raise UnknownNameError.of(
-            "expectation kind", kind, _RULES, where="expectations"
-        )
+        raise UnknownNameError.of("expectation kind", kind, _RULES, where="expectations")
     return _RULES[kind]
 
 
@@ -70,9 +68,7 @@ def _between(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
     for side in ("low", "high"):
         bound = _bound(expectation.parameters[side], column, schema[column])
         if bound is not None:
-            breaks = breaks | (
-                pl.col(column).lt(bound) if side == "low" else pl.col(column).gt(bound)
-            )
+            breaks = breaks | (pl.col(column).lt(bound) if side == "low" else pl.col(column).gt(bound))
     # Polars orders NaN above every number; for us it lies in no range.
     nan = is_nan(column, schema)
     return breaks if nan is None else breaks | nan
@@ -83,11 +79,9 @@ def _bound(given: object, column: str, dtype: pl.DataType) -> object:
         return None
     if dtype.is_temporal() and isinstance(given, str):
         return _time_bound(given, column, dtype)
-    fits = (
-        dtype.is_numeric()
-        and isinstance(given, int | float)
-        and not isinstance(given, bool)
-    ) or (dtype in (pl.String, pl.Categorical, pl.Enum) and isinstance(given, str))
+    fits = (dtype.is_numeric() and isinstance(given, int | float) and not isinstance(given, bool)) or (
+        dtype in (pl.String, pl.Categorical, pl.Enum) and isinstance(given, str)
+    )
     if not fits:
         raise InputError(
             expected=f"a bound that compares with type {dtype}",
@@ -156,9 +150,7 @@ def _cast_exactly(given: pl.Series, dtype: pl.DataType) -> pl.Series:
     if isinstance(dtype, pl.Categorical | pl.Enum):
         return given.cast(dtype, strict=False).drop_nulls()
     cast = given.cast(dtype, strict=False)
-    return cast.filter(
-        (cast.cast(given.dtype, strict=False) == given).fill_null(value=False)
-    )
+    return cast.filter((cast.cast(given.dtype, strict=False) == given).fill_null(value=False))
 
 
 def _unique(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
@@ -174,9 +166,7 @@ def _matches(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
             where=f"expectation matches on column {column!r}",
             hint="Use between or in_set for numbers.",
         )
-    return ~pl.col(column).cast(pl.String).str.contains(
-        rf"\A(?:{expectation.parameters['regex']})\z"
-    )
+    return ~pl.col(column).cast(pl.String).str.contains(rf"\A(?:{expectation.parameters['regex']})\z")
 
 
 def _row_count(expectation: Expectation, n_rows: int) -> bool:

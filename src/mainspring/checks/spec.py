@@ -95,9 +95,7 @@ class Validation(Frozen):
     def verdict(self) -> Verdict:
         """`fail` if a critical expectation is broken, else `insufficient_data` if one could not be judged."""
         found = {
-            result.verdict
-            for result in self.results
-            if result.expectation.severity is Severity.CRITICAL
+            result.verdict for result in self.results if result.expectation.severity is Severity.CRITICAL
         }
         for verdict in (Verdict.FAIL, Verdict.INSUFFICIENT_DATA):
             if verdict in found:
@@ -107,18 +105,12 @@ class Validation(Frozen):
     @property
     def failed(self) -> tuple[Result, ...]:
         """Results of broken expectations of either severity."""
-        return tuple(
-            result for result in self.results if result.verdict is Verdict.FAIL
-        )
+        return tuple(result for result in self.results if result.verdict is Verdict.FAIL)
 
     @property
     def warnings(self) -> tuple[Result, ...]:
         """Results of broken expectations that only warn."""
-        return tuple(
-            result
-            for result in self.failed
-            if result.expectation.severity is Severity.WARNING
-        )
+        return tuple(result for result in self.failed if result.expectation.severity is Severity.WARNING)
 
     def figures(self) -> dict[str, object]:
         """What evidence keeps: counts per expectation, with examples only for those that failed."""

@@ -16,9 +16,7 @@ from mainspring.lineage.spec import Verdict
 N_EXAMPLES: Final = 5
 
 
-def validate(
-    frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expectation]
-) -> Validation:
+def validate(frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expectation]) -> Validation:
     """What the expectations find in `frame`, in one scan whatever their number.
 
     Args:
@@ -37,16 +35,11 @@ def validate(
         aggregates += _aggregates(index, expectation, schema)
     row = lazy.select(aggregates).collect().row(0, named=True)
     n_rows = int(row["n_rows"])
-    results = (
-        _result(index, expectation, n_rows, row)
-        for index, expectation in enumerate(listed)
-    )
+    results = (_result(index, expectation, n_rows, row) for index, expectation in enumerate(listed))
     return Validation(n_rows=n_rows, results=tuple(results))
 
 
-def failing_rows(
-    frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expectation]
-) -> pl.DataFrame:
+def failing_rows(frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expectation]) -> pl.DataFrame:
     """Every row that breaks an expectation about rows, whatever its `mostly` and severity.
 
     Returns:
@@ -60,11 +53,7 @@ def failing_rows(
         mask = _mask(expectation, schema)
         if mask is not None:
             masks.append(pl.when(mask).then(pl.lit(expectation.name)))
-    broken = (
-        pl.concat_list(masks).list.drop_nulls()
-        if masks
-        else pl.lit([], dtype=pl.List(pl.String))
-    )
+    broken = pl.concat_list(masks).list.drop_nulls() if masks else pl.lit([], dtype=pl.List(pl.String))
     return (
         lazy.with_row_index("_row")
         .with_columns(_broken=broken)
@@ -86,9 +75,7 @@ def _checked(expectations: Iterable[Expectation]) -> Sequence[Expectation]:
     return listed
 
 
-def _aggregates(
-    index: int, expectation: Expectation, schema: pl.Schema
-) -> list[pl.Expr]:
+def _aggregates(index: int, expectation: Expectation, schema: pl.Schema) -> list[pl.Expr]:
     mask = _mask(expectation, schema)
     if mask is None:
         return []
@@ -96,9 +83,7 @@ def _aggregates(
     shown = pl.col(columns[0]) if len(columns) == 1 else pl.struct(columns)
     judged = _judged(expectation)
     return [
-        (pl.len() - judged.sum() if judged is not None else pl.lit(0)).alias(
-            f"{index}.n_null"
-        ),
+        (pl.len() - judged.sum() if judged is not None else pl.lit(0)).alias(f"{index}.n_null"),
         mask.sum().alias(f"{index}.n_failed"),
         shown.filter(mask).head(N_EXAMPLES).implode().alias(f"{index}.examples"),
     ]
@@ -125,14 +110,10 @@ def _mask(expectation: Expectation, schema: pl.Schema) -> pl.Expr | None:
 def _judged(expectation: Expectation) -> pl.Expr | None:
     if get_rule(expectation.kind).judges_nulls:
         return None
-    return pl.all_horizontal(
-        [pl.col(column).is_not_null() for column in expectation.columns]
-    )
+    return pl.all_horizontal([pl.col(column).is_not_null() for column in expectation.columns])
 
 
-def _result(
-    index: int, expectation: Expectation, n_rows: int, row: dict[str, Any]
-) -> Result:
+def _result(index: int, expectation: Expectation, n_rows: int, row: dict[str, Any]) -> Result:
     rule = get_rule(expectation.kind)
     if rule.holds is not None:
         verdict = Verdict.PASS if rule.holds(expectation, n_rows) else Verdict.FAIL
