@@ -10,6 +10,12 @@ from pathlib import Path
 
 import pytest
 
+# Loaded before a test gives up its rights: the interpreter's own files may be root's alone.
+import mainspring.ports.blobs._disk
+import mainspring.ports.keys._lmdb
+import mainspring.ports.records._sqlite
+import mainspring.ports.tables._delta  # noqa: F401
+
 NOBODY = 65534
 
 

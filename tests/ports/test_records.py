@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+from tests.conftest import RECORDS
+from tests.databases import SERVER
 
 from mainspring.errors import AccessError, InputError, IntegrityError, UnavailableError
 from mainspring.ports.records import open_records
 from mainspring.testing import RecordsContract
+from mainspring.types import new_id
 
 
 class TestRecords(RecordsContract):
@@ -17,13 +23,23 @@ class TestRecords(RecordsContract):
     open_store = staticmethod(open_records)
 
     @pytest.fixture
-    def address(self, records_url: str) -> str:
-        return records_url
+    def address(self, tmp_path: Path) -> Iterator[str]:
+        if RECORDS == "sqlite":
+            yield f"sqlite:///{tmp_path / 'records.db'}"
+            return
+        # The contract begins with a database without tables; `records_url` is migrated.
+        schema = f"contract_{new_id()}"
+        engine = create_engine(SERVER, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f'CREATE SCHEMA "{schema}"'))
+        yield f"{SERVER}{'&' if '?' in SERVER else '?'}options=-csearch_path%3D{schema}"
+        with engine.connect() as connection:
+            connection.execute(text(f'DROP SCHEMA "{schema}" CASCADE'))
 
 
 def test_read_only_folder(unwritable: Path) -> None:
     """A database that cannot be made is a clear error."""
-    with pytest.raises(AccessError, match="read-only folder"):
+    with pytest.raises(AccessError, match=unwritable.name):
         open_records(f"sqlite:///{unwritable}/records.db").migrate()
 
 

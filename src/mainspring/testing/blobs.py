@@ -18,7 +18,7 @@ class BlobsContract:
     """Subclass it and define `open_store`."""
 
     @staticmethod
-    def open_store(address: str) -> Blobs:
+    def open_store(address: str, /) -> Blobs:
         """Open the store at an address; importable by name, because processes call it."""
         raise NotImplementedError
 
@@ -68,7 +68,7 @@ class BlobsContract:
     def test_unknown(self, blobs: Blobs) -> None:
         """Getting what was never put is refused by name."""
         for read in (blobs.get, blobs.path):
-            with pytest.raises(UnknownNameError, match="0{64}"):
+            with pytest.raises(UnknownNameError, match="0" * 64):
                 read("0" * 64)
 
     @pytest.mark.parametrize("name", ["", "abc", "../../etc/passwd", "G" * 64, "A" * 64])

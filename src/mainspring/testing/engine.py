@@ -71,7 +71,7 @@ class EngineContract:
 
 def power(base: int, exponent: int) -> int:
     """Something to compute."""
-    return base**exponent
+    return int(base**exponent)
 
 
 def fail(base: int, exponent: int) -> int:

@@ -17,14 +17,16 @@ from mainspring.testing._processes import in_processes
 
 def entry(key: str, event_us: int = 0, known_us: int = 0, commit: int = 0, value: bytes = b"") -> Entry:
     """An entry whose value says which it is, unless told otherwise."""
-    return Entry(key.encode(), event_us, known_us, commit, value or f"{event_us} {known_us} {commit}".encode())
+    return Entry(
+        key.encode(), event_us, known_us, commit, value or f"{event_us} {known_us} {commit}".encode()
+    )
 
 
 class KeysContract:
     """Subclass it and define `open_store`."""
 
     @staticmethod
-    def open_store(address: str) -> Keys:
+    def open_store(address: str, /) -> Keys:
         """Open the store at an address; importable by name, because processes call it."""
         raise NotImplementedError
 

@@ -30,7 +30,7 @@ class RecordsContract:
     """Subclass it and define `open_store`; override `address` for a database that is no file."""
 
     @staticmethod
-    def open_store(address: str) -> Records:
+    def open_store(address: str, /) -> Records:
         """Open the database at an address; importable by name, because processes call it."""
         raise NotImplementedError
 
@@ -99,10 +99,8 @@ class RecordsContract:
             replacing = records.insert(THINGS).values(name="a", n=8)
             connection.execute(replacing.on_conflict_do_update(index_elements=["name"], set_={"n": 8}))
         with records.read() as connection:
-            assert dict(connection.execute(select(THINGS.c.name, THINGS.c.n)).tuples().all()) == {
-                "counter": 0,
-                "a": 8,
-            }
+            rows = connection.execute(select(THINGS.c.name, THINGS.c.n)).all()
+        assert {row.name: row.n for row in rows} == {"counter": 0, "a": 8}
 
     def test_threads(self, records: Records) -> None:
         """Threads that read and then write under a lock lose no update."""
@@ -183,7 +181,7 @@ def _names(records: Records) -> set[str]:
 
 def _counter(records: Records) -> int:
     with records.read() as connection:
-        return connection.execute(select(THINGS.c.n).where(THINGS.c.name == "counter")).scalar_one()
+        return int(connection.execute(select(THINGS.c.n).where(THINGS.c.name == "counter")).scalar_one())
 
 
 def _add_one(connection: Connection) -> None:

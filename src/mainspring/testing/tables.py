@@ -20,7 +20,7 @@ class TablesContract:
     """Subclass it and define `open_store`."""
 
     @staticmethod
-    def open_store(address: str) -> Tables:
+    def open_store(address: str, /) -> Tables:
         """Open the store at an address; importable by name, because processes call it."""
         raise NotImplementedError
 
@@ -51,7 +51,9 @@ class TablesContract:
         """Datetimes are kept to the microsecond, in UTC; a naive one is read as UTC."""
         instant = datetime(2013, 6, 1, 12, 0, 0, 123_457, tzinfo=UTC)
         east = instant.astimezone(timezone(timedelta(hours=2)))
-        frame = pl.DataFrame({"naive": [instant.replace(tzinfo=None)], "ms": [instant.replace(microsecond=5000)]})
+        frame = pl.DataFrame(
+            {"naive": [instant.replace(tzinfo=None)], "ms": [instant.replace(microsecond=5000)]}
+        )
         frame = frame.with_columns(
             pl.col("ms").dt.cast_time_unit("ms"), berlin=pl.lit(east).dt.convert_time_zone("Europe/Berlin")
         )
@@ -160,7 +162,7 @@ class TablesContract:
         assert found.select("a", "b", "c").rows() == [(1, "x", None), (2, None, 2.5)]
         assert tables.scan("t", first).collect().columns == ["a", "b"]
 
-    @pytest.mark.parametrize("value", ["x", 1.5, True, [1], datetime(2013, 1, 1)])
+    @pytest.mark.parametrize("value", ["x", 1.5, True, [1], datetime(2013, 1, 1, tzinfo=UTC)])
     def test_changed_type(self, tables: Tables, value: object) -> None:
         """A column never changes its type; nothing is written."""
         version = tables.append("t", pl.DataFrame({"a": [1]}), token="1")
@@ -221,7 +223,9 @@ def every_type() -> pl.DataFrame:
         "floats": ([], pl.List(pl.Float64())),
         "struct": ({"x": 1, "y": ["z"]}, pl.Struct({"x": pl.Int64(), "y": pl.List(pl.String())})),
     }
-    return pl.DataFrame([pl.Series(name, [value, None], dtype=dtype) for name, (value, dtype) in columns.items()])
+    return pl.DataFrame(
+        [pl.Series(name, [value, None], dtype=dtype) for name, (value, dtype) in columns.items()]
+    )
 
 
 def _append_many(open_store: Callable[[str], Tables], address: str, n_tokens: int) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from mainspring.errors import AccessError, MainspringError, UnavailableError
 from mainspring.ports.records._sql import SqlRecords, to_json
@@ -42,7 +42,7 @@ class PostgresRecords(SqlRecords):
         reader = writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         return writer, reader
 
-    def _translate(self, error: OperationalError) -> MainspringError | None:
+    def _translate(self, error: DatabaseError) -> MainspringError | None:
         state = getattr(error.orig, "sqlstate", None)
         if state is None or state.startswith(("08", "57P")):
             return UnavailableError(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from mainspring.errors import MainspringError, SchemaVersionError, StateError
 from mainspring.ports.records._base import Records
@@ -38,7 +38,7 @@ class SqlRecords(Records):
         """The engine for writing and the engine for reading."""
 
     @abstractmethod
-    def _translate(self, error: OperationalError) -> MainspringError | None:
+    def _translate(self, error: DatabaseError) -> MainspringError | None:
         """What a driver's failure means to a user, or None to let it pass."""
 
     def _engine(self, index: int) -> Engine:
@@ -78,7 +78,10 @@ class SqlRecords(Records):
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        except DatabaseError as error:
+            # The plain class is what SQLite raises for a file that is no database; other leaves are callers' bugs.
+            if type(error) not in {DatabaseError, OperationalError}:
+                raise
             meaning = self._translate(error)
             if meaning is None:
                 raise

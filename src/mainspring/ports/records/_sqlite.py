@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
 from mainspring.errors import AccessError, IntegrityError, MainspringError, UnavailableError
@@ -67,7 +67,7 @@ class SqliteRecords(SqlRecords):
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
 
-    def _translate(self, error: OperationalError) -> MainspringError | None:
+    def _translate(self, error: DatabaseError) -> MainspringError | None:
         code = getattr(error.orig, "sqlite_errorname", "") or ""
         if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return UnavailableError(
@@ -85,7 +85,10 @@ class SqliteRecords(SqlRecords):
             )
         if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
             return UnavailableError(
-                expected="room and a working disk", got=str(error.orig), where=self.url, hint="Free some space."
+                expected="room and a working disk",
+                got=str(error.orig),
+                where=self.url,
+                hint="Free some space.",
             )
         if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             return IntegrityError(

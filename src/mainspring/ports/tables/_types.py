@@ -72,6 +72,9 @@ def stored_form(name: str, frame: pl.DataFrame, table: pl.Schema | None) -> pl.D
 def _fit(name: str, frame: pl.DataFrame, column: str, wanted: pl.DataType) -> pl.Expr:
     if column not in frame.columns or frame.schema[column] == pl.Null:
         return pl.lit(None, dtype=wanted).alias(column)
+    if isinstance(wanted, pl.List) and frame.schema[column] == pl.List(pl.Null):
+        # Empty lists only: polars could not see what they would have held.
+        return pl.col(column).cast(wanted)
     offered = _stored_type(name, column, frame)
     if not _fits(offered, wanted):
         raise InputError(
@@ -95,8 +98,7 @@ def _fits(offered: pl.DataType, wanted: pl.DataType) -> bool:
     if offered == wanted or wanted in _WIDER.get(offered, ()):
         return True
     if isinstance(offered, pl.List) and isinstance(wanted, pl.List):
-        inner, wanted_inner = offered.inner, wanted.inner
-        return inner == pl.Null or _fits(_instance(inner), _instance(wanted_inner))
+        return _fits(_instance(offered.inner), _instance(wanted.inner))
     return False
 
 
