@@ -181,10 +181,18 @@ def test_small_windows_say_so(n_rows: int) -> None:
     """Where noise alone exceeds what matters, the answer is that nobody knows: neither drift nor ok."""
     random = np.random.default_rng(5)
     reference = pl.DataFrame({"x": random.normal(size=5_000)})
-    current = pl.DataFrame({"x": random.normal(3, 1, n_rows)}, schema={"x": pl.Float64})
+    current = pl.DataFrame({"x": random.normal(0, 1, n_rows)}, schema={"x": pl.Float64})
     found = _drifts(reference, current)["x"]
     assert found.verdict is DriftVerdict.INSUFFICIENT_DATA
     assert found.reason
+
+
+def test_a_large_drift_shows_in_a_small_window() -> None:
+    """A hundred rows cannot prove that nothing drifted, but three standard deviations they show."""
+    random = np.random.default_rng(5)
+    reference = pl.DataFrame({"x": random.normal(size=5_000)})
+    current = pl.DataFrame({"x": random.normal(3, 1, 100)})
+    assert _drifts(reference, current)["x"].verdict is DriftVerdict.DRIFT
 
 
 def test_a_constant_that_stays_is_ok() -> None:

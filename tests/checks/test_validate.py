@@ -207,7 +207,7 @@ def test_unknown_column_names_the_nearest() -> None:
         lambda: expect.unique([]),
         lambda: expect.unique(["a", "a"]),
         lambda: expect.matches("x", "(("),
-        lambda: expect.row_count(),
+        expect.row_count,
         lambda: expect.row_count(-1),
         lambda: expect.not_null(""),
         lambda: validate(pl.DataFrame({"x": [1]}), [expect.between("x", "a", "b")]),

@@ -58,7 +58,8 @@ class Drift(Frozen):
         n_bins: bins compared, after joining.
         design_effect: by which rows that share clusters were discounted; 1.0 for independent rows.
         verdict: `drift` if the excess is at least `min_effect` and q <= alpha; `negligible` if only q <= alpha;
-            `insufficient_data` if a column or window is too small to tell a drift of `min_effect` from noise.
+            `insufficient_data` if no test can be made, or if nothing large is seen and the window is too small
+            to tell a drift of `min_effect` from noise; else `ok`.
         reason: the verdict in words.
     """
 
@@ -105,12 +106,7 @@ def drift(
     """
     _check_parameters(alpha, min_effect, design_effects or {})
     compared = [
-        _compared(
-            column,
-            current[column.name],
-            min_effect,
-            (design_effects or {}).get(column.name, 1.0),
-        )
+        _compared(column, current[column.name], (design_effects or {}).get(column.name, 1.0))
         for column in reference.columns
         if column.kind in (ColumnKind.NUMERIC, ColumnKind.CATEGORY)
     ]
@@ -133,12 +129,7 @@ def _check_parameters(alpha: float, min_effect: float, design_effects: Mapping[s
         )
 
 
-def _compared(
-    reference: ColumnProfile,
-    current: ColumnProfile,
-    min_effect: float,
-    design_effect: float,
-) -> Drift:
+def _compared(reference: ColumnProfile, current: ColumnProfile, design_effect: float) -> Drift:
     if not reference.same_bins(current):
         raise InputError(
             expected=f"column {reference.name!r} on the reference's bins",
@@ -146,13 +137,14 @@ def _compared(
             where="drift",
             hint="Make it with profile(frame, edges_from=reference).",
         )
-    a, b = merge_rare(reference.vector, current.vector)
+    # Shares of rows that share clusters vary as those of fewer rows would: expected counts shrink likewise.
+    a, b = merge_rare(reference.vector, current.vector, at_least=5.0 * design_effect)
     n, m = reference.n_rows, current.n_rows
     empty = not n or not m
     noise = js_noise(n / design_effect, m / design_effect, len(a))
     distance = None if empty else js_distance(a, b)
     test: ChiSquare | None = None if empty else chi_square(a, b, design_effect=design_effect)
-    reason = _insufficiency(reference, current, len(a), noise, min_effect)
+    reason = _untestable(reference, current, len(a))
     return Drift(
         column=reference.name,
         n_reference=n,
@@ -172,35 +164,30 @@ def _compared(
     )
 
 
-def _insufficiency(
-    reference: ColumnProfile,
-    current: ColumnProfile,
-    n_bins: int,
-    noise: float,
-    min_effect: float,
-) -> str:
+def _untestable(reference: ColumnProfile, current: ColumnProfile, n_bins: int) -> str:
+    """Why no test can be made; empty where one can."""
     if not reference.n_rows or not current.n_rows:
         return "no rows"
     n_used = sum(1 for a, b in zip(reference.vector, current.vector, strict=True) if a + b)
     if n_bins < 2 and n_used > 1:
-        return f"too few rows: {n_used} bins in use, and only one has 5 expected rows"
-    if noise > min_effect:
-        return f"sampling noise alone reaches {noise:.3f}, above the {min_effect:.3f} that matters"
+        return f"too few rows: {n_used} bins in use, and not two with 5 expected rows"
     return ""
 
 
 def _judged(found: Drift, q_value: float, alpha: float, min_effect: float) -> Drift:
-    excess = found.excess or 0.0
-    if q_value > alpha:
-        verdict, reason = DriftVerdict.OK, f"q {q_value:.2g} is above {alpha:g}"
-    elif excess < min_effect:
-        verdict = DriftVerdict.NEGLIGIBLE
-        reason = f"different (q {q_value:.2g}), but only {excess:.3f} above noise, below the {min_effect:.3f} that matters"
-    else:
+    excess, noise = found.excess or 0.0, found.noise_floor or 0.0
+    differs = q_value <= alpha
+    if differs and excess >= min_effect:
         verdict = DriftVerdict.DRIFT
-        reason = (
-            f"{excess:.3f} above noise, at least {min_effect:.3f}, and q {q_value:.2g} is at most {alpha:g}"
-        )
+        reason = f"{excess:.3f} above noise, at least {min_effect:.3f}, and q {q_value:.2g} <= {alpha:g}"
+    elif noise > min_effect:
+        verdict = DriftVerdict.INSUFFICIENT_DATA
+        reason = f"sampling noise alone reaches {noise:.3f}, above the {min_effect:.3f} that matters"
+    elif differs:
+        verdict = DriftVerdict.NEGLIGIBLE
+        reason = f"different (q {q_value:.2g}), but only {excess:.3f} above noise, below {min_effect:.3f}"
+    else:
+        verdict, reason = DriftVerdict.OK, f"q {q_value:.2g} is above {alpha:g}"
     return found.model_copy(update={"q_value": q_value, "verdict": verdict, "reason": reason})
 
 
@@ -212,8 +199,10 @@ def _mean_shift(reference: ColumnProfile, current: ColumnProfile) -> float | Non
 
 
 def worst(drifts: Sequence[Drift]) -> DriftVerdict:
-    """One verdict for all: `drift` if any column drifted, else the gravest of the others; without columns
-    `insufficient_data`."""
+    """One verdict for all: `drift` if any column drifted, else `negligible` or `ok` if any column is.
+
+    Where no column could be judged: `insufficient_data`.
+    """
     found = {result.verdict for result in drifts}
     for verdict in (DriftVerdict.DRIFT, DriftVerdict.NEGLIGIBLE, DriftVerdict.OK):
         if verdict in found:

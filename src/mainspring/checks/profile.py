@@ -131,8 +131,10 @@ class ColumnProfile(Frozen):
 
     @property
     def vector(self) -> tuple[int, ...]:
-        """Rows per bin; every row is in exactly one. Numerics: bins, -inf, +inf, NaN, null. Categories: levels,
-        unlisted, null."""
+        """Rows per bin; every row is in exactly one.
+
+        Numerics: bins, -inf, +inf, NaN, null. Categories: levels, unlisted, null.
+        """
         if self.kind is ColumnKind.NUMERIC:
             return (
                 *self.counts,
@@ -248,7 +250,7 @@ def profile(
         blanks = _blanks(lazy, {name: schema[name] for name in names}, n_bins, n_levels)
     else:
         blanks = [_blank_like(edges_from[name], schema[name]) for name in names]
-    return _counted(lazy, blanks, schema)
+    return _counted(lazy, blanks)
 
 
 def kind_of(dtype: pl.DataType) -> ColumnKind:
@@ -322,7 +324,7 @@ def _finite_values(name: str) -> pl.Expr:
     return value.filter(value.is_finite())
 
 
-def _counted(lazy: pl.LazyFrame, blanks: Sequence[ColumnProfile], schema: pl.Schema) -> Profile:
+def _counted(lazy: pl.LazyFrame, blanks: Sequence[ColumnProfile]) -> Profile:
     aggregates = [pl.len().alias("n_rows")]
     for index, blank in enumerate(blanks):
         found = {"n_null": pl.col(blank.name).null_count()}

@@ -153,7 +153,7 @@ def _cast_exactly(given: pl.Series, dtype: pl.DataType) -> pl.Series:
     return cast.filter((cast.cast(given.dtype, strict=False) == given).fill_null(value=False))
 
 
-def _unique(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
+def _unique(expectation: Expectation, _schema: pl.Schema) -> pl.Expr:
     return pl.struct(expectation.columns).is_duplicated()
 
 
