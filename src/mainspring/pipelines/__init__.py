@@ -1,7 +1,7 @@
 """Pipelines of typed steps: planned, cached by content, and remembered in the asset graph."""
 
 from mainspring.pipelines.api import Outputs, PipelineRun, Pipelines
-from mainspring.pipelines.materialize import Materializer, Materializers, ReferenceMaterializer
+from mainspring.pipelines.materialize import Materializer, Materializers, ReferenceMaterializer, Slot
 from mainspring.pipelines.scheduler import StepContext
 from mainspring.pipelines.spec import Change, PipelineSpec, Plan, StepRun, StepSpec, StepState, Stored
 from mainspring.pipelines.step import RESOURCE, Pipeline, Step, pipeline, step
@@ -19,6 +19,7 @@ __all__ = [
     "Pipelines",
     "Plan",
     "ReferenceMaterializer",
+    "Slot",
     "Step",
     "StepContext",
     "StepRun",

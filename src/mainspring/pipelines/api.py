@@ -11,10 +11,10 @@ from rich.table import Table as RichTable
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.lineage import Event, ExecutionState, Graph
+from mainspring.lineage.process import is_dead, process_name
 from mainspring.pipelines import store
 from mainspring.pipelines.key import explain as explain_keys
-from mainspring.pipelines.materialize import Materializers
-from mainspring.lineage.process import is_dead, process_name
+from mainspring.pipelines.materialize import Materializers, Slot
 from mainspring.pipelines.scheduler import Runner, StepContext
 from mainspring.pipelines.spec import (
     CacheEntry,
@@ -75,7 +75,12 @@ class PipelineRun:
     """
 
     def __init__(
-        self, row: RunRow, state: ExecutionState, steps: Sequence[StepRun], outputs: Outputs, error: str | None
+        self,
+        row: RunRow,
+        state: ExecutionState,
+        steps: Sequence[StepRun],
+        outputs: Outputs,
+        error: str | None,
     ) -> None:
         self.id = row.id
         self.pipeline = row.pipeline
@@ -124,7 +129,9 @@ class PipelineRun:
         }
 
     def __repr__(self) -> str:
-        lines = [f"{self.pipeline} {self.id} {self.state}: {self.n_executed} executed, {self.n_cached} cached"]
+        lines = [
+            f"{self.pipeline} {self.id} {self.state}: {self.n_executed} executed, {self.n_cached} cached"
+        ]
         lines += [f"  {step.node}: {step.state}, {step.seconds:.3f} s; {step.reason}" for step in self.steps]
         return "\n".join(lines)
 
@@ -159,7 +166,9 @@ class Pipelines:
     def __init__(self, graph: Graph, engine: Engine, tracking: Tracking | None = None) -> None:
         self._graph = graph
         self._engine = engine
-        self._suppliers: list[tuple[type, Callable[[StepContext], Any]]] = [(StepContext, lambda context: context)]
+        self._suppliers: list[tuple[type, Callable[[StepContext], Any]]] = [
+            (StepContext, lambda context: context)
+        ]
         self._triggers: dict[str, Trigger] = {}
         self.materializers = Materializers()
         if tracking is not None:
@@ -327,11 +336,10 @@ class Pipelines:
         Raises:
             StateError: a run failed; its request is recorded as failed, the others wait for the next call.
         """
-        runs = []
+        runs: list[PipelineRun] = []
         for trigger in self._triggers.values():
             trigger.read(self._graph)
-            for request in trigger.take(self._graph):
-                runs.append(self._answer(trigger, request, on_step))
+            runs.extend(self._answer(trigger, request, on_step) for request in trigger.take(self._graph))
         return runs
 
     def requests(self, trigger: str) -> list[Request]:
@@ -365,7 +373,7 @@ class Pipelines:
         )
 
     def _load(self, stored: Stored, annotation: Any) -> Any:
-        return self.materializers.named(stored).load(stored, annotation, self._graph)
+        return self.materializers.named(stored).load(stored, Slot(stored.name, annotation, self._graph))
 
 
 def _check_force(force: bool | Collection[str], nodes: Sequence[Any], pipeline: str) -> None:

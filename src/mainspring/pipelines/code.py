@@ -26,7 +26,7 @@ import sysconfig
 import threading
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path, PurePath
@@ -38,7 +38,9 @@ from mainspring.pipelines.syntax import Source, code_form, nested_codes, parse, 
 from mainspring.types import canonical_bytes, digest, digest_bytes
 
 OURS: Final = "mainspring"
-_UNTRACEABLE: Final = frozenset({"eval", "exec", "__import__", "globals", "locals", "vars", "compile", "importlib"})
+_UNTRACEABLE: Final = frozenset(
+    {"eval", "exec", "__import__", "globals", "locals", "vars", "compile", "importlib"}
+)
 _GLOBAL_LOADS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_GLOBALS"})
 _LIBRARY_FOLDERS: Final = tuple(
     Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")
@@ -63,8 +65,10 @@ class CodeClosure(Value):
     untraced: tuple[str, ...]
 
 
-def code_closure(function: FunctionType) -> CodeClosure:
+def code_closure(function: Callable[..., Any]) -> CodeClosure:
     """Collect the code that `function` can reach, as it is loaded in this process now."""
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"expected a plain function, got {function!r}")
     return _Collector().collect(function)
 
 
@@ -161,7 +165,9 @@ class _Collector:
         self._define(name, [body, bases, bound])
         return name
 
-    def _bindings(self, code: CodeType, scope: Mapping[str, Any], where: str, node: ast.AST | None) -> dict[str, Any]:
+    def _bindings(
+        self, code: CodeType, scope: Mapping[str, Any], where: str, node: ast.AST | None
+    ) -> dict[str, Any]:
         """What the global names and imports of `code`, and of all code within it, stand for."""
         attributes = {name for inner in nested_codes(code) for name in inner.co_names}
         bound: dict[str, Any] = {}
@@ -179,9 +185,11 @@ class _Collector:
                 if name in _UNTRACEABLE or (is_first_party(found.__name__) and _is_bare(node, name)):
                     self._dynamic(where, f"uses module {name} as a value", scope)
             else:
-                bound[name] = self._value(found, f"{where.split(':')[0]}:{name}")
+                bound[name] = self._value(found, f"{where.split(':', maxsplit=1)[0]}:{name}")
         for module_name, names in _imports(code, scope):
-            bound[f"import {module_name} {','.join(names)}"] = self._import(module_name, names, attributes, where)
+            bound[f"import {module_name} {','.join(names)}"] = self._import(
+                module_name, names, attributes, where
+            )
         return bound
 
     def _module(self, module: ModuleType, attributes: set[str], where: str) -> Any:
@@ -250,7 +258,7 @@ class _Collector:
                 self._untraced.add(f"{name}: its source was not found")
                 continue
             space = vars(module)
-            self._define(name, tree_form(source.tree, lambda decorator, space=space: _is_ours(decorator, space)))
+            self._define(name, tree_form(source.tree, functools.partial(_is_ours, scope=space)))
             waiting.extend(module_name for module_name, _ in _imports(source.code, space))
             waiting.extend(found.__name__ for found in space.values() if isinstance(found, ModuleType))
 
@@ -267,7 +275,9 @@ class _Collector:
 
     def _value(self, value: Any, where: str) -> Any:
         """A canonical form of `value`; functions and classes in it are walked and stand by their names."""
-        if value is None or isinstance(value, bool | str | bytes | float | datetime) and type(value) in _PLAIN:
+        if value is None or (
+            isinstance(value, bool | str | bytes | float | datetime) and type(value) in _PLAIN
+        ):
             return value
         if type(value) is int:
             return value if -(2**63) <= value < 2**63 else ["int", str(value)]
@@ -347,7 +357,7 @@ def is_first_party(module_name: str) -> bool:
     What has no file (a notebook, a prompt) is the user's own; what is built in is not.
     """
     top = module_name.split(".", 1)[0]
-    if top == OURS or top in sys.stdlib_module_names and top != "__main__":
+    if top == OURS or (top in sys.stdlib_module_names and top != "__main__"):
         return False
     module = sys.modules.get(module_name)
     file = getattr(module, "__file__", None)
@@ -403,7 +413,7 @@ def _functions_of(member: Any) -> Iterator[FunctionType]:
 
 
 def _types_in(hint: Any) -> Iterator[type]:
-    if isinstance(hint, type) and not isinstance(hint, types.GenericAlias):
+    if isinstance(hint, type) and not typing.get_args(hint):
         yield hint
     for part in typing.get_args(hint):
         yield from _types_in(part)
@@ -470,7 +480,6 @@ def _imports(code: CodeType, scope: Mapping[str, Any]) -> list[tuple[str, list[s
     package = str(scope.get("__package__") or "")
     found: list[tuple[str, list[str]]] = []
     for inner in nested_codes(code):
-        level = 0
         for before, instruction in _pairs(inner):
             if instruction.opname == "IMPORT_NAME":
                 level = _level(before)
@@ -481,9 +490,8 @@ def _imports(code: CodeType, scope: Mapping[str, Any]) -> list[tuple[str, list[s
                     continue
             elif instruction.opname == "IMPORT_FROM" and found:
                 found[-1][1].append(instruction.argval)
-            elif instruction.opname in ("IMPORT_STAR", "CALL_INTRINSIC_1") and found and before[-1:]:
-                if instruction.opname == "IMPORT_STAR" or instruction.argrepr == "INTRINSIC_IMPORT_STAR":
-                    found[-1][1].append("*")
+            elif found and "IMPORT_STAR" in (instruction.opname + instruction.argrepr):
+                found[-1][1].append("*")
     return found
 
 

@@ -139,7 +139,7 @@ def _cached_adapter(annotation: Any) -> TypeAdapter[Any]:
     return TypeAdapter(annotation)
 
 
-def _adapter(annotation: object) -> TypeAdapter[Any]:
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
     try:
         return _cached_adapter(annotation)
     except TypeError:  # An annotation need not be hashable (Annotated with a list in it).

@@ -8,62 +8,99 @@ from __future__ import annotations
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 from mainspring.errors import InputError, IntegrityError, UnknownNameError
+from mainspring.features.digest import frame_digest
 from mainspring.lineage import Graph
 from mainspring.pipelines.encode import check, decode, encode, type_name
 from mainspring.pipelines.spec import Stored
-from mainspring.ports.blobs import Blob, Blobs
+from mainspring.ports.blobs import Blobs
 from mainspring.types import digest, digest_bytes
 
 
+@dataclass(frozen=True)
+class Slot:
+    """The place of a value: an output of a step.
+
+    Attributes:
+        name: the output's.
+        annotation: its type.
+        graph: where it is kept.
+    """
+
+    name: str
+    annotation: Any
+    graph: Graph
+
+    def keep(self, materializer: Materializer, data: bytes, content: str | None = None) -> Stored:
+        """Put `data` into the blobs; `content` is the digest of what they mean, None = of the bytes."""
+        blob = self.graph.blobs.put(data)
+        return Stored(
+            name=self.name,
+            materializer=materializer.name,
+            version=materializer.version,
+            digest=content or blob.sha256,
+            blobs=({"sha256": blob.sha256, "size_bytes": blob.size_bytes},),
+        )
+
+    def read(self, stored: Stored) -> bytes:
+        """The bytes of a value that is one blob."""
+        return _read(self.graph.blobs, stored.blobs[0]["sha256"], stored.name)
+
+    def refuse(self, expected: str, value: object, hint: str) -> InputError:
+        """For a value that cannot be kept here."""
+        got = f"{type(value).__name__}, annotated {type_name(self.annotation)}"
+        return InputError(expected=expected, got=got, where=f"output {self.name!r}", hint=hint)
+
+
 class Materializer(ABC):
-    """One way to keep values of some types.
+    """One way to keep values of some types. Instances are shared by threads and keep no state.
 
     Attributes:
         name: stored with each value; a value is read by the materializer of its name.
         version: raised when the stored form changes. Both are part of every cache key.
     """
 
-    name: ClassVar[str]
-    version: ClassVar[int] = 1
+    name: str
+    version: int = 1
 
     @abstractmethod
-    def accepts(self, annotation: Any) -> bool:
+    def accepts(self, annotation: Any, /) -> bool:
         """Whether outputs of this type are kept this way."""
 
     @abstractmethod
-    def store(self, name: str, value: Any, annotation: Any, graph: Graph) -> Stored:
-        """Keep `value` as output `name`; durable when it returns.
+    def store(self, value: Any, slot: Slot, /) -> Stored:
+        """Keep a value; it is durable when this returns.
 
         Raises:
-            InputError: the value is not of the annotated type, or has no stored form.
+            InputError: the value is not of the slot's type, or has no stored form.
         """
 
     @abstractmethod
-    def load(self, stored: Stored, annotation: Any, graph: Graph) -> Any:
+    def load(self, stored: Stored, slot: Slot, /) -> Any:
         """The value, as it was stored.
 
         Raises:
             IntegrityError: what is stored is damaged or gone.
         """
 
-    def hand_on(self, value: Any, stored: Stored, annotation: Any, graph: Graph) -> Any:
-        """What later steps of the same run are given: never an object that one of them could change for another.
+    @abstractmethod
+    def copy(self, value: Any, /) -> Any:
+        """What later steps of the same run are given, so that none can change it for another.
 
-        By default it is read back, so that a run sees the same whether this step was executed or not.
+        None = it is read back, so that a run sees the same whether this step was executed or not.
         """
-        return self.load(stored, annotation, graph)
 
-    def verify(self, stored: Stored, graph: Graph) -> None:
+    def verify(self, stored: Stored, slot: Slot, /) -> None:
         """Check that what is stored is whole.
 
         Raises:
             IntegrityError: it is damaged or gone.
         """
         for blob in stored.blobs:
-            _read(graph.blobs, blob["sha256"], stored.name)
+            _read(slot.graph.blobs, blob["sha256"], stored.name)
 
 
 class PlainMaterializer(Materializer):
@@ -71,23 +108,24 @@ class PlainMaterializer(Materializer):
 
     name = "plain"
 
-    def accepts(self, annotation: Any) -> bool:
+    def accepts(self, _annotation: Any, /) -> bool:
         return True
 
-    def store(self, name: str, value: Any, annotation: Any, graph: Graph) -> Stored:
-        where = f"output {name!r}"
-        checked = check(value, annotation, where)
+    def store(self, value: Any, slot: Slot, /) -> Stored:
         try:
+            checked = check(value, slot.annotation, f"output {slot.name!r}")
             data = encode(checked)
         except TypeError as error:
-            raise _no_form(value, annotation, where) from error
-        if type(decode(data, annotation)) is not type(checked):
-            raise _no_form(value, annotation, where)
-        blob = graph.blobs.put(data)
-        return Stored(name=name, materializer=self.name, version=self.version, digest=blob.sha256, blobs=(_row(blob),))
+            raise _no_form(value, slot) from error
+        if type(decode(data, slot.annotation)) is not type(checked):
+            raise _no_form(value, slot)
+        return slot.keep(self, data)
 
-    def load(self, stored: Stored, annotation: Any, graph: Graph) -> Any:
-        return decode(_read(graph.blobs, stored.blobs[0]["sha256"], stored.name), annotation)
+    def load(self, stored: Stored, slot: Slot, /) -> Any:
+        return decode(slot.read(stored), slot.annotation)
+
+    def copy(self, _value: Any, /) -> Any:
+        return None
 
 
 class BytesMaterializer(Materializer):
@@ -95,18 +133,17 @@ class BytesMaterializer(Materializer):
 
     name = "bytes"
 
-    def accepts(self, annotation: Any) -> bool:
+    def accepts(self, annotation: Any, /) -> bool:
         return annotation is bytes
 
-    def store(self, name: str, value: Any, annotation: Any, graph: Graph) -> Stored:
-        blob = graph.blobs.put(check(value, bytes, f"output {name!r}"))
-        return Stored(name=name, materializer=self.name, version=self.version, digest=blob.sha256, blobs=(_row(blob),))
+    def store(self, value: Any, slot: Slot, /) -> Stored:
+        return slot.keep(self, check(value, bytes, f"output {slot.name!r}"))
 
-    def hand_on(self, value: Any, stored: Stored, annotation: Any, graph: Graph) -> Any:
+    def load(self, stored: Stored, slot: Slot, /) -> bytes:
+        return slot.read(stored)
+
+    def copy(self, value: Any, /) -> Any:
         return value
-
-    def load(self, stored: Stored, annotation: Any, graph: Graph) -> bytes:
-        return _read(graph.blobs, stored.blobs[0]["sha256"], stored.name)
 
 
 class FrameMaterializer(Materializer):
@@ -114,32 +151,23 @@ class FrameMaterializer(Materializer):
 
     name = "frame"
 
-    def accepts(self, annotation: Any) -> bool:
+    def accepts(self, annotation: Any, /) -> bool:
         return _is(annotation, "polars", "DataFrame")
 
-    def store(self, name: str, value: Any, annotation: Any, graph: Graph) -> Stored:
-        from mainspring.features.digest import frame_digest
-
+    def store(self, value: Any, slot: Slot, /) -> Stored:
         if not _is(type(value), "polars", "DataFrame"):
-            raise InputError(
-                expected="a polars DataFrame",
-                got=type(value).__name__,
-                where=f"output {name!r}",
-                hint="Return the annotated type; call .collect() on a LazyFrame.",
-            )
-        content = frame_digest(value)
+            raise slot.refuse("a polars DataFrame", value, "Call .collect() on a LazyFrame.")
         buffer = io.BytesIO()
         value.write_parquet(buffer, compression="zstd", statistics=False)
-        blob = graph.blobs.put(buffer.getvalue())
-        return Stored(name=name, materializer=self.name, version=self.version, digest=content, blobs=(_row(blob),))
+        return slot.keep(self, buffer.getvalue(), frame_digest(value))
 
-    def hand_on(self, value: Any, stored: Stored, annotation: Any, graph: Graph) -> Any:
-        return value.clone()
-
-    def load(self, stored: Stored, annotation: Any, graph: Graph) -> Any:
+    def load(self, stored: Stored, slot: Slot, /) -> Any:
         import polars as pl
 
-        return pl.read_parquet(io.BytesIO(_read(graph.blobs, stored.blobs[0]["sha256"], stored.name)))
+        return pl.read_parquet(io.BytesIO(slot.read(stored)))
+
+    def copy(self, value: Any, /) -> Any:
+        return value.clone()
 
 
 class ArrayMaterializer(Materializer):
@@ -147,29 +175,25 @@ class ArrayMaterializer(Materializer):
 
     name = "array"
 
-    def accepts(self, annotation: Any) -> bool:
+    def accepts(self, annotation: Any, /) -> bool:
         return _is(getattr(annotation, "__origin__", annotation), "numpy", "ndarray")
 
-    def store(self, name: str, value: Any, annotation: Any, graph: Graph) -> Stored:
+    def store(self, value: Any, slot: Slot, /) -> Stored:
         import numpy as np
 
         if not isinstance(value, np.ndarray) or value.dtype.hasobject:
-            raise InputError(
-                expected="a NumPy array of numbers",
-                got=f"{type(value).__name__} {getattr(value, 'dtype', '')}".strip(),
-                where=f"output {name!r}",
-                hint="Return the annotated type; arrays of Python objects are not stored.",
-            )
+            raise slot.refuse("a NumPy array of numbers", value, "Arrays of Python objects are not stored.")
         buffer = io.BytesIO()
         np.save(buffer, np.ascontiguousarray(value), allow_pickle=False)
-        blob = graph.blobs.put(buffer.getvalue())
-        return Stored(name=name, materializer=self.name, version=self.version, digest=blob.sha256, blobs=(_row(blob),))
+        return slot.keep(self, buffer.getvalue())
 
-    def load(self, stored: Stored, annotation: Any, graph: Graph) -> Any:
+    def load(self, stored: Stored, slot: Slot, /) -> Any:
         import numpy as np
 
-        data = _read(graph.blobs, stored.blobs[0]["sha256"], stored.name)
-        return np.load(io.BytesIO(data), allow_pickle=False)
+        return np.load(io.BytesIO(slot.read(stored)), allow_pickle=False)
+
+    def copy(self, _value: Any, /) -> Any:
+        return None
 
 
 class ReferenceMaterializer(Materializer):
@@ -180,28 +204,21 @@ class ReferenceMaterializer(Materializer):
         load: the value of an asset id.
     """
 
-    name = "reference"
-
     def __init__(self, kind: type, load: Callable[[str], Any]) -> None:
         self._kind = kind
         self._load = load
-        self.name = f"reference {kind.__module__}.{kind.__qualname__}"  # type: ignore[misc]
+        self.name = f"reference {kind.__module__}.{kind.__qualname__}"
 
-    def accepts(self, annotation: Any) -> bool:
+    def accepts(self, annotation: Any, /) -> bool:
         return isinstance(annotation, type) and issubclass(annotation, self._kind)
 
-    def store(self, name: str, value: Any, annotation: Any, graph: Graph) -> Stored:
-        if not isinstance(value, self._kind):
-            raise InputError(
-                expected=type_name(self._kind),
-                got=type(value).__name__,
-                where=f"output {name!r}",
-                hint="Return the annotated type.",
-            )
-        asset = graph.get_asset(value.asset_id)
+    def store(self, value: Any, slot: Slot, /) -> Stored:
+        if not _is_a(value, self._kind):
+            raise slot.refuse(type_name(self._kind), value, "Return the annotated type.")
+        asset = slot.graph.get_asset(value.asset_id)
         content = getattr(value, "digest", None) or asset.digest
         return Stored(
-            name=name,
+            name=slot.name,
             materializer=self.name,
             version=self.version,
             digest=digest([self._kind.__qualname__, content]),
@@ -209,15 +226,15 @@ class ReferenceMaterializer(Materializer):
             by_reference=True,
         )
 
-    def hand_on(self, value: Any, stored: Stored, annotation: Any, graph: Graph) -> Any:
-        return value
-
-    def load(self, stored: Stored, annotation: Any, graph: Graph) -> Any:
-        self.verify(stored, graph)
+    def load(self, stored: Stored, slot: Slot, /) -> Any:
+        self.verify(stored, slot)
         return self._load(stored.asset_id)
 
-    def verify(self, stored: Stored, graph: Graph) -> None:
-        if graph.find_asset(stored.asset_id) is None:
+    def copy(self, value: Any, /) -> Any:
+        return value
+
+    def verify(self, stored: Stored, slot: Slot, /) -> None:
+        if slot.graph.find_asset(stored.asset_id) is None:
             raise _gone(stored.name, f"asset {stored.asset_id} is not in the graph")
 
 
@@ -253,7 +270,9 @@ class Materializers:
         for found in self._known:
             if (found.name, found.version) == (stored.materializer, stored.version):
                 return found
-        raise _gone(stored.name, f"stored as {stored.materializer!r} version {stored.version}, which is unknown here")
+        raise _gone(
+            stored.name, f"stored as {stored.materializer!r} version {stored.version}, which is unknown here"
+        )
 
 
 def damaged_blobs(blobs: Blobs, stored: Sequence[Stored]) -> list[str]:
@@ -280,8 +299,8 @@ def _read(blobs: Blobs, sha256: str, name: str) -> bytes:
     return data
 
 
-def _row(blob: Blob) -> dict[str, Any]:
-    return {"sha256": blob.sha256, "size_bytes": blob.size_bytes}
+def _is_a(value: Any, kind: type) -> bool:
+    return isinstance(value, kind)
 
 
 def _is(annotation: Any, top: str, name: str) -> bool:
@@ -292,12 +311,10 @@ def _is(annotation: Any, top: str, name: str) -> bool:
     )
 
 
-def _no_form(value: Any, annotation: Any, where: str) -> InputError:
-    return InputError(
-        expected="plain data, a frame, bytes, or a type that a room has registered, annotated with its own type",
-        got=f"{type(value).__name__}, annotated {type_name(annotation)}",
-        where=where,
-        hint="Annotate the output with its type, or register a materializer for it.",
+def _no_form(value: Any, slot: Slot) -> InputError:
+    expected = "plain data, a frame, bytes, or a type that a room has registered, annotated with its own type"
+    return slot.refuse(
+        expected, value, "Annotate the output with its type, or register a materializer for it."
     )
 
 

@@ -15,7 +15,7 @@ from mainspring.lineage import AssetKind, Graph, Publication
 from mainspring.pipelines import store
 from mainspring.pipelines.code import code_closure
 from mainspring.pipelines.key import explain, key_fields, key_of
-from mainspring.pipelines.materialize import Materializers, damaged_blobs
+from mainspring.pipelines.materialize import Materializers, Slot, damaged_blobs
 from mainspring.pipelines.spec import CacheEntry, StepRun, StepState, Stored
 from mainspring.pipelines.step import Call, Step, Trace, shown
 from mainspring.ports.engine import Engine, Task
@@ -89,7 +89,9 @@ class Runner:
                 self.on_step(step)
 
     def _run_call(self, ordinal: int, call: Call) -> StepRun:
-        inputs = {name: [self.results[ref.node, ref.output] for ref in refs] for name, refs in call.inputs.items()}
+        inputs = {
+            name: [self.results[ref.node, ref.output] for ref in refs] for name, refs in call.inputs.items()
+        }
         identity = self._identify(call, inputs)
         entry, reason = self._look_up(call, identity)
         if entry is not None:
@@ -103,7 +105,9 @@ class Runner:
         if step.spec.cache is False:
             return Identity(None, "never reused: declared cache=False", [])
         if step.spec.resources and step.reads is None and step.spec.cache is None:
-            return Identity(None, "never reused: it takes resources and does not say what it reads through them", [])
+            return Identity(
+                None, "never reused: it takes resources and does not say what it reads through them", []
+            )
         code = code_closure(step.function)
         try:
             fields = key_fields(
@@ -138,7 +142,9 @@ class Runner:
         fields, key = identity.fields, identity.key
         if fields is None or key is None:
             return None, identity.never
-        if self.force is True or (not isinstance(self.force, bool) and {call.id, call.step.spec.title} & {*self.force}):
+        if self.force is True or (
+            not isinstance(self.force, bool) and {call.id, call.step.spec.title} & {*self.force}
+        ):
             return None, "forced"
         with self.graph.records.read() as connection:
             found = store.entries(connection, key, self.graph.project_id)
@@ -162,7 +168,7 @@ class Runner:
         """What is wrong with a result's stored outputs."""
         for stored in entry.outputs:
             try:
-                self.materializers.named(stored).verify(stored, self.graph)
+                self.materializers.named(stored).verify(stored, Slot(stored.name, Any, self.graph))
             except IntegrityError as error:
                 for sha256 in damaged_blobs(self.graph.blobs, entry.outputs):
                     # Bytes under a name that is not theirs would stand in the way of the right ones.
@@ -229,7 +235,7 @@ class Runner:
                 step = step.model_copy(update={"seconds": seconds, "outputs": outputs})
                 finished = step
                 work.write(lambda connection: self._write(connection, finished, identity))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the user's function raises fails the step
             failed = step.model_copy(update={"state": StepState.FAILED, "outputs": []})
             with self.graph.records.write() as connection:
                 store.add_step(connection, failed, self.graph.project_id)
@@ -269,7 +275,9 @@ class Runner:
             values = [self._value(ref.node, ref.output) for ref in refs]
             arguments[name] = values if name in call.many else values[0]
         positional = [arguments.pop(port.name) for port in call.step.spec.inputs]
-        task = Task(call.id, _apply, {"function": call.step.function, "inputs": positional, "others": arguments})
+        task = Task(
+            call.id, _apply, {"function": call.step.function, "inputs": positional, "others": arguments}
+        )
         (outcome,) = list(self.engine.run([task]))
         if outcome.error is not None:
             raise outcome.error
@@ -277,7 +285,9 @@ class Runner:
 
     def _resources(self, call: Call, context: StepContext) -> dict[str, Any]:
         return {
-            port.name: self.supply(call.step.annotations[port.name], context, f"{self._where(call)}, {port.name}")
+            port.name: self.supply(
+                call.step.annotations[port.name], context, f"{self._where(call)}, {port.name}"
+            )
             for port in call.step.spec.resources
         }
 
@@ -285,8 +295,9 @@ class Runner:
         kept = []
         for name, (part, annotation) in self._parts(call, value).items():
             materializer = self.materializers.choose(annotation)
+            slot = Slot(name, annotation, self.graph)
             try:
-                stored = materializer.store(name, part, annotation, self.graph)
+                stored = materializer.store(part, slot)
             except InputError as error:
                 error.where = f"{self._where(call)}, {error.where}"
                 raise
@@ -299,9 +310,12 @@ class Runner:
                     "blobs": list(stored.blobs),
                 }
                 title = call.id if name == "output" else f"{call.id}.{name}"
-                asset = work.add(AssetKind.ARTIFACT, title, digest=stored.digest, attributes=attributes, role=name)
+                asset = work.add(
+                    AssetKind.ARTIFACT, title, digest=stored.digest, attributes=attributes, role=name
+                )
                 stored = stored.model_copy(update={"asset_id": asset.id})
-            self.values[call.id, name] = materializer.hand_on(part, stored, annotation, self.graph)
+            copied = materializer.copy(part)
+            self.values[call.id, name] = materializer.load(stored, slot) if copied is None else copied
             kept.append(stored)
         return kept
 
@@ -338,8 +352,8 @@ class Runner:
         if (node, output) not in self.values:
             stored = self.results[node, output]
             producer = next(call for call in self.trace.calls if call.id == node)
-            annotation = producer.step.output_types[output]
-            self.values[node, output] = self.materializers.named(stored).load(stored, annotation, self.graph)
+            slot = Slot(output, producer.step.output_types[output], self.graph)
+            self.values[node, output] = self.materializers.named(stored).load(stored, slot)
         return self.values[node, output]
 
     def _forget_values(self, ordinal: int) -> None:

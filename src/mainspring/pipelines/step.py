@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import inspect
+import math
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -48,7 +49,11 @@ class Step(Generic[P, R]):
     """
 
     def __init__(
-        self, function: Callable[P, R], name: str | None, cache: bool | None, reads: Callable[..., object] | None
+        self,
+        function: Callable[P, R],
+        name: str | None,
+        cache: bool | None,
+        reads: Callable[..., object] | None,
     ) -> None:
         self.function = function
         self.reads = reads
@@ -79,7 +84,13 @@ class Step(Generic[P, R]):
             keyword_only = argument.kind is argument.KEYWORD_ONLY
             if argument.default is RESOURCE and not keyword_only:
                 _refuse(self.name, f"argument {name}", "resources after a *", "a positional resource")
-            role = "inputs" if not keyword_only else "resources" if argument.default is RESOURCE else "parameters"
+            role = (
+                "inputs"
+                if not keyword_only
+                else "resources"
+                if argument.default is RESOURCE
+                else "parameters"
+            )
             ports[role].append(Port(name=name, type=type_name(self._annotation(name))))
         outputs = [Port(name=name, type=type_name(kind)) for name, kind in self.output_types.items()]
         return StepSpec(
@@ -118,7 +129,9 @@ class Step(Generic[P, R]):
         bound = self.signature.bind(*args, **kwargs)
         for port in self.spec.resources:
             if port.name not in bound.arguments:
-                _refuse(self.name, f"argument {port.name}", f"a {port.type}", "nothing: no pipeline hands it in")
+                _refuse(
+                    self.name, f"argument {port.name}", f"a {port.type}", "nothing: no pipeline hands it in"
+                )
         return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
@@ -153,7 +166,9 @@ class Pipeline(Generic[P, R]):
             if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD, argument.POSITIONAL_ONLY):
                 _refuse(self.name, f"parameter {name}", "named parameters", f"{argument}")
             if name in _RESERVED:
-                _refuse(self.name, f"parameter {name}", "another name", f"{name!r}, which pipelines.run takes")
+                _refuse(
+                    self.name, f"parameter {name}", "another name", f"{name!r}, which pipelines.run takes"
+                )
             if name not in self.annotations:
                 _refuse(self.name, f"parameter {name}", "a type annotation", "none")
             ports.append(Port(name=name, type=type_name(self.annotations[name])))
@@ -346,13 +361,13 @@ class Ref:
             hint="The result is not known before the pipeline runs; do this inside a step.",
         )
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> bool:  # noqa: PLE0304 - it raises
         self._unknown("the truth")
 
     def __iter__(self) -> Iterator[Any]:
         self._unknown("the items")
 
-    def __len__(self) -> int:
+    def __len__(self) -> int:  # noqa: PLE0303 - it raises
         self._unknown("the length")
 
     def __getitem__(self, key: object) -> Any:
@@ -419,7 +434,7 @@ def shown(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else repr(value)
+        return value if math.isfinite(value) else repr(value)
     if isinstance(value, list | tuple):
         return [shown(item) for item in value]
     if isinstance(value, dict):

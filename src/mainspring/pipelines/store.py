@@ -13,7 +13,9 @@ from mainspring.pipelines.spec import CacheEntry, Request, RequestState, RunRow,
 from mainspring.ports.records import Records
 from mainspring.ports.records.schema import row, table, value
 
-runs = table("pipeline_runs", RunRow, key=["id"], indexes=[["project_id", "pipeline", "created_us"], ["request_id"]])
+runs = table(
+    "pipeline_runs", RunRow, key=["id"], indexes=[["project_id", "pipeline", "created_us"], ["request_id"]]
+)
 steps = table("pipeline_steps", StepRun, key=["run_id", "ordinal"], indexes=[["execution_id"]])
 cache = table(
     "pipeline_cache",
@@ -140,7 +142,9 @@ def claim(connection: Connection, request: Request, process: str) -> bool:
     """Take a request over from the state and process that it was seen in. False = somebody else was faster."""
     statement = update(requests).where(requests.c.id == request.id, requests.c.state == request.state.value)
     seen = requests.c.process.is_(None) if request.process is None else requests.c.process == request.process
-    changed = connection.execute(statement.where(seen).values(state=RequestState.RUNNING.value, process=process))
+    changed = connection.execute(
+        statement.where(seen).values(state=RequestState.RUNNING.value, process=process)
+    )
     return bool(changed.rowcount == 1)
 
 

@@ -14,7 +14,9 @@ from typing import Any, Final
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
-_LAYOUT: Final = frozenset({"ctx", "type_comment", "kind", "lineno", "col_offset", "end_lineno", "end_col_offset"})
+_LAYOUT: Final = frozenset(
+    {"ctx", "type_comment", "kind", "lineno", "col_offset", "end_lineno", "end_col_offset"}
+)
 _SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _COMPREHENSIONS: Final = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -72,7 +74,9 @@ def nested_codes(code: CodeType) -> Iterator[CodeType]:
 @lru_cache(maxsize=4096)
 def code_form(code: CodeType) -> tuple[Any, ...]:
     """What a code object does, without line numbers; equal for equal code of one Python version."""
-    constants = [code_form(item) if isinstance(item, CodeType) else _constant(item) for item in code.co_consts]
+    constants = [
+        code_form(item) if isinstance(item, CodeType) else _constant(item) for item in code.co_consts
+    ]
     return (code.co_name, code.co_code.hex(), list(code.co_names), list(code.co_varnames), constants)
 
 
@@ -82,11 +86,12 @@ def tree_form(node: ast.AST, is_ours: Callable[[ast.expr], bool]) -> list[Any]:
     for name, value in ast.iter_fields(node):
         if name in _LAYOUT or value is None or value == []:
             continue
+        kept = value
         if name == "decorator_list":
-            value = [decorator for decorator in value if not is_ours(decorator)]
+            kept = [decorator for decorator in value if not is_ours(decorator)]
         elif name == "body" and isinstance(value, list):
-            value = [statement for statement in value if not _is_text(statement)]
-        form.append([name, _field_form(value, is_ours)])
+            kept = [statement for statement in value if not _is_text(statement)]
+        form.append([name, _field_form(kept, is_ours)])
     return form
 
 
@@ -131,7 +136,12 @@ def _definitions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Definition]]
             inner = qualname + ("." if isinstance(child, ast.ClassDef) else ".<locals>.")
             yield from _definitions(child, inner)
         elif isinstance(child, _COMPREHENSIONS):
-            kind = {"ListComp": "listcomp", "SetComp": "setcomp", "DictComp": "dictcomp", "GeneratorExp": "genexpr"}
+            kind = {
+                "ListComp": "listcomp",
+                "SetComp": "setcomp",
+                "DictComp": "dictcomp",
+                "GeneratorExp": "genexpr",
+            }
             yield from _definitions(child, f"{prefix}<{kind[type(child).__name__]}>.<locals>.")
         else:
             yield from _definitions(child, prefix)

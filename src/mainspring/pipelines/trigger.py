@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mainspring.lineage import Event, Graph
-from mainspring.pipelines import store
 from mainspring.lineage.process import is_dead, process_name
+from mainspring.pipelines import store
 from mainspring.pipelines.spec import Request, RequestState, TriggerRow
 from mainspring.pipelines.step import Pipeline
 from mainspring.types import new_id

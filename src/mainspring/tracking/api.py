@@ -97,7 +97,9 @@ class Runs(Sequence[Run]):
     def _repr_html_(self) -> str:
         head, rows = self._table()
         top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+        )
         return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -313,7 +315,9 @@ class Tracking:
         """
         for what, text in (("name", name), ("experiment", experiment)):
             if not text.strip():
-                raise InputError(expected="a text", got=repr(text), where=f"tracking.run, {what}", hint="Name it.")
+                raise InputError(
+                    expected="a text", got=repr(text), where=f"tracking.run, {what}", hint="Name it."
+                )
         parent = parent_id or self._parent_id
         work = self._graph.execution("run", name, parent_id=parent, durable=True)
         tags, seeds = dict(tags or {}), dict(seeds or {})
@@ -429,7 +433,9 @@ class Tracking:
 def _param(run_id: str, key: str, value: object) -> Param:
     plain = value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
     if not isinstance(key, str) or not key:
-        raise InputError(expected="a name", got=repr(key), where="run.log, params", hint="Name the parameter.")
+        raise InputError(
+            expected="a name", got=repr(key), where="run.log, params", hint="Name the parameter."
+        )
     try:
         return Param(run_id=run_id, key=key, value=_json(plain), digest=digest(plain))
     except TypeError as error:
@@ -445,7 +451,9 @@ def _metric(key: str, value: object, step: int) -> float:
     if not isinstance(key, str) or not key:
         raise InputError(expected="a name", got=repr(key), where="run.log, metrics", hint="Name the metric.")
     if not isinstance(step, int) or isinstance(step, bool):
-        raise InputError(expected="a whole number", got=repr(step), where="run.log, step", hint="Count the steps.")
+        raise InputError(
+            expected="a whole number", got=repr(step), where="run.log, step", hint="Count the steps."
+        )
     try:
         if isinstance(value, str | bytes):
             raise TypeError("text is no number")

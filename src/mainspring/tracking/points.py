@@ -5,6 +5,7 @@ A training loop writes thousands of points; in a file of their own they never ho
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
@@ -12,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import insert, select
 from sqlalchemy.engine import make_url
@@ -26,7 +27,6 @@ from mainspring.types import from_us, to_us
 
 SCHEMA_VERSION: Final = 1
 BUSY_WAIT_S: Final = 30.0
-IDS_PER_STATEMENT: Final = 500
 
 
 class Points(ABC):
@@ -108,9 +108,7 @@ class FilePoints(Points):
             (self._project_id, point.run_id, point.key, point.step, point.value, to_us(point.logged_at))
             for point in points
         ]
-        statement = (
-            "INSERT INTO metric_points (project_id, run_id, key, step, value, logged_us) VALUES (?, ?, ?, ?, ?, ?)"
-        )
+        statement = "INSERT INTO metric_points (project_id, run_id, key, step, value, logged_us) VALUES (?, ?, ?, ?, ?, ?)"
         with self._lock:
             connection = self._open()
             try:
@@ -123,34 +121,30 @@ class FilePoints(Points):
                 raise self._meaning(error) from error
 
     def of(self, run_id: str, key: str | None = None) -> list[MetricPoint]:
-        condition = "project_id = ? AND run_id = ?" + (" AND key = ?" if key is not None else "")
         query = (
-            f"SELECT seq, run_id, key, step, value, logged_us FROM metric_points WHERE {condition} "
-            "ORDER BY key, step, seq"
+            "SELECT seq, run_id, key, step, value, logged_us FROM metric_points "
+            "WHERE project_id = ?1 AND run_id = ?2 AND (?3 IS NULL OR key = ?3) ORDER BY key, step, seq"
         )
-        arguments = (self._project_id, run_id) if key is None else (self._project_id, run_id, key)
         return [
             MetricPoint(
                 seq=seq, run_id=run, key=name, step=step, value=_number(number), logged_at=from_us(logged_us)
             )
-            for seq, run, name, step, number, logged_us in self._read(query, arguments)
+            for seq, run, name, step, number, logged_us in self._read(query, (self._project_id, run_id, key))
         ]
 
     def latest(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
         found: dict[str, dict[str, float]] = {run_id: {} for run_id in run_ids}
-        for start in range(0, len(run_ids), IDS_PER_STATEMENT):
-            some = run_ids[start : start + IDS_PER_STATEMENT]
-            marks = ", ".join("?" * len(some))
-            query = (
-                "SELECT run_id, key, value FROM (SELECT run_id, key, value, row_number() OVER "
-                "(PARTITION BY run_id, key ORDER BY step DESC, seq DESC) AS place FROM metric_points "
-                f"WHERE project_id = ? AND run_id IN ({marks})) WHERE place = 1 ORDER BY run_id, key"
-            )
-            for run_id, key, number in self._read(query, (self._project_id, *some)):
-                found[run_id][key] = _number(number)
+        query = (
+            "SELECT run_id, key, value FROM (SELECT run_id, key, value, row_number() OVER "
+            "(PARTITION BY run_id, key ORDER BY step DESC, seq DESC) AS place FROM metric_points "
+            "WHERE project_id = ? AND run_id IN (SELECT value FROM json_each(?))) "
+            "WHERE place = 1 ORDER BY run_id, key"
+        )
+        for run_id, key, number in self._read(query, (self._project_id, json.dumps(list(run_ids)))):
+            found[run_id][key] = _number(number)
         return found
 
-    def _read(self, query: str, arguments: tuple[object, ...]) -> list[tuple[object, ...]]:
+    def _read(self, query: str, arguments: tuple[object, ...]) -> list[tuple[Any, ...]]:
         if not self._file.exists():
             return []
         with self._lock, closing(self._open().execute(query, arguments)) as cursor:
@@ -196,8 +190,8 @@ class FilePoints(Points):
 
     def _meaning(self, error: sqlite3.OperationalError) -> AccessError | UnavailableError:
         name = getattr(error, "sqlite_errorname", "") or ""
-        leaf = AccessError if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")) else UnavailableError
-        return leaf(
+        refused = name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"))
+        return (AccessError if refused else UnavailableError)(
             expected="a metrics file that can be written",
             got=str(error),
             where=str(self._file),
@@ -205,5 +199,5 @@ class FilePoints(Points):
         )
 
 
-def _number(stored: object) -> float:
-    return float("nan") if stored is None else float(stored)  # type: ignore[arg-type]
+def _number(stored: float | None) -> float:
+    return float("nan") if stored is None else stored

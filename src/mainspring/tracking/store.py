@@ -11,7 +11,9 @@ from mainspring.ports.records import Records
 from mainspring.ports.records.schema import row, table, value
 from mainspring.tracking.spec import Artifact, Experiment, MetricPoint, Param, RunRow
 
-experiments = table("experiments", Experiment, key=["id"], unique=[["project_id", "name"], ["project_id", "number"]])
+experiments = table(
+    "experiments", Experiment, key=["id"], unique=[["project_id", "name"], ["project_id", "number"]]
+)
 runs = table(
     "runs",
     RunRow,
@@ -26,11 +28,17 @@ metric_points = table(
 )
 
 
-def get_or_create_experiment(connection: Connection, records: Records, wanted: Experiment, project_id: str) -> None:
+def get_or_create_experiment(
+    connection: Connection, records: Records, wanted: Experiment, project_id: str
+) -> None:
     """Make the experiment unless there is one of that name. The caller holds the experiments' lock."""
-    counted = select(func.coalesce(func.max(experiments.c.number), 0)).where(experiments.c.project_id == project_id)
+    counted = select(func.coalesce(func.max(experiments.c.number), 0)).where(
+        experiments.c.project_id == project_id
+    )
     number = int(connection.execute(counted).scalar_one()) + 1
-    statement = records.insert(experiments).values(row(wanted.model_copy(update={"number": number}), project_id))
+    statement = records.insert(experiments).values(
+        row(wanted.model_copy(update={"number": number}), project_id)
+    )
     connection.execute(statement.on_conflict_do_nothing(index_elements=["project_id", "name"]))
 
 
@@ -75,7 +83,9 @@ def set_tags(connection: Connection, run_id: str, tags: dict[str, str]) -> None:
     connection.execute(update(runs).where(runs.c.id == run_id).values(tags=tags))
 
 
-def add_params(connection: Connection, records: Records, given: Sequence[Param], project_id: str) -> list[Param]:
+def add_params(
+    connection: Connection, records: Records, given: Sequence[Param], project_id: str
+) -> list[Param]:
     """Write parameters that are not there yet; return those that are there with another value."""
     if not given:
         return []
