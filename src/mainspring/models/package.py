@@ -106,6 +106,7 @@ def store_package(
         StateError: the model is not fitted.
         InputError: the format cannot hold it safely, or the model does not answer its own example.
     """
+    formats.check_name(format_name)
     signature = model.fitted_signature()
     made = {
         formats.FILE_NAMES[format_name]: formats.dump(model.estimator, format_name),

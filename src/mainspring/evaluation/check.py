@@ -1,0 +1,128 @@
+"""Checks as users write them: `ms.check.metric("roc_auc", at_least=0.70)`."""
+
+from __future__ import annotations
+
+from mainspring.errors import InputError, UnknownNameError
+from mainspring.evaluation import metrics
+from mainspring.evaluation.spec import BeatsCheck, LatencyCheck, MetricCheck, SliceCheck
+from mainspring.models.spec import ModelVersion
+
+SLICE_METRICS = ("roc_auc", *metrics.LOSSES)
+"""Metrics that can be compared between sets of rows; average precision depends on each set's share of positives."""
+
+
+def metric(
+    name: str,
+    *,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    level: float = 0.95,
+    cluster: str | None = None,
+) -> MetricCheck:
+    """The metric reaches the bound, with its confidence limit.
+
+    The value beyond the bound but its limit not: the rows are too few to tell, and the check says so.
+
+    Args:
+        name: `roc_auc` or `average_precision` (give `at_least`), `brier` or `log_loss` (give `at_most`).
+        at_least, at_most: the bound; exactly one, in the metric's direction.
+        level: confidence of the two-sided interval.
+        cluster: a column whose equal values belong together, such as the day.
+
+    Raises:
+        UnknownNameError: no such metric.
+        InputError: no bound, two bounds, or one that asks for a bad model.
+    """
+    higher = metrics.metric(name).higher_is_better
+    wanted, other = (at_least, at_most) if higher else (at_most, at_least)
+    if wanted is None or other is not None:
+        raise InputError(
+            expected="at_least=" if higher else "at_most=",
+            got=f"at_least={at_least}, at_most={at_most}",
+            where=f"check.metric({name!r})",
+            hint=f"{name} is better when {'higher' if higher else 'lower'}.",
+        )
+    _check_share(level, "level", f"check.metric({name!r})")
+    return MetricCheck(metric=name, at_least=at_least, at_most=at_most, level=level, cluster=cluster)
+
+
+def beats(
+    against: str | ModelVersion,
+    *,
+    metric: str = "roc_auc",
+    alpha: float = 0.05,
+    margin: float = 0.0,
+    cluster: str | None = None,
+) -> BeatsCheck:
+    """A paired test on the same rows shows the version better than `against`.
+
+    Args:
+        against: an alias of the same model ("champion", "baseline") or a model version.
+        metric: what is compared: DeLong's test for `roc_auc`, the paired bootstrap for the others.
+        alpha: how often an equally good version may pass.
+        margin: positive: "not worse by that much" is enough.
+        cluster: a column whose equal values belong together, such as the day.
+    """
+    metrics.metric(metric)
+    _check_share(alpha, "alpha", "check.beats")
+    if margin < 0:
+        raise _negative(margin, "check.beats(margin=)")
+    return BeatsCheck(against=against, metric=metric, alpha=alpha, margin=margin, cluster=cluster)
+
+
+def slice(  # noqa: A001 - read as `check.slice`
+    column: str,
+    metric: str = "roc_auc",
+    *,
+    max_drop: float,
+    min_rows: int = 300,
+    min_class_rows: int = 20,
+    alpha: float = 0.05,
+) -> SliceCheck:
+    """No value of `column` is served clearly worse than the other rows.
+
+    Args:
+        column: of the evaluated frame; each value is a slice, null too.
+        metric: `roc_auc`, `brier` or `log_loss`.
+        max_drop: how much worse than the rest is tolerated.
+        min_rows, min_class_rows: smaller slices are listed as too small.
+        alpha: the chance of one false alarm among all slices together.
+    """
+    if metric not in SLICE_METRICS:
+        raise UnknownNameError.of("slice metric", metric, SLICE_METRICS, where="check.slice")
+    _check_share(alpha, "alpha", "check.slice")
+    if max_drop < 0:
+        raise _negative(max_drop, "check.slice(max_drop=)")
+    return SliceCheck(
+        column=column,
+        metric=metric,
+        max_drop=max_drop,
+        min_rows=min_rows,
+        min_class_rows=min_class_rows,
+        alpha=alpha,
+    )
+
+
+def latency(*, p95_ms: float, n_calls: int = 1_000) -> LatencyCheck:
+    """One prediction in this process takes at most `p95_ms` milliseconds in 95 of 100 calls."""
+    if p95_ms <= 0 or n_calls < 100:
+        raise InputError(
+            expected="a positive budget and at least 100 calls",
+            got=f"p95_ms={p95_ms}, n_calls={n_calls}",
+            where="check.latency",
+            hint="A 95th percentile needs calls enough to have one.",
+        )
+    return LatencyCheck(p95_ms=p95_ms, n_calls=n_calls)
+
+
+def _check_share(value: float, name: str, where: str) -> None:
+    if not 0 < value < 1:
+        raise InputError(
+            expected=f"{name} between 0 and 1", got=repr(value), where=where, hint="Such as 0.95 or 0.05."
+        )
+
+
+def _negative(value: float, where: str) -> InputError:
+    return InputError(
+        expected="zero or more", got=repr(value), where=where, hint="Give the tolerance as a positive number."
+    )

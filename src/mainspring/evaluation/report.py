@@ -1,0 +1,122 @@
+"""What an evaluation hands back, for programs, terminals and notebooks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import polars as pl
+
+from mainspring.evaluation.spec import CheckResult, Value
+from mainspring.lineage import Verdict
+from mainspring.models.spec import ModelVersion
+
+_MARKS = {
+    Verdict.PASS: "✓ pass",
+    Verdict.FAIL: "✗ fail",
+    Verdict.INSUFFICIENT_DATA: "· insufficient data",
+    Verdict.ERROR: "! error",
+}
+
+
+class Report(Value):
+    """One version, one set of rows, all checks.
+
+    Attributes:
+        asset_id: the report's asset.
+        version: what was evaluated.
+        dataset_digest: SHA-256 of the evaluated rows, in order.
+        n_rows: rows with a label, which is what was evaluated.
+        n_unlabelled: rows that were left out for want of a label.
+        results: one a check, in the order asked.
+        overview: by metric, its estimate with interval; `calibration`: bins; `precision_recall`: points.
+    """
+
+    asset_id: str
+    version: ModelVersion
+    dataset_digest: str
+    n_rows: int
+    n_unlabelled: int
+    results: tuple[CheckResult, ...]
+    overview: dict[str, Any]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the checks: fail, then insufficient data, then pass. Without checks: insufficient data."""
+        verdicts = {result.verdict for result in self.results}
+        if Verdict.FAIL in verdicts:
+            return Verdict.FAIL
+        return Verdict.PASS if verdicts == {Verdict.PASS} else Verdict.INSUFFICIENT_DATA
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """One row a check: check, verdict, finding, evidence id."""
+        schema = {"check": pl.String, "verdict": pl.String, "finding": pl.String, "evidence_id": pl.String}
+        rows = [
+            (result.name, result.verdict.value, result.summary, result.evidence_id) for result in self.results
+        ]
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return self.model_dump(mode="json") | {"verdict": self.verdict.value}
+
+    def __str__(self) -> str:
+        head = f"{self.version} on {self.n_rows} rows: {self.verdict.value}"
+        return "\n".join(
+            [
+                head,
+                *(f"  {_MARKS[result.verdict]}  {result.name}: {result.summary}" for result in self.results),
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(result.name)}</td><td>{_MARKS[result.verdict]}</td><td>{escape(result.summary)}</td></tr>"
+            for result in self.results
+        )
+        return (
+            f"<h4>{escape(str(self.version))}: {self.verdict.value}</h4><p>{self.n_rows} rows, "
+            f"{self.n_unlabelled} without a label left out</p><table><thead><tr><th>Check</th><th>Verdict</th>"
+            f"<th>Finding</th></tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+
+class Comparison(Value):
+    """Two versions on the same rows.
+
+    Attributes:
+        first, second: the versions; a positive difference speaks for the first.
+        differences: by metric, the paired difference with interval and p values.
+    """
+
+    first: ModelVersion
+    second: ModelVersion
+    n_rows: int
+    n_unlabelled: int
+    differences: dict[str, dict[str, Any]]
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """One row a metric: both figures, how much better the first is, its interval and p."""
+        return pl.DataFrame(
+            [
+                {
+                    "metric": name,
+                    "first": found["first"],
+                    "second": found["second"],
+                    "better_by": found["value"],
+                    "low": found["low"],
+                    "high": found["high"],
+                    "p_two_sided": found["p_two_sided"],
+                }
+                for name, found in self.differences.items()
+            ]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return self.model_dump(mode="json")
+
+    def _repr_html_(self) -> str:
+        return f"<h4>{self.first} against {self.second}</h4>{self.table._repr_html_()}"
