@@ -12,14 +12,20 @@ from typing import Any, Self
 
 from mainspring.config import FILE_NAME, HOME_VARIABLE, Config
 from mainspring.errors import AccessError, InputError
+from mainspring.features.api import Features
+from mainspring.features.dataset import TrainingDataset
 from mainspring.lineage.api import Graph
 from mainspring.lineage.code import capture_code
+from mainspring.models.api import Models
+from mainspring.pipelines.api import Pipelines
 from mainspring.ports.blobs import Blobs, open_blobs
 from mainspring.ports.clock import Clock, open_clock
 from mainspring.ports.engine import Engine, open_engine
 from mainspring.ports.keys import Keys, open_keys
 from mainspring.ports.records import Records, open_records
 from mainspring.ports.tables import Tables, open_tables
+from mainspring.serving.api import Deployments
+from mainspring.tracking.api import Tracking
 
 
 class Project:
@@ -89,6 +95,37 @@ class Project:
             on_behalf_of=self.config.actor.on_behalf_of or None,
             code=lambda: capture_code(self.config.folder),
         )
+
+    @cached_property
+    def features(self) -> Features:
+        """Feature groups, views, training datasets and online reads."""
+        return Features(self.graph, self.tables, self.keys)
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """Experiments and runs."""
+        return Tracking(self.graph)
+
+    @cached_property
+    def pipelines(self) -> Pipelines:
+        """Steps, plans and triggers. A step may take the project or any of its rooms as a resource."""
+        made = Pipelines(self.graph, self.engine, self.tracking)
+        made.provide(Project, lambda _: self)
+        made.provide(Features, lambda _: self.features)
+        made.provide(Models, lambda _: self.models)
+        made.provide(Deployments, lambda _: self.deployments)
+        made.materializers.register_reference(TrainingDataset, self.features.get_training_dataset)
+        return made
+
+    @cached_property
+    def models(self) -> Models:
+        """Model packages, versions and aliases."""
+        return Models(self.graph)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        """Endpoints, rollouts, the prediction log and outcomes."""
+        return Deployments(self.graph, self.models, self.features, self.tables, self.home)
 
     def close(self) -> None:
         """Give connections and files back."""
