@@ -46,7 +46,10 @@ def request(*columns: str, **typed: object) -> RequestSpec:
     """
     if not columns and not typed:
         raise InputError(
-            expected="at least one column", got="none", where="request", hint="Write ms.request('carrier', 'dest')."
+            expected="at least one column",
+            got="none",
+            where="request",
+            hint="Write ms.request('carrier', 'dest').",
         )
     kinds = {name: schema.type_name(kind, f"request column {name!r}") for name, kind in typed.items()}
     return RequestSpec(columns={**dict.fromkeys(columns), **kinds})
@@ -122,7 +125,11 @@ class Features:
         )
         if columns is not None:
             ingest.check_columns(wanted, columns, where)
-        given = {"expectations": expectations is not None, "description": description is not None, "owner": owner is not None}
+        given = {
+            "expectations": expectations is not None,
+            "description": description is not None,
+            "owner": owner is not None,
+        }
         return FeatureGroup(self._stores, self._settle(wanted, given, where))
 
     def _settle(self, wanted: FeatureGroupSpec, given: Mapping[str, bool], where: str) -> FeatureGroupSpec:
@@ -169,7 +176,9 @@ class Features:
         """
         moment = until or self._stores.graph.clock.now()
         return sum(
-            online.materialize(self._stores, group.spec, moment) for group in self.groups() if group.spec.online
+            online.materialize(self._stores, group.spec, moment)
+            for group in self.groups()
+            if group.spec.online
         )
 
     # --- views
@@ -203,7 +212,7 @@ class Features:
         groups = self._groups_of([item for item in features if isinstance(item, Selection)], label, where)
         parts = tuple(item.spec if isinstance(item, Selection) else item for item in features)
         labelled = label.spec if label is not None else None
-        _check_view(parts, labelled, groups, spine_time, where)
+        _check_view(parts, labelled, groups, where)
         functions = _described(on_demand, parts, labelled, groups, where)
         _check_clashes(parts, labelled, functions, groups, spine_time, where)
         content = digest([name, version, parts, labelled, functions, spine_time])
@@ -229,7 +238,10 @@ class Features:
         everything = [*selections, *([label] if label is not None else [])]
         if not everything:
             raise InputError(
-                expected="at least one selection of a group", got="none", where=where, hint="Write group['column']."
+                expected="at least one selection of a group",
+                got="none",
+                where=where,
+                hint="Write group['column'].",
             )
         wanted = {(item.spec.group, item.spec.version) for item in everything}
         return {key: self.get_group(*key).spec for key in wanted}
@@ -242,7 +254,11 @@ class Features:
                 with stores.graph.execution("define_view", spec.name) as work:
                     attributes = spec.model_dump(mode="json", exclude={"view_id", "digest", "created_at"})
                     asset = work.add(
-                        AssetKind.FEATURE_VIEW, spec.name, digest=spec.digest, attributes=attributes, asset_id=spec.view_id
+                        AssetKind.FEATURE_VIEW,
+                        spec.name,
+                        digest=spec.digest,
+                        attributes=attributes,
+                        asset_id=spec.view_id,
                     )
                     work.event("feature_view.defined", asset.id, {"version": spec.version})
                     work.write(lambda connection: store.add_view(connection, spec, stores.project_id))
@@ -308,10 +324,15 @@ class Features:
 def _check_name(name: str, version: int, where: str) -> None:
     if not name.isidentifier() or name.startswith("_") or len(name) > 100:
         raise InputError(
-            expected="a name of letters, digits and underscores", got=repr(name), where=where, hint="For example 'weather'."
+            expected="a name of letters, digits and underscores",
+            got=repr(name),
+            where=where,
+            hint="For example 'weather'.",
         )
     if type(version) is not int or version < 1:
-        raise InputError(expected="a version from 1", got=repr(version), where=where, hint="Start with version=1.")
+        raise InputError(
+            expected="a version from 1", got=repr(version), where=where, hint="Start with version=1."
+        )
 
 
 def _check_group(
@@ -328,7 +349,12 @@ def _check_group(
     _check_name(name, version, where)
     named = [*keys, *(item for item in (event_time, known_time) if item is not None)]
     rules: list[tuple[Callable[[], bool], str, str, str]] = [
-        (lambda: not isinstance(keys, str), "keys as a list of columns", repr(keys), "Write keys=['origin']."),
+        (
+            lambda: not isinstance(keys, str),
+            "keys as a list of columns",
+            repr(keys),
+            "Write keys=['origin'].",
+        ),
         (lambda: len(set(keys)) == len(keys), "every key once", repr(list(keys)), "Drop the repetition."),
         (
             lambda: event_time not in keys and known_time not in keys,
@@ -342,8 +368,18 @@ def _check_group(
             repr(known_time),
             "A row that is known when it is true needs no known_time.",
         ),
-        (lambda: ttl_s is None or ttl_s > 0, "a ttl above 0 s, or None", repr(ttl_s), "None means unbounded."),
-        (lambda: ttl_s is None or event_time is not None, "an event time beside a ttl", "none", "Name event_time."),
+        (
+            lambda: ttl_s is None or ttl_s > 0,
+            "a ttl above 0 s, or None",
+            repr(ttl_s),
+            "None means unbounded.",
+        ),
+        (
+            lambda: ttl_s is None or event_time is not None,
+            "an event time beside a ttl",
+            "none",
+            "Name event_time.",
+        ),
         (lambda: source_delay_s >= 0, "a delay of 0 s or more", repr(source_delay_s), "Use 0 for none."),
         (lambda: on_failure in ("warn", "refuse"), "'warn' or 'refuse'", repr(on_failure), "See on_failure."),
     ]
@@ -401,7 +437,6 @@ def _check_view(
     parts: Sequence[SelectionSpec | RequestSpec],
     label: SelectionSpec | None,
     groups: Mapping[tuple[str, int], FeatureGroupSpec],
-    spine_time: str,
     where: str,
 ) -> None:
     for part in parts:
@@ -433,7 +468,10 @@ def _check_view(
                 )
     if label is not None and (len(label.columns) != 1 or label.hidden):
         raise InputError(
-            expected="one column as label", got=f"{len(label.columns)} columns", where=where, hint="Write label=group['column']."
+            expected="one column as label",
+            got=f"{len(label.columns)} columns",
+            where=where,
+            hint="Write label=group['column'].",
         )
 
 
@@ -448,7 +486,9 @@ def _described(
     for part in parts:
         if isinstance(part, SelectionSpec):
             group = groups[part.group, part.version]
-            types |= {out: group.type_of(column) for column, out in zip(part.columns, part.outputs, strict=True)}
+            types |= {
+                out: group.type_of(column) for column, out in zip(part.columns, part.outputs, strict=True)
+            }
         else:
             types |= part.columns
     out = []
@@ -502,7 +542,12 @@ def _check_clashes(
     produced += [(function.name, "an on-demand function") for function in functions]
     taken = {**spine, **dict.fromkeys(requested, "the request")}
     if len(set(requested)) < len(requested):
-        raise InputError(expected="every request column once", got=repr(requested), where=where, hint="Drop the repetition.")
+        raise InputError(
+            expected="every request column once",
+            got=repr(requested),
+            where=where,
+            hint="Drop the repetition.",
+        )
     for name, origin in produced:
         if name in taken:
             raise InputError(

@@ -132,7 +132,9 @@ def make(
             expected="at least one spine row" + (" with a label" if label else ""),
             got=f"{joined.height} rows" + (", none of them labelled" if label else ""),
             where=f"training dataset of view {view.name}@{view.version}",
-            hint="Check the label's keys, and whether the labels were known by as_of." if label else "Give rows.",
+            hint="Check the label's keys, and whether the labels were known by as_of."
+            if label
+            else "Give rows.",
         )
     identity = [column for column in spine.columns if column != view.spine_time] + [view.spine_time]
     parts = assign(joined, split, seed, time=view.spine_time, identity=identity)
@@ -171,7 +173,9 @@ def make(
 
 def _provenance(provenance: Mapping[str, pl.DataFrame], taken: pl.Series) -> pl.DataFrame:
     columns = [
-        rows.get_column(column).alias(f"{side}.{column}") for side, rows in provenance.items() for column in rows.columns
+        rows.get_column(column).alias(f"{side}.{column}")
+        for side, rows in provenance.items()
+        for column in rows.columns
     ]
     return pl.DataFrame(columns).filter(taken) if columns else pl.DataFrame()
 
@@ -212,7 +216,9 @@ def _publish(
         asset = work.add(
             AssetKind.TRAINING_DATASET, name, digest=key, attributes=spec.model_dump(mode="json")
         )
-        work.event("training_dataset.created", asset.id, {"counts": spec.counts, "n_unlabelled": spec.n_unlabelled})
+        work.event(
+            "training_dataset.created", asset.id, {"counts": spec.counts, "n_unlabelled": spec.n_unlabelled}
+        )
     return asset
 
 

@@ -50,7 +50,11 @@ def _type_name(dtype: pl.DataType, where: str) -> str:
     if isinstance(dtype, pl.Array):
         return f"array{list(dtype.shape)}[{_type_name(_leaf(dtype), where)}]"
     if isinstance(dtype, pl.Struct):
-        return "struct[" + ",".join(f"{f.name!r}:{_type_name(_typed(f.dtype), where)}" for f in dtype.fields) + "]"
+        return (
+            "struct["
+            + ",".join(f"{f.name!r}:{_type_name(_typed(f.dtype), where)}" for f in dtype.fields)
+            + "]"
+        )
     return str(dtype).lower()
 
 
@@ -109,7 +113,9 @@ def _numbers(sink: Any, lengths: pl.Series) -> None:
 
 def _integers(sink: Any, series: pl.Series) -> None:
     if isinstance(series.dtype, pl.Datetime):
-        series = series.dt.timestamp("us") if series.dtype.time_unit == "us" else series.dt.timestamp("ms") * 1_000
+        series = (
+            series.dt.timestamp("us") if series.dtype.time_unit == "us" else series.dt.timestamp("ms") * 1_000
+        )
     values = series.to_physical().fill_null(False if series.dtype == pl.Boolean else 0).to_numpy()
     sink.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes())
 

@@ -84,7 +84,12 @@ def expectations_of(group: FeatureGroupSpec) -> list[Expectation]:
 
 
 def insert(
-    stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency_key: str | None, source: str | Path | None
+    stores: Stores,
+    group: FeatureGroupSpec,
+    data: object,
+    *,
+    idempotency_key: str | None,
+    source: str | Path | None,
 ) -> Commit:
     """Bring rows to the group's schema, validate, append and publish them."""
     where = f"feature group {group.label}"
@@ -157,7 +162,10 @@ def check_columns(group: FeatureGroupSpec, columns: Sequence[Any], where: str) -
     for name in _times(group):
         if types[name] != "datetime":
             raise InputError(
-                expected="type datetime", got=f"type {types[name]}", where=f"{where}, column {name!r}", hint="Parse it first."
+                expected="type datetime",
+                got=f"type {types[name]}",
+                where=f"{where}, column {name!r}",
+                hint="Parse it first.",
             )
     schema.key_check(group.keys, columns, where)
 
@@ -165,7 +173,9 @@ def check_columns(group: FeatureGroupSpec, columns: Sequence[Any], where: str) -
 def _refuse(group: FeatureGroupSpec, validation: Validation | None, where: str) -> None:
     if validation is None or group.on_failure != "refuse" or validation.verdict is not Verdict.FAIL:
         return
-    broken = [f"{item.expectation.name}: {item.n_failed} of {item.n_judged} rows" for item in validation.failed]
+    broken = [
+        f"{item.expectation.name}: {item.n_failed} of {item.n_judged} rows" for item in validation.failed
+    ]
     raise ExpectationError(
         expected="rows that hold the group's critical expectations",
         got="; ".join(broken),
@@ -211,7 +221,7 @@ def _stage(
     content: str,
 ) -> tuple[FeatureGroupSpec, CommitSpec]:
     """Draw the ticket, or find the commit of the same key; a first insert also settles the group's schema."""
-    events = rows.get_column(group.event_time) if group.event_time else None
+    first, last = _span(group, rows)
     with stores.records.write() as connection:
         stores.records.lock(connection, store.lock_name(group.group_id))
         found = store.find_commit_by_token(connection, group.group_id, token)
@@ -246,12 +256,23 @@ def _stage(
             n_deletes=rows.height if op == DELETE else 0,
             n_failed=0,
             verdict=None,
-            min_event_at=None if events is None else events.min(),
-            max_event_at=None if events is None else events.max(),
+            min_event_at=first,
+            max_event_at=last,
             published_at=None,
         )
         store.stage_commit(connection, spec, stores.project_id)
     return group, spec
+
+
+def _span(group: FeatureGroupSpec, rows: pl.DataFrame) -> tuple[datetime | None, datetime | None]:
+    """The first and last event time."""
+    if group.event_time is None:
+        return None, None
+    events = rows.get_column(group.event_time)
+    first, last = events.min(), events.max()
+    assert isinstance(first, datetime)
+    assert isinstance(last, datetime)
+    return first, last
 
 
 class _PublishedElsewhere(Exception):
@@ -269,14 +290,24 @@ def _publish(
     n_failed = failing_rows(rows, expectations_of(group)).height if validation is not None else 0
     origin = source_asset(stores, group.name, source, spec.digest, rows.height)
     graph = stores.graph
-    parameters = {"group": group.label, "ticket": spec.ticket, "n_rows": spec.n_rows, "n_deletes": spec.n_deletes}
+    parameters = {
+        "group": group.label,
+        "ticket": spec.ticket,
+        "n_rows": spec.n_rows,
+        "n_deletes": spec.n_deletes,
+    }
     try:
         with graph.execution("insert", group.name, parameters=parameters) as work:
             work.use(origin.id, role="rows")
-            asset = work.add(AssetKind.COMMIT, group.name, digest=spec.digest, attributes=_attributes(group, spec))
+            asset = work.add(
+                AssetKind.COMMIT, group.name, digest=spec.digest, attributes=_attributes(group, spec)
+            )
             if validation is not None:
                 work.evidence(
-                    asset.id, "expectations", verdict=validation.verdict, figures={**validation.figures(), "n_failed": n_failed}
+                    asset.id,
+                    "expectations",
+                    verdict=validation.verdict,
+                    figures={**validation.figures(), "n_failed": n_failed},
                 )
             work.event("commit.published", asset.id, {**parameters, "n_failed": n_failed})
             done = spec.model_copy(

@@ -143,7 +143,7 @@ def join(spine: pl.DataFrame, times_us: pl.Series, sides: Sequence[Side]) -> Joi
 
 
 def _check_names(spine: pl.DataFrame, sides: Sequence[Side]) -> None:
-    taken = {name: "the spine" for name in spine.columns}
+    taken = dict.fromkeys(spine.columns, "the spine")
     for side in sides:
         for _, output in side.columns:
             if output in taken:
@@ -159,7 +159,7 @@ def _check_names(spine: pl.DataFrame, sides: Sequence[Side]) -> None:
 def _join_side(
     spine: pl.DataFrame, moments: np.ndarray, side: Side
 ) -> tuple[list[pl.Series], pl.DataFrame, SideReport]:
-    usable = side.frame.filter(pl.all_horizontal(pl.col(key).is_not_null() for key, _ in side.keys))
+    usable = side.frame.drop_nulls([key for key, _ in side.keys]) if side.keys else side.frame
     n_null_keys = side.frame.height - usable.height
     n_unknown = 0
     if side.cutoff:
@@ -168,12 +168,13 @@ def _join_side(
     spine_keys, row_keys = _key_numbers(spine, usable, side.keys)
     picked = search(
         spine_keys,
-        moments - 1 if side.strict else moments,
+        moments,
         row_keys,
         events=_numpy(usable, EVENT),
         known=_numpy(usable, KNOWN) if side.cutoff else None,
         written=(_numpy(usable, NUMBER), _numpy(usable, ORDINAL)),
-        delay_us=side.delay_us,
+        # Times are whole microseconds, so that e + delay < t is e + delay + 1 <= t.
+        delay_us=side.delay_us + int(side.strict),
     )
     return _answers(spine, moments, side, usable, picked, n_null_keys, n_unknown)
 
@@ -284,7 +285,9 @@ def _answers(
             deciding.get_column(ORDINAL).alias("ordinal"),
             event_us,
             deciding.get_column(KNOWN).alias("known_us"),
-            pl.Series("status", [MATCHED, MISSING, EXPIRED], dtype=_STATUS).gather(pl.Series(status)).alias("status"),
+            pl.Series("status", [MATCHED, MISSING, EXPIRED], dtype=_STATUS)
+            .gather(pl.Series(status))
+            .alias("status"),
         ]
     )
     used = matched & timed
@@ -304,7 +307,9 @@ def _answers(
     return added, rows, counts
 
 
-def _gather(frame: pl.DataFrame, columns: Sequence[str], positions: np.ndarray, where: np.ndarray) -> pl.DataFrame:
+def _gather(
+    frame: pl.DataFrame, columns: Sequence[str], positions: np.ndarray, where: np.ndarray
+) -> pl.DataFrame:
     """The rows of `frame` at `positions`; all null where `where` is false."""
     wanted = list(dict.fromkeys(columns))
     index = pl.Series(np.where(where, positions, 0)).set(pl.Series(~where), None)

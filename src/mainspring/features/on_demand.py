@@ -86,7 +86,8 @@ def on_demand(function: Callable[..., Any] | None = None, *, name: str | None = 
 def _wrap(function: Callable[..., Any], name: str | None) -> OnDemand:
     parameters = inspect.signature(function).parameters
     if not parameters or any(
-        item.kind in (item.VAR_POSITIONAL, item.VAR_KEYWORD, item.POSITIONAL_ONLY) for item in parameters.values()
+        item.kind in (item.VAR_POSITIONAL, item.VAR_KEYWORD, item.POSITIONAL_ONLY)
+        for item in parameters.values()
     ):
         raise InputError(
             expected="named arguments, one a column",
@@ -114,7 +115,14 @@ def _wrap(function: Callable[..., Any], name: str | None) -> OnDemand:
 
 
 def _annotated(annotation: object) -> str:
-    names = {"str": "string", "int": "int64", "float": "float64", "bool": "bool", "date": "date", "datetime": "datetime"}
+    names = {
+        "str": "string",
+        "int": "int64",
+        "float": "float64",
+        "bool": "bool",
+        "date": "date",
+        "datetime": "datetime",
+    }
     text = annotation if isinstance(annotation, str) else getattr(annotation, "__name__", "")
     return names.get(str(text).rsplit(".", 1)[-1], "float64")
 
@@ -220,7 +228,7 @@ def value_of_one(result: Any, name: str) -> object:
     kind = result.dtype.kind
     if kind == "f":
         number = float(result[0])
-        return None if number != number else number
+        return None if math.isnan(number) else number
     if kind in "iub":
         return result[0].item()
     return series_of(result, name, 1)[0]

@@ -16,11 +16,18 @@ import polars as pl
 
 from mainspring.errors import InputError, StateError, UnknownNameError
 from mainspring.features import on_demand, store
-from mainspring.features.join import COMMIT, DELETE, EVENT, KNOWN, NUMBER, OP, ORDINAL
+from mainspring.features.join import DELETE, EVENT, KNOWN, NUMBER, OP, ORDINAL
 from mainspring.features.keycode import encoder
 from mainspring.features.pending import NEVER_US, Pending
 from mainspring.features.rows import AVAILABLE, available, delay_us, scan, ttl_us
-from mainspring.features.spec import CommitSpec, FeatureGroupSpec, FeatureViewSpec, RequestSpec
+from mainspring.features.spec import (
+    CommitSpec,
+    FeatureGroupSpec,
+    FeatureViewSpec,
+    RequestSpec,
+    SelectionSpec,
+    is_strict,
+)
 from mainspring.features.store import Stores
 from mainspring.ports.keys import Entry
 from mainspring.types import from_us, to_us
@@ -70,7 +77,11 @@ def materialize(stores: Stores, group: FeatureGroupSpec, until: datetime) -> int
             return 0
         with stores.records.read() as connection:
             number = store.last_numbers(connection, [group.group_id]).get(group.group_id, 0)
-            fresh = store.published(connection, group.group_id, after=pending.number) if number > pending.number else []
+            fresh = (
+                store.published(connection, group.group_id, after=pending.number)
+                if number > pending.number
+                else []
+            )
         try:
             written = _take_in(stores, group, pending, fresh) if fresh else 0
             return written + _advance(stores, group, pending, until_us)
@@ -238,7 +249,6 @@ class _Lookup:
     delay_us: int
     ttl_us: int | None
     cutoff: bool
-    strict: bool
     timed: bool
 
 
@@ -259,9 +269,16 @@ class OnlineReader:
         for place, lookup in enumerate(self._lookups):
             self._by_space.setdefault(lookup.group_id, []).append(place)
         self._functions = [on_demand.load(item, stores.functions) for item in view.on_demand]
-        self.key_columns = tuple(dict.fromkeys(column for lookup in self._lookups for column in lookup.columns))
+        self.key_columns = tuple(
+            dict.fromkeys(column for lookup in self._lookups for column in lookup.columns)
+        )
         """Columns that name entities; given in `keys` (or in `request`)."""
-        types = {name: kind for part in view.parts if isinstance(part, RequestSpec) for name, kind in part.columns.items()}
+        types = {
+            name: kind
+            for part in view.parts
+            if isinstance(part, RequestSpec)
+            for name, kind in part.columns.items()
+        }
         self.request_columns = (*types, *(name for name in view.on_demand_requests))
         """Columns that the request must carry (they may be among the keys)."""
         self._checks = [(name, _PYTHON[kind], kind) for name, kind in types.items() if kind is not None]
@@ -291,7 +308,9 @@ class OnlineReader:
             raise self._absent(str(error.args[0])) from error
         for name, kinds, kind in self._checks:
             value = values[name]
-            if value is not None and (not isinstance(value, kinds) or (type(value) is bool and kind != "bool")):
+            if value is not None and (
+                not isinstance(value, kinds) or (type(value) is bool and kind != "bool")
+            ):
                 raise _wrong_type(name, kind, value)
         now_us = to_us(now)
         status: dict[str, str] = {}
@@ -339,8 +358,12 @@ class OnlineReader:
 
     def _unknown(self, given: Mapping[str, Any]) -> UnknownNameError | InputError:
         name = next(name for name in given if name not in self._allowed)
-        near = UnknownNameError.of("column", name, self._allowed, f"request to view {self.view.name}@{self.view.version}")
-        return InputError(expected=near.expected, got=f"unknown column {name!r}", where=near.where, hint=near.hint)
+        near = UnknownNameError.of(
+            "column", name, self._allowed, f"request to view {self.view.name}@{self.view.version}"
+        )
+        return InputError(
+            expected=near.expected, got=f"unknown column {name!r}", where=near.where, hint=near.hint
+        )
 
     def _absent(self, name: str) -> InputError:
         return InputError(
@@ -374,7 +397,7 @@ def _wrong_type(name: str, kind: str, value: object) -> InputError:
     )
 
 
-def _compile(view: FeatureViewSpec, selection: Any, group: FeatureGroupSpec) -> _Lookup:
+def _compile(view: FeatureViewSpec, selection: SelectionSpec, group: FeatureGroupSpec) -> _Lookup:
     place = {name: i for i, name in enumerate(group.features)}
     fields = tuple(
         (place[column], output, _unpack(group.type_of(column)))
@@ -387,11 +410,11 @@ def _compile(view: FeatureViewSpec, selection: Any, group: FeatureGroupSpec) -> 
         columns=columns,
         encode=encoder([group.type_of(name) for name in group.keys], columns),
         fields=fields,
-        empty={output: None for output in selection.outputs},
-        delay_us=delay_us(group),
+        empty=dict.fromkeys(selection.outputs),
+        # Features of the label's own group must be true strictly before the moment, as in the join.
+        delay_us=delay_us(group) + int(is_strict(view, selection)),
         ttl_us=ttl_us(group),
         cutoff=group.known_time is not None,
-        strict=view.label is not None and (view.label.group, view.label.version) == (group.name, group.version),
         timed=group.event_time is not None,
     )
 
@@ -400,8 +423,7 @@ def _state(lookup: _Lookup, entry: Entry | None, now_us: int) -> str | None:
     """Present, missing (a delete) or expired; None where nothing can be known yet."""
     if entry is None:
         return None
-    ready = entry.event_us + lookup.delay_us
-    if ready > now_us or (lookup.strict and ready == now_us) or (lookup.cutoff and entry.known_us > now_us):
+    if entry.event_us + lookup.delay_us > now_us or (lookup.cutoff and entry.known_us > now_us):
         return None
     if entry.value == _TOMBSTONE:
         return MISSING

@@ -46,7 +46,9 @@ def scan(
         base = stores.tables.scan(store.table_name(spec)).filter(pl.col(COMMIT).is_between(low, high))
         stored = set(base.collect_schema())
         base = base.with_columns(
-            pl.lit(None, STORAGE[item.type]).alias(item.name) for item in spec.columns or () if item.name not in stored
+            pl.lit(None, STORAGE[item.type]).alias(item.name)
+            for item in spec.columns or ()
+            if item.name not in stored
         )
     with_numbers = base.join(numbers.lazy(), on=COMMIT, how="inner")
     return with_numbers.with_columns(_event(spec), _known(spec)).select(

@@ -78,7 +78,7 @@ def _mixed_times(column: Any) -> list[Any] | None:
 
     from mainspring.types import utc
 
-    values = [None if value is None or value != value else value for value in column]
+    values = [None if missing else value for value, missing in zip(column, column.isna(), strict=True)]
     if not any(isinstance(value, datetime) for value in values):
         return None
     return [utc(value) if isinstance(value, datetime) else value for value in values]
@@ -159,7 +159,10 @@ def declared(schema: Mapping[str, object] | Sequence[FeatureSpec], where: str) -
     """The schema that a user wrote: column → logical type name, Python type or polars type."""
     if not isinstance(schema, Mapping):
         return tuple(schema)
-    return tuple(FeatureSpec(name=name, type=type_name(kind, f"{where}, column {name!r}")) for name, kind in schema.items())
+    return tuple(
+        FeatureSpec(name=name, type=type_name(kind, f"{where}, column {name!r}"))
+        for name, kind in schema.items()
+    )
 
 
 def type_name(kind: object, where: str) -> str:
@@ -167,8 +170,14 @@ def type_name(kind: object, where: str) -> str:
     from datetime import date, datetime
 
     python: dict[object, str] = {
-        int: "int64", float: "float64", str: "string", bool: "bool", bytes: "binary", date: "date", datetime: "datetime",
-    }  # fmt: skip
+        int: "int64",
+        float: "float64",
+        str: "string",
+        bool: "bool",
+        bytes: "binary",
+        date: "date",
+        datetime: "datetime",
+    }
     if isinstance(kind, str) and kind in STORAGE:
         return kind
     if isinstance(kind, type) and kind in python:
@@ -202,7 +211,10 @@ def conform(
     known = [feature.name for feature in schema]
     if not frame.height:
         raise InputError(
-            expected="at least one row", got="an empty frame", where=where, hint="Skip the insert when there is nothing new."
+            expected="at least one row",
+            got="an empty frame",
+            where=where,
+            hint="Skip the insert when there is nothing new.",
         )
     unknown = [name for name in frame.columns if name not in set(known)]
     if unknown:
@@ -251,7 +263,8 @@ def cast(series: pl.Series, kind: str, where: str) -> pl.Series:
     if given is None or (given != kind and (kind, given) not in _WIDENS):
         raise InputError(
             expected=f"type {kind}",
-            got=f"type {series.dtype}" + (f", for example {series.drop_nulls()[0]!r}" if series.null_count() < len(series) else ""),
+            got=f"type {series.dtype}"
+            + (f", for example {series.drop_nulls()[0]!r}" if series.null_count() < len(series) else ""),
             where=f"{where}, column {series.name!r}",
             hint="Cast the column explicitly, so that no value changes by accident.",
         )

@@ -69,7 +69,10 @@ class FeatureGroupSpec(Value):
     @property
     def system_columns(self) -> frozenset[str]:
         """Columns that are not features: keys and times."""
-        return frozenset({*self.keys, self.event_time, self.known_time} - {None, COMMIT_TIME})
+        times = (
+            name for name in (self.event_time, self.known_time) if name is not None and name != COMMIT_TIME
+        )
+        return frozenset((*self.keys, *times))
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -229,6 +232,16 @@ class FeatureViewSpec(Value):
             out += [name for name in function.inputs if name not in known and name not in out]
             known.add(function.name)
         return tuple(out)
+
+
+def is_strict(view: FeatureViewSpec, selection: SelectionSpec) -> bool:
+    """Whether the selection's rows must be true strictly before the moment: those of the label's own group."""
+    label = view.label
+    return (
+        label is not None
+        and selection is not label
+        and (selection.group, selection.version) == (label.group, label.version)
+    )
 
 
 class SplitSpec(Value):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 import polars as pl
@@ -41,7 +41,9 @@ def by_time(
             hint="Train comes first, then validation, then test.",
         )
     if not gap_s >= 0:
-        raise InputError(expected="a gap of 0 s or more", got=str(gap_s), where="split.by_time", hint="Drop the gap.")
+        raise InputError(
+            expected="a gap of 0 s or more", got=str(gap_s), where="split.by_time", hint="Drop the gap."
+        )
     return SplitSpec(kind="time", test_from=test, validation_from=validation, gap_s=gap_s)
 
 
@@ -72,7 +74,7 @@ def _instant(value: str | date | datetime, where: str) -> datetime:
         if isinstance(value, str):
             value = datetime.fromisoformat(value)
         if not isinstance(value, datetime):
-            value = datetime(value.year, value.month, value.day)
+            return datetime(value.year, value.month, value.day, tzinfo=UTC)
         return utc(value)
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(
@@ -122,7 +124,9 @@ def _by_time(times: pl.Series, spec: SplitSpec) -> pl.Series:
         start = pl.lit(bound, dtype=pl.Datetime("us", "UTC"))
         part = pl.when(pl.col("t") >= start).then(pl.lit(name)).otherwise(part)
         if spec.gap_s:
-            part = pl.when((pl.col("t") < start) & (pl.col("t") > start - gap)).then(pl.lit(GAP)).otherwise(part)
+            part = (
+                pl.when((pl.col("t") < start) & (pl.col("t") > start - gap)).then(pl.lit(GAP)).otherwise(part)
+            )
     return times.alias("t").to_frame().select(part.alias("split")).get_column("split")
 
 

@@ -107,7 +107,9 @@ def add_group(connection: Connection, spec: FeatureGroupSpec, project_id: str) -
 
 def replace_group(connection: Connection, spec: FeatureGroupSpec, project_id: str) -> None:
     """The group's new state, under its id."""
-    connection.execute(update(groups).where(groups.c.group_id == spec.group_id).values(**row(spec, project_id)))
+    connection.execute(
+        update(groups).where(groups.c.group_id == spec.group_id).values(**row(spec, project_id))
+    )
 
 
 # --- commits
@@ -142,7 +144,9 @@ def publish_commit(connection: Connection, spec: CommitSpec) -> bool:
     values = row(spec, "")
     changed = connection.execute(
         update(commits)
-        .where(commits.c.group_id == spec.group_id, commits.c.ticket == spec.ticket, commits.c.number.is_(None))
+        .where(
+            commits.c.group_id == spec.group_id, commits.c.ticket == spec.ticket, commits.c.number.is_(None)
+        )
         .values(
             number=number,
             asset_id=spec.asset_id,
@@ -155,7 +159,12 @@ def publish_commit(connection: Connection, spec: CommitSpec) -> bool:
 
 
 def published(
-    connection: Connection, group_id: str, *, up_to: int | None = None, until: datetime | None = None, after: int = 0
+    connection: Connection,
+    group_id: str,
+    *,
+    up_to: int | None = None,
+    until: datetime | None = None,
+    after: int = 0,
 ) -> list[CommitSpec]:
     """Published commits in order.
 
@@ -169,7 +178,9 @@ def published(
         query = query.where(commits.c.number <= up_to)
     if until is not None:
         query = query.where(commits.c.published_us <= to_us(until))
-    return [value(CommitSpec, found) for found in connection.execute(query.order_by(commits.c.number)).mappings()]
+    return [
+        value(CommitSpec, found) for found in connection.execute(query.order_by(commits.c.number)).mappings()
+    ]
 
 
 def last_numbers(connection: Connection, group_ids: list[str]) -> dict[str, int]:
@@ -219,7 +230,9 @@ def numbered(found: list[CommitSpec]) -> pl.DataFrame:
 
 def find_view(connection: Connection, project_id: str, name: str, version: int) -> FeatureViewSpec | None:
     """The view of that name and version."""
-    query = select(views).where(views.c.project_id == project_id, views.c.name == name, views.c.version == version)
+    query = select(views).where(
+        views.c.project_id == project_id, views.c.name == name, views.c.version == version
+    )
     found = connection.execute(query).mappings().one_or_none()
     return None if found is None else value(FeatureViewSpec, found)
 

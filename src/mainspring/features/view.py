@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -18,7 +17,14 @@ from mainspring.features.join import NUMBER, Side, SideReport, join
 from mainspring.features.online import OnlineReader
 from mainspring.features.read import Read
 from mainspring.features.rows import delay_us, scan, ttl_us
-from mainspring.features.spec import CommitSpec, FeatureGroupSpec, FeatureViewSpec, SelectionSpec, SplitSpec
+from mainspring.features.spec import (
+    CommitSpec,
+    FeatureGroupSpec,
+    FeatureViewSpec,
+    SelectionSpec,
+    SplitSpec,
+    is_strict,
+)
 from mainspring.features.store import Stores
 from mainspring.types import to_us
 
@@ -272,7 +278,9 @@ class FeatureView:
             report=joined.report,
             provenance={side: _timed(rows) for side, rows in joined.provenance.items()},
             pins={group.label: _last(commits[key]) for key, group in groups.items()},
-            assets={side: _deciding(rows, commits[by_side[side]]) for side, rows in joined.provenance.items()},
+            assets={
+                side: _deciding(rows, commits[by_side[side]]) for side, rows in joined.provenance.items()
+            },
             as_of=as_of if label is not None else None,
         )
 
@@ -333,7 +341,7 @@ class FeatureView:
                     delay_us=delay_us(group),
                     ttl_us=None if is_label else ttl_us(group),
                     cutoff=group.known_time is not None,
-                    strict=not is_label and label is not None and key == (label.group, label.version),
+                    strict=is_strict(self.spec, item),
                     at_us=at_us if is_label else None,
                 )
             )
@@ -341,7 +349,9 @@ class FeatureView:
         return moments.hstack(lookup), sides
 
     def _columns(self, key: GroupKey, group: FeatureGroupSpec) -> list[str]:
-        taken = [column for item in self._joined() if (item.group, item.version) == key for column in item.columns]
+        taken = [
+            column for item in self._joined() if (item.group, item.version) == key for column in item.columns
+        ]
         return [*group.keys, *taken]
 
     def _requested(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -367,7 +377,12 @@ def _timed(rows: pl.DataFrame) -> pl.DataFrame:
         return pl.col(column).cast(pl.Datetime("us", "UTC")).alias(name)
 
     return rows.select(
-        "commit", "number", "ordinal", instant("event_us", "event_time"), instant("known_us", "known_time"), "status"
+        "commit",
+        "number",
+        "ordinal",
+        instant("event_us", "event_time"),
+        instant("known_us", "known_time"),
+        "status",
     )
 
 
@@ -378,4 +393,4 @@ def _last(commits: list[CommitSpec]) -> int:
 def _deciding(rows: pl.DataFrame, commits: list[CommitSpec]) -> dict[int, str]:
     """The commits that decided at least one row: number → asset id."""
     used = set(rows.get_column("number").drop_nulls().unique().to_list())
-    return {item.number: item.asset_id for item in commits if item.number in used and item.asset_id is not None}
+    return {item.number or 0: item.asset_id or "" for item in commits if item.number in used}
