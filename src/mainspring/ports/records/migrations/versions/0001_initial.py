@@ -11,6 +11,26 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "alerts",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("monitor", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("deployment", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("start_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("end_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("message", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("raised_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alerts")),
+        sa.UniqueConstraint(
+            "project_id",
+            "monitor",
+            "start_us",
+            "end_us",
+            name=op.f("uq_alerts_project_id_monitor_start_us_end_us"),
+        ),
+    )
+    op.create_table(
         "assets",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), autoincrement=False, nullable=False),
@@ -210,6 +230,45 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "findings",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("monitor", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("monitor_revision", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("deployment", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("start_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("end_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("as_of_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n_rows", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n_known", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n_clusters", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n_positives", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("predicted_all", sa.Double(), autoincrement=False, nullable=True),
+        sa.Column("observed", sa.Double(), autoincrement=False, nullable=True),
+        sa.Column("predicted", sa.Double(), autoincrement=False, nullable=True),
+        sa.Column("gap", sa.JSON(none_as_null=True), autoincrement=False, nullable=False),
+        sa.Column("standard_error", sa.Double(), autoincrement=False, nullable=True),
+        sa.Column("p_value", sa.Double(), autoincrement=False, nullable=True),
+        sa.Column("alpha", sa.Double(), autoincrement=False, nullable=False),
+        sa.Column("min_effect", sa.Double(), autoincrement=False, nullable=False),
+        sa.Column("roc_auc", sa.JSON(none_as_null=True), autoincrement=False, nullable=False),
+        sa.Column("brier", sa.JSON(none_as_null=True), autoincrement=False, nullable=False),
+        sa.Column("drifts", sa.JSON(none_as_null=True), autoincrement=False, nullable=False),
+        sa.Column("versions", sa.JSON(none_as_null=True), autoincrement=False, nullable=False),
+        sa.Column("verdict", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("reason", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("alerted", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("created_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_findings")),
+    )
+    op.create_index(
+        op.f("ix_findings_project_id_monitor_start_us"),
+        "findings",
+        ["project_id", "monitor", "start_us"],
+        unique=False,
+    )
+    op.create_table(
         "links",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("execution_id", sa.Text(), autoincrement=False, nullable=False),
@@ -303,6 +362,30 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_model_versions_package_id"), "model_versions", ["package_id"], unique=False)
     op.create_index(op.f("ix_model_versions_run_id"), "model_versions", ["run_id"], unique=False)
+    op.create_table(
+        "monitors",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("deployment", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("false_alarms_per_year", sa.Double(), autoincrement=False, nullable=False),
+        sa.Column("looks_per_year", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("min_effect", sa.Double(), autoincrement=False, nullable=False),
+        sa.Column("min_effect_source", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("label_delay_s", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("min_coverage", sa.Double(), autoincrement=False, nullable=False),
+        sa.Column("min_clusters", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("min_events", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("time_zone", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("cluster", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("reference", sa.JSON(none_as_null=True), autoincrement=False, nullable=False),
+        sa.Column("created_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_monitors")),
+        sa.UniqueConstraint(
+            "project_id", "name", "revision", name=op.f("uq_monitors_project_id_name_revision")
+        ),
+    )
     op.create_table(
         "outcomes",
         sa.Column("project_id", sa.Text(), nullable=False),
@@ -411,6 +494,22 @@ def upgrade() -> None:
         sa.Column("pipeline", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("cursor", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("project_id", "name", name=op.f("pk_pipeline_triggers")),
+    )
+    op.create_table(
+        "policies",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("asset_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("environment", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("policy", sa.JSON(none_as_null=True), autoincrement=False, nullable=False),
+        sa.Column("created_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("asset_id", name=op.f("pk_policies")),
+    )
+    op.create_index(
+        op.f("ix_policies_project_id_environment_created_us"),
+        "policies",
+        ["project_id", "environment", "created_us"],
+        unique=False,
     )
     op.create_table(
         "rollouts",
