@@ -30,6 +30,22 @@ def test_readable_by_others(tmp_path: Path) -> None:
     assert [action["txn"]["appId"] for action in actions if "txn" in action] == ["my token"]
 
 
+@pytest.mark.parametrize("name", ["with space", "100% Grüße", "a#b?c"])
+def test_any_folder_name(tmp_path: Path, name: str) -> None:
+    """The folder's own name may hold anything that a file system allows."""
+    tables = open_tables(tmp_path / name)
+    tables.append("t", ROW, token="1")
+    tables.append("t", pl.DataFrame({"a": [2]}), token="2")
+    assert tables.scan("t").filter(pl.col("a") == 2).collect().rows() == [(2,)]
+    assert (tmp_path / name / "t" / "_delta_log").is_dir()
+
+
+def test_percent_escape_in_the_path(tmp_path: Path) -> None:
+    """A path that delta-rs would mistake for another is refused."""
+    with pytest.raises(InputError, match="percent"):
+        open_tables(tmp_path / "a%20b")
+
+
 def test_filter_reads_only_what_can_match(tmp_path: Path) -> None:
     """Files whose statistics exclude a filter are not opened."""
     tables = open_tables(tmp_path)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from collections import OrderedDict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import (
@@ -32,6 +34,7 @@ LONGEST_WAIT_S: Final = 0.25
 CHECKPOINT_EVERY: Final = 100
 PINNED_VERSIONS: Final = 64
 
+_ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 # Old versions stay readable: training datasets are pinned to them.
 _CONFIGURATION: Final = {
     "delta.enableExpiredLogCleanup": "false",
@@ -49,9 +52,17 @@ class DeltaTables(Tables):
     """
 
     def __init__(self, folder: Path) -> None:
+        if _ESCAPE.search(str(folder)):
+            # delta-rs decodes local paths twice and would look elsewhere.
+            raise InputError(
+                expected="a folder without percent escapes in its path",
+                got=str(folder),
+                where="tables.url",
+                hint="Choose another folder for the tables in mainspring.toml.",
+            )
         self._folder = folder
         self._heads: dict[str, _Head] = {}
-        self._pinned: OrderedDict[tuple[str, int], DeltaTable] = OrderedDict()
+        self._pinned: OrderedDict[tuple[str, int], _PinnedTable] = OrderedDict()
         self._opening = threading.Lock()
 
     def append(self, name: str, frame: pl.DataFrame, *, token: str) -> int:
@@ -98,17 +109,24 @@ class DeltaTables(Tables):
                 self._heads[name] = _Head(name, self._folder / check_name(name))
             return self._heads[name]
 
-    def _pin(self, name: str, version: int) -> DeltaTable:
+    def _pin(self, name: str, version: int) -> _PinnedTable:
         """The table at a version, never to be moved on: lazy frames hold it."""
         with self._opening:
             table = self._pinned.pop((name, version), None)
         if table is None:
-            table = DeltaTable(self._folder / name, version=version)
+            table = _PinnedTable(self._folder / name, version=version)
         with self._opening:
             self._pinned[name, version] = table
             if len(self._pinned) > PINNED_VERSIONS:
                 self._pinned.popitem(last=False)
         return table
+
+
+class _PinnedTable(DeltaTable):
+    """A table for polars to scan: delta-rs percent-encodes local paths, which polars opens as they are."""
+
+    def file_uris(self, *given: Any, **named: Any) -> list[str]:
+        return [unquote(uri) for uri in super().file_uris(*given, **named)]
 
 
 class _Head:

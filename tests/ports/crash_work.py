@@ -1,0 +1,43 @@
+"""What the killed processes do, and what the checker knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import FileIO
+from pathlib import Path
+
+import polars as pl
+
+from mainspring.ports.blobs import open_blobs
+from mainspring.ports.tables import open_tables
+
+DATA = [b"first", b"second", b"third"]
+TOKENS = [f"token {number}" for number in range(4)]
+
+
+def put_blobs(folder: Path) -> Iterator[str]:
+    """Put three byte strings and a file, yielding each digest when it is acknowledged."""
+    blobs = open_blobs(folder / "blobs")
+    for data in DATA:
+        yield blobs.put(data).sha256
+    source = folder / "source"
+    source.write_bytes(b"from a file")
+    yield blobs.put_file(source).sha256
+
+
+def append_rows(folder: Path) -> Iterator[str]:
+    """Append a row for each token, yielding the token when it is acknowledged."""
+    tables = open_tables(folder / "tables")
+    for number, token in enumerate(TOKENS):
+        tables.append("t", pl.DataFrame({"number": [number]}), token=token)
+        yield token
+
+
+def acknowledge(file: FileIO, done: str) -> None:
+    """Write down that something was acknowledged, in one system call."""
+    file.write(done.encode() + b"\n")
+
+
+def acknowledged(folder: Path) -> list[str]:
+    """What was acknowledged before the kill."""
+    return (folder / "acknowledged").read_text().splitlines()
