@@ -67,6 +67,7 @@ class App:
         self.ready = False
         self.draining = False
         self.n_waiting = 0
+        self._idle = asyncio.Event()
         self.n_answered = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,6 +82,19 @@ class App:
             await self._route(scope, receive, send)
         finally:
             self.n_waiting -= 1
+            if self.draining and not self.n_waiting:
+                self._idle.set()
+
+    async def drain(self, within_s: float) -> bool:
+        """Refuse new requests and wait for those under way; False if some were not done in time."""
+        self.draining = True
+        if not self.n_waiting:
+            return True
+        try:
+            await asyncio.wait_for(self._idle.wait(), within_s)
+        except TimeoutError:
+            return False
+        return True
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]
@@ -184,9 +198,9 @@ class _TooLargeError(InputError):
 async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
     message = await receive()
     body: bytes = message.get("body", b"")
-    if not message.get("more_body", False) and message["type"] == "http.request":
-        if len(body) <= limit:
-            return body
+    # The usual case: everything in one message.
+    if not message.get("more_body", False) and message["type"] == "http.request" and len(body) <= limit:
+        return body
     parts = [body]
     size = len(body)
     while message["type"] == "http.request" and size <= limit and message.get("more_body", False):

@@ -89,7 +89,7 @@ class Server:
         self._port = serving.port if port is None else port
         self._n_workers = workers or serving.workers
         self._http = http
-        self._say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+        self._say = say or _tell
         self._processes: list[_Process] = []
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -212,6 +212,11 @@ class Server:
                 process.popen.kill()
                 process.popen.wait()
         self._processes = []
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 def _wait_ready(process: _Process) -> None:

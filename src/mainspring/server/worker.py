@@ -84,20 +84,14 @@ class Worker:
         gc.collect()
         gc.freeze()
         self.app.ready = True
-        print("ready", flush=True)
+        _say("ready")
         timer = asyncio.create_task(self._keep_current())
         await stopping.wait()
-        self.app.draining = True
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle(), DRAIN_S)
+        await self.app.drain(DRAIN_S)
         timer.cancel()
         await stop()
         for predictor in self.predictors.values():
             predictor.close()
-
-    async def _idle(self) -> None:
-        while self.app.n_waiting:
-            await asyncio.sleep(0.005)
 
     async def _keep_current(self) -> None:
         ticks = 0
@@ -115,7 +109,7 @@ class Worker:
         try:
             self.take_up()
         except MainspringError as error:
-            print(f"{self._name}: a new deployment cannot be loaded: {error}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"{self._name}: a new deployment cannot be loaded: {error}\n")
 
     def _sync(self) -> None:
         for predictor in list(self.predictors.values()):
@@ -166,7 +160,7 @@ def uvicorn(host: str, port: int) -> Callable[[App], Awaitable[Callable[[], Awai
         )
         server = library.Server(config)
         # Signals are the worker's to handle.
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
         task = asyncio.create_task(server.serve())
         await _listening(host, port, task)
 
@@ -189,6 +183,11 @@ async def _listening(host: str, port: int, task: asyncio.Task[Any]) -> None:
     await task
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Read orders from standard input and serve until told to stop."""
     orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=Orders)
@@ -204,5 +203,5 @@ if __name__ == "__main__":
     try:
         main()
     except MainspringError as failure:
-        print(f"failed {msgspec.json.encode(failure.to_dict()).decode()}", flush=True)
+        _say(f"failed {msgspec.json.encode(failure.to_dict()).decode()}")
         sys.exit(3)

@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from mainspring.errors import ConflictError, InputError, MainspringError, StateError, UnknownNameError
-from mainspring.features.api import Features, FeatureView
+from mainspring.features.api import Features
+from mainspring.features.view import FeatureView
 from mainspring.lineage.api import Graph
 from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import AssetKind
@@ -175,9 +176,9 @@ class Deployments:
             made.remember(content, answer)
         return made
 
-    def _names(self) -> list[str]:
+    def _names(self) -> tuple[str, ...]:
         found = (self._home / "serving").glob(f"*/weights/{weights.CURRENT}")
-        return sorted(path.parent.parent.name for path in found)
+        return tuple(sorted(path.parent.parent.name for path in found))
 
     def _weights(self, name: str) -> Path:
         return weights_folder(self._home, name)
@@ -551,10 +552,10 @@ class Deployment:
 
         Returns:
             One row for every (prediction, arm) in order of `now`, with everything that was acknowledged
-            before the call. Columns: as in `serving.columns`, without `content` and `segment`, and `outcome`
+            before the call. Columns: as in `serving.columns`, without `content`, `segment` and `ordinal`, with `outcome`
             and `outcome_known_at`, null where no label is known.
         """
-        found = self._room._log(self.name).read(start, end).drop("content", "segment")
+        found = self._room._log(self.name).read(start, end).drop("content", "segment", "ordinal")
         until_us = None if outcomes_as_of is None else to_us(outcomes_as_of)
         with self._graph.records.read() as connection:
             known = store.outcomes_until(connection, self.name, self._graph.project_id, until_us)

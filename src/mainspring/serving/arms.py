@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from mainspring.errors import InputError
-from mainspring.features.api import Features, FeatureView
+from mainspring.features.api import Features
 from mainspring.features.spec import SelectionSpec
+from mainspring.features.view import FeatureView
 from mainspring.models.api import Models
 from mainspring.models.spec import ModelVersion
 from mainspring.serving.columns import FIXED

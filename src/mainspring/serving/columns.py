@@ -1,7 +1,7 @@
 """From the log's frames to columns, and back to one shape: pure functions.
 
 The table's columns: `prediction_id`, `deployment`, `revision`, `context_id`, `arm` (champion or shadow),
-`model`, `model_version`, `now`, `prediction`, `latency_us`, `error`, `content`, `segment`; then `key_<key>` and
+`model`, `model_version`, `now`, `prediction`, `latency_us`, `error`, `content`, `segment`, `ordinal`; then `key_<key>` and
 `request_<name>` as the caller gave them; every feature, untransformed, under its own name; and for every group
 that the view looks up `status_<group>`, `commit_<group>` (the commit's number), `commit_id_<group>` (its asset),
 `event_at_<group>` and `lookup_<group>` (the key it was looked up with, JSON).
@@ -40,6 +40,7 @@ FIXED: Final[Mapping[str, pl.DataType]] = {
     "error": pl.String(),
     "content": pl.String(),
     "segment": pl.String(),
+    "ordinal": pl.Int64(),
     "mismatched": pl.String(),
 }
 """Columns that every prediction table has. No feature may have one of these names."""
@@ -75,12 +76,14 @@ def predictions(segment: Segment, frames: Sequence[Frame]) -> pl.DataFrame:
     """The predictions of a segment, in the columns described above, without those that have no value."""
     tables: dict[str, WeightTable] = {}
     rows: dict[tuple[str, str], list[Scored]] = {}
-    for frame in frames:
+    ordinals: dict[tuple[str, str], list[int]] = {}
+    for ordinal, frame in enumerate(frames):
         if isinstance(frame, Context):
             tables[frame.table.context_id] = frame.table
         elif isinstance(frame, Scored):
             rows.setdefault((frame.context_id, frame.arm), []).append(frame)
-    parts = [_part(segment.id, tables[key[0]], key[1], scored) for key, scored in rows.items()]
+            ordinals.setdefault((frame.context_id, frame.arm), []).append(ordinal)
+    parts = [_part(segment.id, tables[key[0]], key[1], scored, ordinals[key]) for key, scored in rows.items()]
     if not parts:
         return pl.DataFrame(schema=dict(FIXED))
     return pl.concat(parts, how="diagonal_relaxed")
@@ -110,7 +113,9 @@ def gaps(segment: Segment, frames: Sequence[Frame]) -> pl.DataFrame:
     ).with_columns(pl.col("from", "until").cast(TIME))
 
 
-def _part(segment_id: str, table: WeightTable, arm_name: str, rows: list[Scored]) -> pl.DataFrame:
+def _part(
+    segment_id: str, table: WeightTable, arm_name: str, rows: list[Scored], ordinals: list[int]
+) -> pl.DataFrame:
     arm = table.find_arm(arm_name) or table.champion
     n_rows = len(rows)
     fixed: dict[str, Any] = {
@@ -127,6 +132,7 @@ def _part(segment_id: str, table: WeightTable, arm_name: str, rows: list[Scored]
         "error": [row.error for row in rows],
         "content": [row.content for row in rows],
         "segment": [segment_id] * n_rows,
+        "ordinal": ordinals,
         "mismatched": [None] * n_rows,
     }
     series = [pl.Series(name, values, dtype=FIXED[name]) for name, values in fixed.items()]
@@ -224,11 +230,11 @@ def fitted(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFra
 
 
 def without_doubles(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """All predictions in order of `now`, each (prediction, arm) once: the first."""
+    """All predictions in order of `now`, then as logged; each (prediction, arm) once: the first."""
     parts = [frame for frame in frames if frame.height]
     if not parts:
         return pl.DataFrame(schema=dict(FIXED))
     every = parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal_relaxed")
-    return every.sort("now", maintain_order=True).unique(
+    return every.sort("now", "segment", "ordinal").unique(
         ["prediction_id", "arm"], keep="first", maintain_order=True
     )

@@ -18,7 +18,7 @@ import msgspec
 from mainspring.errors import ConflictError, InputError, StateError, UnavailableError
 from mainspring.ports.clock import Clock
 from mainspring.serving.frames import Scored, encoder
-from mainspring.serving.weights import Arm, WeightTable, WeightWatch
+from mainspring.serving.weights import Arm, WeightTable, WeightWatch, find_previous
 from mainspring.serving.writer import LogWriter
 from mainspring.types import new_id, to_us
 
@@ -113,7 +113,8 @@ class Predictor:
     ) -> None:
         self.deployment = deployment
         self.log = LogWriter(folder / "log", deployment, writer)
-        self._watch = WeightWatch(folder / "weights")
+        self._weights_folder = folder / "weights"
+        self._watch = WeightWatch(self._weights_folder)
         self._load = load
         self._clock = clock
         self._background = background
@@ -156,6 +157,11 @@ class Predictor:
             if self._in_force is None or self._in_force.table.epoch < table.epoch:
                 self._in_force = _InForce(table, arms)
                 self.load_error = None
+            if self._background:
+                # Loading needs the records; a rollback must work without them.
+                before = find_previous(self._weights_folder, table)
+                if before is not None:
+                    self._arm(before.champion)
 
     def _arm(self, arm: Arm) -> LoadedArm:
         key = (arm.package_id, arm.view_id)
@@ -181,8 +187,8 @@ class Predictor:
         Args:
             keys: the entity's keys.
             request: what only the caller knows.
-            prediction_id: the caller's name for it, 1 to 64 letters, digits, `-_.:`; None draws one. The same id with the
-                same content gets the first answer again and is not logged twice.
+            prediction_id: the caller's name for it, 1 to 64 letters, digits, `-_.:`; None draws one. The same
+                id with the same content gets the first answer again and is not logged twice.
 
         Returns:
             The answer, and what remains to be done when it has been sent (scoring the shadow); None for nothing.

@@ -115,7 +115,7 @@ def outcomes_until(
     )
     if known_until_us is not None:
         query = query.where(outcomes.c.known_us <= known_until_us)
-    return [tuple(found) for found in connection.execute(query.order_by(outcomes.c.known_us))]  # type: ignore[misc]
+    return [tuple(found) for found in connection.execute(query.order_by(outcomes.c.known_us))]
 
 
 def _of(source: Any, deployment: str, project_id: str) -> Any:

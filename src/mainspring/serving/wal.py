@@ -133,7 +133,7 @@ def _ends_inside_frame(data: bytes, offset: int) -> bool:
     if offset + _HEAD.size > len(data):
         return True
     length, _ = _HEAD.unpack_from(data, offset)
-    return 0 < length <= MAX_PAYLOAD_BYTES and offset + _HEAD.size + length > len(data)
+    return bool(0 < length <= MAX_PAYLOAD_BYTES and offset + _HEAD.size + length > len(data))
 
 
 class SegmentWriter:

@@ -186,7 +186,14 @@ def roll_back(folder: Path, *, actor: str, reason: str, changed_us: int) -> Weig
 
     def back(present: WeightTable | None) -> WeightTable:
         present = present or read_table(folder)
-        before = previous(folder, present)
+        before = find_previous(folder, present)
+        if before is None:
+            raise StateError(
+                expected="an earlier revision to go back to",
+                got=f"revision {present.revision}, with none before it",
+                where=f"deployment {present.deployment!r}",
+                hint="Promote another model version instead.",
+            )
         return msgspec.structs.replace(
             present,
             epoch=present.epoch + 1,
@@ -207,28 +214,18 @@ def roll_back(folder: Path, *, actor: str, reason: str, changed_us: int) -> Weig
     return change(folder, back)
 
 
-def previous(folder: Path, present: WeightTable) -> WeightTable:
-    """The table that a rollback restores: the newest whose champion is another package than the present one,
-    and which no rollback has left before.
-
-    Raises:
-        StateError: there is none.
-    """
+def find_previous(folder: Path, present: WeightTable) -> WeightTable | None:
+    """The table that a rollback of `present` restores; None if there is none."""
     # Walking the revisions as a stack: a rollback takes the top off, so that a second one goes further back.
     stack: list[WeightTable] = []
     for table in history(folder):
+        if table.epoch > present.epoch:
+            break
         if table.cause == "rollback" and stack:
             stack.pop()
         elif table.cause in ("create", "promote"):
             stack.append(table)
-    if len(stack) < 2:
-        raise StateError(
-            expected="an earlier revision to go back to",
-            got=f"revision {present.revision}, with none before it",
-            where=f"deployment {present.deployment!r}",
-            hint="Promote another model version instead.",
-        )
-    return stack[-2]
+    return stack[-2] if len(stack) > 1 else None
 
 
 def _check(present: WeightTable | None, following: WeightTable) -> None:

@@ -1,0 +1,88 @@
+"""A small airport: hourly weather, carriers without a time, a request, and two models of being late."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+from sklearn.linear_model import LogisticRegression
+
+from mainspring.features.api import Features, request
+from mainspring.features.view import FeatureView
+from mainspring.models.api import Models
+from mainspring.models.model import Model
+from mainspring.models.spec import ModelVersion
+from mainspring.project import Project
+from mainspring.serving.api import Deployments
+
+START = datetime(2013, 1, 1, tzinfo=UTC)
+N_HOURS = 48
+KEYS = {"origin": "JFK", "carrier": "AA"}
+REQUEST = {"distance": 1400.0}
+
+
+@dataclass
+class Airport:
+    """Everything that a deployment needs, in one project."""
+
+    project: Project
+    features: Features
+    models: Models
+    deployments: Deployments
+    view: FeatureView
+    versions: list[ModelVersion]
+    commits: list[object] = field(default_factory=list)
+
+    def at(self, hours: float) -> None:
+        """Move the clock to that many hours after the start, with all features materialised."""
+        moment = START + timedelta(hours=hours)
+        self.project.clock.set(moment)  # type: ignore[attr-defined]
+        self.features.materialize(moment)
+
+    def rooms(self) -> Deployments:
+        """A second api on the same project, as another process would have."""
+        project = self.project
+        return Deployments(project.graph, self.models, self.features, project.tables, project.home)
+
+
+def weather(n_hours: int = N_HOURS, shift: float = 0.0) -> pl.DataFrame:
+    """Hourly weather at two airports."""
+    random = np.random.default_rng(3)
+    rows = [(origin, START + timedelta(hours=hour)) for hour in range(n_hours) for origin in ("JFK", "LGA")]
+    return pl.DataFrame(
+        {
+            "origin": [row[0] for row in rows],
+            "observed_at": [row[1] for row in rows],
+            "wind": random.normal(10, 4, len(rows)) + shift,
+            "temp": random.normal(40, 9, len(rows)),
+        }
+    )
+
+
+def make_airport(project: Project) -> Airport:
+    """Fill a fresh project."""
+    features = Features(project.graph, project.tables, project.keys)
+    models = Models(project.graph)
+    hourly = features.group("weather", keys=["origin"], event_time="observed_at", online=True)
+    fleet = features.group("fleet", keys=["carrier"], online=True)
+    commits: list[object] = [
+        hourly.insert(weather()),
+        fleet.insert(pl.DataFrame({"carrier": ["AA", "B6"], "age": [11.0, 7.5]})),
+    ]
+    view = features.view(
+        "lateness",
+        features=[hourly["wind", "temp"], fleet["age"].static(), request("distance")],
+        spine_time="scheduled_at",
+    )
+    names = list(view.features)
+    random = np.random.default_rng(1)
+    rows = pl.DataFrame({name: random.normal(10, 4, 300) for name in names})
+    versions = []
+    for sign in (1, -1):
+        late = sign * (rows["wind"] - 10) + random.normal(0, 1, 300) > 0
+        model = Model(LogisticRegression(), names, label="late").fit(rows.with_columns(late.alias("late")))
+        versions.append(models.register("lateness", model))
+    deployments = Deployments(project.graph, models, features, project.tables, project.home)
+    return Airport(project, features, models, deployments, view, versions, commits)

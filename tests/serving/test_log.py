@@ -1,0 +1,270 @@
+"""The prediction log: what it holds, how it is published, and what outcomes do to it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from tests.serving.airport import KEYS, REQUEST, START, Airport
+
+from mainspring.errors import InputError, UnknownNameError
+from mainspring.features.api import request
+from mainspring.serving.api import Deployment
+from mainspring.serving.wal import find_segments
+from mainspring.serving.weights import CHECK_EVERY_S
+
+
+def segments(airport: Airport) -> list[Path]:
+    """The log's segments of the deployment `flights`."""
+    return find_segments(airport.project.home / "serving" / "flights" / "log")
+
+
+def outcome(prediction_id: str, value: float, known_at: datetime) -> pl.DataFrame:
+    """One label as a frame."""
+    return pl.DataFrame({"prediction_id": [prediction_id], "value": [value], "known_at": [known_at]})
+
+
+def test_a_row_holds_features_commits_and_times_of_its_values(
+    airport: Airport, deployment: Deployment
+) -> None:
+    """Untransformed features, and for each group the commit and event time of its value."""
+    airport.at(6.5)
+    answer = deployment.predict(KEYS, REQUEST)
+    (row,) = deployment.log().to_dicts()
+    vector = airport.view.online().read(KEYS, REQUEST, airport.project.clock.now())
+    assert {name: row[name] for name in airport.view.features} == vector.values
+    assert (row["prediction_id"], row["prediction"]) == (answer.prediction_id, answer.prediction)
+    assert (row["commit_weather"], row["commit_id_weather"]) == (1, airport.commits[0].asset_id)  # type: ignore[attr-defined]
+    assert row["event_at_weather"] == START + timedelta(hours=6)
+    assert (row["commit_fleet"], row["event_at_fleet"]) == (1, None)
+    assert (row["lookup_weather"], row["key_carrier"]) == ('{"origin":"JFK"}', "AA")
+    assert (row["status_weather"], row["request_distance"]) == ("present", 1400.0)
+    assert row["now"] == answer.now
+
+
+def test_a_missing_value_is_logged_as_missing(deployment: Deployment) -> None:
+    """A carrier that no row is about has no commit and says so."""
+    answer = deployment.predict({"origin": "JFK", "carrier": "ZZ"}, REQUEST)
+    (row,) = deployment.log().to_dicts()
+    assert (row["age"], row["commit_fleet"], row["status_fleet"]) == (None, None, "missing")
+    assert answer.statuses["fleet"] == "missing"
+
+
+def test_the_log_reads_the_same_before_and_after_publication(
+    airport: Airport, deployment: Deployment
+) -> None:
+    """Publishing moves rows and changes none; the segments are gone afterwards."""
+    for hour in range(7, 12):
+        airport.at(hour)
+        deployment.predict(KEYS, REQUEST)
+    before = deployment.log()
+    done = deployment.publish_log()
+    after = deployment.log()
+    assert (done.n_rows, done.n_gaps, before.height) == (5, 0, 5)
+    assert after.select(before.columns).equals(before)
+    assert segments(airport) == []
+    counts = deployment.log_counts()
+    assert (counts.n_logged, counts.n_waiting, counts.n_gaps) == (5, 0, 0)
+
+
+def test_publishing_a_segment_twice_appends_once(airport: Airport, deployment: Deployment) -> None:
+    """A crash between the append and the deletion of the segment repeats nothing."""
+    deployment.predict(KEYS, REQUEST)
+    (path,) = segments(airport)
+    airport.deployments.close()
+    data = path.read_bytes()
+    deployment.publish_log()
+    path.write_bytes(data)
+    assert deployment.log().height == 1
+    deployment.publish_log()
+    table = airport.project.tables.scan("predictions_flights").collect()
+    assert (deployment.log().height, table.height) == (1, 1)
+
+
+def test_a_segment_that_is_written_to_is_read_but_not_published(
+    airport: Airport, deployment: Deployment
+) -> None:
+    """Another process' open segment stays; its rows are in the log all the same."""
+    other = airport.rooms()
+    other.get("flights").predict(KEYS, REQUEST)
+    assert deployment.publish_log().n_segments == 0
+    assert deployment.log().height == 1
+    other.close()
+    assert deployment.publish_log().n_rows == 1
+
+
+def test_a_torn_tail_loses_only_what_was_never_acknowledged(airport: Airport, deployment: Deployment) -> None:
+    """A frame that was cut off mid-write is dropped and counts as no gap."""
+    for _ in range(3):
+        deployment.predict(KEYS, REQUEST)
+    (path,) = segments(airport)
+    airport.deployments.close()
+    path.write_bytes(path.read_bytes()[:-5])
+    done = deployment.publish_log()
+    assert (done.n_rows, done.n_gaps) == (2, 0)
+    assert segments(airport) == []
+
+
+def test_damaged_bytes_become_a_counted_gap(airport: Airport, deployment: Deployment) -> None:
+    """What follows a damaged frame is counted as lost, and the file is kept aside: served = logged + gaps."""
+    for _ in range(5):
+        deployment.predict(KEYS, REQUEST)
+    (path,) = segments(airport)
+    airport.deployments.close()
+    data = bytearray(path.read_bytes())
+    data[-700] ^= 0xFF
+    path.write_bytes(bytes(data))
+    deployment.publish_log()
+    counts = deployment.log_counts()
+    assert counts.n_logged + counts.n_gaps == 5
+    assert counts.n_gaps > 0
+    assert path.with_suffix(".damaged").exists()
+
+
+def test_log_by_time_takes_the_start_and_leaves_the_end(airport: Airport, deployment: Deployment) -> None:
+    """Start <= now < end, over published and waiting rows alike."""
+    for hour in (7, 8, 9, 10):
+        airport.at(hour)
+        deployment.predict(KEYS, REQUEST)
+        if hour == 8:
+            deployment.publish_log()
+    found = deployment.log(start=START + timedelta(hours=8), end=START + timedelta(hours=10))
+    assert [now.hour for now in found["now"]] == [8, 9]
+
+
+def test_log_of_a_new_deployment_is_empty_with_its_columns(airport: Airport, deployment: Deployment) -> None:
+    """Nothing predicted is an empty frame that can be computed with."""
+    found = deployment.log()
+    assert found.height == 0
+    assert {*airport.view.features, "outcome", "commit_weather", "prediction"} <= set(found.columns)
+
+
+def test_promotion_to_a_view_with_other_features_keeps_one_log(
+    airport: Airport, deployment: Deployment
+) -> None:
+    """Rows of another view have nulls where they have no feature."""
+    deployment.predict(KEYS, REQUEST)
+    deployment.publish_log()
+    hourly, fleet = airport.features.get_group("weather"), airport.features.get_group("fleet")
+    wider = airport.features.view(
+        "lateness",
+        2,
+        features=[hourly["wind", "temp"], fleet["age"].static(), request("distance", "alliance")],
+        spine_time="scheduled_at",
+    )
+    deployment.promote(airport.versions[1], wider)
+    time.sleep(CHECK_EVERY_S)
+    deployment.predict(KEYS, {**REQUEST, "alliance": "one"})
+    deployment.publish_log()
+    assert deployment.log()["alliance"].to_list() == [None, "one"]
+
+
+def test_outcomes_join_and_say_what_became_of_each_row(airport: Airport, deployment: Deployment) -> None:
+    """Stored, duplicate, corrected, contradictory, orphan and late are told apart and counted."""
+    one = deployment.predict(KEYS, REQUEST).prediction_id
+    noon = START + timedelta(hours=12)
+    airport.at(13)
+    assert deployment.outcomes(outcome(one, 1, noon)).n_stored == 1
+    assert deployment.outcomes(outcome(one, 1, noon)).n_duplicates == 1
+    refused = deployment.outcomes(outcome(one, 0, noon))
+    assert (refused.n_contradictory, refused.contradictory) == (1, (one,))
+    orphan = deployment.outcomes(outcome("nobody", 1, noon))
+    assert (orphan.n_orphans, orphan.n_stored) == (1, 0)
+    airport.at(47)
+    corrected = deployment.outcomes(outcome(one, 0, noon + timedelta(hours=1)))
+    assert (corrected.n_corrected, corrected.n_late) == (1, 1)
+    (row,) = deployment.log().to_dicts()
+    assert (row["outcome"], row["outcome_known_at"]) == (0.0, noon + timedelta(hours=1))
+
+
+def test_outcomes_as_of_answers_what_was_known_then(airport: Airport, deployment: Deployment) -> None:
+    """A correction that came later is not seen by an earlier question."""
+    one = deployment.predict(KEYS, REQUEST).prediction_id
+    noon = START + timedelta(hours=12)
+    airport.at(20)
+    deployment.outcomes(outcome(one, 1, noon))
+    deployment.outcomes(outcome(one, 0, noon + timedelta(hours=2)))
+    then = [
+        deployment.log(outcomes_as_of=noon + timedelta(hours=hours))["outcome"].item()
+        for hours in (-1, 0, 1, 2)
+    ]
+    assert then == [None, 1.0, 1.0, 0.0]
+
+
+def test_posting_the_same_frame_twice_changes_nothing(airport: Airport, deployment: Deployment) -> None:
+    """Posting is idempotent, also within one frame."""
+    ids = [deployment.predict(KEYS, REQUEST).prediction_id for _ in range(4)]
+    known = datetime(2013, 1, 1, 12, tzinfo=UTC)
+    frame = pl.DataFrame({"prediction_id": ids * 2, "value": [True, False] * 4, "known_at": [known] * 8})
+    airport.at(13)
+    first, second = deployment.outcomes(frame), deployment.outcomes(frame)
+    assert (first.n_stored, first.n_duplicates) == (4, 4)
+    assert (second.n_stored, second.n_duplicates) == (0, 8)
+    assert deployment.log()["outcome"].to_list() == [1.0, 0.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("frame", "error"),
+    [
+        (pl.DataFrame({"prediction_id": ["a"], "value": [1.0]}), UnknownNameError),
+        (outcome("a", 1, START).with_columns(pl.lit("x").alias("value")), InputError),
+        (outcome("a", float("nan"), START), InputError),
+        (outcome("a", 1, START).with_columns(pl.lit(None, dtype=pl.Float64).alias("value")), InputError),
+        (outcome("a", 1, START).with_columns(pl.lit("2013").alias("known_at")), InputError),
+    ],
+)
+def test_outcomes_refuse_bad_frames(
+    deployment: Deployment, frame: pl.DataFrame, error: type[Exception]
+) -> None:
+    """A missing column, a wrong type, a null or NaN is refused, and nothing is stored."""
+    with pytest.raises(error):
+        deployment.outcomes(frame)
+
+
+def test_lineage_of_a_prediction_names_the_rows_it_used(airport: Airport, deployment: Deployment) -> None:
+    """One call answers with context, assets and row identifiers."""
+    answer = deployment.predict(KEYS, REQUEST)
+    trace = airport.deployments.lineage.get(answer.prediction_id)
+    assert trace.context is not None
+    assert trace.context.id == answer.context_id
+    version = airport.versions[0]
+    assert (trace.assets["package"], trace.assets["view"]) == (version.package_id, airport.view.asset_id)
+    rows = {row.group: row for row in trace.rows}
+    assert (rows["weather"].key, rows["weather"].event_at) == ({"origin": "JFK"}, START + timedelta(hours=6))
+    assert rows["fleet"].key == {"carrier": "AA"}
+    assert airport.deployments.lineage.find("nobody") is None
+
+
+def test_lineage_forward_finds_exactly_the_predictions_that_used_a_commit(
+    airport: Airport, deployment: Deployment
+) -> None:
+    """A correction of one hour touches what was predicted from it, and nothing else."""
+    hourly = airport.features.get_group("weather")
+    hour = START + timedelta(hours=8)
+    deployment.predict(KEYS, REQUEST)
+    fix = pl.DataFrame({"origin": ["JFK"], "observed_at": [hour], "wind": [50.0], "temp": [1.0]})
+    commit = hourly.insert(fix)
+    touched = []
+    for moment in (8.5, 9.5):
+        airport.at(moment)
+        touched.append(deployment.predict(KEYS, REQUEST).prediction_id)
+        deployment.predict({"origin": "LGA", "carrier": "AA"}, REQUEST)
+    deployment.publish_log()
+    found = airport.deployments.lineage.touched_by([commit.asset_id])
+    log = deployment.log()
+    brute = log.filter(pl.col("commit_id_weather") == commit.asset_id)["prediction_id"].to_list()
+    assert found["prediction_id"].to_list() == brute == touched[:1]
+    assert found["through"].to_list() == ["commit:weather"]
+
+
+def test_lineage_forward_of_a_package_is_every_prediction_of_it(
+    airport: Airport, deployment: Deployment
+) -> None:
+    """Champion and shadow rows are told apart."""
+    deployment.shadow(airport.versions[1], airport.view)
+    deployment.predict(KEYS, REQUEST)
+    shadowed = airport.deployments.lineage.touched_by([airport.versions[1].package_id])
+    assert shadowed.select("arm", "through").rows() == [("shadow", "package")]
