@@ -1,0 +1,245 @@
+"""Gates as users call them: define a policy, decide, promote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection
+
+from mainspring.errors import ConflictError, RefusedError, UnknownNameError
+from mainspring.gates import plan, store
+from mainspring.gates.spec import Decision, Policy, Ruling, StoredPolicy
+from mainspring.lineage import AssetKind, Graph, Publication, Verdict
+from mainspring.models import store as models_store
+from mainspring.models.api import Models
+from mainspring.models.spec import AliasMove, ModelVersion
+from mainspring.types import new_id
+
+PROMOTION_ATTEMPTS: Final = 100
+"""Promotions that may come in between before one gives up."""
+
+DECISION_KIND: Final = "gate.decision"
+
+
+class Gates:
+    """The gates of one project: the only way to an alias. Threads may share it.
+
+    Policies come from `define`, and from the TOML files of a folder: a file that was changed becomes the next
+    version of its policy when it is next asked.
+    """
+
+    def __init__(self, graph: Graph, models: Models, folder: str | Path | None = None) -> None:
+        self._graph = graph
+        self._models = models
+        self._folder = None if folder is None else Path(folder)
+
+    def define(self, policy: Policy) -> StoredPolicy:
+        """Put a policy in force; an unchanged one stays the version that it is."""
+        with self._graph.records.read() as connection:
+            present = store.find_policy(connection, self._graph.project_id, policy.environment)
+        if present is not None and present.digest == policy.digest:
+            return present
+        with self._graph.execution("define_policy", policy.environment) as work:
+            asset = work.add(
+                AssetKind.POLICY,
+                policy.environment,
+                digest=policy.digest,
+                attributes=policy.model_dump(mode="json", by_alias=True),
+            )
+            stored = StoredPolicy(
+                asset_id=asset.id,
+                environment=policy.environment,
+                digest=policy.digest,
+                policy=policy,
+                created_at=asset.created_at,
+            )
+            work.event(
+                "policy.defined", asset.id, {"environment": policy.environment, "digest": policy.digest}
+            )
+            work.write(lambda connection: store.add_policy(connection, stored, self._graph.project_id))
+        return stored
+
+    def policy(self, environment: str) -> StoredPolicy:
+        """The policy in force.
+
+        Raises:
+            UnknownNameError: that environment has none.
+            InputError: its file is no policy.
+        """
+        file = None if self._folder is None else self._folder / f"{environment}.toml"
+        if file is not None and file.exists():
+            return self.define(Policy.from_toml(file))
+        with self._graph.records.read() as connection:
+            found = store.find_policy(connection, self._graph.project_id, environment)
+        if found is None:
+            raise UnknownNameError.of("gate", environment, self.environments(), where="gates")
+        return found
+
+    def environments(self) -> list[str]:
+        """Names of gates that have a policy."""
+        files = [] if self._folder is None else [file.stem for file in self._folder.glob("*.toml")]
+        with self._graph.records.read() as connection:
+            stored = store.list_policies(connection, self._graph.project_id)
+        return sorted({*files, *(policy.environment for policy in stored)})
+
+    def history(self, environment: str) -> list[StoredPolicy]:
+        """All versions of a policy, oldest first."""
+        with self._graph.records.read() as connection:
+            found = store.list_policies(connection, self._graph.project_id)
+        return [policy for policy in found if policy.environment == environment]
+
+    def decide(self, environment: str, version: ModelVersion) -> Decision:
+        """Rule on a version by the policy and the evidence there is, and store the ruling as evidence.
+
+        Raises:
+            UnknownNameError: that environment has no policy.
+        """
+        policy = self.policy(environment)
+        ruling, _ = self._rule(policy, version)
+        with self._graph.execution("decide", f"{environment}: {version}") as work:
+            return self._record(work, policy, version, ruling)
+
+    def promote(self, environment: str, version: ModelVersion) -> Decision:
+        """Rule, and if the ruling passes put the gate's alias on the version, in one transaction.
+
+        A refusal is stored too. Promoting the version that already carries the alias changes nothing more.
+
+        Raises:
+            UnknownNameError: that environment has no policy.
+            RefusedError: the ruling does not pass; it lists every reason and what would supply what is missing.
+        """
+        policy = self.policy(environment)
+        for _ in range(PROMOTION_ATTEMPTS):
+            ruling, holders = self._rule(policy, version)
+            if ruling.verdict is not Verdict.PASS:
+                with self._graph.execution("decide", f"{environment}: {version}") as work:
+                    decision = self._record(work, policy, version, ruling)
+                raise _refused(decision)
+            try:
+                return self._move(policy, version, ruling, holders)
+            except _OvertakenError:
+                continue
+        raise ConflictError(
+            expected=f"an alias that stands still for one of {PROMOTION_ATTEMPTS} attempts",
+            got="another promotion each time",
+            where=f"alias {policy.policy.alias!r} of model {version.name!r}",
+            hint="Find out who else promotes this model, then promote again.",
+        )
+
+    def _rule(self, policy: StoredPolicy, version: ModelVersion) -> tuple[Ruling, Mapping[str, int]]:
+        """The ruling, and the numbers that carry the model's aliases as it was made."""
+        evidence = self._graph.evidence_for(version.asset_id, version.package_id)
+        aliases = self._models.aliases(version.name)
+        holders = {alias.alias: self._models.get(version.name, alias.number).asset_id for alias in aliases}
+        # A version that carries the alias is not asked to beat itself.
+        if holders.get(policy.policy.alias) == version.asset_id:
+            holders = {alias: holder for alias, holder in holders.items() if holder != version.asset_id}
+        ruling = plan.decide(policy.policy, evidence, self._graph.clock.now(), holders)
+        return ruling, {alias.alias: alias.number for alias in aliases}
+
+    def _record(
+        self, work: Publication, policy: StoredPolicy, version: ModelVersion, ruling: Ruling
+    ) -> Decision:
+        """The ruling as evidence on the version, bound to the policy and to what it rests on."""
+        for reason in ruling.reasons:
+            if reason.evidence_id is not None:
+                work.use(reason.evidence_id, role="evidence")
+        stored = work.evidence(
+            version.asset_id,
+            DECISION_KIND,
+            name=f"{policy.environment} gate",
+            verdict=ruling.verdict,
+            figures={
+                "environment": policy.environment,
+                "alias": policy.policy.alias,
+                "policy_digest": policy.digest,
+                "reasons": [reason.model_dump(mode="json") for reason in ruling.reasons],
+            },
+            trigger="gate",
+            bound={"policy": policy.asset_id},
+        )
+        work.event(
+            "gate.decided",
+            version.asset_id,
+            {
+                "environment": policy.environment,
+                "name": version.name,
+                "number": version.number,
+                "verdict": ruling.verdict.value,
+                "decision": stored.id,
+            },
+        )
+        return Decision(
+            id=stored.id,
+            environment=policy.environment,
+            alias=policy.policy.alias,
+            policy_id=policy.asset_id,
+            policy_digest=policy.digest,
+            version_name=version.name,
+            version_number=version.number,
+            version_asset_id=version.asset_id,
+            verdict=ruling.verdict,
+            reasons=ruling.reasons,
+            decided_at=stored.created_at,
+        )
+
+    def _move(
+        self, policy: StoredPolicy, version: ModelVersion, ruling: Ruling, holders: Mapping[str, int]
+    ) -> Decision:
+        """Store the passing ruling and move the alias, both or neither."""
+        alias = policy.policy.alias
+        with self._graph.execution("promote", f"{policy.environment}: {version}") as work:
+            decision = self._record(work, policy, version, ruling)
+            if holders.get(alias) == version.number:
+                return decision
+            move = AliasMove(
+                id=new_id(),
+                name=version.name,
+                alias=alias,
+                number=version.number,
+                previous_number=holders.get(alias),
+                decision_id=decision.id,
+                execution_id=work.id,
+                moved_at=decision.decided_at,
+            )
+            work.event(
+                "alias.moved",
+                version.asset_id,
+                {
+                    "name": version.name,
+                    "alias": alias,
+                    "number": version.number,
+                    "previous_number": move.previous_number,
+                    "decision": decision.id,
+                },
+            )
+            work.write(lambda connection: self._place(connection, move, holders))
+        return decision
+
+    def _place(self, connection: Connection, move: AliasMove, holders: Mapping[str, int]) -> None:
+        """Move the alias inside the publication's transaction, if no alias moved since the ruling was made."""
+        records, project_id = self._graph.records, self._graph.project_id
+        records.lock(connection, f"models/{project_id}/{move.name}")
+        present = models_store.list_aliases(connection, project_id, move.name)
+        if {alias.alias: alias.number for alias in present} != dict(holders):
+            raise _OvertakenError
+        models_store.move_alias(records, connection, move, project_id)
+
+
+class _OvertakenError(Exception):
+    """An alias moved between the ruling and its transaction: the ruling must be made again."""
+
+
+def _refused(decision: Decision) -> RefusedError:
+    missing = [reason.supply for reason in decision.reasons if reason.supply]
+    failed = [reason.text for reason in decision.reasons if reason.verdict is not Verdict.PASS]
+    return RefusedError(
+        expected=f"a version that passes the {decision.environment} gate",
+        got=f"{decision.verdict.value}: " + "; ".join(failed),
+        where=f"{decision.version_name}/{decision.version_number}",
+        hint="To supply what is missing: " + " and ".join(missing)
+        if missing
+        else "Nothing is missing: the version failed. Train a better one.",
+    )

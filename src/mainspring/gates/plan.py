@@ -1,0 +1,132 @@
+"""`decide`: from a policy and stored evidence to a ruling. Pure: the same values give the same ruling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from mainspring.gates.spec import Policy, Reason, Requirement, Ruling
+from mainspring.lineage import Evidence, Verdict
+
+AT_LEAST: Final = frozenset({"at_least", "level", "n_calls"})
+"""Parameters where a larger number is the stricter check."""
+AT_MOST: Final = frozenset({"at_most", "max_drop", "p95_ms", "alpha", "margin", "min_rows", "min_class_rows"})
+"""Parameters where a smaller number is the stricter check."""
+
+_WORDS = {
+    "check.metric": "metric",
+    "check.beats": "beats",
+    "check.slice": "slice",
+    "check.latency": "latency",
+}
+_POSITIONAL = {"check.metric": "metric", "check.beats": "against", "check.slice": "column"}
+
+
+def decide(
+    policy: Policy, evidence: Sequence[Evidence], now: datetime, holders: Mapping[str, str] | None = None
+) -> Ruling:
+    """Whether the evidence about one version satisfies the policy at `now`.
+
+    For each requirement the newest matching evidence counts, never an older, kinder one. Missing, expired,
+    overtaken and inconclusive evidence holds.
+
+    Args:
+        evidence: findings about the version and its package, in any order.
+        now: the project clock.
+        holders: the version asset that carries each alias of this model now. A comparison with whoever carried
+            an alias before is overtaken.
+
+    Returns:
+        fail if any requirement failed; else insufficient data if any is not shown; else pass.
+    """
+    carried = dict(holders or {})
+    reasons = tuple(_reason(policy, requirement, evidence, now, carried) for requirement in policy.require)
+    verdicts = {reason.verdict for reason in reasons}
+    if Verdict.FAIL in verdicts:
+        return Ruling(verdict=Verdict.FAIL, reasons=reasons)
+    verdict = Verdict.PASS if verdicts == {Verdict.PASS} else Verdict.INSUFFICIENT_DATA
+    return Ruling(verdict=verdict, reasons=reasons)
+
+
+def _reason(
+    policy: Policy,
+    requirement: Requirement,
+    evidence: Sequence[Evidence],
+    now: datetime,
+    holders: Mapping[str, str],
+) -> Reason:
+    said, supply = str(requirement), _supply(requirement)
+    if requirement.unless_first and policy.alias not in holders:
+        return Reason(
+            requirement=said, verdict=Verdict.PASS, text=f"{said}: waived, nobody is {policy.alias!r} yet"
+        )
+    found = [entry for entry in evidence if entry.kind == requirement.kind and entry.created_at <= now]
+    matching = [entry for entry in found if _matches(requirement, entry)]
+    if not matching:
+        why = "none of that kind" if not found else "only checks made otherwise or with laxer bounds"
+        return _held(said, f"{said}: no evidence ({why})", None, supply)
+    newest = max(matching, key=lambda entry: (entry.created_at, entry.id))
+    overtaken = _overtaken(requirement, newest, now, holders)
+    if overtaken:
+        return _held(said, f"{said}: {overtaken}", newest.id, supply)
+    text = f"{said}: {newest.figures.get('summary', newest.verdict.value)}"
+    if newest.verdict in (Verdict.PASS, Verdict.FAIL):
+        return Reason(requirement=said, verdict=newest.verdict, text=text, evidence_id=newest.id)
+    return _held(said, text, newest.id, supply)
+
+
+def _held(said: str, text: str, evidence_id: str | None, supply: str) -> Reason:
+    return Reason(
+        requirement=said,
+        verdict=Verdict.INSUFFICIENT_DATA,
+        text=text,
+        evidence_id=evidence_id,
+        supply=supply,
+    )
+
+
+def _matches(requirement: Requirement, entry: Evidence) -> bool:
+    """Whether the check was made as asked, or stricter."""
+    made: Mapping[str, Any] = entry.figures.get("check", {})
+    return all(
+        _strict_enough(name, wanted, made.get(name)) for name, wanted in requirement.parameters.items()
+    )
+
+
+def _strict_enough(name: str, wanted: Any, made: Any) -> bool:
+    if made is None or isinstance(made, bool) or not isinstance(made, int | float):
+        return bool(made == wanted)
+    if name in AT_LEAST:
+        return bool(made >= wanted)
+    if name in AT_MOST:
+        return bool(made <= wanted)
+    return bool(made == wanted)
+
+
+def _overtaken(requirement: Requirement, entry: Evidence, now: datetime, holders: Mapping[str, str]) -> str:
+    """Why the evidence no longer proves anything; empty if it still does."""
+    if entry.expires_at is not None and entry.expires_at <= now:
+        return f"expired on {entry.expires_at:%Y-%m-%d}"
+    age = now - entry.created_at
+    if requirement.max_age_days is not None and age > timedelta(days=requirement.max_age_days):
+        return f"{age.days} days old, at most {requirement.max_age_days:g} wanted"
+    against = entry.figures.get("check", {}).get("against")
+    holder = holders.get(against) if isinstance(against, str) else None
+    if holder is not None and entry.bound.get("against") != holder:
+        compared = entry.figures.get("against_version") or "nobody"
+        return f"compared with {compared}, but another version is {against!r} by now"
+    return ""
+
+
+def _supply(requirement: Requirement) -> str:
+    """The call that makes the evidence."""
+    if requirement.kind not in _WORDS:
+        return f"record evidence of kind {requirement.kind!r} about this version"
+    named = dict(requirement.parameters)
+    first = named.pop(_POSITIONAL.get(requirement.kind, ""), None)
+    arguments = ([] if first is None else [repr(first)]) + [
+        f"{name}={value!r}" for name, value in named.items()
+    ]
+    check = f"ms.check.{_WORDS[requirement.kind]}({', '.join(arguments)})"
+    return f"project.evaluation.evaluate(version, rows, checks=[{check}])"

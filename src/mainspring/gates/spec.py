@@ -1,0 +1,180 @@
+"""The nouns of gates, as frozen values, and how a policy is read from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from mainspring.errors import InputError
+from mainspring.lineage import Verdict
+from mainspring.types import digest
+
+
+class Value(BaseModel):
+    """A frozen value that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Requirement(Value):
+    """One kind of evidence that a version must have, newest first, passing.
+
+    Attributes:
+        kind: the evidence's kind: `check.metric`, `check.beats`, `check.slice`, `check.latency`, or any other.
+        parameters: what the check must have been made with (`metric = "roc_auc"`). A number that bounds
+            (`at_least`, `at_most`, `max_drop`, `p95_ms`, `alpha`, `margin` …) may have been stricter.
+        max_age_days: older evidence proves nothing; None = only its own expiry counts.
+        unless_first: waived while nobody carries the gate's alias: there is no champion to beat yet.
+    """
+
+    kind: str
+    parameters: dict[str, Any] = Field(default_factory=dict, alias="with")
+    max_age_days: float | None = None
+    unless_first: bool = False
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    def __str__(self) -> str:
+        named = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+        return f"{self.kind}({named})"
+
+
+class Policy(Value):
+    """What a version must show before it may carry an alias.
+
+    Attributes:
+        environment: the gate's name, such as `production`.
+        alias: what a passing version may be called, such as `champion`.
+        require: all of these; at least one, because a gate that asks for nothing is an open door.
+        description: why it asks for what it asks.
+    """
+
+    environment: str
+    alias: str
+    require: tuple[Requirement, ...]
+    description: str = ""
+
+    @field_validator("require")
+    @classmethod
+    def _asks_for_something(cls, require: tuple[Requirement, ...]) -> tuple[Requirement, ...]:
+        if not require:
+            raise ValueError("a policy needs at least one [[require]]: a gate that asks for nothing is open")
+        return require
+
+    @field_validator("alias")
+    @classmethod
+    def _is_no_number(cls, alias: str) -> str:
+        if not alias or alias.isdecimal() or not all(letter.isalnum() or letter in "_-" for letter in alias):
+            raise ValueError("an alias is made of letters, digits, '_' and '-', and is no number")
+        return alias
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the policy's content: its version."""
+        return digest(self.model_dump(mode="json"))
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Self:
+        """Read a policy; its environment is the file's name unless the file says otherwise.
+
+        Raises:
+            InputError: the file cannot be read, is no TOML, or is no policy.
+        """
+        file = Path(path)
+        try:
+            content = tomllib.loads(file.read_text(encoding="utf-8"))
+            return cls.model_validate({"environment": file.stem, **content})
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise _no_policy(file, str(error)) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise _no_policy(file, f"{place}: {first['msg']}") from error
+
+
+class StoredPolicy(Value):
+    """A version of a policy, in force from `created_at` until the next of its environment.
+
+    Attributes:
+        asset_id: its asset, of kind policy.
+    """
+
+    asset_id: str
+    environment: str
+    digest: str
+    policy: Policy
+    created_at: datetime
+
+
+class Reason(Value):
+    """What a gate says about one requirement.
+
+    Attributes:
+        requirement: in words.
+        verdict: pass, fail, or insufficient data (missing, stale, laxer than asked, or not shown).
+        text: one line for people.
+        evidence_id: what it rests on; None where nothing was found.
+        supply: what to call to get what is missing; empty where nothing is.
+    """
+
+    requirement: str
+    verdict: Verdict
+    text: str
+    evidence_id: str | None = None
+    supply: str = ""
+
+
+class Ruling(Value):
+    """What `plan.decide` says: pure, not yet stored."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+
+
+class Decision(Value):
+    """A stored ruling of a gate on a version.
+
+    Attributes:
+        id: the evidence that keeps it.
+        policy_id: the asset of the policy version that ruled.
+        version_name, version_number: what it ruled on.
+        verdict: pass; fail; or insufficient data, which holds.
+    """
+
+    id: str
+    environment: str
+    alias: str
+    policy_id: str
+    policy_digest: str
+    version_name: str
+    version_number: int
+    version_asset_id: str
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    decided_at: datetime
+
+    @property
+    def passed(self) -> bool:
+        """Whether the version may take the alias."""
+        return self.verdict is Verdict.PASS
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return self.model_dump(mode="json")
+
+    def __str__(self) -> str:
+        head = f"{self.environment}: {self.version_name}/{self.version_number} {self.verdict.value}"
+        return "\n".join([head, *(f"  {reason.verdict.value}: {reason.text}" for reason in self.reasons)])
+
+
+def _no_policy(path: Path, got: str) -> InputError:
+    return InputError(
+        expected='a policy in TOML: alias = "…" and at least one [[require]] with kind and with = {…}',
+        got=got,
+        where=str(path),
+        hint="See the reference page on gates for an example.",
+    )

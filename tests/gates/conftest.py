@@ -1,0 +1,45 @@
+"""Fitted models on small synthetic flights."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from tests.models.flights import fitted, make_flights
+
+from mainspring.evaluation.api import Evaluation
+from mainspring.gates.api import Gates
+from mainspring.lineage import Graph
+from mainspring.models.api import Models
+from mainspring.models.model import Model
+
+
+@pytest.fixture(scope="session")
+def flights() -> pl.DataFrame:
+    return make_flights()
+
+
+@pytest.fixture(scope="session")
+def linear(flights: pl.DataFrame) -> Model:
+    return fitted(LogisticRegression(max_iter=300), flights)
+
+
+@pytest.fixture(scope="session")
+def boosted(flights: pl.DataFrame) -> Model:
+    return fitted(HistGradientBoostingClassifier(max_iter=20, random_state=0), flights)
+
+
+@pytest.fixture
+def models(graph: Graph) -> Models:
+    return Models(graph)
+
+
+@pytest.fixture
+def evaluation(graph: Graph, models: Models) -> Evaluation:
+    return Evaluation(graph, models)
+
+
+@pytest.fixture
+def gates(graph: Graph, models: Models) -> Gates:
+    return Gates(graph, models)

@@ -1,0 +1,124 @@
+"""decide(): a pure function from policy and evidence to a ruling."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mainspring.gates.plan import decide
+from mainspring.gates.spec import Policy, Requirement
+from mainspring.lineage import Evidence, Verdict
+
+NOW = datetime(2013, 4, 1, tzinfo=UTC)
+AUC = Requirement(kind="check.metric", parameters={"metric": "roc_auc", "at_least": 0.7}, max_age_days=30)
+BEATS = Requirement(kind="check.beats", parameters={"against": "champion"}, unless_first=True)
+
+
+def policy(*require: Requirement) -> Policy:
+    return Policy(environment="production", alias="champion", require=require)
+
+
+def found(
+    verdict: Verdict = Verdict.PASS,
+    *,
+    kind: str = "check.metric",
+    days_old: float = 1,
+    number: int = 1,
+    bound: dict[str, str] | None = None,
+    expires_at: datetime | None = None,
+    **parameters: object,
+) -> Evidence:
+    if kind == "check.metric":
+        parameters = {"metric": "roc_auc", "at_least": 0.7, **parameters}
+    return Evidence(
+        id=f"{number:032x}",
+        subject_id="version",
+        kind=kind,
+        name=kind,
+        verdict=verdict,
+        figures={"check": parameters, "summary": "what was found"},
+        trigger="pipeline",
+        bound=bound or {},
+        actor="user:t",
+        created_at=NOW - timedelta(days=days_old),
+        expires_at=expires_at,
+    )
+
+
+def test_passing_evidence_for_every_requirement_passes():
+    """All there, all passing: pass, each reason naming its evidence."""
+    ruling = decide(policy(AUC), [found()], NOW)
+    assert ruling.verdict is Verdict.PASS
+    assert ruling.reasons[0].evidence_id == f"{1:032x}" and ruling.reasons[0].supply == ""
+
+
+def test_missing_evidence_holds_and_says_how_to_get_it():
+    """No evidence is not a pass; the reason holds the call that would make it."""
+    ruling = decide(policy(AUC), [], NOW)
+    assert ruling.verdict is Verdict.INSUFFICIENT_DATA
+    assert "ms.check.metric('roc_auc', at_least=0.7)" in ruling.reasons[0].supply
+
+
+@pytest.mark.parametrize("verdict", [Verdict.INSUFFICIENT_DATA, Verdict.ERROR])
+def test_inconclusive_evidence_holds(verdict):
+    """Evidence that shows nothing, or failed to be made, holds."""
+    assert decide(policy(AUC), [found(verdict)], NOW).verdict is Verdict.INSUFFICIENT_DATA
+
+
+def test_one_failure_fails_whatever_else_passes():
+    """A failed requirement outranks passes and missing evidence."""
+    brier = Requirement(kind="check.metric", parameters={"metric": "brier"})
+    ruling = decide(policy(AUC, brier), [found(Verdict.FAIL)], NOW)
+    assert ruling.verdict is Verdict.FAIL
+    assert [reason.verdict for reason in ruling.reasons] == [Verdict.FAIL, Verdict.INSUFFICIENT_DATA]
+
+
+def test_the_newest_evidence_counts_and_not_the_kindest():
+    """An older pass does not outweigh a newer failure; a newer pass does outweigh an older failure."""
+    older, newer = found(days_old=5, number=1), found(Verdict.FAIL, days_old=2, number=2)
+    assert decide(policy(AUC), [newer, older], NOW).verdict is Verdict.FAIL
+    assert decide(policy(AUC), [found(days_old=1, number=3), newer], NOW).verdict is Verdict.PASS
+
+
+def test_old_and_expired_evidence_holds():
+    """Evidence beyond the policy's age, or its own expiry, proves nothing."""
+    assert decide(policy(AUC), [found(days_old=31)], NOW).verdict is Verdict.INSUFFICIENT_DATA
+    assert decide(policy(AUC), [found(expires_at=NOW)], NOW).verdict is Verdict.INSUFFICIENT_DATA
+    assert decide(policy(AUC), [found(expires_at=NOW + timedelta(seconds=1))], NOW).verdict is Verdict.PASS
+
+
+def test_evidence_from_the_future_is_not_seen():
+    """A ruling at a moment uses what existed at that moment."""
+    assert decide(policy(AUC), [found(days_old=-1)], NOW).verdict is Verdict.INSUFFICIENT_DATA
+
+
+def test_a_laxer_check_does_not_count_and_a_stricter_one_does():
+    """A bound of 0.6 does not prove 0.7; a bound of 0.8 does."""
+    assert decide(policy(AUC), [found(at_least=0.6)], NOW).verdict is Verdict.INSUFFICIENT_DATA
+    assert decide(policy(AUC), [found(at_least=0.8)], NOW).verdict is Verdict.PASS
+    quick = Requirement(kind="check.latency", parameters={"p95_ms": 5})
+    assert decide(policy(quick), [found(kind="check.latency", p95_ms=2.0)], NOW).verdict is Verdict.PASS
+    slow = decide(policy(quick), [found(kind="check.latency", p95_ms=9.0)], NOW)
+    assert slow.verdict is Verdict.INSUFFICIENT_DATA and "laxer" in slow.reasons[0].text
+
+
+def test_another_metric_does_not_count():
+    """Evidence about Brier says nothing about ROC AUC."""
+    assert decide(policy(AUC), [found(metric="brier")], NOW).verdict is Verdict.INSUFFICIENT_DATA
+
+
+def test_the_first_version_need_not_beat_a_champion_that_does_not_exist():
+    """Waived in words while nobody carries the alias, asked for as soon as someone does."""
+    first = decide(policy(AUC, BEATS), [found()], NOW)
+    assert first.verdict is Verdict.PASS and "waived" in first.reasons[1].text
+    later = decide(policy(AUC, BEATS), [found()], NOW, {"champion": "version-1"})
+    assert later.verdict is Verdict.INSUFFICIENT_DATA
+
+
+def test_a_comparison_with_a_former_champion_is_overtaken():
+    """Beating version 1 does not count once version 2 is the champion."""
+    evidence = [found(), found(kind="check.beats", against="champion", bound={"against": "version-1"})]
+    assert decide(policy(AUC, BEATS), evidence, NOW, {"champion": "version-1"}).verdict is Verdict.PASS
+    overtaken = decide(policy(AUC, BEATS), evidence, NOW, {"champion": "version-2"})
+    assert overtaken.verdict is Verdict.INSUFFICIENT_DATA and "by now" in overtaken.reasons[1].text

@@ -1,0 +1,70 @@
+"""Policies as values and as TOML."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from mainspring.errors import InputError
+from mainspring.gates.spec import Policy, Requirement
+
+GOOD = """
+alias = "champion"
+description = "What the flights team agreed on."
+
+[[require]]
+kind = "check.metric"
+with = { metric = "roc_auc", at_least = 0.70 }
+max_age_days = 30
+
+[[require]]
+kind = "check.beats"
+with = { against = "champion" }
+unless_first = true
+"""
+
+
+def test_a_policy_reads_from_toml(tmp_path):
+    """The file's name is the environment; `with` holds the parameters."""
+    path = tmp_path / "production.toml"
+    path.write_text(GOOD)
+    policy = Policy.from_toml(path)
+    assert (policy.environment, policy.alias) == ("production", "champion")
+    assert policy.require[0] == Requirement(
+        kind="check.metric", parameters={"metric": "roc_auc", "at_least": 0.7}, max_age_days=30
+    )
+    assert policy.require[1].unless_first
+
+
+def test_the_digest_follows_the_content(tmp_path):
+    """A comment changes nothing, a bound changes the version."""
+    first, same, other = (tmp_path / name / "production.toml" for name in "abc")
+    for path, text in ((first, GOOD), (same, "# said again\n" + GOOD), (other, GOOD.replace("0.70", "0.71"))):
+        path.parent.mkdir()
+        path.write_text(text)
+    assert Policy.from_toml(first).digest == Policy.from_toml(same).digest
+    assert Policy.from_toml(first).digest != Policy.from_toml(other).digest
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ('alias = "champion"', "require"),
+        ('alias = "champion"\nrequire = []', "open"),
+        ("alias = ", "Invalid"),
+        (GOOD.replace("unless_first", "unless_frist"), "unless_frist"),
+        (GOOD.replace('"champion"\ndes', '"7"\ndes'), "alias"),
+    ],
+)
+def test_a_file_that_is_no_policy_is_refused(tmp_path, text, word):
+    """Nothing required, broken TOML, an unknown key, an alias that is a number."""
+    path = tmp_path / "production.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=word):
+        Policy.from_toml(path)
+
+
+def test_a_gate_that_asks_for_nothing_cannot_be_made():
+    """An open door is no gate, in Python neither."""
+    with pytest.raises(ValidationError):
+        Policy(environment="production", alias="champion", require=())
