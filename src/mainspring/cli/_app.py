@@ -1,0 +1,61 @@
+"""All commands, put together. Importing this loads Typer and nothing heavier."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mainspring import __version__
+from mainspring.cli import (
+    demo,
+    deployments,
+    evaluate,
+    features,
+    gates,
+    init,
+    lineage,
+    models,
+    monitors,
+    pipelines,
+    runs,
+    server,
+)
+
+app = typer.Typer(
+    name="mainspring",
+    help="A machine-learning system through its whole life: data, training, gates, serving, outcomes, lineage.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mainspring {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave."),
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
+app.command("init")(init.init)
+app.command("demo")(demo.demo)
+app.command("server")(server.server)
+app.add_typer(features.app, name="features")
+app.add_typer(runs.app, name="runs")
+app.add_typer(pipelines.app, name="pipelines")
+app.add_typer(models.app, name="models")
+app.command("evaluate")(evaluate.evaluate)
+app.add_typer(gates.app, name="gates")
+app.add_typer(deployments.app, name="deployments")
+app.add_typer(monitors.app, name="monitors")
+app.add_typer(lineage.app, name="lineage")

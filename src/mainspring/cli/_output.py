@@ -1,0 +1,120 @@
+"""What commands print: a table for people or JSON for programs, from the same rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+SHORT_ID: Final = 32
+
+
+def plain(value: Any) -> Any:
+    """Anything a room hands out as plain JSON: times as ISO text, NaN as null."""
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if hasattr(value, "model_dump"):
+        return plain(value.model_dump())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(value, "to_dicts"):
+        return plain(value.to_dicts())
+    if hasattr(value, "to_dict"):
+        return plain(value.to_dict())
+    if hasattr(value, "item") and not hasattr(value, "__len__"):
+        return plain(value.item())
+    if isinstance(value, Sequence) or hasattr(value, "__iter__"):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def print_json(value: Any) -> None:
+    """Two-space JSON of any room's value on stdout."""
+    typer.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def print_rows(rows: Sequence[Any], columns: Sequence[str], *, as_json: bool, none: str) -> None:
+    """Rows as a table of some of their fields, or all of them as JSON.
+
+    Args:
+        rows: mappings, specs or dataclasses.
+        columns: fields that the table shows, in order.
+        as_json: print every field as a JSON list instead.
+        none: the sentence for an empty table.
+    """
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        typer.echo(none)
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        fields = plain(row)
+        table.add_row(*(_cell(fields.get(column)) for column in columns))
+    _console().print(table)
+
+
+def print_fields(value: Any, *, as_json: bool) -> None:
+    """One thing, a line for each field."""
+    if as_json:
+        print_json(value)
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, field in plain(value).items():
+        table.add_row(name.replace("_", " "), _cell(field))
+    _console().print(table)
+
+
+def print_tree(tree: Any) -> None:
+    """A rich tree."""
+    _console().print(tree)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    # A pipe has no width: a program or a file gets whole cells, never folded ones.
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=240)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(_cell(item) if not isinstance(item, dict) else json.dumps(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_cell(item)}" for key, item in value.items())
+    text = str(value)
+    # 2013-06-01T12:00:00+00:00 → what people read.
+    return text[:19].replace("T", " ") + "Z" if text.endswith("+00:00") and text[10:11] == "T" else text

@@ -1,0 +1,154 @@
+"""`mainspring features`: groups, commits, views, training datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mainspring.cli._options import In, Json, find_instant, group_reference, noun, opened
+from mainspring.cli._output import print_fields, print_json, print_rows
+
+app = noun("Feature groups, commits, views, datasets.")
+Group = Annotated[str, typer.Argument(metavar="GROUP", help="NAME or NAME@VERSION.")]
+
+
+@app.command("list")
+def list_groups(project: In = None, json: Json = False) -> None:
+    """Every feature group."""
+    with opened(project) as found:
+        rows = [_summary(group) for group in found.features.groups()]
+    columns = ["group", "keys", "event_time", "known_time", "online", "columns", "commits"]
+    print_rows(rows, columns, as_json=json, none="No feature groups yet.")
+
+
+def _summary(group: Any) -> dict[str, Any]:
+    spec = group.spec
+    return {
+        "group": spec.label,
+        "keys": list(spec.keys),
+        "event_time": spec.event_time,
+        "known_time": spec.known_time,
+        "online": spec.online,
+        "columns": len(spec.columns or ()),
+        "commits": len(group.commits()),
+        "description": spec.description,
+        "owner": spec.owner,
+    }
+
+
+@app.command("show")
+def show_group(name: Group, project: In = None, json: Json = False) -> None:
+    """One group: its columns with types, times and expectations."""
+    with opened(project) as found:
+        spec = found.features.get_group(*group_reference(name)).spec
+    if json:
+        print_json(spec)
+        return
+    fields = spec.model_dump(mode="json", exclude={"columns", "expectations", "group_id"})
+    print_fields({**fields, "expectations": len(spec.expectations)}, as_json=False)
+    print_rows(
+        spec.columns or (), ["name", "type"], as_json=False, none="No columns: nothing was inserted yet."
+    )
+
+
+@app.command("commits")
+def commits(name: Group, project: In = None, json: Json = False) -> None:
+    """What was inserted, when, and what its expectations said."""
+    with opened(project) as found:
+        rows = found.features.get_group(*group_reference(name)).commits()
+    columns = [
+        "number",
+        "n_rows",
+        "n_deletes",
+        "n_failed",
+        "verdict",
+        "min_event",
+        "max_event",
+        "published_at",
+        "asset_id",
+    ]
+    print_rows(rows, columns, as_json=json, none="No commits yet.")
+
+
+@app.command("head")
+def head(
+    name: Group,
+    as_of: Annotated[int | None, typer.Option("--as-of", help="Read as of this commit number.")] = None,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many rows.")] = 10,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """The first rows of a group, now or as of a commit."""
+    with opened(project) as found:
+        frame = found.features.get_group(*group_reference(name)).read(as_of).to_polars().head(rows)
+    print_rows(frame.to_dicts(), frame.columns, as_json=json, none="No rows.")
+
+
+@app.command("insert")
+def insert(
+    name: Group,
+    path: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """Insert a file as a new commit; the same file twice is one commit."""
+    from mainspring.types import digest_bytes
+
+    with opened(project) as found:
+        group = found.features.get_group(*group_reference(name))
+        token = digest_bytes(path.read_bytes()) if path.is_file() else None
+        commit = group.insert(path, idempotency_key=token)
+    print_fields(
+        {
+            "group": commit.group,
+            "commit": commit.number,
+            "rows": commit.n_rows,
+            "failed": commit.n_failed,
+            "verdict": commit.verdict,
+            "asset_id": commit.asset_id,
+        },
+        as_json=json,
+    )
+
+
+@app.command("materialize")
+def materialize(
+    until: Annotated[
+        str | None, typer.Option("--until", help="ISO time; else the project's present.")
+    ] = None,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """Bring what is known of every online group into the online store."""
+    with opened(project) as found:
+        written = found.features.materialize(find_instant(until, "--until"))
+    print_fields({"entries_written": written}, as_json=json)
+
+
+@app.command("views")
+def views(project: In = None, json: Json = False) -> None:
+    """Every feature view."""
+    with opened(project) as found:
+        rows = [
+            {
+                "view": f"{view.name}@{view.version}",
+                "features": len(view.features),
+                "label": view.label,
+                "feature_names": list(view.features),
+                "asset_id": view.asset_id,
+            }
+            for view in found.features.views()
+        ]
+    print_rows(rows, ["view", "features", "label", "asset_id"], as_json=json, none="No views yet.")
+
+
+@app.command("datasets")
+def datasets(project: In = None, json: Json = False) -> None:
+    """Every training dataset, oldest first."""
+    from mainspring.lineage import AssetKind
+
+    with opened(project) as found:
+        rows = found.graph.find_assets(kind=AssetKind.TRAINING_DATASET)
+    print_rows(rows, ["name", "digest", "created_at", "id"], as_json=json, none="No training datasets yet.")

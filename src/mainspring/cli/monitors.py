@@ -1,0 +1,82 @@
+"""`mainspring monitors`: checks on live data, and the alerts that they raised."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mainspring.cli._options import In, Json, find_instant, instant, noun, opened
+from mainspring.cli._output import plain, print_fields, print_rows
+
+app = noun("Monitors: predictions against what came true.")
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The monitor's name.")]
+
+
+@app.command("list")
+def list_monitors(project: In = None, json: Json = False) -> None:
+    """Every monitor in its newest revision."""
+    with opened(project) as found:
+        rows = found.monitors.list()
+    columns = [
+        "name",
+        "revision",
+        "deployment",
+        "looks_per_year",
+        "false_alarms_per_year",
+        "min_effect",
+        "created_at",
+    ]
+    print_rows(rows, columns, as_json=json, none="No monitors yet.")
+
+
+@app.command("check")
+def check(
+    name: Name,
+    start: Annotated[str, typer.Option("--from", help="ISO time, included.")],
+    end: Annotated[str, typer.Option("--until", help="ISO time, excluded.")],
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Only outcomes known until then; else now.")
+    ] = None,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """Judge one window; a window that was judged before gives the stored finding."""
+    first, last = instant(start, "--from"), instant(end, "--until")
+    with opened(project) as found:
+        finding = found.monitors.check(name, first, last, as_of=find_instant(as_of, "--as-of"))
+    print_fields(finding, as_json=json)
+
+
+@app.command("findings")
+def findings(name: Name, project: In = None, json: Json = False) -> None:
+    """Every judged window of a monitor."""
+    with opened(project) as found:
+        rows = [
+            {**plain(finding), "auc": finding.roc_auc.value, "brier_score": finding.brier.value}
+            for finding in found.monitors.findings(name)
+        ]
+    columns = [
+        "start_at",
+        "end_at",
+        "verdict",
+        "n_known",
+        "observed",
+        "predicted",
+        "auc",
+        "brier_score",
+        "p_value",
+    ]
+    print_rows(rows, columns, as_json=json, none="No windows were judged yet.")
+
+
+@app.command("alerts")
+def alerts(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this monitor.")] = None,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """What monitors raised, oldest window first."""
+    with opened(project) as found:
+        rows = found.monitors.alerts(name)
+    print_rows(rows, ["raised_at", "monitor", "deployment", "message"], as_json=json, none="No alerts.")
