@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self, cast
 
 import msgspec
 
@@ -44,19 +44,23 @@ class _Process:
             # Ctrl-C in a terminal reaches the whole group; the supervisor passes it on in its own time.
             start_new_session=True,
         )
-        assert self.popen.stdin is not None
-        self.popen.stdin.write(msgspec.json.encode(orders) + b"\n")
-        self.popen.stdin.close()
+        with self._pipe(self.popen.stdin) as orders_in:
+            orders_in.write(msgspec.json.encode(orders) + b"\n")
         threading.Thread(target=self._listen, name=f"listen-{orders.name}", daemon=True).start()
 
     def _listen(self) -> None:
-        assert self.popen.stdout is not None
-        for line in self.popen.stdout:
-            text = line.decode(errors="replace").strip()
-            self.said.append(text)
-            if text == "ready":
-                self.ready.set()
+        with self._pipe(self.popen.stdout) as words:
+            for line in words:
+                text = line.decode(errors="replace").strip()
+                self.said.append(text)
+                if text == "ready":
+                    self.ready.set()
+        # The end of its words is the end of waiting, ready or not.
         self.ready.set()
+
+    @staticmethod
+    def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+        return cast("IO[bytes]", pipe)
 
 
 class Server:

@@ -139,7 +139,7 @@ def granian(host: str, port: int) -> Callable[[App], Awaitable[Callable[[], Awai
         await _listening(host, port, task)
 
         async def stop() -> None:
-            server.stop()
+            server.stop()  # type: ignore[no-untyped-call]
             await task
 
         return stop

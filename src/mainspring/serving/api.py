@@ -552,8 +552,8 @@ class Deployment:
 
         Returns:
             One row for every (prediction, arm) in order of `now`, with everything that was acknowledged
-            before the call. Columns: as in `serving.columns`, without `content`, `segment` and `ordinal`, with `outcome`
-            and `outcome_known_at`, null where no label is known.
+            before the call. Columns: as in `serving.columns`, without `content`, `segment` and `ordinal`, and
+            with `outcome` and `outcome_known_at`, null where no label is known.
         """
         found = self._room._log(self.name).read(start, end).drop("content", "segment", "ordinal")
         until_us = None if outcomes_as_of is None else to_us(outcomes_as_of)

@@ -1,10 +1,10 @@
 """From the log's frames to columns, and back to one shape: pure functions.
 
 The table's columns: `prediction_id`, `deployment`, `revision`, `context_id`, `arm` (champion or shadow),
-`model`, `model_version`, `now`, `prediction`, `latency_us`, `error`, `content`, `segment`, `ordinal`; then `key_<key>` and
-`request_<name>` as the caller gave them; every feature, untransformed, under its own name; and for every group
-that the view looks up `status_<group>`, `commit_<group>` (the commit's number), `commit_id_<group>` (its asset),
-`event_at_<group>` and `lookup_<group>` (the key it was looked up with, JSON).
+`model`, `model_version`, `now`, `prediction`, `latency_us`, `error`, `content`, `segment`, `ordinal`; then
+`key_<key>` and `request_<name>` as the caller gave them; every feature, untransformed, under its own name; and
+for every group that the view looks up `status_<group>`, `commit_<group>` (the commit's number),
+`commit_id_<group>` (its asset), `event_at_<group>` and `lookup_<group>` (the key it was looked up with, JSON).
 
 Numbers of requests and features are stored as float64, which is what JSON and models know; whole numbers in
 keys as int64. A value that does not fit its column's type is null there and kept as JSON in `mismatched`.
