@@ -34,6 +34,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
 from mainspring.lineage.spec import Value
+from mainspring.pipelines.step import RESOURCE
 from mainspring.pipelines.syntax import Source, code_form, nested_codes, parse, tree_form
 from mainspring.types import canonical_bytes, digest, digest_bytes
 
@@ -52,7 +53,8 @@ class CodeClosure(Value):
 
     Attributes:
         digest: SHA-256 over `definitions` alone.
-        definitions: digest of every reachable first-party definition, by `module:qualified.name`.
+        definitions: digest of every reachable first-party definition, by `module:qualified.name`, and of every
+            value that a global name stands for, by `value module:name`.
         libraries: version of every reachable third-party distribution, by name.
         opaque: names whose values have no canonical form; only their types count.
         untraced: places where code is reached in a way that cannot be followed, with what counts instead.
@@ -207,7 +209,7 @@ class _Collector:
             if isinstance(member, ModuleType):
                 parts[attribute] = self._module(member, attributes, where)
             else:
-                parts[attribute] = self._value(member, f"{name}:{attribute}")
+                parts[attribute] = self._named(member, f"{name}:{attribute}")
         return ["module", name, parts]
 
     def _import(self, module_name: str, names: list[str], attributes: set[str], where: str) -> Any:
@@ -228,7 +230,7 @@ class _Collector:
                 if isinstance(member, ModuleType):
                     parts.append([name, self._module(member, attributes, where)])
                 else:
-                    parts.append([name, self._value(member, f"{module_name}:{name}")])
+                    parts.append([name, self._named(member, f"{module_name}:{name}")])
         return [self._module(module, attributes, where), parts]
 
     def _annotations(self, function: FunctionType) -> None:
@@ -273,6 +275,15 @@ class _Collector:
         except ValueError:
             return ["empty"]
 
+    def _named(self, value: Any, name: str) -> Any:
+        """What a global name is bound to; a value becomes an entry of its own, so that its change is explained."""
+        form = self._value(value, name)
+        if isinstance(form, list) and form[0] in _BY_NAME:
+            return form
+        if f"value {name}" not in self._definitions:
+            self._define(f"value {name}", form)
+        return ["value", name]
+
     def _value(self, value: Any, where: str) -> Any:
         """A canonical form of `value`; functions and classes in it are walked and stand by their names."""
         if value is None or (
@@ -290,6 +301,8 @@ class _Collector:
             self._values.pop()
 
     def _compound(self, value: Any, where: str) -> Any:
+        if value is RESOURCE:
+            return ["ours", "RESOURCE"]
         target = _function_behind(value)
         if target is not None:
             return ["function", self._function(target)]
@@ -348,6 +361,7 @@ class _Collector:
         return ["opaque", name]
 
 
+_BY_NAME: Final = frozenset({"function", "class", "module", "routine", "ours"})
 _PLAIN: Final = (bool, str, bytes, float, datetime)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
-from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path, PurePath
@@ -57,14 +56,14 @@ def typed(value: object) -> Any:
     return _typed_container(value)
 
 
-def _typed_container(value: object) -> Any:
-    if isinstance(value, Mapping):
+def _typed_container(value: Any) -> Any:
+    if type(value) is dict:
         return {typed(key): typed(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if type(value) is list:
         return [typed(item) for item in value]
-    if isinstance(value, tuple):
+    if type(value) is tuple or hasattr(value, "_fields"):
         return {_TYPE: "tuple", "value": [typed(item) for item in value]}
-    if isinstance(value, set | frozenset):
+    if type(value) in (set, frozenset):
         return {_TYPE: "set", "value": sorted((typed(item) for item in value), key=canonical_bytes)}
     raise TypeError(f"no canonical form for {_name(type(value))}")
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from mainspring.errors import InputError, IntegrityError, MainspringError, StateError
 from mainspring.lineage import AssetKind, Graph, Publication
 from mainspring.pipelines import store
-from mainspring.pipelines.code import code_closure
+from mainspring.pipelines.code import CodeClosure, code_closure
 from mainspring.pipelines.key import explain, key_fields, key_of
 from mainspring.pipelines.materialize import Materializers, Slot, damaged_blobs
 from mainspring.pipelines.spec import CacheEntry, StepRun, StepState, Stored
@@ -74,12 +74,15 @@ class Runner:
     trace: Trace
     force: bool | Collection[str]
     on_step: Callable[[StepRun], None] | None
+    codes: dict[str, CodeClosure] = field(default_factory=dict)
     done: list[StepRun] = field(default_factory=list)
     results: dict[tuple[str, str], Stored] = field(default_factory=dict)
     values: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def run(self) -> None:
         """Run every call in order; stop at the first that fails."""
+        # The code is what it is when the run begins: steps may change module-level values that others read.
+        self.codes = {call.step.name: code_closure(call.step.function) for call in self.trace.calls}
         for ordinal, call in enumerate(self.trace.calls):
             step = self._run_call(ordinal, call)
             self.done.append(step)
@@ -108,7 +111,7 @@ class Runner:
             return Identity(
                 None, "never reused: it takes resources and does not say what it reads through them", []
             )
-        code = code_closure(step.function)
+        code = self.codes[step.name]
         try:
             fields = key_fields(
                 call,
@@ -299,8 +302,12 @@ class Runner:
             try:
                 stored = materializer.store(part, slot)
             except InputError as error:
-                error.where = f"{self._where(call)}, {error.where}"
-                raise
+                raise InputError(
+                    expected=error.expected,
+                    got=error.got,
+                    where=f"{self._where(call)}, {error.where}",
+                    hint=error.hint,
+                ) from error
             if stored.by_reference:
                 work.output(stored.asset_id, role=name)
             else:
@@ -314,8 +321,8 @@ class Runner:
                     AssetKind.ARTIFACT, title, digest=stored.digest, attributes=attributes, role=name
                 )
                 stored = stored.model_copy(update={"asset_id": asset.id})
-            copied = materializer.copy(part)
-            self.values[call.id, name] = materializer.load(stored, slot) if copied is None else copied
+            if materializer.copy(part) is not None:
+                self.values[call.id, name] = part
             kept.append(stored)
         return kept
 
@@ -349,12 +356,13 @@ class Runner:
     # Values -------------------------------------------------------------------------------------------------
 
     def _value(self, node: str, output: str) -> Any:
-        if (node, output) not in self.values:
-            stored = self.results[node, output]
-            producer = next(call for call in self.trace.calls if call.id == node)
-            slot = Slot(output, producer.step.output_types[output], self.graph)
-            self.values[node, output] = self.materializers.named(stored).load(stored, slot)
-        return self.values[node, output]
+        """A result for one more step: its own copy, or read back."""
+        stored = self.results[node, output]
+        materializer = self.materializers.named(stored)
+        if (node, output) in self.values:
+            return materializer.copy(self.values[node, output])
+        producer = next(call for call in self.trace.calls if call.id == node)
+        return materializer.load(stored, Slot(output, producer.step.output_types[output], self.graph))
 
     def _forget_values(self, ordinal: int) -> None:
         """Let go of values that no later call takes."""

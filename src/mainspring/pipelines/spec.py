@@ -126,10 +126,10 @@ class Change(Value):
 
     def __str__(self) -> str:
         if self.old is None:
-            return f"{self.field} is new" + (f" ({self.new})" if self.new else "")
+            return f"{self.field} is new"
         if self.new is None:
             return f"{self.field} is gone"
-        if self.field.startswith(("code ", "input ", "reads")):
+        if self.field.startswith(("code ", "value ", "input ")):
             return f"{self.field} changed"
         return f"{self.field} changed from {self.old} to {self.new}"
 
