@@ -174,12 +174,7 @@ class Features:
         Args:
             until: None = the project clock's present.
         """
-        moment = until or self._stores.graph.clock.now()
-        return sum(
-            online.materialize(self._stores, group.spec, moment)
-            for group in self.groups()
-            if group.spec.online
-        )
+        return online.materialize_all(self._stores, until or self._stores.graph.clock.now())
 
     # --- views
 

@@ -68,22 +68,39 @@ def materialize(stores: Stores, group: FeatureGroupSpec, until: datetime) -> int
             where=f"feature group {group.label}",
             hint="Define it with features.group(..., online=True).",
         )
+    with stores.records.read() as connection:
+        number = store.last_numbers(connection, [group.group_id]).get(group.group_id, 0)
+    return _materialize(stores, group, to_us(until), number)
+
+
+def materialize_all(stores: Stores, until: datetime) -> int:
+    """The same for every online group of the project; one look at the records says which have new commits."""
+    with stores.records.read() as connection:
+        numbers = store.online_numbers(connection, stores.project_id)
+        for group_id in numbers.keys() - stores.online_groups.keys():
+            stores.online_groups[group_id] = store.get_group_by_id(connection, group_id)
     until_us = to_us(until)
+    return sum(
+        _materialize(stores, stores.online_groups[group_id], until_us, number)
+        for group_id, number in numbers.items()
+    )
+
+
+def _materialize(stores: Stores, group: FeatureGroupSpec, until_us: int, number: int) -> int:
     pending = stores.pending.setdefault(group.group_id, Pending())
     with pending.lock:
-        if pending.done_us == NEVER_US:
-            _resume(stores, group, pending)
-        if until_us < pending.done_us:
-            return 0
-        with stores.records.read() as connection:
-            number = store.last_numbers(connection, [group.group_id]).get(group.group_id, 0)
-            fresh = (
-                store.published(connection, group.group_id, after=pending.number)
-                if number > pending.number
-                else []
-            )
         try:
-            written = _take_in(stores, group, pending, fresh) if fresh else 0
+            if pending.done_us == NEVER_US:
+                _resume(stores, group, pending)
+            if until_us < pending.done_us:
+                return 0
+            written = 0
+            if number > pending.number:
+                with stores.records.read() as connection:
+                    group = store.get_group_by_id(connection, group.group_id)
+                    fresh = store.published(connection, group.group_id, after=pending.number)
+                stores.online_groups[group.group_id] = group
+                written = _take_in(stores, group, pending, fresh)
             return written + _advance(stores, group, pending, until_us)
         except BaseException:
             # What was taken but not written would be lost: begin again from the stored cursor.

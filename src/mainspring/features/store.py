@@ -46,6 +46,7 @@ class Stores:
 
     Attributes:
         functions: on-demand functions that this process has seen, by digest; they need not be imported again.
+        online_groups: specs of the groups that `materialize` has met, by id.
         pending: rows that `materialize` has read and that are not available yet, by group id.
     """
 
@@ -53,6 +54,7 @@ class Stores:
     tables: Tables
     keys: Keys
     functions: dict[str, OnDemand] = field(default_factory=dict)
+    online_groups: dict[str, FeatureGroupSpec] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
 
     @property
@@ -189,6 +191,18 @@ def last_numbers(connection: Connection, group_ids: list[str]) -> dict[str, int]
         select(commits.c.group_id, func.max(commits.c.number))
         .where(commits.c.group_id.in_(group_ids), commits.c.number.is_not(None))
         .group_by(commits.c.group_id)
+    )
+    return {group_id: int(number) for group_id, number in connection.execute(query)}
+
+
+def online_numbers(connection: Connection, project_id: str) -> dict[str, int]:
+    """Highest published number by online group that has one."""
+    query = (
+        select(commits.c.group_id, func.max(commits.c.number))
+        .join(groups, groups.c.group_id == commits.c.group_id)
+        .where(groups.c.project_id == project_id, groups.c.online, commits.c.number.is_not(None))
+        .group_by(commits.c.group_id)
+        .order_by(commits.c.group_id)
     )
     return {group_id: int(number) for group_id, number in connection.execute(query)}
 
