@@ -1,6 +1,6 @@
 """Started by the crash tests: forks a process for each moment at which one can be killed, and kills it there.
 
-Arguments: `blobs` or `tables`, a folder, and `steps` (before and after every step of the store) or a number of
+Arguments: `blobs`, `tables` or `keys`, a folder, and `steps` (before and after every step of the store) or a number of
 random moments. Each killed process works in a folder of its own and writes down what was acknowledged to it.
 """
 
@@ -18,13 +18,16 @@ from typing import Any
 
 import deltalake
 import polars as pl
-from tests.ports.crash_work import acknowledge, append_rows, put_blobs
+from tests.ports.crash_work import acknowledge, append_rows, put_blobs, put_keys
 
 # Imported before the forks, used only after: what they start in threads does not survive a fork.
 from mainspring.ports.blobs import _disk as blobs_disk
 from mainspring.ports.tables import _delta, _delta_log
 
 assert _delta_log and pl
+
+
+WORK = {"blobs": put_blobs, "tables": append_rows, "keys": put_keys}
 
 
 class Killer:
@@ -63,8 +66,7 @@ def _arm(killer: Killer) -> None:
 
 def _work(kind: str, folder: Path) -> None:
     with (folder / "acknowledged").open("ab", buffering=0) as acknowledged:
-        work = put_blobs if kind == "blobs" else append_rows
-        for done in work(folder):
+        for done in WORK[kind](folder):
             acknowledge(acknowledged, done)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from io import FileIO
+from itertools import count
 from pathlib import Path
 
 import polars as pl
 
 from mainspring.ports.blobs import open_blobs
+from mainspring.ports.keys import Entry, open_keys
 from mainspring.ports.tables import open_tables
 
 DATA = [b"first", b"second", b"third"]
@@ -31,6 +33,14 @@ def append_rows(folder: Path) -> Iterator[str]:
     for number, token in enumerate(TOKENS):
         tables.append("t", pl.DataFrame({"number": [number]}), token=token)
         yield token
+
+
+def put_keys(folder: Path) -> Iterator[str]:
+    """Put two entries a turn, without end, yielding each turn when it is acknowledged."""
+    keys = open_keys(folder / "keys")
+    for turn in count(1):
+        keys.put("s", [Entry(key, turn, 0, 0, bytes(turn % 5000)) for key in (b"a", b"b")])
+        yield str(turn)
 
 
 def acknowledge(file: FileIO, done: str) -> None:

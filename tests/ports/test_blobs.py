@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,19 @@ def test_staging_is_left_empty(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         blobs.put_file(tmp_path)
     assert list((tmp_path / "blobs" / "staging").iterdir()) == []
+
+
+def test_put_file_memory(tmp_path: Path) -> None:
+    """A file is stored in memory that does not grow with it."""
+    source = tmp_path / "source"
+    with source.open("wb") as file:
+        file.truncate(64 << 20)
+    tracemalloc.start()
+    try:
+        open_blobs(tmp_path / "blobs").put_file(source)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_objects_are_read_only(tmp_path: Path) -> None:

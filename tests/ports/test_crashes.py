@@ -13,6 +13,7 @@ from tests.ports.crash_work import DATA, TOKENS, acknowledged, append_rows, put_
 from tests.ports.power_loss import Disk
 
 from mainspring.ports.blobs import open_blobs
+from mainspring.ports.keys import Entry, open_keys
 from mainspring.ports.tables import open_tables
 from mainspring.types import digest_bytes
 
@@ -54,6 +55,20 @@ def test_tables_killed(tmp_path: Path, moments: str) -> None:
             assert found.count(TOKENS.index(token)) == 1
         assert list(append_rows(folder)) == TOKENS
         assert sorted(tables.scan("t").collect()["number"]) == list(range(len(TOKENS)))
+
+
+def test_keys_killed(tmp_path: Path) -> None:
+    """After each kill both keys of the last acknowledged put, or of the next, are there, and puts go on."""
+    for folder in _killed("keys", tmp_path, "8"):
+        keys = open_keys(folder / "keys")
+        turns = [int(turn) for turn in acknowledged(folder)]
+        a, b = keys.get("s", [b"a", b"b"])
+        if turns:
+            assert a is not None and b is not None
+            assert a.event_us == b.event_us
+            assert a.event_us - turns[-1] in {0, 1}
+        assert keys.put("s", [Entry(b"a", 10**9, 0, 0, b"")]) == 1
+        keys.close()
 
 
 @pytest.mark.parametrize("names_survive", [False, True])

@@ -9,8 +9,7 @@ import polars as pl
 import pytest
 
 from mainspring.errors import AccessError, InputError
-from mainspring.ports.tables import open_tables
-from mainspring.ports.tables._delta import CHECKPOINT_EVERY
+from mainspring.ports.tables import _delta, open_tables
 from mainspring.testing import TablesContract
 
 ROW = pl.DataFrame({"a": [1]})
@@ -56,16 +55,17 @@ def test_filter_reads_only_what_can_match(tmp_path: Path) -> None:
     assert tables.scan("t").filter(pl.col("a") == 2).collect().rows() == [(2,)]
 
 
-def test_after_a_checkpoint(tmp_path: Path) -> None:
+def test_after_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens and old versions are found across checkpoints, by another instance too."""
+    monkeypatch.setattr(_delta, "CHECKPOINT_EVERY", 5)
     tables = open_tables(tmp_path)
-    versions = [tables.append("t", ROW, token=str(n)) for n in range(CHECKPOINT_EVERY + 2)]
+    versions = [tables.append("t", ROW, token=str(n)) for n in range(7)]
     assert list((tmp_path / "t" / "_delta_log").glob("*.checkpoint*.parquet"))
     fresh = open_tables(tmp_path)
     assert fresh.find_append("t", "0") == versions[0]
     assert fresh.append("t", ROW, token="5") == versions[5]
     assert fresh.scan("t", versions[0]).collect().height == 1
-    assert fresh.scan("t").collect().height == CHECKPOINT_EVERY + 2
+    assert fresh.scan("t").collect().height == 7
 
 
 def log_place(folder: Path, version: int) -> Path:
@@ -108,14 +108,15 @@ def test_whole_commits_are_kept(tmp_path: Path) -> None:
     assert open_tables(tmp_path).scan("t").collect().height == 3
 
 
-def test_torn_checkpoint_is_taken_away(tmp_path: Path) -> None:
+def test_torn_checkpoint_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint is only a shortcut: a broken one is removed, and nothing is lost."""
+    monkeypatch.setattr(_delta, "CHECKPOINT_EVERY", 5)
     tables = open_tables(tmp_path)
-    for number in range(CHECKPOINT_EVERY):
+    for number in range(5):
         tables.append("t", ROW, token=str(number))
     (checkpoint,) = (tmp_path / "t" / "_delta_log").glob("*.checkpoint*.parquet")
     checkpoint.write_bytes(b"")
-    assert open_tables(tmp_path).scan("t").collect().height == CHECKPOINT_EVERY
+    assert open_tables(tmp_path).scan("t").collect().height == 5
 
 
 def test_read_only_folder(unwritable: Path) -> None:

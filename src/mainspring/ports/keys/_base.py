@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from mainspring.errors import InputError
 
@@ -13,9 +14,10 @@ SPACE_MAX_BYTES: Final = 64
 KEY_MAX_BYTES: Final = 440
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """The value of one key, and how new it is.
+
+    A struct, not a dataclass: a frozen dataclass takes eight times as long to make, and reads make many.
 
     Attributes:
         key: 1 to 440 bytes.

@@ -48,8 +48,10 @@ class LmdbKeys(Keys):
         store = self._opened()
         if store is None:
             return [None] * len(keys)
-        with self._translated():
+        try:
             found = store.read([start + key for key in keys])
+        except lmdb.Error as error:
+            raise _meaning(error, self._folder) from error
         return [
             None if stored is None else decode(space, key, stored)
             for key, stored in zip(keys, found, strict=True)
@@ -64,9 +66,10 @@ class LmdbKeys(Keys):
         self._write(lambda transaction: _clear(transaction, start))
 
     def close(self) -> None:
-        if self._store is not None:
-            _release(self._store)
-            self._store = None
+        with _registry:
+            if self._store is not None:
+                _release(self._store)
+                self._store = None
 
     def _write(self, work: Callable[[lmdb.Transaction[bytes]], _T]) -> _T:
         with self._translated():
@@ -82,9 +85,10 @@ class LmdbKeys(Keys):
         return self._create()
 
     def _create(self) -> _Store:
-        with self._translated():
-            self._store = _acquire(self._folder, self._first_map_bytes)
-        return self._store
+        with self._translated(), _registry:
+            if self._store is None:
+                self._store = _acquire(self._folder, self._first_map_bytes)
+            return self._store
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -176,21 +180,20 @@ _stores: dict[Path, _Store] = {}
 
 
 def _acquire(folder: Path, first_map_bytes: int) -> _Store:
+    """The folder's store, opened if it is not; the caller holds the registry."""
     place = folder.resolve()
-    with _registry:
-        store = _stores.get(place)
-        if store is None:
-            store = _stores[place] = _Store(place, first_map_bytes)
-        store.n_users += 1
-        return store
+    store = _stores.get(place)
+    if store is None:
+        store = _stores[place] = _Store(place, first_map_bytes)
+    store.n_users += 1
+    return store
 
 
 def _release(store: _Store) -> None:
-    with _registry:
-        store.n_users -= 1
-        if store.n_users == 0:
-            del _stores[store.folder]
-            store.close()
+    store.n_users -= 1
+    if store.n_users == 0:
+        del _stores[store.folder]
+        store.close()
 
 
 def _before_fork() -> None:
