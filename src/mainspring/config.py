@@ -68,7 +68,7 @@ class KeysSection(Section):
 class EngineSection(Section):
     """Who runs tasks."""
 
-    kind: str = Field(default="in_process", description="Where pipeline steps run: in_process.")
+    kind: str = Field(default="local", description="Where pipeline steps run: local (threads of this process).")
 
 
 class ClockSection(Section):
