@@ -1,0 +1,167 @@
+"""The command line as people type it, in a process of its own where exit codes matter."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from mainspring.cli._app import app
+from mainspring.errors import MainspringError
+from mainspring.project import open_project
+
+CSV = "customer_id,updated_at,plan,spend\n1,2024-01-01T00:00:00Z,basic,9.5\n2,2024-01-02T00:00:00Z,pro,30\n"
+
+
+def run(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`mainspring words…` in a fresh process."""
+    return subprocess.run(
+        [sys.executable, "-m", "mainspring", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture
+def shop(tmp_path: Path, records_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A blank project with one group of two rows, on the database under test."""
+    folder = tmp_path / "shop"
+    done = CliRunner().invoke(app, ["init", str(folder)])
+    assert done.exit_code == 0, done.output
+    monkeypatch.setenv("MAINSPRING_RECORDS_URL", records_url)
+    path = tmp_path / "customers.csv"
+    path.write_text(CSV)
+    with open_project(folder) as project:
+        project.features.group("customers", keys=["customer_id"], event_time="updated_at").insert(path)
+    return folder
+
+
+def ask(*words: str) -> Result:
+    """A command in this process; what mainspring refuses is raised."""
+    done = CliRunner().invoke(app, list(words))
+    if isinstance(done.exception, MainspringError):
+        raise done.exception
+    return done
+
+
+def test_errors_are_four_parts_on_stderr_and_exit_one(tmp_path: Path) -> None:
+    """A refusal says expected, got, where and what to do; nothing is printed on stdout; no traceback."""
+    done = run("features", "list", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    for part in ("Error [input.invalid]", "expected:", "got:", "do:"):
+        assert part in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_command_is_a_usage_error(tmp_path: Path) -> None:
+    """Words that are no command give exit code 2 and a suggestion."""
+    done = run("featurs", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "features" in done.stderr
+
+
+def test_a_closed_pipe_is_no_error(shop: Path) -> None:
+    """`mainspring … | head -0` ends without a traceback."""
+    command = f"'{sys.executable}' -m mainspring lineage events -p '{shop}' --json | head -c 0"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+
+
+def test_groups_commits_and_rows_are_shown(shop: Path) -> None:
+    """What was inserted can be listed, as a table and as JSON."""
+    assert "customers@1" in ask("features", "list", "-p", str(shop)).output
+    (group,) = json.loads(ask("features", "list", "-p", str(shop), "--json").output)
+    assert (group["group"], group["commits"]) == ("customers@1", 1)
+    (commit,) = json.loads(ask("features", "commits", "customers", "-p", str(shop), "--json").output)
+    assert (commit["number"], commit["n_rows"]) == (1, 2)
+    rows = json.loads(ask("features", "head", "customers", "-p", str(shop), "--json").output)
+    assert {row["plan"] for row in rows} == {"basic", "pro"}
+
+
+def test_the_same_file_twice_is_one_commit(shop: Path, tmp_path: Path) -> None:
+    """Inserting a file again from the command line changes nothing."""
+    path = tmp_path / "more.csv"
+    path.write_text(CSV.replace("2024", "2025"))
+    first = json.loads(ask("features", "insert", "customers", str(path), "-p", str(shop), "--json").output)
+    again = json.loads(ask("features", "insert", "customers", str(path), "-p", str(shop), "--json").output)
+    assert first == again
+    assert len(json.loads(ask("features", "commits", "customers", "-p", str(shop), "--json").output)) == 2
+
+
+def test_lineage_of_a_commit_is_a_tree(shop: Path) -> None:
+    """A commit walks back to the file that it was read from."""
+    (commit,) = json.loads(ask("features", "commits", "customers", "-p", str(shop), "--json").output)
+    shown = ask("lineage", "upstream", commit["asset_id"], "-p", str(shop)).output
+    assert commit["asset_id"] in shown
+    assert "source" in shown
+    assert "insert" in shown
+    plain = json.loads(ask("lineage", "upstream", commit["asset_id"], "-p", str(shop), "--json").output)
+    assert {asset["kind"] for asset in plain["assets"]} == {"commit", "source"}
+    (source,) = [asset for asset in plain["assets"] if asset["kind"] == "source"]
+    assert commit["asset_id"] in ask("lineage", "downstream", source["id"], "-p", str(shop)).output
+
+
+READS = [
+    ["features", "list"],
+    ["features", "views"],
+    ["features", "datasets"],
+    ["runs", "list"],
+    ["runs", "experiments"],
+    ["pipelines", "runs"],
+    ["models", "list"],
+    ["models", "aliases"],
+    ["gates", "list"],
+    ["deployments", "list"],
+    ["monitors", "list"],
+    ["monitors", "alerts"],
+    ["lineage", "list"],
+    ["lineage", "events"],
+]
+
+
+@pytest.mark.parametrize("words", READS, ids=" ".join)
+def test_every_list_reads_an_almost_empty_project(shop: Path, words: list[str]) -> None:
+    """Lists work before there is anything to list: a sentence for people, JSON for programs."""
+    done = ask(*words, "-p", str(shop))
+    assert done.exit_code == 0
+    assert done.output.strip()
+    assert isinstance(json.loads(ask(*words, "-p", str(shop), "--json").output), list)
+
+
+UNKNOWN = [
+    (["features", "show", "custmers"], "Did you mean 'customers"),
+    (["features", "commits", "nothing@3"], "known feature group"),
+    (["runs", "show", "0" * 32], "run"),
+    (["pipelines", "show", "0" * 32], "pipeline run"),
+    (["pipelines", "run", "pipelines.training:nothing"], "known pipeline"),
+    (["pipelines", "run", "nowhere:training"], "no module"),
+    (["models", "show", "churn/1"], "model"),
+    (["models", "show", "churn"], "NAME/NUMBER"),
+    (["deployments", "show", "churn"], "deployment"),
+    (["deployments", "predict", "churn", "--keys", "{broken"], "a JSON object"),
+    (["deployments", "predict", "churn", "--keys", "[1]"], "a JSON object"),
+    (["deployments", "log", "churn", "--from", "yesterday"], "deployment"),
+    (["monitors", "findings", "drift"], "monitor"),
+    (["lineage", "upstream", "0" * 32], "the id of an asset"),
+    (["lineage", "list", "--kind", "comit"], "Did you mean 'commit'"),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), UNKNOWN, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_names_that_do_not_exist_are_said(shop: Path, words: list[str], said: str) -> None:
+    """A wrong name or value is refused with what there is, or what to write."""
+    with pytest.raises(MainspringError) as refused:
+        ask(*words, "-p", str(shop))
+    assert said in f"{refused.value} {refused.value.hint}"
