@@ -125,6 +125,8 @@ def test_column_of_nulls_fits_any_reference() -> None:
     reference = profile(pl.DataFrame({"x": [1.0, 2.0]}))
     found = profile(pl.DataFrame({"x": [None, None]}), edges_from=reference)
     assert found["x"].vector == (0,) * (len(found["x"].vector) - 1) + (2,)
+    back = profile(pl.DataFrame({"x": [1.0, None]}), edges_from=profile(pl.DataFrame({"x": [None]})))
+    assert (back["x"].kind, back["x"].n_null) == (ColumnKind.OTHER, 1)
 
 
 def test_overflowing_moments_are_unknown_not_infinite() -> None:

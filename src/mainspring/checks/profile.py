@@ -301,7 +301,7 @@ def _levels(lazy: pl.LazyFrame, name: str, n_levels: int) -> tuple[str, ...]:
 def _blank_like(reference: ColumnProfile, dtype: pl.DataType) -> ColumnProfile:
     kind = kind_of(dtype)
     # A column of nulls has no type of its own to disagree with.
-    if kind is not reference.kind and dtype != pl.Null:
+    if kind is not reference.kind and dtype != pl.Null and reference.dtype != str(pl.Null):
         raise InputError(
             expected=f"a {reference.kind} column, as in the reference ({reference.dtype})",
             got=f"type {dtype}",

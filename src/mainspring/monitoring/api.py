@@ -115,6 +115,7 @@ class Monitors:
             "min_events": min_events,
             "time_zone": time_zone,
             "cluster": cluster,
+            "dataset_id": dataset_id,
         }
         _check(name, settings, min_effect)
         if isinstance(reference, pl.DataFrame):
@@ -128,7 +129,7 @@ class Monitors:
                 else "given"
             ),
         }
-        return Monitor(self, self._put(name, settings, deployment, dataset_id))
+        return Monitor(self, self._put(name, settings, deployment))
 
     def get(self, name: str) -> Monitor:
         """The monitor of that name.
@@ -212,9 +213,7 @@ class Monitors:
     def _deployment(self, on: Any) -> DeploymentLike:
         return self._deployments.get(on if isinstance(on, str) else on.name)
 
-    def _put(
-        self, name: str, settings: dict[str, Any], deployment: DeploymentLike, dataset_id: str | None
-    ) -> MonitorSpec:
+    def _put(self, name: str, settings: dict[str, Any], deployment: DeploymentLike) -> MonitorSpec:
         known = self.find(name)
         if known is not None and all(getattr(known.spec, key) == given for key, given in settings.items()):
             return known.spec
@@ -229,8 +228,8 @@ class Monitors:
         with self._graph.execution("add_monitor", name, parameters=parameters) as work:
             for revision in list(deployment.revisions())[-1:]:
                 work.use(revision.id, role="deployment_revision")
-            if dataset_id is not None:
-                work.use(dataset_id, role="reference")
+            if spec.dataset_id is not None:
+                work.use(spec.dataset_id, role="reference")
             work.event("monitor.added", subject=spec.id, payload=parameters)
             work.write(lambda connection: store.add(connection, store.monitors, spec, self._graph.project_id))
         return spec
@@ -257,6 +256,7 @@ class Monitors:
                 verdict=found.verdict,
                 figures=draft.figures(),
                 trigger=trigger,
+                bound={} if spec.dataset_id is None else {"reference": spec.dataset_id},
             )
             finding = draft.model_copy(update={"id": evidence.id})
             work.event("monitor.checked", subject=subject_id, payload=finding.figures())

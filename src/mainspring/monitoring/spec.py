@@ -66,6 +66,7 @@ class MonitorSpec(Value):
         min_events: rows that each class must have.
         time_zone: IANA name; the days in it are the clusters.
         cluster: a column whose values are the clusters instead of days; None = days.
+        dataset_id: asset id of the training dataset that the reference was made of; None = not told.
     """
 
     id: str
@@ -83,6 +84,7 @@ class MonitorSpec(Value):
     time_zone: str
     cluster: str | None
     reference: Reference
+    dataset_id: str | None
     created_at: datetime
 
     @property

@@ -380,6 +380,7 @@ def upgrade() -> None:
         sa.Column("time_zone", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("cluster", sa.Text(), autoincrement=False, nullable=True),
         sa.Column("reference", sa.JSON(none_as_null=True), autoincrement=False, nullable=False),
+        sa.Column("dataset_id", sa.Text(), autoincrement=False, nullable=True),
         sa.Column("created_us", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_monitors")),
         sa.UniqueConstraint(
