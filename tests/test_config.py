@@ -41,7 +41,9 @@ def test_an_unknown_key_is_named_with_the_nearest(tmp_path: Path, text: str, nea
         Config.load(write(tmp_path, text))
 
 
-@pytest.mark.parametrize("text", ["[serving]\nport = 'many'", "[serving]\nport = 70000", "serving = 1", "[serving"])
+@pytest.mark.parametrize(
+    "text", ["[serving]\nport = 'many'", "[serving]\nport = 70000", "serving = 1", "[serving"]
+)
 def test_a_wrong_value_says_where(tmp_path: Path, text: str) -> None:
     """Wrong types, wrong ranges and broken TOML are refused with the place."""
     with pytest.raises(InputError, match="mainspring.toml"):

@@ -59,7 +59,11 @@ def test_an_object_has_no_canonical_form() -> None:
         digest({"when": date(2013, 1, 1)})
 
 
-@given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5)), timezone(timedelta(hours=9))])))
+@given(
+    st.datetimes(
+        timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5)), timezone(timedelta(hours=9))])
+    )
+)
 def test_microseconds_round_trip(moment: datetime) -> None:
     """An instant survives the way to the database and back, in UTC."""
     assert from_us(to_us(moment)) == moment

@@ -12,11 +12,17 @@ from typing import Any, Self
 
 from mainspring.config import FILE_NAME, HOME_VARIABLE, Config
 from mainspring.errors import AccessError, InputError
+from mainspring.evaluation.api import Evaluation
 from mainspring.features.api import Features
 from mainspring.features.dataset import TrainingDataset
+from mainspring.gates.api import Gates
 from mainspring.lineage.api import Graph
 from mainspring.lineage.code import capture_code
+from mainspring.lineage.trace import Lineage
 from mainspring.models.api import Models
+from mainspring.models.materialize import ModelMaterializer
+from mainspring.models.spec import ModelVersion
+from mainspring.monitoring.api import Monitors
 from mainspring.pipelines.api import Pipelines
 from mainspring.ports.blobs import Blobs, open_blobs
 from mainspring.ports.clock import Clock, open_clock
@@ -25,6 +31,7 @@ from mainspring.ports.keys import Keys, open_keys
 from mainspring.ports.records import Records, open_records
 from mainspring.ports.tables import Tables, open_tables
 from mainspring.serving.api import Deployments
+from mainspring.serving.leaves import PredictionLeaves
 from mainspring.tracking.api import Tracking
 
 
@@ -113,9 +120,17 @@ class Project:
         made.provide(Project, lambda _: self)
         made.provide(Features, lambda _: self.features)
         made.provide(Models, lambda _: self.models)
+        made.provide(Evaluation, lambda _: self.evaluation)
+        made.provide(Gates, lambda _: self.gates)
         made.provide(Deployments, lambda _: self.deployments)
+        made.materializers.register(ModelMaterializer())
+        made.materializers.register_reference(ModelVersion, self._model_version)
         made.materializers.register_reference(TrainingDataset, self.features.get_training_dataset)
         return made
+
+    def _model_version(self, asset_id: str) -> ModelVersion:
+        asset = self.graph.get_asset(asset_id)
+        return self.models.get(asset.name, int(asset.attributes["number"]))
 
     @cached_property
     def models(self) -> Models:
@@ -123,9 +138,29 @@ class Project:
         return Models(self.graph)
 
     @cached_property
+    def evaluation(self) -> Evaluation:
+        """Checks of model versions, stored as evidence."""
+        return Evaluation(self.graph, self.models)
+
+    @cached_property
+    def gates(self) -> Gates:
+        """Policies, decisions and promotions; policies are read from the project's `policies` folder."""
+        return Gates(self.graph, self.models, self.config.folder / "policies")
+
+    @cached_property
     def deployments(self) -> Deployments:
         """Endpoints, rollouts, the prediction log and outcomes."""
         return Deployments(self.graph, self.models, self.features, self.tables, self.home)
+
+    @cached_property
+    def monitors(self) -> Monitors:
+        """Scheduled checks of what was served, and the alerts that they raise."""
+        return Monitors(self.graph, self.deployments)
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """Backward from any asset or prediction to rows, code and people; forward to all that it touched."""
+        return Lineage(self.graph, [PredictionLeaves(self.deployments.lineage)])
 
     def close(self) -> None:
         """Give connections and files back."""
@@ -194,4 +229,3 @@ def _folder(path: str | Path | None) -> Path:
         where=str(here),
         hint="Run `mainspring init` here, or open a project's folder: ms.open(path).",
     )
-

@@ -27,7 +27,9 @@ def test_a_killed_publication_is_whole_or_absent(records_url: str, tmp_path: Pat
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert len(told["attempted"]) > 40, "the publication has fewer steps than it writes: the counter is broken"
+    assert len(told["attempted"]) > 40, (
+        "the publication has fewer steps than it writes: the counter is broken"
+    )
 
     graph = Graph(
         records=records,

@@ -208,7 +208,9 @@ class Publication:
         """Record that the outputs were found and not made: the execution ends as `cached`."""
         self._state = ExecutionState.CACHED
 
-    def _link(self, direction: Direction, role: str, asset_id: str, attributes: Mapping[str, Any] | None) -> None:
+    def _link(
+        self, direction: Direction, role: str, asset_id: str, attributes: Mapping[str, Any] | None
+    ) -> None:
         self._check_open()
         self._links[direction, role, asset_id] = Link(
             execution_id=self.id,

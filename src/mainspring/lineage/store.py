@@ -161,5 +161,7 @@ def events_after(
 
 def count_assets(connection: Connection, project_id: str) -> dict[str, int]:
     """How many assets of each kind there are."""
-    query = select(assets.c.kind, func.count()).where(assets.c.project_id == project_id).group_by(assets.c.kind)
+    query = (
+        select(assets.c.kind, func.count()).where(assets.c.project_id == project_id).group_by(assets.c.kind)
+    )
     return {kind: count for kind, count in connection.execute(query)}

@@ -10,9 +10,7 @@ from mainspring.lineage.spec import Direction, Link, Subgraph
 from mainspring.lineage.store import assets, assets_by_id, executions_by_id, links, links_on
 
 
-def walk(
-    connection: Connection, root_ids: Sequence[str], towards: Direction, depth: int | None
-) -> Subgraph:
+def walk(connection: Connection, root_ids: Sequence[str], towards: Direction, depth: int | None) -> Subgraph:
     """Everything reachable from any of `root_ids`.
 
     Args:
@@ -110,4 +108,3 @@ def _depths(root_ids: Sequence[str], between: tuple[Link, ...], towards: Directi
                         following.append(other)
         frontier = following
     return hops
-

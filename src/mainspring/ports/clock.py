@@ -96,5 +96,8 @@ def open_clock(kind: str, path: Path) -> Clock:
     if kind == "replay":
         return ReplayClock(path)
     raise InputError(
-        expected="'system' or 'replay'", got=repr(kind), where="clock.kind", hint="Correct it in mainspring.toml."
+        expected="'system' or 'replay'",
+        got=repr(kind),
+        where="clock.kind",
+        hint="Correct it in mainspring.toml.",
     )

@@ -73,7 +73,9 @@ def table(
         counter: an integer key field that the database counts up; leave it None in new specs.
     """
     key = tuple(key)
-    columns: list[Column[Any]] = [Column("project_id", Text(), nullable=False, primary_key="project_id" in key)]
+    columns: list[Column[Any]] = [
+        Column("project_id", Text(), nullable=False, primary_key="project_id" in key)
+    ]
     for field, information in spec.model_fields.items():
         plain, optional = _unwrapped(information.annotation)
         column = column_name(field, plain)
