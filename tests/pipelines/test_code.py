@@ -64,7 +64,15 @@ def closed(code: Code) -> CodeClosure:
         ("return 1", "return 2"),
         ("limit = SCALE", "limit = SCALE + 0"),
     ],
-    ids=["indirect helper", "constant", "constant's type", "nested constant", "method", "base class", "attribute"],
+    ids=[
+        "indirect helper",
+        "constant",
+        "constant's type",
+        "nested constant",
+        "method",
+        "base class",
+        "attribute",
+    ],
 )
 def test_an_edit_that_can_be_reached_changes_it(code: Code, closed: CodeClosure, old: str, new: str) -> None:
     """Helpers of helpers, constants, methods and base classes are part of a step."""
@@ -140,7 +148,12 @@ def test_closures_defaults_partials_and_lambdas_count(code: Code) -> None:
     """
     code.write(steps=text)
     first = closure(code)
-    for old, new in (("maker(3)", "maker(4)"), ("y=(1, 2)", "y=(1, 3)"), ("(5, 5)", "(5, 6)"), ("x * x", "x + x")):
+    for old, new in (
+        ("maker(3)", "maker(4)"),
+        ("y=(1, 2)", "y=(1, 3)"),
+        ("(5, 5)", "(5, 6)"),
+        ("x * x", "x + x"),
+    ):
         code.write(steps=text)
         code.edit("steps", old, new)
         assert closure(code).digest != first.digest, new
@@ -249,7 +262,9 @@ def test_opaque_values_are_reported(code: Code) -> None:
 
 def test_sets_count_in_any_order(code: Code) -> None:
     """The order of a set depends on the process and means nothing."""
-    code.write(steps='NAMES = {"b", "a", "c"}\n\ndef entry(x):\n    return x in NAMES or x in {"x", "y", "z"}\n')
+    code.write(
+        steps='NAMES = {"b", "a", "c"}\n\ndef entry(x):\n    return x in NAMES or x in {"x", "y", "z"}\n'
+    )
     first = closure(code)
     code.edit("steps", '{"b", "a", "c"}', '{"c", "b", "a"}')
     assert closure(code).digest == first.digest
@@ -257,7 +272,9 @@ def test_sets_count_in_any_order(code: Code) -> None:
 
 def test_libraries_are_named_with_their_versions(code: Code) -> None:
     """Third-party code counts by its distribution's version."""
-    code.write(steps="import polars as pl\nimport json\n\ndef entry(x):\n    return pl.DataFrame(json.loads(x))\n")
+    code.write(
+        steps="import polars as pl\nimport json\n\ndef entry(x):\n    return pl.DataFrame(json.loads(x))\n"
+    )
     found = closure(code).libraries
     assert set(found) == {"polars"}
     assert found["polars"][0].isdigit()

@@ -266,7 +266,13 @@ def test_a_list_of_results_is_one_input(pipelines: Pipelines) -> None:
 
     assert pipelines.run(flow, n=3).output == 5
     again = pipelines.run(flow, n=4)
-    assert states(again) == ["part cached", "part-2 cached", "part-3 cached", "part-4 executed", "together executed"]
+    assert states(again) == [
+        "part cached",
+        "part-2 cached",
+        "part-3 cached",
+        "part-4 executed",
+        "together executed",
+    ]
     assert again.output == 14
 
 

@@ -187,7 +187,7 @@ class _Collector:
                 if name in _UNTRACEABLE or (is_first_party(found.__name__) and _is_bare(node, name)):
                     self._dynamic(where, f"uses module {name} as a value", scope)
             else:
-                bound[name] = self._value(found, f"{where.split(':', maxsplit=1)[0]}:{name}")
+                bound[name] = self._named(found, f"{scope.get('__name__')}:{name}")
         for module_name, names in _imports(code, scope):
             bound[f"import {module_name} {','.join(names)}"] = self._import(
                 module_name, names, attributes, where

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.engine import make_url
 
 from mainspring.errors import AccessError, SchemaVersionError, UnavailableError
@@ -80,12 +80,14 @@ class TablePoints(Points):
 
     def latest(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
         columns = metric_points.c
-        query = (
-            select(columns.run_id, columns.key, columns.value)
-            .where(columns.run_id.in_(list(run_ids)), columns.project_id == self._project_id)
-            .distinct(columns.run_id, columns.key)
-            .order_by(columns.run_id, columns.key, columns.step.desc(), columns.seq.desc())
+        place = func.row_number().over(
+            partition_by=(columns.run_id, columns.key), order_by=(columns.step.desc(), columns.seq.desc())
         )
+        placed = select(columns.run_id, columns.key, columns.value, place.label("place"))
+        placed = placed.where(columns.run_id.in_(list(run_ids)), columns.project_id == self._project_id)
+        inner = placed.subquery()
+        query = select(inner.c.run_id, inner.c.key, inner.c.value).where(inner.c.place == 1)
+        query = query.order_by(inner.c.run_id, inner.c.key)
         found: dict[str, dict[str, float]] = {run_id: {} for run_id in run_ids}
         with self._records.read() as connection:
             for run_id, key, last in connection.execute(query):
