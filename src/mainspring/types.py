@@ -12,8 +12,22 @@ from typing import Final
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 
-_id_lock = threading.Lock()
-_last_id_stamp = 0
+
+class _Stamps:
+    """Time stamps for ids: 48 bits of milliseconds and 12 bits below, never the same twice in a process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def next(self) -> int:
+        with self._lock:
+            # 2**-12 ms is about 244 ns: the resolution that fits into the field `rand_a`.
+            self._last = max((time.time_ns() << 12) // 1_000_000, self._last + 1)
+            return self._last
+
+
+_stamps = _Stamps()
 
 
 def new_id() -> str:
@@ -23,11 +37,7 @@ def new_id() -> str:
     process sort in the order they were made. Ids are identities, never cursors: two processes' ids may
     interleave.
     """
-    global _last_id_stamp
-    with _id_lock:
-        # 2**-12 ms is about 244 ns: the resolution that fits into `rand_a`.
-        stamp = (time.time_ns() << 12) // 1_000_000
-        _last_id_stamp = stamp = max(stamp, _last_id_stamp + 1)
+    stamp = _stamps.next()
     random_bits = int.from_bytes(os.urandom(8), "big") & ((1 << 62) - 1)
     value = (stamp >> 12 & (1 << 48) - 1) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0b10 << 62 | random_bits
     return f"{value:032x}"

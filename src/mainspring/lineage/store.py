@@ -164,4 +164,4 @@ def count_assets(connection: Connection, project_id: str) -> dict[str, int]:
     query = (
         select(assets.c.kind, func.count()).where(assets.c.project_id == project_id).group_by(assets.c.kind)
     )
-    return {kind: count for kind, count in connection.execute(query)}
+    return {str(kind): int(count) for kind, count in connection.execute(query)}

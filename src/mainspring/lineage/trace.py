@@ -93,20 +93,20 @@ class Lineage:
         self._graph = graph
         self._leaves = tuple(leaves)
 
-    def upstream(self, id: str, depth: int | None = None) -> Origin:
+    def upstream(self, asset_or_leaf_id: str, depth: int | None = None) -> Origin:
         """Everything that an asset or a leaf was made from, `depth` hops or to the end.
 
         Raises:
             UnknownNameError: it is neither an asset nor a leaf of this project.
         """
-        if self._graph.find_asset(id) is not None:
-            return Origin(None, self._graph.upstream(id, depth=depth))
-        leaf = self.find_leaf(id)
+        if self._graph.find_asset(asset_or_leaf_id) is not None:
+            return Origin(None, self._graph.upstream(asset_or_leaf_id, depth=depth))
+        leaf = self.find_leaf(asset_or_leaf_id)
         if leaf is None:
             kinds = " or ".join(leaves.kind for leaves in self._leaves)
             raise UnknownNameError(
                 expected=f"the id of an asset{f' or of a {kinds}' if kinds else ''} of this project",
-                got=repr(id),
+                got=repr(asset_or_leaf_id),
                 where="lineage",
                 hint="Ids have 32 hex digits; copy one from a log, a table or a page.",
             )

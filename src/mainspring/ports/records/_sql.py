@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, Text, column, inspect, select, table
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from mainspring.errors import MainspringError, SchemaVersionError, StateError
@@ -118,5 +118,6 @@ class SqlRecords(Records):
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    found: Any = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one_or_none()
+    stored = table(VERSION_TABLE, column("version_num", Text()))
+    found: Any = connection.execute(select(stored.c.version_num)).scalar_one_or_none()
     return None if found is None else str(found)
