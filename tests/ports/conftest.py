@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,19 +20,32 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def unwritable() -> Iterator[Path]:
-    """A folder that this process may read but not write, also when the tests run as root."""
+def folder_to_lock() -> Iterator[tuple[Path, Callable[[], None]]]:
+    """A fresh folder, and a function after which this process may read but not write it, also as root."""
     if os.name != "posix":
         pytest.skip("needs POSIX permissions")
     folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o555)
     is_root = os.geteuid() == 0
-    if is_root:
-        os.seteuid(NOBODY)
+
+    def lock() -> None:
+        for place in [folder, *folder.rglob("*")]:
+            place.chmod(0o555 if place.is_dir() else 0o444)
+        if is_root:
+            os.seteuid(NOBODY)
+
     try:
-        yield folder
+        yield folder, lock
     finally:
         if is_root:
             os.seteuid(0)
-        folder.chmod(0o755)
+        for place in [folder, *folder.rglob("*")]:
+            place.chmod(0o755)
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def unwritable(folder_to_lock: tuple[Path, Callable[[], None]]) -> Path:
+    """An empty folder that this process may read but not write."""
+    folder, lock = folder_to_lock
+    lock()
+    return folder

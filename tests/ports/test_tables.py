@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from mainspring.errors import AccessError, InputError
+from mainspring.errors import AccessError, InputError, IntegrityError
 from mainspring.ports.tables import _delta, open_tables
 from mainspring.testing import TablesContract
 
@@ -125,6 +126,38 @@ def test_read_only_folder(unwritable: Path) -> None:
     with pytest.raises(AccessError, match="write permission"):
         tables.append("t", ROW, token="1")
     assert not tables.exists("t")
+
+
+def test_read_only_table(readable: Path) -> None:
+    """A table in a folder that cannot be written can be read; an append to it is a clear error."""
+    tables = open_tables(readable)
+    assert tables.scan("t").collect().rows() == [(1,)]
+    assert tables.find_append("t", "1") == tables.version("t")
+    with pytest.raises(AccessError, match="write permission"):
+        tables.append("t", ROW, token="2")
+
+
+@pytest.fixture
+def readable(folder_to_lock: tuple[Path, Callable[[], None]]) -> Path:
+    """A folder with table `t`, one row by the token 1, that this process may not write."""
+    folder, lock = folder_to_lock
+    open_tables(folder).append("t", ROW, token="1")
+    lock()
+    return folder
+
+
+def test_damaged_log(tmp_path: Path) -> None:
+    """A damaged commit that was acknowledged is never passed over: it is a clear error."""
+    tables = open_tables(tmp_path)
+    tables.append("t", ROW, token="1")
+    tables.append("t", ROW, token="2")
+    log_place(tmp_path, 1).write_bytes(b"{damaged")
+    for use in (
+        lambda: open_tables(tmp_path).scan("t"),
+        lambda: open_tables(tmp_path).append("t", ROW, token="3"),
+    ):
+        with pytest.raises(IntegrityError, match="restore the folder"):
+            use()
 
 
 def test_unknown_scheme() -> None:

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from mainspring.errors import AccessError, UnavailableError
+from mainspring.errors import AccessError, MainspringError, UnavailableError
 
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 @contextmanager
@@ -26,22 +26,30 @@ def refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = str(error.filename or path)
-        if error.errno in _DENIED or isinstance(error, NotADirectoryError):
-            raise AccessError(
-                expected="a folder that can be read and written",
-                got=str(error.strerror).lower(),
-                where=where,
-                hint="Give this user write permission, or choose another home in mainspring.toml.",
-            ) from error
-        if error.errno in _FULL:
-            raise UnavailableError(
-                expected="room and a working disk",
-                got=str(error.strerror).lower(),
-                where=where,
-                hint="Free some space, then try again; nothing was published.",
-            ) from error
-        raise
+        meaning = refusal(error, path)
+        if meaning is None:
+            raise
+        raise meaning from error
+
+
+def refusal(error: OSError, path: Path) -> MainspringError | None:
+    """What a failed system call on `path` means to a user; None if it is no refusal of the system's."""
+    where = str(error.filename or path)
+    if error.errno in _DENIED or isinstance(error, NotADirectoryError):
+        return AccessError(
+            expected="a folder that can be read and written",
+            got=str(error.strerror).lower(),
+            where=where,
+            hint="Give this user write permission, or choose another home in mainspring.toml.",
+        )
+    if error.errno in _FULL:
+        return UnavailableError(
+            expected="room and a working disk",
+            got=str(error.strerror).lower(),
+            where=where,
+            hint="Free some space, then try again; nothing was published.",
+        )
+    return None
 
 
 def sync_file(path: Path) -> None:

@@ -57,6 +57,7 @@ class Tables(ABC):
             InputError: a bad name or token, a type that cannot be stored, or a column that changed its type.
             AccessError: the table cannot be written.
             UnavailableError: the store is full or failing, or others' appends kept winning.
+            IntegrityError: the table's own files are damaged.
         """
 
     @abstractmethod
@@ -72,6 +73,7 @@ class Tables(ABC):
 
         Raises:
             UnknownNameError: no such table, or no such version.
+            IntegrityError: the table's own files are damaged.
         """
 
     @abstractmethod

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import re
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -23,7 +27,7 @@ from deltalake import (
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from mainspring.errors import InputError, IntegrityError, UnavailableError
-from mainspring.ports._disk import make_folder, refusals
+from mainspring.ports._disk import make_folder, refusal, refusals
 from mainspring.ports.tables._base import Tables, check_name, unknown_table, unknown_version
 from mainspring.ports.tables._delta_log import DeltaLog
 from mainspring.ports.tables._types import stored_form
@@ -35,6 +39,8 @@ CHECKPOINT_EVERY: Final = 100
 PINNED_VERSIONS: Final = 64
 
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+# How Rust ends the message of a failed system call.
+_OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 # Old versions stay readable: training datasets are pinned to them.
 _CONFIGURATION: Final = {
     "delta.enableExpiredLogCleanup": "false",
@@ -68,7 +74,7 @@ class DeltaTables(Tables):
     def append(self, name: str, frame: pl.DataFrame, *, token: str) -> int:
         _check_token(name, token)
         head = self._head(name)
-        with refusals(head.folder), head.lock:
+        with _meanings(head.folder), head.lock:
             version = head.append(frame, token)
             head.log.make_durable(version)
             if version and version % CHECKPOINT_EVERY == 0:
@@ -77,7 +83,7 @@ class DeltaTables(Tables):
 
     def find_append(self, name: str, token: str) -> int | None:
         head = self._head(name)
-        with refusals(head.folder), head.lock:
+        with _meanings(head.folder), head.lock:
             version = head.find(token)
             if version is not None:
                 # Whoever made it may have been killed before it was durable.
@@ -92,7 +98,7 @@ class DeltaTables(Tables):
 
     def version(self, name: str) -> int:
         head = self._head(name)
-        with refusals(head.folder), head.lock:
+        with _meanings(head.folder), head.lock:
             table = head.refresh()
             if table is None:
                 raise unknown_table(name, str(self._folder))
@@ -100,7 +106,7 @@ class DeltaTables(Tables):
 
     def exists(self, name: str) -> bool:
         head = self._head(name)
-        with refusals(head.folder), head.lock:
+        with _meanings(head.folder), head.lock:
             return head.refresh() is not None
 
     def _head(self, name: str) -> _Head:
@@ -114,7 +120,8 @@ class DeltaTables(Tables):
         with self._opening:
             table = self._pinned.pop((name, version), None)
         if table is None:
-            table = _PinnedTable(self._folder / name, version=version)
+            with _meanings(self._folder / name):
+                table = _PinnedTable(self._folder / name, version=version)
         with self._opening:
             self._pinned[name, version] = table
             if len(self._pinned) > PINNED_VERSIONS:
@@ -187,6 +194,7 @@ class _Head:
 
     def _create(self, frame: pl.DataFrame) -> DeltaTable:
         make_folder(self.folder)
+        _check_writable(self.folder)
         columns = stored_form(self.name, frame.clear(), None).schema
         try:
             self._table = DeltaTable.create(
@@ -206,6 +214,7 @@ class _Head:
     def _commit(self, table: DeltaTable, frame: pl.DataFrame, token: str) -> int:
         known = pl.Schema(table.schema().to_arrow())
         rows = stored_form(self.name, frame, known)
+        _check_writable(self.folder)
         # The number tells later readers from which version on to look for the token.
         hint = table.version() + 1
         write_deltalake(
@@ -225,6 +234,33 @@ class _Head:
                 hint="Something else than mainspring changed the folder; restore it from a backup.",
             )
         return version
+
+
+def _check_writable(folder: Path) -> None:
+    # delta-rs finds out by itself, but prints a panic's stack while it does.
+    if not os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+
+@contextmanager
+def _meanings(folder: Path) -> Iterator[None]:
+    """Say in our words what the operating system refuses and what delta-rs cannot read."""
+    with refusals(folder):
+        try:
+            yield
+        except DeltaError as error:
+            found = _OS_ERROR.search(str(error))
+            if found is not None:
+                code = int(found[1])
+                meaning = refusal(OSError(code, os.strerror(code), str(folder)), folder)
+                if meaning is not None:
+                    raise meaning from error
+            raise IntegrityError(
+                expected="a Delta table whose log can be read",
+                got=str(error).splitlines()[0],
+                where=str(folder),
+                hint="A file of its _delta_log is damaged or missing; restore the folder from a backup.",
+            ) from error
 
 
 def _check_token(name: str, token: str) -> None:
