@@ -91,7 +91,7 @@ def fact(
     return Fact((key,), event, known, commit, ordinal, deleted, {"x": x})
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     facts=st.lists(FACTS, max_size=14).map(numbered),
     asked=st.lists(ASKED, max_size=8),

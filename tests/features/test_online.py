@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +16,6 @@ from hypothesis import strategies as st
 from tests.features.conftest import at
 
 from mainspring.errors import InputError, StateError
-from mainspring.features import on_demand as on_demand_module
 from mainspring.features.api import Features, request
 from mainspring.features.on_demand import on_demand
 from mainspring.lineage import Graph
@@ -307,13 +305,3 @@ def test_reader_equals_the_join(
                 assert rows["status"][0] == {"present": "matched", "null": "matched"}.get(status, status)
                 assert vector.commits[group.name] == rows["number"][0]
                 assert vector.event_times[group.name] == rows["event_time"][0]
-
-
-def test_one_value_arrays_are_those_of_columns() -> None:
-    """A value alone is handed to a function as it is in a column."""
-    values = [1.5, None, 3, "a", at(1), at(1).date(), True]
-    for value in values:
-        alone = on_demand_module.array_of_one(value)
-        column = on_demand_module.array_of(pl.Series([value]))
-        assert alone.dtype == column.dtype
-        np.testing.assert_array_equal(alone, column)

@@ -13,6 +13,7 @@ import importlib
 import inspect
 import math
 import textwrap
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -22,8 +23,9 @@ import numpy as np
 import polars as pl
 
 from mainspring.errors import InputError, IntegrityError, UnknownNameError
-from mainspring.features.schema import STORAGE, logical, type_name
+from mainspring.features.schema import STORAGE, instants, logical, type_name
 from mainspring.features.spec import OnDemandSpec
+from mainspring.types import utc
 
 #: Large enough for the difference between a vectorised and a scalar library routine, small enough for a bug to show.
 _TOLERANCE: Final = 1e-12
@@ -127,6 +129,40 @@ def _annotated(annotation: object) -> str:
     return names.get(str(text).rsplit(".", 1)[-1], "float64")
 
 
+@dataclass(frozen=True)
+class Bound:
+    """A function with the types of its inputs settled, as one view uses it.
+
+    Attributes:
+        name: of the column that it makes.
+        inputs: the columns that it reads.
+        kinds: their logical types, in the same order.
+    """
+
+    function: Callable[..., Any]
+    name: str
+    inputs: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+    def column(self, frame: pl.DataFrame) -> pl.Series:
+        """The result for a frame of n rows."""
+        pairs = zip(self.inputs, self.kinds, strict=True)
+        arrays = [array_of(frame.get_column(name), kind, self.name) for name, kind in pairs]
+        with np.errstate(all="ignore"):
+            return series_of(self.function(*arrays), self.name, frame.height)
+
+    def value(self, values: Mapping[str, object]) -> object:
+        """The result for one row."""
+        pairs = zip(self.inputs, self.kinds, strict=True)
+        arrays = [array_of_one(values[name], kind, self.name) for name, kind in pairs]
+        return value_of_one(self.function(*arrays), self.name)
+
+
+def bind(spec: OnDemandSpec, known: Mapping[str, OnDemand]) -> Bound:
+    """The function of a stored view, ready to be called; raises as `load` does."""
+    return Bound(load(spec, known).function, spec.name, spec.inputs, spec.kinds)
+
+
 def load(spec: OnDemandSpec, known: Mapping[str, OnDemand]) -> OnDemand:
     """The function of a stored view.
 
@@ -162,15 +198,24 @@ def load(spec: OnDemandSpec, known: Mapping[str, OnDemand]) -> OnDemand:
     return found
 
 
-def array_of(series: pl.Series) -> np.ndarray:
-    """A column as on-demand functions see it; (n,)."""
-    kind = logical(series.dtype)
+_NUMBERS: Final = frozenset({"float64", "int64", "bool"})
+_MISSING_TIME: Final = {
+    "datetime": np.array(["NaT"], dtype="datetime64[us]"),
+    "date": np.array(["NaT"], dtype="datetime64[D]"),
+}
+
+
+def array_of(series: pl.Series, kind: str, function: str) -> np.ndarray:
+    """A column of the logical type `kind` as on-demand functions see it; (n,)."""
+    given = logical(series.dtype)
     if series.dtype == pl.Null:
-        return np.full(len(series), np.nan)
-    if kind in ("float64", "int64", "bool"):
+        series = series.cast(STORAGE[kind])
+    elif given != kind and not {given, kind} <= _NUMBERS:
+        raise _wrong_input(function, series.name, kind, f"type {series.dtype}")
+    if kind in _NUMBERS:
         return series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     if kind == "datetime":
-        return series.dt.cast_time_unit("us").dt.replace_time_zone(None).to_numpy()
+        return instants(series, f"on-demand feature {function!r}").dt.replace_time_zone(None).to_numpy()
     if kind == "date":
         return series.to_numpy()
     out = np.empty(len(series), dtype=object)
@@ -178,20 +223,40 @@ def array_of(series: pl.Series) -> np.ndarray:
     return out
 
 
-def array_of_one(value: object) -> np.ndarray:
-    """One value of a request or of a stored row as on-demand functions see it; (1,)."""
-    if value is None:
-        return np.array([math.nan])
-    if isinstance(value, bool | int | float):
+def array_of_one(value: Any, kind: str, function: str) -> np.ndarray:
+    """One value of the logical type `kind` as on-demand functions see it; (1,)."""
+    if kind in _NUMBERS:
+        if value is None:
+            return np.array([math.nan])
+        if not isinstance(value, bool | int | float):
+            raise _wrong_input(function, "", kind, repr(value))
         return np.array([value], dtype=np.float64)
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
-        return np.array([aware], dtype="datetime64[us]")
-    if isinstance(value, date):
-        return np.array([value], dtype="datetime64[D]")
+    if kind in _MISSING_TIME:
+        return _one_time(value, kind, function)
+    if value is not None and not isinstance(value, {"string": str, "binary": bytes}.get(kind, list)):
+        raise _wrong_input(function, "", kind, repr(value))
     out = np.empty(1, dtype=object)
     out[0] = value
     return out
+
+
+def _one_time(value: Any, kind: str, function: str) -> np.ndarray:
+    if value is None:
+        return _MISSING_TIME[kind].copy()
+    if isinstance(value, datetime) and kind == "datetime":
+        return np.array([utc(value).replace(tzinfo=None)], dtype="datetime64[us]")
+    if type(value) is date and kind == "date":
+        return np.array([value], dtype="datetime64[D]")
+    raise _wrong_input(function, "", kind, repr(value))
+
+
+def _wrong_input(function: str, column: str, kind: str, got: str) -> InputError:
+    return InputError(
+        expected=f"type {kind}",
+        got=got,
+        where=f"on-demand feature {function!r}" + (f", column {column!r}" if column else ""),
+        hint="Annotate the argument (text: str), or declare the request column: ms.request(text=str).",
+    )
 
 
 def series_of(result: object, name: str, height: int) -> pl.Series:
@@ -234,13 +299,10 @@ def value_of_one(result: Any, name: str) -> object:
     return series_of(result, name, 1)[0]
 
 
-def compute(frame: pl.DataFrame, functions: Sequence[OnDemand]) -> pl.DataFrame:
+def compute(frame: pl.DataFrame, functions: Sequence[Bound]) -> pl.DataFrame:
     """`frame` with one more column a function; later functions may read what earlier ones made."""
     for function in functions:
-        arrays = [array_of(frame.get_column(name)) for name in function.inputs]
-        with np.errstate(all="ignore"):
-            result = function.function(*arrays)
-        frame = frame.with_columns(series_of(result, function.name, frame.height))
+        frame = frame.with_columns(function.column(frame))
     return frame
 
 
@@ -264,9 +326,12 @@ def describe(function: OnDemand, types: Mapping[str, str | None]) -> OnDemandSpe
         columns.append(pl.Series(name, rotated, dtype=STORAGE[kind]))
     sample = pl.DataFrame(columns)
     where = f"on-demand feature {function.name!r}"
+    bound = Bound(function.function, function.name, function.inputs, tuple(kinds.values()))
     try:
-        whole = compute(sample, [function]).get_column(function.name)
-        single = [_one(function, sample.row(i)) for i in range(size)]
+        # A mean of nothing warns; here it is only a sample.
+        with warnings.catch_warnings(action="ignore"):
+            whole = bound.column(sample)
+            single = [bound.value(sample.row(i, named=True)) for i in range(size)]
     except InputError:
         raise
     except Exception as error:
@@ -287,15 +352,11 @@ def describe(function: OnDemand, types: Mapping[str, str | None]) -> OnDemandSpe
     return OnDemandSpec(
         name=function.name,
         inputs=function.inputs,
+        kinds=tuple(kinds.values()),
         reference=function.reference,
         digest=function.digest,
         output=logical(whole.dtype) or "float64",
     )
-
-
-def _one(function: OnDemand, values: Sequence[object]) -> object:
-    with np.errstate(all="ignore"):
-        return value_of_one(function.function(*[array_of_one(value) for value in values]), function.name)
 
 
 def _same(vector: object, scalar: object) -> bool:

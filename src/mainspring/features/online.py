@@ -285,7 +285,7 @@ class OnlineReader:
         self._by_space: dict[str, list[int]] = {}
         for place, lookup in enumerate(self._lookups):
             self._by_space.setdefault(lookup.group_id, []).append(place)
-        self._functions = [on_demand.load(item, stores.functions) for item in view.on_demand]
+        self._functions = [on_demand.bind(item, stores.functions) for item in view.on_demand]
         self.key_columns = tuple(
             dict.fromkeys(column for lookup in self._lookups for column in lookup.columns)
         )
@@ -349,8 +349,7 @@ class OnlineReader:
                 values.update(lookup.empty)
             status[lookup.side] = state
         for function in self._functions:
-            arrays = [on_demand.array_of_one(values[name]) for name in function.inputs]
-            values[function.name] = on_demand.value_of_one(function.function(*arrays), function.name)
+            values[function.name] = function.value(values)
         features = {name: values.pop(name) for name in self._feature_names}
         return Vector(features, values, status, commits, assets, events)
 

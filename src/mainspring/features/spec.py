@@ -161,6 +161,7 @@ class OnDemandSpec(Value):
     Attributes:
         name: the output column.
         inputs: the argument names: columns of the view or of the request.
+        kinds: their logical types, in the same order.
         reference: `module:qualname`, from which a worker loads it.
         digest: SHA-256 of its source.
         output: logical type of the result.
@@ -168,6 +169,7 @@ class OnDemandSpec(Value):
 
     name: str
     inputs: tuple[str, ...]
+    kinds: tuple[str, ...]
     reference: str
     digest: str
     output: str

@@ -268,7 +268,7 @@ class FeatureView:
         added = [column for side in sides for _, column in side.columns]
         frame = spine.frame.hstack(joined.frame.select(added))
         label = self.spec.label_name
-        functions = [on_demand.load(item, self._stores.functions) for item in self.spec.on_demand]
+        functions = [on_demand.bind(item, self._stores.functions) for item in self.spec.on_demand]
         frame = on_demand.compute(self._requested(frame), functions)
         if label is not None:
             frame = frame.select([name for name in frame.columns if name != label] + [label])

@@ -1,0 +1,354 @@
+"""Groups: definition, the door, commits, reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from tests.features.conftest import at
+
+from mainspring.checks import expect
+from mainspring.errors import ConflictError, ExpectationError, InputError, StateError, UnknownNameError
+from mainspring.features import ingest
+from mainspring.features.api import Features
+from mainspring.features.group import FeatureGroup
+from mainspring.lineage import AssetKind, Graph, Verdict
+from mainspring.ports.clock import ReplayClock
+
+
+def rows(*temps: float | None, origin: str = "JFK", hour: float = 0) -> pl.DataFrame:
+    """One row an hour."""
+    return pl.DataFrame(
+        {
+            "origin": [origin] * len(temps),
+            "observed_at": [at(hour + i) for i in range(len(temps))],
+            "temp": pl.Series(temps, dtype=pl.Float64),
+        }
+    )
+
+
+def weather(features: Features, **options: Any) -> FeatureGroup:
+    """The group of these rows."""
+    return features.group("weather", keys=["origin"], event_time="observed_at", **options)
+
+
+def nothing_written(features: Features, group: FeatureGroup) -> bool:
+    """Whether no commit, event or schema is there."""
+    return not group.commits() and group.spec.columns is None
+
+
+# --- definition
+
+
+def test_defining_twice_is_once(features: Features) -> None:
+    """The same definition finds the group; another version is another group."""
+    assert weather(features).spec == weather(features).spec
+    assert weather(features, version=2).spec.group_id != weather(features).spec.group_id
+    assert [group.spec.label for group in features.groups()] == ["weather@1", "weather@2"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"keys": ["o"]}, {"event_time": "t"}, {"known_time": "commit"}, {"ttl_s": 5.0}, {"source_delay_s": 1.0}],
+)
+def test_changed_meaning_is_a_conflict(features: Features, change: dict[str, Any]) -> None:
+    """Keys, times, ttl and delay belong to the version."""
+    weather(features)
+    with pytest.raises(ConflictError, match="define version 2"):
+        features.group("weather", **{"keys": ["origin"], "event_time": "observed_at", **change})
+
+
+def test_notes_may_change_and_columns_may_be_added(features: Features) -> None:
+    """Description, expectations and appended columns change within a version; a column's type does not."""
+    group = weather(features)
+    group.insert(rows(1.0))
+    schema = {"origin": str, "observed_at": datetime, "temp": float}
+    wider = weather(features, schema={**schema, "wind": float}, description="hourly")
+    assert (wider.spec.revision, wider.spec.description) == (2, "hourly")
+    wider.insert(rows(2.0, hour=1).with_columns(wind=pl.lit(3.0)))
+    assert wider.read().to_polars()["wind"].to_list() == [None, 3.0]
+    with pytest.raises(ConflictError, match="'temp' of type float64"):
+        weather(features, schema={**schema, "temp": str, "wind": float})
+
+
+def test_added_column_can_be_read_before_any_row_has_it(features: Features) -> None:
+    """An appended column is null in every row that was written before it."""
+    weather(features).insert(rows(1.0))
+    wider = weather(features, schema={"origin": str, "observed_at": datetime, "temp": float, "wind": float})
+    assert wider.read().to_polars()["wind"].to_list() == [None]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"keys": "origin"},
+        {"keys": ["a", "a"]},
+        {"keys": ["a"], "event_time": "a"},
+        {"keys": ["a"], "event_time": "t", "known_time": "t"},
+        {"keys": ["a"], "event_time": "t", "ttl_s": 0},
+        {"keys": ["a"], "ttl_s": 5},
+        {"keys": ["a"], "source_delay_s": -1},
+        {"keys": ["a"], "on_failure": "ignore"},
+        {"keys": ["a"], "version": 0},
+        {"keys": ["a"], "schema": {"b": int}},
+        {"keys": ["a"], "schema": {"a": float}},
+    ],
+)
+def test_bad_definitions_are_refused(features: Features, options: dict[str, Any]) -> None:
+    """What no group can be is refused before it exists."""
+    with pytest.raises(InputError):
+        features.group("bad", **options)
+    assert not features.groups()
+
+
+def test_unknown_group_is_named(features: Features) -> None:
+    """A typing mistake gets the nearest name."""
+    weather(features)
+    with pytest.raises(UnknownNameError, match="Did you mean 'weather@1'"):
+        features.get_group("wether")
+
+
+# --- the door
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame.clear(), "an empty frame"),
+        (lambda frame: frame.with_columns(tmp=pl.lit(1)), "unknown column 'tmp'"),
+        (lambda frame: frame.drop("temp"), "no column temp"),
+        (lambda frame: frame.with_columns(temp=pl.lit("warm")), "type String, for example 'warm'"),
+        (lambda frame: frame.with_columns(origin=pl.lit(None, pl.String)), "1 null, the first in row 0"),
+        (lambda frame: frame.with_columns(observed_at=pl.lit(None, pl.Datetime("us"))), "1 null"),
+        (lambda frame: frame.with_columns(observed_at=pl.lit("2013-01-01")), "type String"),
+        (lambda frame: frame.with_columns(observed_at=pl.lit(1).cast(pl.Datetime("ns"))), "nanoseconds"),
+        (lambda _: 7, "got int"),
+        (lambda _: "missing.csv", "an existing file"),
+    ],
+)  # fmt: skip
+def test_bad_rows_are_refused_whole(
+    features: Features, change: Callable[[pl.DataFrame], Any], message: str
+) -> None:
+    """Each mistake is named, and neither a commit nor a row is left behind."""
+    group = weather(features)
+    group.insert(rows(1.0))
+    with pytest.raises(InputError, match=message):
+        group.insert(change(rows(2.0)))
+    assert len(group.commits()) == 1
+    assert group.read(history=True).to_polars()["temp"].to_list() == [1.0]
+
+
+def test_bad_first_insert_leaves_no_schema(features: Features) -> None:
+    """A first insert that is refused settles nothing."""
+    group = weather(features)
+    with pytest.raises(InputError, match="only nulls"):
+        group.insert(rows(1.0).with_columns(x=pl.lit(None)))
+    with pytest.raises(InputError, match="do not begin with '_'"):
+        group.insert(rows(1.0).with_columns(_commit=pl.lit(1)))
+    assert nothing_written(features, group)
+
+
+def test_times_become_utc(features: Features) -> None:
+    """Naive is UTC, aware is converted across a change of the clocks, a date is its midnight."""
+    group = features.group("times", keys=["k"], event_time="t")
+    group.insert(pl.DataFrame({"k": [1], "t": [datetime(2013, 3, 10, 6, 59)]}))
+    zone = "America/New_York"
+    local = pl.Series([datetime(2013, 3, 10, 1, 59), datetime(2013, 3, 10, 3, 0)]).dt.replace_time_zone(zone)
+    group.insert(pl.DataFrame({"k": [2, 3], "t": local}))
+    group.insert(pl.DataFrame({"k": [4], "t": [datetime(2013, 3, 10, tzinfo=UTC).date()]}))
+    assert group.read().to_polars()["t"].to_list() == [
+        datetime(2013, 3, 10, 6, 59, tzinfo=UTC),
+        datetime(2013, 3, 10, 6, 59, tzinfo=UTC),
+        datetime(2013, 3, 10, 7, 0, tzinfo=UTC),
+        datetime(2013, 3, 10, 0, 0, tzinfo=UTC),
+    ]
+
+
+def test_widths_of_numbers_do_not_count(features: Features) -> None:
+    """int32 and int64 are one type, whole numbers go into a column of fractions, and not the other way."""
+    group = features.group("numbers", keys=["k"])
+    group.insert(pl.DataFrame({"k": pl.Series([1], dtype=pl.Int32), "x": [0.5], "n": [1]}))
+    group.insert(pl.DataFrame({"k": pl.Series([2], dtype=pl.UInt8), "x": [1], "n": [2]}))
+    with pytest.raises(InputError, match="type int64"):
+        group.insert(pl.DataFrame({"k": [3], "x": [0.5], "n": [0.5]}))
+    assert group.read().to_polars().schema == {"k": pl.Int64, "x": pl.Float64, "n": pl.Int64}
+
+
+def test_pandas_and_arrow_are_taken(features: Features) -> None:
+    """Frames of other libraries come in, and reads go out to them."""
+    group = weather(features)
+    group.insert(rows(1.0, None).to_pandas())
+    group.insert(rows(3.0, hour=5).to_arrow())
+    assert group.read().to_pandas()["temp"].notna().to_list() == [True, False, True]
+    assert group.read().to_arrow().num_rows == 3
+
+
+def test_pandas_times_of_several_zones(features: Features) -> None:
+    """A column that mixes naive and aware times becomes UTC."""
+    pandas = pytest.importorskip("pandas")
+    east = datetime.fromisoformat("2013-01-01T00:00:00-05:00")
+    mixed = pandas.DataFrame(
+        {"origin": ["A", "B"], "observed_at": pandas.Series([east, datetime(2013, 1, 1)], dtype=object)}
+    )
+    group = weather(features)
+    group.insert(mixed.assign(temp=1.0))
+    assert group.read().to_polars()["observed_at"].to_list() == [at(5), at(0)]
+
+
+# --- commits, lineage, expectations
+
+
+def test_commit_tells_what_it_holds(features: Features, graph: Graph) -> None:
+    """Numbers count from 1; asset, event and source are in the graph."""
+    group = weather(features)
+    commit = group.insert(rows(1.0, 2.0))
+    assert (commit.number, commit.n_rows, commit.min_event, commit.max_event) == (1, 2, at(0), at(1))
+    asset = graph.get_asset(commit.asset_id)
+    assert asset.kind is AssetKind.COMMIT
+    assert [item.kind for item in graph.upstream(commit.asset_id)] == [AssetKind.SOURCE, AssetKind.COMMIT]
+    (event,) = graph.events(kinds=["commit.published"])
+    assert (event.subject, event.payload["n_rows"]) == (commit.asset_id, 2)
+
+
+def test_file_is_the_source(features: Features, graph: Graph, tmp_path: Path) -> None:
+    """Rows from a file hang on its digest; two inserts from one file hang on one source."""
+    path = tmp_path / "weather.csv"
+    rows(1.0, 2.0).with_columns(pl.col("observed_at").dt.replace_time_zone(None)).write_csv(path)
+    group = weather(features)
+    group.insert(path)
+    group.insert(rows(5.0, hour=9), source=path)
+    (source,) = graph.find_assets(kind=AssetKind.SOURCE)
+    assert source.name == "weather.csv"
+    assert len(graph.downstream(source.id).of_kind(AssetKind.COMMIT)) == 2
+
+
+def test_failing_rows_are_counted_kept_and_shown(features: Features, graph: Graph) -> None:
+    """With "warn" rows that break an expectation are published, counted, found again, and evidence says so."""
+    group = weather(features, expectations=[expect.between("temp", -40, 130), expect.not_null("temp")])
+    commit = group.insert(rows(1.0, 200.0, None))
+    assert (commit.n_failed, commit.verdict) == (2, "fail")
+    assert group.failing_rows(commit)["_row"].to_list() == [1, 2]
+    (evidence,) = graph.evidence_for(commit.asset_id)
+    assert evidence.verdict is Verdict.FAIL
+    assert evidence.figures["n_failed"] == 2
+    assert group.insert(rows(5.0, hour=9)).verdict == "pass"
+
+
+def test_refusing_group_writes_nothing(features: Features) -> None:
+    """With "refuse" a broken critical expectation leaves no trace; the rows can be looked at."""
+    group = weather(features, expectations=[expect.between("temp", -40, 130)], on_failure="refuse")
+    with pytest.raises(ExpectationError, match="1 of 2 rows"):
+        group.insert(rows(1.0, 200.0))
+    assert nothing_written(features, group)
+    assert group.failing_rows(rows(1.0, 200.0))["temp"].to_list() == [200.0]
+
+
+def test_idempotency_key_is_one_commit(features: Features) -> None:
+    """The same rows under the same key are written once; other rows are a conflict."""
+    group = weather(features)
+    first = group.insert(rows(1.0), idempotency_key="hour-0")
+    assert group.insert(rows(1.0), idempotency_key="hour-0").asset_id == first.asset_id
+    with pytest.raises(ConflictError, match="other rows"):
+        group.insert(rows(2.0), idempotency_key="hour-0")
+    assert len(group.read(history=True).to_polars()) == 1
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("step", ["before the append", "before the publication"])
+def test_retry_adopts_what_a_dead_process_left(
+    features: Features, reopen: Callable[[], Features], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A process that died in an insert left nothing visible; the retry publishes the rows once."""
+    group = weather(features)
+    group.insert(rows(1.0))
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        if step == "before the append":
+            patch.setattr(type(features._stores.tables), "append", die)
+        else:
+            patch.setattr(ingest, "_publish", die)
+        group.insert(rows(2.0, hour=5), idempotency_key="k")
+    assert reopen().get_group("weather").read(history=True).to_polars()["temp"].to_list() == [1.0]
+    other = group.insert(rows(3.0, hour=9))
+    assert (other.number, other.ticket) == (2, 3)
+    adopted = reopen().get_group("weather").insert(rows(2.0, hour=5), idempotency_key="k")
+    assert (adopted.number, adopted.ticket) == (3, 2)
+    assert group.read(2).to_polars()["temp"].to_list() == [1.0, 3.0]
+    assert group.read().to_polars()["temp"].to_list() == [1.0, 3.0, 2.0]
+
+
+# --- reads
+
+
+def test_reads_do_not_change(features: Features) -> None:
+    """A read at a commit is the same after corrections, deletes and late tickets."""
+    group = weather(features)
+    first = group.insert(rows(1.0, 2.0))
+    before = group.read(first).to_polars()
+    group.insert(rows(9.0))
+    group.delete(rows(0.0, hour=1).drop("temp"))
+    assert group.read(first).to_polars().equals(before)
+    assert group.read(2).to_polars()["temp"].sort().to_list() == [2.0, 9.0]
+    assert group.read().to_polars()["temp"].to_list() == [9.0]
+    assert len(group.read(history=True).to_polars()) == 4
+
+
+def test_read_as_of_a_moment(features: Features, clock: ReplayClock) -> None:
+    """A moment of the project clock reads what was published by then."""
+    group = weather(features)
+    group.insert(rows(1.0))
+    clock.set(at(10))
+    group.insert(rows(2.0))
+    assert group.read(at(9)).to_polars()["temp"].to_list() == [1.0]
+    assert group.read(at(10)).to_polars()["temp"].to_list() == [2.0]
+    assert group.read(at(0) - timedelta(1)).to_polars().height == 0
+
+
+def test_later_known_row_is_current(features: Features) -> None:
+    """Of two rows of one key and event time the later known one is read, however they were written."""
+    group = weather(features, known_time="known")
+    frame = rows(1.0).with_columns(known=pl.lit(at(5)))
+    group.insert(frame)
+    group.insert(frame.with_columns(temp=pl.lit(2.0), known=pl.lit(at(3))))
+    assert group.read().to_polars()["temp"].to_list() == [1.0]
+
+
+def test_read_filters_lazily(features: Features) -> None:
+    """A filtered read stays a read, with its commits."""
+    group = weather(features)
+    group.insert(rows(1.0, 2.0, 3.0))
+    read = group.read().filter(pl.col("temp") > 1, pl.col("temp") < 3)
+    assert read.to_polars()["temp"].to_list() == [2.0]
+    assert read.number == 1
+
+
+def test_unknown_commit_and_empty_group(features: Features) -> None:
+    """A commit that is not there, and a group without schema, are named."""
+    group = weather(features)
+    with pytest.raises(StateError, match="no insert yet"):
+        group.read()
+    with pytest.raises(StateError, match="no insert yet"):
+        group["temp"]
+    group.insert(rows(1.0))
+    with pytest.raises(UnknownNameError, match="commit"):
+        group.read(7)
+    with pytest.raises(UnknownNameError, match="Did you mean 'temp'"):
+        group["tempo"]
+
+
+def test_declared_schema_reads_empty(features: Features) -> None:
+    """A declared group without rows reads as an empty frame of its types."""
+    group = weather(features, schema={"origin": "string", "observed_at": datetime, "temp": pl.Float32})
+    assert group.read().to_polars().schema == {
+        "origin": pl.String, "observed_at": pl.Datetime("us", "UTC"), "temp": pl.Float64,
+    }  # fmt: skip

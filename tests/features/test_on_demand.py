@@ -1,0 +1,144 @@
+"""On-demand features: one function, many rows or one."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mainspring.errors import InputError, IntegrityError, UnknownNameError
+from mainspring.features.on_demand import (
+    Bound,
+    OnDemand,
+    array_of,
+    array_of_one,
+    bind,
+    compute,
+    describe,
+    load,
+    on_demand,
+)
+from mainspring.features.schema import STORAGE
+
+
+@on_demand
+def total(a, b):  # type: ignore[no-untyped-def]
+    """A sum."""
+    return a + b
+
+
+@on_demand
+def is_long(text: str):  # type: ignore[no-untyped-def]
+    """Whether a text is long; null is not."""
+    return np.array([value is not None and len(value) > 3 for value in text])
+
+
+@on_demand
+def centred(a):  # type: ignore[no-untyped-def]
+    """Depends on the other rows."""
+    return a - np.nanmean(a)
+
+
+@on_demand
+def branching(a):  # type: ignore[no-untyped-def]
+    """Works for one value only."""
+    return a if a > 0 else -a
+
+
+@on_demand
+def scalar(a):  # type: ignore[no-untyped-def]
+    """Forgets the array."""
+    return float(a[0])
+
+
+def bound(*functions: OnDemand) -> list[Bound]:
+    """Functions as a view uses them."""
+    return [bind(describe(function, {}), {function.digest: function}) for function in functions]
+
+
+def test_null_is_nan_inside_and_null_outside() -> None:
+    """Null comes in as NaN, and a NaN result is null."""
+    frame = pl.DataFrame({"a": [1, None], "b": [0.5, 0.5]})
+    assert compute(frame, bound(total))["total"].to_list() == [1.5, None]
+
+
+def test_later_functions_read_earlier_ones() -> None:
+    """A function may take what another made."""
+    again = on_demand(name="again")(lambda total, b: total + b)
+    assert compute(pl.DataFrame({"a": [1], "b": [2]}), bound(total, again))["again"].to_list() == [5.0]
+
+
+def test_spec_names_inputs_output_reference_and_digest() -> None:
+    """What a view stores is enough to find and check the function."""
+    spec = describe(is_long, {})
+    assert (spec.inputs, spec.output) == (("text",), "bool")
+    assert spec.reference == f"{__name__}:is_long"
+    assert load(spec, {}) is is_long
+
+
+def test_function_that_looks_at_other_rows_is_refused() -> None:
+    """N rows at once and each row alone must agree."""
+    with pytest.raises(InputError, match="same result for n rows at once"):
+        describe(centred, {})
+
+
+@pytest.mark.parametrize("function", [branching, scalar])
+def test_functions_of_one_value_are_refused(function) -> None:  # type: ignore[no-untyped-def]
+    """A function must take arrays and return one of the same length."""
+    with pytest.raises(InputError, match="on-demand feature"):
+        describe(function, {})
+
+
+def test_changed_function_is_refused() -> None:
+    """A stored view does not run with other code than it was defined with."""
+    spec = describe(total, {}).model_copy(update={"digest": "0" * 64})
+    with pytest.raises(IntegrityError, match="Restore the function"):
+        load(spec, {})
+
+
+def test_function_that_cannot_be_imported_is_named() -> None:
+    """A worker that cannot import the function says so."""
+    spec = describe(total, {}).model_copy(update={"digest": "0" * 64, "reference": "nowhere.at_all:f"})
+    with pytest.raises(UnknownNameError, match="nowhere"):
+        load(spec, {})
+
+
+def test_variable_arguments_are_refused() -> None:
+    """Columns are found by argument names."""
+    with pytest.raises(InputError, match="named arguments"):
+        on_demand(lambda *columns: columns[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("float64", [1.5, None, 3.0]),
+        ("int64", [1, None, -3]),
+        ("bool", [True, None, False]),
+        ("string", ["a", None, ""]),
+        ("binary", [b"a", None, b""]),
+        ("datetime", [datetime(2013, 1, 1, tzinfo=UTC), None]),
+        ("date", [date(2013, 1, 1), None]),
+        ("list[float64]", [[1.0], None, []]),
+    ],
+)
+def test_one_value_arrays_are_those_of_columns(kind: str, values: list[object]) -> None:
+    """A value alone is handed to a function as it is in a column, nulls too."""
+    column = array_of(pl.Series(values, dtype=STORAGE[kind]), kind, "f")
+    for i, value in enumerate(values):
+        alone = array_of_one(value, kind, "f")
+        assert alone.dtype == column.dtype
+        np.testing.assert_array_equal(alone, column[i : i + 1])
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("float64", "1"), ("string", 1), ("datetime", "2013"), ("date", 1)]
+)
+def test_other_types_are_refused_in_both_forms(kind: str, value: object) -> None:
+    """A text is no number, in a column as in a request."""
+    with pytest.raises(InputError, match=f"type {kind}"):
+        array_of_one(value, kind, "f")
+    with pytest.raises(InputError, match=f"type {kind}"):
+        array_of(pl.Series([value]), kind, "f")
