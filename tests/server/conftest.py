@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
-from tests.serving.airport import Airport, make_airport
+from tests.serving.airport import START, Airport, make_airport
 
-from mainspring.project import Project
+from mainspring.ports.clock import ReplayClock
+from mainspring.project import Project, open_project
 from mainspring.server.supervisor import Server
 
 
@@ -23,18 +25,15 @@ class Running:
     said: list[str]
 
 
-@pytest.fixture
-def airport(project: Project) -> Iterator[Airport]:
+def deployed(project: Project) -> Airport:
     """A filled project with one deployment, `flights`."""
     made = make_airport(project)
     made.at(6)
     made.deployments.create("flights", made.versions[0], made.view)
-    yield made
-    made.deployments.close()
+    return made
 
 
-@pytest.fixture
-def running(airport: Airport) -> Iterator[Running]:
+def serving(airport: Airport) -> Iterator[Running]:
     """One worker that answers."""
     said: list[str] = []
     with (
@@ -42,3 +41,30 @@ def running(airport: Airport) -> Iterator[Running]:
         httpx.Client(base_url=server.url, timeout=10) as client,
     ):
         yield Running(airport, server, client, said)
+
+
+@pytest.fixture
+def airport(project: Project) -> Iterator[Airport]:
+    """A filled project with one deployment, `flights`."""
+    made = deployed(project)
+    yield made
+    made.deployments.close()
+
+
+@pytest.fixture
+def running(airport: Airport) -> Iterator[Running]:
+    """A worker for one test alone."""
+    yield from serving(airport)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A worker that the tests of a module share, on SQLite: none of them changes what is served."""
+    folder: Path = tmp_path_factory.mktemp("shared")
+    (folder / "mainspring.toml").write_text('[project]\nid = "test"\n')
+    with open_project(folder, overrides={"clock.kind": "replay", "actor.name": "user:test"}) as project:
+        assert isinstance(project.clock, ReplayClock)
+        project.clock.set(START)
+        made = deployed(project)
+        yield from serving(made)
+        made.deployments.close()

@@ -1,18 +1,149 @@
-"""A real worker over HTTP."""
+"""A real worker over HTTP: what it answers, and what it refuses with which words."""
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import httpx
+import pytest
 from tests.server.conftest import Running
+from tests.server.load import PREDICT
 from tests.serving.airport import KEYS, REQUEST
 
+from mainspring.server.app import MAX_BODY_BYTES
 
-def test_predict(running: Running) -> None:
-    """It answers."""
-    reply = running.client.post("/v1/deployments/flights/predict", json={"keys": KEYS, "request": REQUEST})
-    assert reply.status_code == 200, reply.text
-    print(reply.json(), reply.headers)
-    print(running.client.get("/health").json())
-    log = running.airport.deployments.get("flights").log()
-    assert log["prediction"].item() == reply.json()["prediction"]
-    running.server.stop()
-    print(running.airport.deployments.get("flights").log_counts())
+OUTCOMES = "/v1/deployments/flights/outcomes"
+
+
+@pytest.fixture
+def client(shared: Running) -> httpx.Client:
+    """A client of the worker that this module's tests share."""
+    return shared.client
+
+
+def error(reply: httpx.Response, status: int) -> dict[str, Any]:
+    """The error that a reply holds, complete."""
+    assert reply.status_code == status, reply.text
+    body: dict[str, Any] = reply.json()
+    assert set(body) == {"code", "expected", "got", "where", "hint"}
+    assert all(body.values())
+    return body
+
+
+def test_predict_answers_as_in_process(shared: Running) -> None:
+    """The reply has the prediction, the version and the id under which it is logged."""
+    reply = shared.client.post(PREDICT, json={"keys": KEYS, "request": REQUEST})
+    body = reply.json()
+    here = shared.airport.deployments.get("flights")
+    assert reply.status_code == 200
+    assert body["prediction"] == here.predict(KEYS, REQUEST).prediction
+    assert (body["model_version"], body["deployment"]) == (1, "flights")
+    assert reply.headers["x-prediction-id"] == body["prediction_id"]
+    logged = here.log()["prediction_id"].to_list()
+    assert logged.count(body["prediction_id"]) == 1
+
+
+def test_health_says_ready_and_what_is_served(client: httpx.Client) -> None:
+    """Ready means loaded: arms, revision and epoch are those of the weight table."""
+    body = client.get("/health").json()
+    assert body["status"] == "ready"
+    assert body["deployments"]["flights"]["arms"] == [["champion", "lateness", 1]]
+    listed = client.get("/v1/deployments").json()["deployments"]
+    assert listed["flights"]["revision"] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "JSON"),
+        (b"{", "JSON"),
+        (b"\xff\xfe", "JSON"),
+        (b'{"keys": {}, "request"', "JSON"),
+        (b"[]", "fields"),
+        (b"{}", "fields"),
+        (b'{"keys": 3}', "fields"),
+        (b'{"keys": {}, "surplus": 1}', "fields"),
+        (b'{"keys": {}, "prediction_id": 7}', "fields"),
+    ],
+)
+def test_malformed_bodies_are_400(client: httpx.Client, body: bytes, words: str) -> None:
+    """Broken JSON, a wrong type and an unknown field are refused with the place of the fault."""
+    assert words in error(client.post(PREDICT, content=body), 400)["expected"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "request_values", "named"),
+    [
+        ({"origin": "JFK"}, REQUEST, "carrier"),
+        ({**KEYS, "colour": 1}, REQUEST, "colour"),
+        (KEYS, {}, "distance"),
+        (KEYS, {"distance": "far"}, "distance"),
+    ],
+)
+def test_wrong_columns_are_400_and_named(
+    client: httpx.Client, keys: dict[str, Any], request_values: dict[str, Any], named: str
+) -> None:
+    """A missing, unknown or ill-typed column is named in the refusal."""
+    body = error(client.post(PREDICT, json={"keys": keys, "request": request_values}), 400)
+    assert named in " ".join(body.values())
+
+
+def test_unknown_places_are_404(client: httpx.Client) -> None:
+    """An unknown deployment suggests a near one; an unknown path lists the routes."""
+    body = error(client.post("/v1/deployments/flight/predict", json={"keys": KEYS}), 404)
+    assert "Did you mean 'flights'" in body["hint"]
+    assert "/health" in error(client.get("/healthy"), 404)["expected"]
+    error(client.post("/v1/deployments/flights/erase", json={}), 404)
+
+
+def test_wrong_method_is_405(client: httpx.Client) -> None:
+    """Predictions are posted."""
+    assert error(client.get(PREDICT), 405)["expected"] == "POST"
+
+
+def test_too_large_a_body_is_413(client: httpx.Client) -> None:
+    """One request may not fill the memory."""
+    body = json.dumps({"keys": {"origin": "x" * (MAX_BODY_BYTES + 1)}}).encode()
+    error(client.post(PREDICT, content=body), 413)
+
+
+def test_the_same_id_is_answered_again_and_other_content_is_409(shared: Running) -> None:
+    """A retry gets the first answer and is logged once."""
+    first = shared.client.post(PREDICT, json={"keys": KEYS, "request": REQUEST, "prediction_id": "trip-1"})
+    again = shared.client.post(PREDICT, json={"keys": KEYS, "request": REQUEST, "prediction_id": "trip-1"})
+    other = shared.client.post(
+        PREDICT, json={"keys": KEYS, "request": {"distance": 1.0}, "prediction_id": "trip-1"}
+    )
+    assert first.json() == again.json()
+    error(other, 409)
+    logged = shared.airport.deployments.get("flights").log()["prediction_id"].to_list()
+    assert logged.count("trip-1") == 1
+
+
+def test_outcomes_over_http(shared: Running) -> None:
+    """Labels are posted in batches, and the reply counts what became of them."""
+    ids = [
+        shared.client.post(PREDICT, json={"keys": KEYS, "request": REQUEST}).json()["prediction_id"]
+        for _ in range(3)
+    ]
+    rows = [{"prediction_id": item, "value": True, "known_at": "2013-01-01T12:00:00Z"} for item in ids]
+    counts = shared.client.post(OUTCOMES, json={"outcomes": rows}).json()
+    assert (counts["n_rows"], counts["n_stored"], counts["n_orphans"]) == (3, 3, 0)
+    again = shared.client.post(OUTCOMES, json={"outcomes": rows}).json()
+    assert again["n_duplicates"] == 3
+    log = shared.airport.deployments.get("flights").log()
+    assert log.filter(log["prediction_id"].is_in(ids))["outcome"].to_list() == [1.0] * 3
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prediction_id": "a", "value": "yes", "known_at": "2013-01-01T00:00:00Z"},
+        {"prediction_id": "a", "value": 1, "known_at": "yesterday"},
+        {"prediction_id": "a", "value": 1},
+    ],
+)
+def test_malformed_outcomes_are_400(client: httpx.Client, row: dict[str, Any]) -> None:
+    """A wrong type, an unreadable time and a missing field are refused; nothing is stored."""
+    error(client.post(OUTCOMES, json={"outcomes": [row]}), 400)

@@ -1,0 +1,58 @@
+"""A client that keeps asking, and remembers what was acknowledged."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import httpx
+from tests.serving.airport import KEYS, REQUEST
+
+PREDICT = "/v1/deployments/flights/predict"
+
+
+class Load:
+    """Sends predictions one after another on a kept connection until stopped.
+
+    Attributes:
+        answers: bodies of the 200 replies.
+        refusals: status codes of the others.
+        n_broken: connections that broke before a reply came.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.answers: list[dict[str, Any]] = []
+        self.refusals: list[int] = []
+        self.n_broken = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Load:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def until(self, n_answers: int) -> None:
+        """Wait until that many more answers came."""
+        due = len(self.answers) + n_answers
+        while len(self.answers) < due:
+            time.sleep(0.005)
+
+    def _run(self) -> None:
+        with httpx.Client(base_url=self._url, timeout=10) as client:
+            while not self._stopping.is_set():
+                try:
+                    reply = client.post(PREDICT, json={"keys": KEYS, "request": REQUEST})
+                except httpx.TransportError:
+                    self.n_broken += 1
+                    time.sleep(0.01)
+                    continue
+                if reply.status_code == 200:
+                    self.answers.append(reply.json())
+                else:
+                    self.refusals.append(reply.status_code)

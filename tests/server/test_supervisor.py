@@ -1,0 +1,162 @@
+"""Workers that die, are swapped, are drained or cannot start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+
+import httpx
+import polars as pl
+import pytest
+from tests.server.conftest import Running
+from tests.server.load import PREDICT, Load
+from tests.serving.airport import KEYS, REQUEST, Airport
+
+from mainspring.errors import UnavailableError
+from mainspring.server.supervisor import Server
+from mainspring.serving.api import weights_folder
+from mainspring.serving.weights import roll_back
+
+
+def ids(answers: list[dict[str, str]]) -> list[str]:
+    """Prediction ids of the answers, in order of their ids."""
+    return sorted(answer["prediction_id"] for answer in answers)
+
+
+def wait_for_epoch(client: httpx.Client, epoch: int) -> None:
+    """Until the worker answers under that weight table."""
+    while client.get("/health").json()["deployments"]["flights"]["epoch"] != epoch:
+        time.sleep(0.005)
+
+
+def test_kill_9_under_load_loses_nothing_acknowledged(running: Running) -> None:
+    """Killed three times under load: every acknowledged prediction is in the log exactly once, none twice."""
+    with Load(running.server.url) as load:
+        for _ in range(3):
+            load.until(30)
+            os.kill(running.server.pids[0], signal.SIGKILL)
+        load.until(30)
+    running.server.stop()
+    log = running.airport.deployments.get("flights").log()
+    counts = running.airport.deployments.get("flights").log_counts()
+    logged = log["prediction_id"].to_list()
+    acknowledged = {answer["prediction_id"] for answer in load.answers}
+    assert acknowledged <= set(logged)
+    assert len(logged) == len(set(logged)) == counts.n_logged
+    # A prediction may be logged and its reply lost with the process: at most one each time.
+    assert len(acknowledged) <= counts.n_logged + counts.n_gaps <= len(acknowledged) + 3
+    assert counts.n_waiting == 0
+    assert len(running.said) == running.server.n_restarts == 3
+    assert "SIGKILL" in running.said[0]
+
+
+def test_hot_swap_under_load_loses_nothing(running: Running) -> None:
+    """Promoting and rolling back while requests come: every request is answered and logged, by either version."""
+    deployment = running.airport.deployments.get("flights")
+    with Load(running.server.url) as load:
+        load.until(20)
+        deployment.promote(running.airport.versions[1], running.airport.view)
+        wait_for_epoch(running.client, 2)
+        load.until(20)
+        deployment.rollback(reason="drill")
+        wait_for_epoch(running.client, 3)
+        load.until(20)
+    log = deployment.log()
+    assert (load.refusals, load.n_broken) == ([], 0)
+    assert log["prediction_id"].sort().to_list() == ids(load.answers)
+    revisions = [answer["revision"] for answer in load.answers]
+    assert sorted(set(revisions)) == [1, 2, 3]
+    assert revisions == sorted(revisions)
+    by_id = {answer["prediction_id"]: answer["model_version"] for answer in load.answers}
+    assert {row["prediction_id"]: row["model_version"] for row in log.iter_rows(named=True)} == by_id
+
+
+def test_rollback_by_files_reaches_the_worker_without_a_database(running: Running) -> None:
+    """The worker has the version before in memory: it needs neither records nor a restart."""
+    deployment = running.airport.deployments.get("flights")
+    deployment.promote(running.airport.versions[1], running.airport.view)
+    wait_for_epoch(running.client, 2)
+    home = running.airport.project.home
+    database = home / "records.db"
+    hidden = [(path, path.with_suffix(path.suffix + ".away")) for path in home.glob("records.db*")]
+    for path, away in hidden:
+        path.rename(away)
+    roll_back(weights_folder(home, "flights"), actor="user:test", reason="database away", changed_us=1)
+    wait_for_epoch(running.client, 3)
+    answer = running.client.post(PREDICT, json={"keys": KEYS, "request": REQUEST}).json()
+    assert answer["model_version"] == 1
+    database.unlink(missing_ok=True)
+    for path, away in hidden:
+        away.rename(path)
+
+
+def test_a_new_deployment_is_taken_up_while_serving(running: Running) -> None:
+    """No restart: a worker finds it by itself."""
+    airport = running.airport
+    airport.deployments.create("second", airport.versions[1], airport.view)
+    while "second" not in running.client.get("/health").json()["deployments"]:
+        time.sleep(0.01)
+    reply = running.client.post("/v1/deployments/second/predict", json={"keys": KEYS, "request": REQUEST})
+    assert reply.json()["model_version"] == 2
+
+
+def test_shadow_rows_come_from_the_worker_too(running: Running) -> None:
+    """Each request has a row of the shadow; the caller only ever sees the champion."""
+    deployment = running.airport.deployments.get("flights")
+    deployment.shadow(running.airport.versions[1], running.airport.view)
+    wait_for_epoch(running.client, 2)
+    for _ in range(5):
+        reply = running.client.post(PREDICT, json={"keys": KEYS, "request": REQUEST})
+        assert reply.json()["model_version"] == 1
+    running.server.stop()
+    log = deployment.log()
+    assert log.group_by("arm").len().sort("arm").rows() == [("champion", 5), ("shadow", 5)]
+    assert log.filter(pl.col("arm") == "shadow")["model_version"].unique().to_list() == [2]
+
+
+def test_stop_drains_flushes_and_publishes(airport: Airport) -> None:
+    """After stop everything acknowledged is in the table, and nothing waits in segments."""
+    with Server(airport.project, port=0) as server, Load(server.url) as load:
+        load.until(20)
+        server.stop()
+        load._stopping.set()
+    published = airport.project.tables.scan("predictions_flights").collect()
+    assert set(published["prediction_id"]) == {answer["prediction_id"] for answer in load.answers}
+    assert set(load.refusals) <= {503}
+
+
+def test_a_port_in_use_is_a_clear_error(airport: Airport) -> None:
+    """The refusal names the port, and no worker is started."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        server = Server(airport.project, port=port)
+        with pytest.raises(UnavailableError, match=f"port {port}"):
+            server.start()
+        assert server.pids == []
+
+
+def test_a_model_that_cannot_be_loaded_is_a_clear_error(airport: Airport) -> None:
+    """Start fails with the worker's reason, and leaves no process behind."""
+    package = airport.models.package(airport.versions[0])
+    for file in package.files.values():
+        airport.project.blobs.path(file.sha256).unlink()
+    server = Server(airport.project, port=0)
+    with pytest.raises(UnavailableError):
+        server.start()
+    assert server.pids == []
+
+
+def test_a_server_without_deployments_is_ready_and_empty(airport: Airport, project: object) -> None:
+    """Nothing deployed is no failure: what is deployed later is taken up."""
+    for path in (airport.project.home / "serving").rglob("current.json"):
+        path.unlink()
+    with Server(airport.project, port=0) as server:
+        assert httpx.get(server.url + "/health").json() == {
+            "status": "ready",
+            "worker": "worker-1",
+            "deployments": {},
+        }
