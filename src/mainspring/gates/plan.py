@@ -95,6 +95,9 @@ def _matches(requirement: Requirement, entry: Evidence) -> bool:
 
 
 def _strict_enough(name: str, wanted: Any, made: Any) -> bool:
+    if name == "against" and isinstance(made, str):
+        # The name of a model stands for any of its versions: `baseline` for `baseline/4`.
+        return bool(wanted in (made, made.rpartition("/")[0]))
     if made is None or isinstance(made, bool) or not isinstance(made, int | float):
         return bool(made == wanted)
     if name in AT_LEAST:

@@ -78,9 +78,7 @@ class Models:
                 where="models.register",
                 hint="Wrap the estimator: ms.Model(estimator, features=[...], categorical=[...]).fit(frame).",
             )
-        content = store_package(
-            model, self._graph.blobs, name=name, created_at=self._graph.clock.now(), format_name=stored_as
-        )
+        content = store_package(model, self._graph.blobs, format_name=stored_as)
         for _ in range(NUMBERING_ATTEMPTS):
             try:
                 return self._publish(name, content, data, run, described)
@@ -117,6 +115,15 @@ class Models:
         """The version whose asset it is; None if there is none."""
         with self._graph.records.read() as connection:
             return store.find_version_by_asset(connection, asset_id)
+
+    def get_by_asset(self, asset_id: str) -> ModelVersion:
+        """The version whose asset it is; `UnknownNameError` if there is none."""
+        found = self.find_by_asset(asset_id)
+        if found is None:
+            raise UnknownNameError.of(
+                "model version", asset_id, [version.asset_id for version in self.versions()], where="models"
+            )
+        return found
 
     def versions(self, name: str | None = None) -> list[ModelVersion]:
         """Versions of one model, or of all, by name and number."""

@@ -53,6 +53,19 @@ class Model:
         self._check_names()
         self.estimator = _ready(estimator, self._positions(True), self._positions(False))
 
+    @classmethod
+    def restored(cls, estimator: Any, signature: Signature, example: pl.DataFrame) -> Self:
+        """A fitted model from its parts, as a store gives them back."""
+        made = cls.__new__(cls)
+        made.estimator = estimator
+        made.features = signature.features
+        made.categorical = tuple(column.name for column in signature.columns if column.categories is not None)
+        made.label = signature.label
+        made.max_categories = MAX_CATEGORIES
+        made.signature = signature
+        made.example = example
+        return made
+
     def fit(self, rows: object, label: str | None = None) -> Self:
         """Learn from rows.
 

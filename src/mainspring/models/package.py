@@ -12,7 +12,6 @@ import math
 import platform
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -95,12 +94,10 @@ def store_package(
     model: Model,
     blobs: Blobs,
     *,
-    name: str,
-    created_at: datetime,
     format_name: str = "skops",
     extra_files: Mapping[str, bytes] | None = None,
 ) -> PackageContent:
-    """Write a fitted model's files to the blobs; durable when it returns.
+    """Write a fitted model's files to the blobs; durable when it returns. Equal models give equal digests.
 
     Raises:
         StateError: the model is not fitted.
@@ -115,9 +112,7 @@ def store_package(
         "input_example.json": _example(model).encode(),
         **(extra_files or {}),
     }
-    made["MLmodel"] = _describe(
-        name, signature, format_name, created_at, sum(map(len, made.values()))
-    ).encode()
+    made["MLmodel"] = _describe(signature, format_name, sum(map(len, made.values()))).encode()
     files = {}
     for path, data in sorted(made.items()):
         blob = blobs.put(data)
@@ -230,17 +225,15 @@ def _example_type(column: Column) -> Any:
     return {int: pl.Int64, bool: pl.Boolean}.get(type(next(iter(column.categories), "")), pl.String)
 
 
-def _describe(
-    name: str, signature: Signature, format_name: str, created_at: datetime, size_bytes: int
-) -> str:
+def _describe(signature: Signature, format_name: str, size_bytes: int) -> str:
+    """The folder's description. It holds neither name nor time: the same model is the same package."""
     columns = [
         {"name": column.name, "type": "string" if column.dtype == "String" else "double", "required": True}
         for column in signature.columns
     ]
     return _yaml(
         {
-            "artifact_path": name,
-            "utc_time_created": created_at.isoformat(),
+            "artifact_path": "model",
             "model_size_bytes": size_bytes,
             "flavors": {
                 "mainspring": {

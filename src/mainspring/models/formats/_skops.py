@@ -27,10 +27,12 @@ _PARTIAL_OF: Final = "sklearn.utils.validation.check_array"
 def dump(estimator: Any) -> bytes:
     """The estimator as skops bytes, proven to load again under our list.
 
+    The same estimator gives the same bytes, in whatever process: training that repeats gives an equal package.
+
     Raises:
         InputError: it holds types that loading would refuse.
     """
-    data: bytes = _io().dumps(estimator, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+    data = _canonical(_io().dumps(estimator))
     unknown = untrusted(data)
     if unknown:
         raise InputError(
@@ -73,6 +75,39 @@ def untrusted(data: bytes) -> list[str]:
             hint="The file is damaged; restore it from a backup, or train the model again.",
         ) from error
     return sorted(found | set(_audit(schema)))
+
+
+def _canonical(data: bytes) -> bytes:
+    """The same file without what differs from process to process: memory addresses and the time of day."""
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    schema = json.loads(archive.read("schema.json"))
+    numbers: dict[int, int] = {}
+    files: dict[str, str] = {}
+    _renumber(schema, numbers, files)
+    contents = {files.get(name, name): archive.read(name) for name in archive.namelist()}
+    contents["schema.json"] = json.dumps(schema, separators=(",", ":")).encode()
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as target:
+        for name in sorted(contents):
+            # The default date of ZipInfo is the zip format's first day.
+            entry = zipfile.ZipInfo(name)
+            target.writestr(entry, contents[name], zipfile.ZIP_DEFLATED, compresslevel=1)
+    return written.getvalue()
+
+
+def _renumber(node: object, numbers: dict[int, int], files: dict[str, str]) -> None:
+    """Replace memory addresses, and the file names made of them, by the order in which they appear."""
+    if isinstance(node, dict):
+        if "__id__" in node:
+            node["__id__"] = numbers.setdefault(node["__id__"], len(numbers) + 1)
+        if node.get("__loader__") and isinstance(node.get("file"), str):
+            name, _, suffix = node["file"].rpartition(".")
+            node["file"] = files.setdefault(f"{name}.{suffix}", f"{len(files) + 1}.{suffix}")
+        for inner in node.values():
+            _renumber(inner, numbers, files)
+    elif isinstance(node, list):
+        for inner in node:
+            _renumber(inner, numbers, files)
 
 
 def _audit(node: object) -> Iterator[str]:
