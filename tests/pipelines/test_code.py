@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.pipelines.conftest import Code
 
 from mainspring.pipelines.code import CodeClosure, code_closure
-from tests.pipelines.conftest import Code
 
 HELPERS = """
     \"\"\"Helpers.\"\"\"

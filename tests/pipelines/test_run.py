@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
+from tests.pipelines.conftest import Code
 
 from mainspring.errors import InputError, StateError, UnknownNameError
 from mainspring.lineage import Direction, ExecutionState, Graph
 from mainspring.pipelines import RESOURCE, PipelineRun, Pipelines, StepContext, StepState, pipeline, step
 from mainspring.tracking import Tracking
-from tests.pipelines.conftest import Code
 
 FLOW = """
     import polars as pl
@@ -159,7 +159,17 @@ def test_parameters_are_typed(pipelines: Pipelines) -> None:
 
 def test_equal_bodies_in_two_modules_share_nothing(pipelines: Pipelines, code: Code) -> None:
     """A step is identified by where it lies, too."""
-    body = "import mainspring as ms\n\n@ms.step\ndef one() -> int:\n    return 1\n\n@ms.pipeline\ndef flow() -> int:\n    return one()\n"
+    body = """
+        import mainspring as ms
+
+        @ms.step
+        def one() -> int:
+            return 1
+
+        @ms.pipeline
+        def flow() -> int:
+            return one()
+    """
     code.write(left=body, right=body)
     assert pipelines.run(code.load("left").flow).n_executed == 1
     assert pipelines.run(code.load("right").flow).n_executed == 1

@@ -100,7 +100,7 @@ def test_wrong_connections_are_refused() -> None:
         wrong_type.plan()
 
 
-def no_annotation(*, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def no_annotation(*, n):  # type: ignore[no-untyped-def]
     return n
 
 
@@ -112,7 +112,7 @@ def variable(*data: int) -> int:
     return 1
 
 
-def no_result(*, n: int):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def no_result(*, n: int):  # type: ignore[no-untyped-def]
     return n
 
 

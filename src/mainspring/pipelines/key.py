@@ -42,8 +42,8 @@ def key_fields(
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "platform": machine(),
     }
-    for name, found in code.definitions.items():
-        fields[name if name.startswith("value ") else f"code {name}"] = found
+    for name, definition in code.definitions.items():
+        fields[name if name.startswith("value ") else f"code {name}"] = definition
     fields |= {f"library {name}": version for name, version in code.libraries.items()}
     fields |= {f"parameter {name}": _stamped(value) for name, value in call.parameters.items()}
     for name, stored in inputs.items():

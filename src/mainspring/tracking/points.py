@@ -110,7 +110,8 @@ class FilePoints(Points):
             (self._project_id, point.run_id, point.key, point.step, point.value, to_us(point.logged_at))
             for point in points
         ]
-        statement = "INSERT INTO metric_points (project_id, run_id, key, step, value, logged_us) VALUES (?, ?, ?, ?, ?, ?)"
+        columns = "project_id, run_id, key, step, value, logged_us"
+        statement = f"INSERT INTO metric_points ({columns}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own words
         with self._lock:
             connection = self._open()
             try:

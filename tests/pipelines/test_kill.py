@@ -1,0 +1,57 @@
+"""Kill -9 in the middle of a run, then the same call again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from mainspring.lineage import Code, ExecutionState, Graph
+from mainspring.pipelines import Pipelines
+from mainspring.ports.blobs import open_blobs
+from mainspring.ports.clock import SystemClock
+from mainspring.ports.engine import open_engine
+from mainspring.ports.records import open_records
+
+CHILD = Path(__file__).with_name("killed_pipeline.py")
+
+
+def test_a_killed_run_goes_on_from_what_it_made(records_url: str, tmp_path: Path) -> None:
+    """After a kill in the second and in the third step, nothing that was finished is executed again."""
+    calls = tmp_path / "calls.txt"
+    blobs_url = f"file:{tmp_path / 'blobs'}"
+
+    def call(fatal: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(CHILD), records_url, blobs_url, fatal],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "CALLS": str(calls)},
+        )
+
+    for fatal in ("second", "third"):
+        assert call(fatal).returncode == -signal.SIGKILL
+    done = call("none")
+    assert done.stdout == "first cached,second cached,third executed = [6, 6]", done.stderr
+    assert calls.read_text().split() == ["first", "second", "second", "third", "third"]
+
+    graph = Graph(
+        records=open_records(records_url),
+        blobs=open_blobs(blobs_url),
+        clock=SystemClock(),
+        project_id="killed",
+        actor="user:test",
+        code=lambda: Code(commit=None, dirty=None, digest="0" * 64),
+    )
+    runs = Pipelines(graph, open_engine("local:")).runs("three")
+    assert [run.state for run in runs] == [
+        ExecutionState.COMPLETED,
+        ExecutionState.FAILED,
+        ExecutionState.FAILED,
+    ]
+    assert "its process ended" in str(runs[1].error)
+    assert len(graph.find_assets()) == 3
+    graph.records.close()

@@ -1,0 +1,131 @@
+"""Triggers: one run for each event, whatever dies in between."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import update
+
+from mainspring.errors import StateError
+from mainspring.lineage import AssetKind, Event, Graph
+from mainspring.lineage.process import process_name
+from mainspring.pipelines import Pipelines, pipeline, step, store
+from mainspring.pipelines.spec import RequestState
+from mainspring.ports.engine import open_engine
+
+
+@step
+def fit(*, until: int) -> int:
+    if until < 0:
+        raise ValueError("no data before the beginning")
+    return until
+
+
+@pipeline
+def training(until: int = 0) -> int:
+    return fit(until=until)
+
+
+def raise_alert(graph: Graph, until: int, kind: str = "alert.raised") -> None:
+    with graph.execution("monitor", "delays") as work:
+        report = work.add(AssetKind.REPORT, "finding")
+        work.event(kind, report.id, {"until": until})
+
+
+def until_of(event: Event) -> dict[str, int]:
+    return {"until": event.payload["until"]}
+
+
+def listen(pipelines: Pipelines) -> str:
+    trigger = pipelines.on_event("alert.raised", training, parameters=until_of, name="retrain")
+    return trigger.name
+
+
+def test_each_event_starts_one_run(pipelines: Pipelines, graph: Graph) -> None:
+    """New events start a run each, with parameters taken from the event; old events and other kinds none."""
+    raise_alert(graph, 1)
+    listen(pipelines)
+    raise_alert(graph, 2)
+    raise_alert(graph, 9, kind="alert.cleared")
+    raise_alert(graph, 3)
+    assert [run.output for run in pipelines.handle_events()] == [2, 3]
+    assert pipelines.handle_events() == []
+
+
+def test_a_filter_chooses_events(pipelines: Pipelines, graph: Graph) -> None:
+    """Events that do not count are passed over for good."""
+    pipelines.on_event(
+        "alert.raised",
+        training,
+        where=lambda event: event.payload["until"] > 1,
+        parameters=until_of,
+        from_start=True,
+    )
+    for until in (1, 2):
+        raise_alert(graph, until)
+    assert [run.output for run in pipelines.handle_events()] == [2]
+
+
+def test_the_place_in_the_log_outlives_the_process(pipelines: Pipelines, graph: Graph) -> None:
+    """Another process that registers the same trigger goes on where the last one stopped."""
+    listen(pipelines)
+    raise_alert(graph, 1)
+    pipelines.handle_events()
+    raise_alert(graph, 2)
+    other = Pipelines(graph, open_engine("local:"))
+    listen(other)
+    assert [run.output for run in other.handle_events()] == [2]
+    assert pipelines.handle_events() == []
+
+
+def test_a_run_that_failed_is_recorded_and_not_repeated(pipelines: Pipelines, graph: Graph) -> None:
+    """A failing run closes its request; the events behind it are still answered."""
+    name = listen(pipelines)
+    raise_alert(graph, -1)
+    raise_alert(graph, 5)
+    with pytest.raises(StateError, match="no data before the beginning"):
+        pipelines.handle_events()
+    assert [run.output for run in pipelines.handle_events()] == [5]
+    failed, done = pipelines.requests(name)
+    assert (failed.state, done.state) == (RequestState.FAILED, RequestState.DONE)
+    assert "no data before the beginning" in str(failed.error)
+    assert done.run_id == pipelines.runs("training")[0].id
+
+
+def test_a_request_of_a_dead_process_is_answered_again(pipelines: Pipelines, graph: Graph) -> None:
+    """A process that died on a run leaves a request that the next one takes over."""
+    name = listen(pipelines)
+    raise_alert(graph, 7)
+    pipelines.handle_events()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        gone = process_name(child.pid)
+        child.communicate()
+    with graph.records.write() as connection:
+        connection.execute(update(store.requests).values(state="running", process=gone))
+    assert [run.output for run in pipelines.handle_events()] == [7]
+    assert [request.state for request in pipelines.requests(name)] == [RequestState.DONE]
+
+
+def test_a_request_of_a_living_process_is_left_alone(pipelines: Pipelines, graph: Graph) -> None:
+    """Two processes never answer the same request at the same time."""
+    listen(pipelines)
+    raise_alert(graph, 7)
+    pipelines.handle_events()
+    with graph.records.write() as connection:
+        connection.execute(update(store.requests).values(state="running", process=process_name()))
+    assert pipelines.handle_events() == []
+
+
+def test_an_interrupted_run_is_asked_for_again(pipelines: Pipelines, graph: Graph) -> None:
+    """Ctrl-C gives the request back."""
+    listen(pipelines)
+    raise_alert(graph, 7)
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pipelines.handle_events(on_step=interrupt)
+    assert [run.output for run in pipelines.handle_events()] == [7]
