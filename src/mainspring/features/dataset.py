@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -116,7 +116,7 @@ def make(
     joined: pl.DataFrame,
     provenance: Mapping[str, pl.DataFrame],
     assets: Mapping[str, Mapping[int, str]],
-    spine_source: Sequence[str],
+    spine_assets: Callable[[pl.Series], Sequence[str]],
     pins: Mapping[str, int],
     as_of: datetime | None,
     report: dict[str, Any],
@@ -124,7 +124,15 @@ def make(
     seed: int,
     name: str,
 ) -> TrainingDataset:
-    """Leave out what has no label, split, store and publish; or find the equal dataset that exists."""
+    """Leave out what has no label, split, store and publish; or find the equal dataset that exists.
+
+    Args:
+        spine: the rows that asked.
+        joined: the same rows with everything joined.
+        provenance: by side, as the join gives it.
+        assets: side → commit number → asset.
+        spine_assets: from a mask of the rows that are kept to the assets that they came from.
+    """
     label = view.label_name
     kept = joined.get_column(label).is_not_null() if label else pl.repeat(True, joined.height, eager=True)
     if not kept.any():
@@ -168,7 +176,7 @@ def make(
         report=report,
     )
     used = {side: _used(rows, side, numbers) for side, numbers in assets.items()}
-    return TrainingDataset(stores, _publish(stores, spec, name, key, used, spine_source))
+    return TrainingDataset(stores, _publish(stores, spec, name, key, used, spine_assets(taken)))
 
 
 def _provenance(provenance: Mapping[str, pl.DataFrame], taken: pl.Series) -> pl.DataFrame:
@@ -203,12 +211,12 @@ def _publish(
     name: str,
     key: str,
     used: Mapping[str, Sequence[str]],
-    spine_source: Sequence[str],
+    spine_assets: Sequence[str],
 ) -> Asset:
     parameters = {"view": f"{spec.view}@{spec.view_version}", "seed": spec.seed, "pins": spec.pins}
     with stores.graph.execution("training_dataset", name, parameters=parameters) as work:
         work.use(spec.view_id, role="view")
-        for asset_id in spine_source:
+        for asset_id in spine_assets:
             work.use(asset_id, role="spine")
         for side, asset_ids in used.items():
             for asset_id in asset_ids:

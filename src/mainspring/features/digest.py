@@ -16,17 +16,16 @@ from mainspring.errors import InputError
 from mainspring.types import canonical_bytes
 
 SCHEME: Final = "frame/1"
-_UNIT: Final = {"ms": 1_000, "us": 1}
 
 
 def frame_digest(frame: pl.DataFrame) -> str:
     """SHA-256 (64 hex digits) of the logical values of `frame`.
 
     Args:
-        frame: any number of rows and columns; times in milliseconds or microseconds.
+        frame: any number of rows and columns.
 
     Raises:
-        InputError: a column has a type without a logical encoding (Python objects, nanoseconds).
+        InputError: a column has a type without a logical encoding (Python objects).
     """
     outer = hashlib.sha256()
     outer.update(canonical_bytes([SCHEME, frame.height, frame.width]))
@@ -42,9 +41,8 @@ def _type_name(dtype: pl.DataType, where: str) -> str:
     if isinstance(dtype, pl.Categorical | pl.Enum):
         return "string"
     if isinstance(dtype, pl.Datetime):
-        if dtype.time_unit not in _UNIT:
-            raise _unencodable(dtype, where)
-        return "instant" if dtype.time_zone else "wall_time"
+        kind = "instant" if dtype.time_zone else "wall_time"
+        return f"{kind}_ns" if dtype.time_unit == "ns" else kind
     if isinstance(dtype, pl.List):
         return f"list[{_type_name(_inner(dtype), where)}]"
     if isinstance(dtype, pl.Array):
@@ -129,7 +127,7 @@ def _floats(sink: Any, series: pl.Series) -> None:
 
 def _unencodable(dtype: pl.DataType, where: str) -> InputError:
     return InputError(
-        expected="numbers, booleans, strings, bytes, dates or times up to microseconds",
+        expected="numbers, booleans, strings, bytes, dates or times",
         got=f"type {dtype}",
         where=f"column {where!r}",
         hint="Cast the column first.",

@@ -61,16 +61,16 @@ class Spine:
     Attributes:
         frame: without system columns; the time column is aware UTC.
         times_us: the moment of each row.
-        commits: number → asset id of the commits that the rows came from; {} where they came from elsewhere.
+        numbers: the commit number that each row came from; None where they came from elsewhere.
+        commits: number → asset id of these commits.
         source: a file or a name, where it was given.
-        digest: of the rows as given.
     """
 
     frame: pl.DataFrame
     times_us: pl.Series
+    numbers: pl.Series | None
     commits: Mapping[int, str]
     source: str | Path | None
-    digest: str
 
 
 class FeatureView:
@@ -155,7 +155,7 @@ class FeatureView:
             joined=result.frame,
             provenance=result.provenance,
             assets=result.assets,
-            spine_source=self._spine_assets(asked),
+            spine_assets=lambda taken: self._spine_assets(asked, taken),
             pins=result.pins,
             as_of=result.as_of,
             report={side: counts.to_dict() for side, counts in result.report.items()},
@@ -203,10 +203,11 @@ class FeatureView:
 
     def _spine(self, given: object, source: str | Path | None = None) -> Spine:
         commits: dict[int, str] = {}
+        numbers: pl.Series | None = None
         if isinstance(given, Read):
             frame = given.to_polars(system=True)
-            numbers = frame.get_column(NUMBER).unique().to_list()
-            commits = {item.number or 0: item.asset_id or "" for item in given.commits_of(numbers)}
+            numbers = frame.get_column(NUMBER)
+            commits = {item.number or 0: item.asset_id or "" for item in given.commits_of(numbers.to_list())}
             frame = frame.select([item.name for item in given.group.columns or ()])
         else:
             frame = schema.frame_of(given, self._where())
@@ -224,9 +225,9 @@ class FeatureView:
         return Spine(
             frame=frame.with_columns(times),
             times_us=times.dt.timestamp("us"),
+            numbers=numbers,
             commits=commits,
             source=source,
-            digest="" if commits else frame_digest(frame),
         )
 
     def _check_spine(self, frame: pl.DataFrame) -> None:
@@ -364,12 +365,13 @@ class FeatureView:
                     frame = frame.with_columns(schema.cast(frame.get_column(name), kind, self._where()))
         return frame
 
-    def _spine_assets(self, spine: Spine) -> list[str]:
-        if spine.commits:
-            return list(spine.commits.values())
-        name = f"{self.spec.name} spine"
-        source = spine.source
-        return [ingest.source_asset(self._stores, name, source, spine.digest, spine.frame.height).id]
+    def _spine_assets(self, spine: Spine, taken: pl.Series) -> list[str]:
+        """Where the rows that are kept came from: commits of a group, or a source."""
+        if spine.numbers is not None:
+            used = set(spine.numbers.filter(taken).unique().to_list())
+            return [asset_id for number, asset_id in spine.commits.items() if number in used]
+        name, content = f"{self.spec.name} spine", frame_digest(spine.frame)
+        return [ingest.source_asset(self._stores, name, spine.source, content, spine.frame.height).id]
 
 
 def _timed(rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,386 @@
+"""Views: definition, joins, training datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.features.conftest import at
+
+from mainspring.errors import ConflictError, InputError, UnknownNameError
+from mainspring.features import split
+from mainspring.features.api import Features, request
+from mainspring.features.group import FeatureGroup
+from mainspring.features.on_demand import on_demand
+from mainspring.features.view import FeatureView
+from mainspring.lineage import AssetKind, Graph
+from mainspring.ports.clock import ReplayClock
+
+
+@on_demand
+def feels_like(temp, factor):  # type: ignore[no-untyped-def]
+    """A feature from a stored value and a request."""
+    return temp * factor
+
+
+@on_demand
+def with_label(temp, late):  # type: ignore[no-untyped-def]
+    """Reads what nobody knows yet."""
+    return temp + late
+
+
+@on_demand
+def running(temp):  # type: ignore[no-untyped-def]
+    """Depends on the rows before."""
+    return np.cumsum(temp)
+
+
+@pytest.fixture
+def weather(features: Features) -> FeatureGroup:
+    """Temperatures at JFK, hours 0 to 5."""
+    group = features.group("weather", keys=["origin"], event_time="observed_at", online=True)
+    group.insert(
+        pl.DataFrame(
+            {
+                "origin": ["JFK"] * 6,
+                "observed_at": [at(i) for i in range(6)],
+                "temp": [float(i) for i in range(6)],
+            }
+        )
+    )
+    return group
+
+
+@pytest.fixture
+def airports(features: Features) -> FeatureGroup:
+    """Two airports, without event time."""
+    group = features.group("airports", keys=["faa"])
+    group.insert(pl.DataFrame({"faa": ["JFK", "LAX"], "lat": [40.0, 33.0]}))
+    return group
+
+
+@pytest.fixture
+def arrivals(features: Features) -> FeatureGroup:
+    """Flights 1 to 4, known to be late or not at hours 3 to 6; flight 5 never arrived."""
+    group = features.group("arrivals", keys=["flight"], event_time="scheduled", known_time="arrived")
+    group.insert(
+        pl.DataFrame(
+            {
+                "flight": [1, 2, 3, 4],
+                "scheduled": [at(i) for i in range(1, 5)],
+                "arrived": [at(i) for i in range(3, 7)],
+                "late": [True, False, True, False],
+            }
+        )
+    )
+    return group
+
+
+def spine(*flights: int, **columns: Any) -> pl.DataFrame:
+    """Flights of their scheduled hour, from JFK."""
+    return pl.DataFrame(
+        {
+            "flight": list(flights),
+            "origin": ["JFK"] * len(flights),
+            "event_time": [at(i) for i in flights],
+            **columns,
+        },
+        schema_overrides={"event_time": pl.Datetime("us", "UTC"), "flight": pl.Int32},
+    )
+
+
+@pytest.fixture
+def delay(features: Features, weather: FeatureGroup, arrivals: FeatureGroup) -> FeatureView:
+    """The temperature at departure, and whether the flight was late."""
+    return features.view("delay", features=[weather["temp"]], label=arrivals["late"])
+
+
+# --- definition
+
+
+def test_defining_twice_is_once(features: Features, weather: FeatureGroup, graph: Graph) -> None:
+    """The same definition finds the view, and one asset; another one needs a new version."""
+    first = features.view("v", features=[weather["temp"]])
+    assert features.view("v", features=[weather["temp"]]).asset_id == first.asset_id
+    assert features.get_view("v").spec == first.spec
+    assert len(graph.find_assets(kind=AssetKind.FEATURE_VIEW)) == 1
+    with pytest.raises(ConflictError, match="another spine_time.*define version 2"):
+        features.view("v", features=[weather["temp"]], spine_time="t")
+    with pytest.raises(UnknownNameError, match="Did you mean 'v@1'"):
+        features.get_view("v", 2)
+
+
+def test_view_is_found_by_a_worker(
+    features: Features, weather: FeatureGroup, reopen: Callable[[], Features]
+) -> None:
+    """Another process loads the view's functions by their reference."""
+    features.view("v", features=[weather["temp"]], on_demand=[feels_like])
+    found = reopen().get_view("v")
+    assert found.join(spine(3, factor=[2.0])).frame["feels_like"].to_list() == [6.0]
+
+
+def test_group_without_event_time_must_be_static(features: Features, airports: FeatureGroup) -> None:
+    """No silent plain join (R18)."""
+    with pytest.raises(InputError, match=r"say so with .static\(\)"):
+        features.view("v", features=[airports["lat"]])
+    features.view("v", features=[airports["lat"].static()])
+
+
+def test_group_with_event_time_is_not_static(features: Features, weather: FeatureGroup) -> None:
+    """Static would show every moment the newest value."""
+    with pytest.raises(InputError, match="static"):
+        features.view("v", features=[weather["temp"].static()])
+
+
+def test_label_is_no_feature(features: Features, arrivals: FeatureGroup, weather: FeatureGroup) -> None:
+    """Neither as it is, nor under a prefix, nor by way of a function (R18)."""
+    for leak in (arrivals["late"], arrivals["late"].on(prefix="x_")):
+        with pytest.raises(InputError, match="the label 'late'"):
+            features.view("v", features=[weather["temp"], leak], label=arrivals["late"])
+    with pytest.raises(InputError, match="with_label reads 'late'"):
+        features.view("v", features=[weather["temp"]], label=arrivals["late"], on_demand=[with_label])
+    with pytest.raises(InputError, match="one column as label"):
+        features.view("v", features=[weather["temp"]], label=arrivals["late", "late"])
+    assert not features.views()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        lambda airports, _: [airports["lat"].static(), airports["lat"].static().on({"faa": "dest"})],
+        lambda airports, weather: [weather["temp"], airports["lat"].static(), request("lat")],
+        lambda _, weather: [weather["temp"].on(prefix="event_"), request("event_temp")],
+        lambda _, weather: [weather["temp"], request("carrier", "carrier", "temp")],
+    ],
+)
+def test_clashing_names_are_refused(
+    features: Features, airports: FeatureGroup, weather: FeatureGroup, parts: Callable[..., Any]
+) -> None:
+    """Every column has one origin, decided before anything is read (R14)."""
+    with pytest.raises(InputError, match=r"prefix|once"):
+        features.view("v", features=parts(airports, weather))
+
+
+def test_function_over_rows_is_refused(features: Features, weather: FeatureGroup) -> None:
+    """A function must give for n rows what it gives for each."""
+    with pytest.raises(InputError, match="same result"):
+        features.view("v", features=[weather["temp"]], on_demand=[running])
+
+
+def test_unknown_key_in_on_is_named(weather: FeatureGroup) -> None:
+    """`on` maps keys of the group only."""
+    with pytest.raises(UnknownNameError, match="Did you mean 'origin'"):
+        weather["temp"].on({"origins": "dest"})
+
+
+# --- joins
+
+
+def test_join_of_group_twice(features: Features, airports: FeatureGroup) -> None:
+    """One group under two keys, told apart by prefixes (R14)."""
+    view = features.view(
+        "v",
+        features=[
+            airports["lat"].on({"faa": "origin"}, prefix="origin_").static(),
+            airports["lat"].on({"faa": "dest"}, prefix="dest_").static(),
+        ],
+    )
+    result = view.join(spine(1, 2, dest=["LAX", None]))
+    assert result.frame.select(view.features).rows() == [(40.0, 33.0), (40.0, None)]
+    assert set(result.provenance) == {"origin_airports", "dest_airports"}
+
+
+def test_join_keeps_the_spine(delay: FeatureView) -> None:
+    """Rows, order and other columns are the spine's; the time is aware UTC (R1, R11)."""
+    given = spine(3, 1, 3, note=["a", "b", "c"])
+    found = delay.join(given)
+    assert found.frame.select(given.columns).equals(given)
+    assert found.frame["temp"].to_list() == [3.0, 1.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ([datetime(2013, 1, 1, 2, 30)], 2.0),
+        (pl.Series([datetime(2012, 12, 31, 22, 30)]).dt.replace_time_zone("America/New_York"), 3.0),
+        ([date(2013, 1, 1)], 0.0),
+        (pl.Series([datetime(2013, 1, 1, 2, 30)]).dt.cast_time_unit("ns"), 2.0),
+    ],
+)
+def test_spine_times_are_read_as_utc(
+    features: Features, weather: FeatureGroup, times: Any, expected: float
+) -> None:
+    """Naive is UTC, aware is converted, a date is its midnight, whole microseconds pass (R11, R12)."""
+    view = features.view("v", features=[weather["temp"]])
+    frame = pl.DataFrame({"origin": ["JFK"], "event_time": times})
+    joined = view.join(frame).frame
+    assert joined["temp"].to_list() == [expected]
+    assert joined.schema["event_time"] == pl.Datetime("us", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda frame: frame.drop("event_time"), "no column 'event_time'"),
+        (lambda frame: frame.drop("origin"), "no column 'origin'"),
+        (lambda frame: frame.with_columns(temp=pl.lit(1.0)), "a column 'temp'"),
+        (lambda frame: frame.with_columns(late=pl.lit(True)), "a column 'late'"),
+        (lambda frame: frame.with_columns(origin=pl.lit(1)), "type string"),
+        (lambda frame: frame.with_columns(flight=pl.lit("1")), "type int64"),
+        (lambda frame: frame.with_columns(event_time=pl.lit(None, pl.Datetime("us"))), "1 nulls"),
+        (lambda frame: frame.with_columns(event_time=pl.lit("2013-01-01")), "a time"),
+        (lambda frame: frame.with_columns(event_time=pl.lit(1)), "a time"),
+    ],
+)
+def test_bad_spines_are_refused(
+    delay: FeatureView, change: Callable[[pl.DataFrame], Any], message: str
+) -> None:
+    """A missing, clashing or wrongly typed column, and a null time, are errors (R10, R16, R17)."""
+    with pytest.raises(InputError, match=message):
+        delay.join(change(spine(1)))
+
+
+def test_empty_spine_gives_an_empty_frame(delay: FeatureView) -> None:
+    """No rows in, no rows out, with every column."""
+    assert delay.join(spine()).frame.columns == ["flight", "origin", "event_time", "temp", "late"]
+
+
+def test_labels_are_used_once_they_are_known(delay: FeatureView, clock: ReplayClock) -> None:
+    """A label counts from its known time on; as_of is the project's present unless it is given."""
+    assert delay.join(spine(1, 2, 3)).frame["late"].to_list() == [None, None, None]
+    assert delay.join(spine(1, 2, 3), as_of=at(4)).frame["late"].to_list() == [True, False, None]
+    clock.set(at(5))
+    assert delay.join(spine(1, 2, 3, 5)).frame["late"].to_list() == [True, False, True, None]
+
+
+def test_features_of_the_label_group_come_from_strictly_before(
+    features: Features, weather: FeatureGroup
+) -> None:
+    """A feature of the label's own group never comes from the row's own moment (R18)."""
+    scores = features.group("scores", keys=["origin"], event_time="t")
+    scores.insert(
+        pl.DataFrame({"origin": ["JFK"] * 2, "t": [at(1), at(2)], "score": [1.0, 2.0], "good": [True, False]})
+    )
+    view = features.view(
+        "v", features=[weather["temp"], scores["score"].on(prefix="last_")], label=scores["good"]
+    )
+    assert view.join(spine(2), as_of=at(9)).frame["last_score"].to_list() == [1.0]
+
+
+def test_pins_give_the_same_bytes_after_later_inserts(delay: FeatureView, weather: FeatureGroup) -> None:
+    """A join tells which commits it read; with these pins it is the same for ever (R19)."""
+    before = delay.join(spine(1, 2), as_of=at(9))
+    assert before.pins == {"weather@1": 1, "arrivals@1": 1}
+    weather.insert(pl.DataFrame({"origin": ["JFK"], "observed_at": [at(1)], "temp": [99.0]}))
+    assert delay.join(spine(1, 2), as_of=at(9)).frame["temp"].to_list() == [99.0, 2.0]
+    assert delay.join(spine(1, 2), as_of=at(9), pins=before.pins).frame.equals(before.frame)
+    with pytest.raises(InputError, match="pins of weather@1"):
+        delay.join(spine(1), pins={"wether@1": 1})
+    with pytest.raises(UnknownNameError, match="commit"):
+        delay.join(spine(1), pins={"weather@1": 7})
+
+
+def test_provenance_names_the_deciding_rows(delay: FeatureView, weather: FeatureGroup) -> None:
+    """Row by row the commit and times, and the assets of the commits that decided something."""
+    late = weather.insert(pl.DataFrame({"origin": ["JFK"], "observed_at": [at(2)], "temp": [99.0]}))
+    result = delay.join(spine(2, 3), as_of=at(9))
+    assert result.provenance["weather"]["number"].to_list() == [2, 1]
+    assert result.provenance["weather"]["event_time"].to_list() == [at(2), at(3)]
+    assert result.assets["weather"][2] == late.asset_id
+    assert delay.join(spine(3), as_of=at(9)).assets["weather"].keys() == {1}
+
+
+def test_commit_time_as_known_time(features: Features, clock: ReplayClock) -> None:
+    """With known_time="commit" a row counts from its publication on, on the project clock."""
+    group = features.group("g", keys=["k"], event_time="t", known_time="commit")
+    clock.set(at(5))
+    group.insert(pl.DataFrame({"k": [1], "t": [at(1)], "x": [1.0]}))
+    view = features.view("v", features=[group["x"]])
+    asked = pl.DataFrame({"k": [1, 1], "event_time": [at(4), at(5)]})
+    assert view.join(asked).frame["x"].to_list() == [None, 1.0]
+
+
+def test_request_columns_are_features_in_their_place(features: Features, weather: FeatureGroup) -> None:
+    """Request columns keep their place among the features; a declared type is enforced; functions may read more."""
+    view = features.view(
+        "v", features=[request(seats=int), weather["temp"], request("carrier")], on_demand=[feels_like]
+    )
+    assert view.features == ("seats", "temp", "carrier", "feels_like")
+    given = spine(2, seats=[100], carrier=["AA"], factor=[1.5])
+    assert view.join(given).frame.select(view.features).rows() == [(100, 2.0, "AA", 3.0)]
+    with pytest.raises(InputError, match="type int64"):
+        view.join(given.with_columns(seats=pl.lit("many")))
+
+
+# --- training datasets
+
+
+def test_training_dataset_leaves_out_what_has_no_label(delay: FeatureView) -> None:
+    """Rows without label are counted and left out; parts keep the spine's order."""
+    data = delay.training_dataset(spine(5, 4, 1, 2, 3), split=split.by_time(test_from=at(3)), as_of=at(5))
+    assert data.n_unlabelled == 2
+    assert data.counts == {"train": 2, "test": 1}
+    assert data["train"]["flight"].to_list() == [1, 2]
+    assert data["test"].select([*data.features, "late"]).rows() == [(3.0, True)]
+    assert (data.features, data.label) == (["temp"], "late")
+    assert data.pins == {"weather@1": 1, "arrivals@1": 1}
+    with pytest.raises(UnknownNameError, match="Did you mean 'train'"):
+        data["trian"]
+
+
+def test_made_again_it_is_found_again(delay: FeatureView, weather: FeatureGroup, graph: Graph) -> None:
+    """The same inputs give the same digest and asset, also with old pins after later inserts."""
+    options: dict[str, Any] = {"split": split.by_time(test_from=at(3)), "as_of": at(9)}
+    first = delay.training_dataset(spine(1, 2, 3), **options)
+    assert delay.training_dataset(spine(1, 2, 3), **options).asset_id == first.asset_id
+    weather.insert(pl.DataFrame({"origin": ["JFK"], "observed_at": [at(1)], "temp": [99.0]}))
+    assert delay.training_dataset(spine(1, 2, 3), **options, pins=first.pins).asset_id == first.asset_id
+    other = delay.training_dataset(spine(1, 2, 3), **options)
+    assert other.digest != first.digest
+    assert delay.training_dataset(spine(1, 2, 3), as_of=at(9)).digest not in {first.digest, other.digest}
+    assert len(graph.find_assets(kind=AssetKind.TRAINING_DATASET)) == 3
+
+
+def test_is_read_back_by_id(delay: FeatureView, reopen: Callable[[], Features]) -> None:
+    """A stored dataset is the same for another process; its id is no other asset's."""
+    data = delay.training_dataset(spine(1, 2, 3), split=split.by_time(test_from=at(3)), as_of=at(9))
+    found = reopen().get_training_dataset(data.asset_id)
+    assert found.spec == data.spec
+    assert found["train"].equals(data["train"])
+    assert found.provenance["weather.number"].to_list() == [1, 1, 1]
+    with pytest.raises(UnknownNameError, match="a feature_view"):
+        reopen().get_training_dataset(delay.asset_id)
+
+
+def test_links_name_only_commits_that_contributed(
+    delay: FeatureView, features: Features, weather: FeatureGroup, graph: Graph
+) -> None:
+    """A commit whose rows nobody got is no input of the dataset; the view and the spine's commits are."""
+    unused = weather.insert(pl.DataFrame({"origin": ["LGA"], "observed_at": [at(1)], "temp": [9.0]}))
+    flights = features.group("flights", keys=["flight"], event_time="event_time")
+    scheduled = flights.insert(spine(1, 2))
+    later = flights.insert(spine(5))
+    data = delay.training_dataset(flights.read(), as_of=at(9))
+    reached = graph.upstream(data.asset_id)
+    assert {delay.asset_id, scheduled.asset_id} <= reached.assets.keys()
+    assert unused.asset_id not in reached.assets
+    assert data.n_unlabelled == 1
+    assert later.asset_id not in reached.assets
+
+
+def test_spine_frame_is_a_source(delay: FeatureView, graph: Graph) -> None:
+    """A spine that is a frame hangs on the dataset as a source of its own digest."""
+    data = delay.training_dataset(spine(1), as_of=at(9))
+    names = [asset.name for asset in graph.upstream(data.asset_id).of_kind(AssetKind.SOURCE)]
+    assert "delay spine rows" in names
+
+
+def test_nothing_labelled_is_refused(delay: FeatureView, graph: Graph) -> None:
+    """A dataset without a row is an error and no asset."""
+    with pytest.raises(InputError, match="none of them labelled"):
+        delay.training_dataset(spine(1, 2), as_of=at(1))
+    assert not graph.find_assets(kind=AssetKind.TRAINING_DATASET)
