@@ -50,6 +50,19 @@ class Wire:
             raise self._gone(error) from error
         return replies
 
+    def get(self, path: str) -> Reply:
+        """GET `path`.
+
+        Raises:
+            UnavailableError: the server went away.
+        """
+        link = self._links[0]
+        try:
+            link.sendall(f"GET {path} HTTP/1.1\r\nHost: {self._address[0]}\r\n\r\n".encode())
+            return _read(link)
+        except OSError as error:
+            raise self._gone(error) from error
+
     def close(self) -> None:
         """Close the connections."""
         for link in self._links:

@@ -1,0 +1,5 @@
+"""The pipelines of this project."""
+
+from . import training
+
+__all__ = ["training"]

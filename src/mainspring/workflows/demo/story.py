@@ -1,0 +1,336 @@
+"""The story, told from beginning to end, or from where it was left."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from rich.console import Console
+
+from mainspring.config import FILE_NAME
+from mainspring.gates.spec import Decision
+from mainspring.lineage import Verdict
+from mainspring.models.spec import ModelVersion
+from mainspring.monitoring.spec import Finding
+from mainspring.pipelines.api import PipelineRun
+from mainspring.server.supervisor import Server
+from mainspring.serving.spec import Cause
+from mainspring.workflows.demo import chapters
+from mainspring.workflows.demo.live import Asks, InProcess, LiveDays, OverHttp
+from mainspring.workflows.demo.options import Options
+from mainspring.workflows.demo.screen import Bar, Screen
+from mainspring.workflows.demo.wire import Wire
+from mainspring.workflows.demo.world import DEPLOYMENT, MONTHLY, World, midnight
+from mainspring.workflows.init import init_project
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass
+class Story:
+    """One telling: the world, the screen, and what only a running telling knows.
+
+    Attributes:
+        rollback_seconds: how long the drill's rollback took, with the workers following; None if there was none
+            in this telling.
+    """
+
+    world: World
+    screen: Screen
+    rollback_seconds: float | None = None
+    wire: Wire | None = None
+    lines: list[str] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        """One line on the screen."""
+        self.screen.say(text)
+
+
+def open_world(folder: Path, options: Options) -> tuple[World, bool]:
+    """The demo's project, written from the template if the folder has none; and whether it was there."""
+    existed = (folder / FILE_NAME).exists()
+    if not existed:
+        init_project(folder, template="flights")
+    return World(folder, options), existed
+
+
+def tell(story: Story) -> None:
+    """Live the year: everything up to the report."""
+    ingest(story)
+    run = train(story)
+    gate(story, run)
+    deploy(story, run)
+    live(story)
+
+
+# ------------------------------------------------------------------------------------------------------ ingest
+
+
+def ingest(story: Story) -> None:
+    """The registers and the first three months."""
+    world, screen = story.world, story.screen
+    with screen.chapter("1 · Ingest: January to March"):
+        with screen.progress("reading files", 4) as bar:
+            chapters.ingest_static(world)
+            bar.advance("January")
+            for month in (1, 2, 3):
+                chapters.ingest_month(world, month)
+                bar.advance(MONTHS[month])
+        show_groups(story)
+
+
+def show_groups(story: Story) -> None:
+    """Every group with its rows so far and what its expectations found."""
+    head = ["group", "keys", "event time", "known time", "commits", "rows", "expectations that found something"]
+    rows = []
+    for name, group in story.world.groups.items():
+        spec, commits = group.spec, group.commits()
+        rows.append(
+            [
+                name,
+                ", ".join(spec.keys),
+                spec.event_time or "-",
+                spec.known_time or "-",
+                len(commits),
+                f"{sum(commit.n_rows for commit in commits):,}",
+                "; ".join(f"{text}: {count:,}" for text, count in failures(commits).items()) or "none",
+            ]
+        )
+    story.screen.table(head, rows, numeric=(4, 5))
+
+
+def failures(commits: list[Any]) -> dict[str, int]:
+    """Failing rows by expectation, over all commits of a group."""
+    found: dict[str, int] = {}
+    for commit in commits:
+        if commit.validation is None:
+            continue
+        for result in commit.validation.results:
+            if result.n_failed:
+                text = in_words(result.expectation)
+                found[text] = found.get(text, 0) + result.n_failed
+    return found
+
+
+def in_words(expectation: Any) -> str:
+    """An expectation in a few words."""
+    columns = ", ".join(expectation.columns)
+    parameters = expectation.parameters
+    if expectation.kind == "not_null":
+        return f"no {columns}"
+    if expectation.kind == "between":
+        return f"{columns} outside {parameters.get('low')} to {parameters.get('high')}"
+    return f"{columns}: {expectation.kind}"
+
+
+# ------------------------------------------------------------------------------------------------------- train
+
+
+def train(story: Story) -> PipelineRun:
+    """Dataset, baseline, candidate; and again, without work."""
+    screen = story.screen
+    with screen.chapter("2 · Train on January to March"):
+        with screen.progress("training", 2) as bar:
+            run, again = chapters.train(story.world)
+            bar.advance("the dataset again")
+            first, second = chapters.dataset_again(story.world, run)
+            bar.advance()
+        data = run.outputs["data"]
+        counts = ", ".join(f"{count:,} {part}" for part, count in data.counts.items())
+        story.say(f"dataset {data.digest[:12]}: {counts}; {data.n_unlabelled:,} flights without a label")
+        story.say(f"made again from its pinned commits: {'the same digest' if first == second else 'ANOTHER DIGEST'}")
+        screen.table(
+            ["step", "first", "again", "why again"],
+            [
+                [step.node, f"{step.state}, {step.seconds:.2f} s", str(other.state), other.reason]
+                for step, other in zip(run.steps, again.steps, strict=True)
+            ],
+        )
+    return run
+
+
+def gate(story: Story, run: PipelineRun) -> None:
+    """Evidence, decisions; and a spoiled candidate that is refused."""
+    world, screen = story.world, story.screen
+    with screen.chapter("3 · The gate"):
+        data, candidate = run.outputs["data"], run.outputs["candidate"]
+        with screen.progress("examining", 4) as bar:
+            chapters.name_baseline(world, run.outputs["baseline"], data)
+            bar.advance("candidate")
+            chapters.examine(world, candidate, data)
+            bar.advance("a spoiled candidate")
+            spoiled = chapters.train_spoiled(world).outputs["candidate"]
+            chapters.examine(world, spoiled, data)
+            bar.advance("deciding")
+            if world.project.deployments.find(DEPLOYMENT) is None:
+                chapters.decide(world, "production", candidate)
+            refused = chapters.decide(world, "production", spoiled)
+            bar.advance()
+        if world.project.deployments.find(DEPLOYMENT) is None:
+            show_decision(story, chapters.decide(world, "production", candidate))
+        show_decision(story, refused, note="(labels shuffled before training)")
+
+
+def show_decision(story: Story, decision: Decision, note: str = "") -> None:
+    """A ruling and its reasons."""
+    colour = {"pass": "green", "fail": "red"}.get(decision.verdict.value, "yellow")
+    story.say(
+        f"gate [bold]{decision.environment}[/]: {decision.version_name} {decision.version_number} "
+        f"[{colour}]{decision.verdict.value}[/] {note}"
+    )
+    for reason in decision.reasons:
+        mark = {"pass": "[green]+[/]", "fail": "[red]-[/]"}.get(reason.verdict.value, "[yellow]?[/]")
+        story.say(f"  {mark} {reason.text}")
+
+
+def deploy(story: Story, run: PipelineRun) -> None:
+    """The candidate goes live through its gate."""
+    world = story.world
+    with story.screen.chapter("4 · Deploy"):
+        deployment = chapters.deploy(world, run.outputs["candidate"])
+        chapters.listen_for_alerts(world)
+        table = deployment.table
+        story.say(f"deployment [bold]{deployment.name}[/]: revision {table.revision} answers with version {table.champion.version}")
+
+
+# -------------------------------------------------------------------------------------------------------- live
+
+
+def live(story: Story) -> None:
+    """April to December, day by day, with a look back at every month."""
+    world, screen, options = story.world, story.screen, story.world.options
+    last = options.until_month
+    with screen.chapter(f"5 · Live: April to {MONTHS[last - 1]}"), asking(story) as asks:
+        begin(story)
+        days = LiveDays(world, asks)
+        total = sum(len(world.days_of_month(month)) for month in options.live_months)
+        with screen.progress("April", total) as bar:
+            for month in options.live_months:
+                live_month(story, days, month, bar)
+            look_back(story, last)
+
+
+def begin(story: Story) -> None:
+    """What was known before the first live day goes online."""
+    for name in ("planes", "airports", "weather", "traffic"):
+        story.world.groups[name].materialize(story.world.clock.now())
+
+
+def live_month(story: Story, days: LiveDays, month: int, bar: Bar) -> None:
+    """One month; on its second day the month before is judged, because its last labels are in by then."""
+    world = story.world
+    chapters.ingest_month(world, month)
+    for day in world.days_of_month(month):
+        if day == 2 and month > world.options.live_months[0]:
+            look_back(story, month - 1)
+        days.live(month, day)
+        bar.advance(f"{MONTHS[month - 1]} {day:2d}")
+    if len(world.days_of_month(month)) == 1 and month > world.options.live_months[0]:
+        look_back(story, month - 1)
+
+
+def look_back(story: Story, month: int) -> None:
+    """Judge a month; answer its alert; conclude a shadow."""
+    world = story.world
+    world.set_clock(midnight(month + 1) + timedelta(days=1))
+    finding = chapters.look_back(world, month)
+    show_finding(story, month, finding)
+    if month < world.options.until_month:
+        for run in chapters.answer_alerts(world):
+            version, decision = chapters.challenge(world, run)
+            story.say(f"  the alert started training on January to {MONTHS[month - 1]}: version {version.number}")
+            show_decision(story, decision)
+    decision = chapters.conclude_shadow(world, month)
+    if decision is not None:
+        show_decision(story, decision)
+        if decision.passed:
+            drill(story)
+
+
+def show_finding(story: Story, month: int, finding: Finding) -> None:
+    """One line on a month, and the alert if there is one."""
+    if finding.observed is None or finding.predicted is None:
+        story.say(f"{MONTHS[month - 1]}: {finding.reason}")
+        return
+    auc = finding.roc_auc
+    area = "" if auc.value is None else f"  AUC {auc.value:.3f}"
+    brier = "" if finding.brier.value is None else f"  Brier {finding.brier.value:.3f}"
+    drifted = [found.column for found in finding.drifts if found.verdict == "drift"]
+    story.say(
+        f"{MONTHS[month - 1]}: {finding.n_rows:,} served, {finding.n_known:,} with outcome; "
+        f"observed {finding.observed:.3f}, predicted {finding.predicted:.3f}{area}{brier}"
+        + (f"  drift: {', '.join(drifted)}" if drifted else "")
+    )
+    if finding.verdict is Verdict.FAIL:
+        story.say(f"  [red]ALERT[/] {finding.reason}")
+    elif finding.verdict is Verdict.INSUFFICIENT_DATA:
+        story.say(f"  [yellow]not judged[/]: {finding.reason}")
+
+
+def drill(story: Story) -> None:
+    """One command back, measured until the server answers with the old version; then forward again."""
+    world = story.world
+    deployment = world.project.deployments.get(DEPLOYMENT)
+    revisions = deployment.revisions()
+    if any(revision.cause is Cause.ROLLBACK for revision in revisions):
+        return
+    version, decision_id = revisions[-1].model_version, deployment.table.used.get("decision")
+    began_s = time.perf_counter()
+    back = deployment.rollback(reason="drill")
+    if story.wire is not None:
+        wait_for(story.wire, back.revision)
+    story.rollback_seconds = time.perf_counter() - began_s
+    forward: ModelVersion = world.project.models.get(back.model, version)
+    deployment.promote(forward, world.view, decision_id=decision_id, reason="end of the drill", origin="human")
+    if story.wire is not None:
+        wait_for(story.wire, deployment.table.revision)
+    story.say(
+        f"  rollback drill: the table was on disk after {back.seconds * 1000:.1f} ms; "
+        f"version {back.version} answered after {story.rollback_seconds * 1000:.0f} ms; then forward again"
+    )
+
+
+def wait_for(wire: Wire, revision: int, within_s: float = 10.0) -> None:
+    """Wait until the server answers with a revision."""
+    until_s = time.monotonic() + within_s
+    while time.monotonic() < until_s:
+        served = wire.get("/v1/deployments").body["deployments"].get(DEPLOYMENT, {})
+        if served.get("revision") == revision:
+            return
+        time.sleep(0.002)
+
+
+@contextlib.contextmanager
+def asking(story: Story) -> Iterator[Asks]:
+    """Where predictions come from, for as long as days are lived."""
+    options, project = story.world.options, story.world.project
+    if not options.over_http:
+        yield InProcess(project.deployments.get(DEPLOYMENT))
+        return
+    with Server(project, say=story.say) as server:
+        address = urlsplit(server.url)
+        with Wire(str(address.hostname), int(address.port or 80), connections=options.connections) as wire:
+            story.wire = wire
+            story.say(f"prediction server on {server.url}")
+            yield OverHttp(wire)
+            story.wire = None
+
+
+def tell_demo(folder: Path, options: Options, console: Console | None = None) -> Story:
+    """Live the year in a folder, or go on with it. The world stays open; close it."""
+    world, existed = open_world(folder, options)
+    story = Story(world, Screen(console))
+    present = world.clock.find()
+    if existed and present is not None:
+        story.say(f"going on in {folder}: the clock stands at {present:%Y-%m-%d %H:%M} UTC")
+    tell(story)
+    return story
+
+
+__all__ = ["MONTHLY", "Story", "tell_demo"]
