@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import Final
 
 from mainspring.errors import InputError, IntegrityError
@@ -12,6 +13,7 @@ FORMAT: Final = 1
 _HEADER: Final = struct.Struct(">Bqqq")
 
 
+@lru_cache(maxsize=1024)
 def prefix(space: str) -> bytes:
     """What every stored key of a space begins with, and no key of another space does."""
     name = check_space(space)

@@ -45,7 +45,7 @@ class LmdbKeys(Keys):
         for key in keys:
             if not 1 <= len(key) <= KEY_MAX_BYTES:
                 raise refuse_key(space, key)
-        store = self._opened()
+        store = self._store or self._opened()
         if store is None:
             return [None] * len(keys)
         try:
@@ -122,7 +122,7 @@ class _Store:
                 environment.set_mapsize(0)
                 transaction = environment.begin()
             with transaction:
-                return [transaction.get(key) for key in keys]
+                return list(map(transaction.get, keys))
 
     def write(self, work: Callable[[lmdb.Transaction[bytes]], _T]) -> _T:
         with self._writing:
