@@ -57,9 +57,9 @@ def running(airport: Airport) -> Iterator[Running]:
     yield from serving(airport)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A worker that the tests of a module share, on SQLite: none of them changes what is served."""
+    """A worker that tests share, on SQLite. None of them changes `flights`; each may deploy its own."""
     folder: Path = tmp_path_factory.mktemp("shared")
     (folder / "mainspring.toml").write_text('[project]\nid = "test"\n')
     with open_project(folder, overrides={"clock.kind": "replay", "actor.name": "user:test"}) as project:

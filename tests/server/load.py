@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from tests.serving.airport import KEYS, REQUEST
 
 PREDICT = "/v1/deployments/flights/predict"
+
+
+def predict_path(deployment: str) -> str:
+    """Where predictions of a deployment are posted."""
+    return f"/v1/deployments/{deployment}/predict"
 
 
 class Load:
@@ -21,15 +26,16 @@ class Load:
         n_broken: connections that broke before a reply came.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, deployment: str = "flights") -> None:
         self._url = url
+        self._path = predict_path(deployment)
         self.answers: list[dict[str, Any]] = []
         self.refusals: list[int] = []
         self.n_broken = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -47,7 +53,7 @@ class Load:
         with httpx.Client(base_url=self._url, timeout=10) as client:
             while not self._stopping.is_set():
                 try:
-                    reply = client.post(PREDICT, json={"keys": KEYS, "request": REQUEST})
+                    reply = client.post(self._path, json={"keys": KEYS, "request": REQUEST})
                 except httpx.TransportError:
                     self.n_broken += 1
                     time.sleep(0.01)

@@ -11,13 +11,13 @@ import httpx
 import polars as pl
 import pytest
 from tests.server.conftest import Running
-from tests.server.load import PREDICT, Load
+from tests.server.load import Load, predict_path
 from tests.serving.airport import KEYS, REQUEST, Airport
 
 from mainspring.errors import UnavailableError
 from mainspring.server.supervisor import Server
-from mainspring.serving.api import weights_folder
-from mainspring.serving.weights import roll_back
+from mainspring.serving.api import Deployment, weights_folder
+from mainspring.serving.weights import CHECK_EVERY_S, roll_back
 
 
 def ids(answers: list[dict[str, str]]) -> list[str]:
@@ -25,10 +25,20 @@ def ids(answers: list[dict[str, str]]) -> list[str]:
     return sorted(answer["prediction_id"] for answer in answers)
 
 
-def wait_for_epoch(client: httpx.Client, epoch: int) -> None:
+def wait_for_epoch(client: httpx.Client, name: str, epoch: int) -> None:
     """Until the worker answers under that weight table."""
-    while client.get("/health").json()["deployments"]["flights"]["epoch"] != epoch:
+    while client.get("/health").json()["deployments"].get(name, {}).get("epoch") != epoch:
         time.sleep(0.005)
+
+
+@pytest.fixture
+def swapped(shared: Running, request: pytest.FixtureRequest) -> Deployment:
+    """A deployment of the shared worker that this test may change; deployed while it serves."""
+    airport = shared.airport
+    name = request.node.name.replace("[", "-").replace("]", "")[5:60]
+    made = airport.deployments.create(name, airport.versions[0], airport.view)
+    wait_for_epoch(shared.client, name, 1)
+    return made
 
 
 def test_kill_9_under_load_loses_nothing_acknowledged(running: Running) -> None:
@@ -52,18 +62,23 @@ def test_kill_9_under_load_loses_nothing_acknowledged(running: Running) -> None:
     assert "SIGKILL" in running.said[0]
 
 
-def test_hot_swap_under_load_loses_nothing(running: Running) -> None:
-    """Promoting and rolling back while requests come: every request is answered and logged, by either version."""
-    deployment = running.airport.deployments.get("flights")
-    with Load(running.server.url) as load:
+def test_a_new_deployment_is_taken_up_while_serving(shared: Running, swapped: Deployment) -> None:
+    """No restart: a worker finds it by itself."""
+    reply = shared.client.post(predict_path(swapped.name), json={"keys": KEYS, "request": REQUEST})
+    assert (reply.json()["deployment"], reply.json()["model_version"]) == (swapped.name, 1)
+
+
+def test_hot_swap_under_load_loses_nothing(shared: Running, swapped: Deployment) -> None:
+    """Promoting and rolling back while requests come: each is answered and logged, by one version or the other."""
+    with Load(shared.server.url, swapped.name) as load:
         load.until(20)
-        deployment.promote(running.airport.versions[1], running.airport.view)
-        wait_for_epoch(running.client, 2)
+        swapped.promote(shared.airport.versions[1], shared.airport.view)
+        wait_for_epoch(shared.client, swapped.name, 2)
         load.until(20)
-        deployment.rollback(reason="drill")
-        wait_for_epoch(running.client, 3)
+        swapped.rollback(reason="drill")
+        wait_for_epoch(shared.client, swapped.name, 3)
         load.until(20)
-    log = deployment.log()
+    log = swapped.log()
     assert (load.refusals, load.n_broken) == ([], 0)
     assert log["prediction_id"].sort().to_list() == ids(load.answers)
     revisions = [answer["revision"] for answer in load.answers]
@@ -73,45 +88,52 @@ def test_hot_swap_under_load_loses_nothing(running: Running) -> None:
     assert {row["prediction_id"]: row["model_version"] for row in log.iter_rows(named=True)} == by_id
 
 
-def test_rollback_by_files_reaches_the_worker_without_a_database(running: Running) -> None:
+def test_rollback_by_files_reaches_the_worker_without_a_database(
+    shared: Running, swapped: Deployment
+) -> None:
     """The worker has the version before in memory: it needs neither records nor a restart."""
-    deployment = running.airport.deployments.get("flights")
-    deployment.promote(running.airport.versions[1], running.airport.view)
-    wait_for_epoch(running.client, 2)
-    home = running.airport.project.home
-    database = home / "records.db"
+    swapped.promote(shared.airport.versions[1], shared.airport.view)
+    wait_for_epoch(shared.client, swapped.name, 2)
+    home = shared.airport.project.home
     hidden = [(path, path.with_suffix(path.suffix + ".away")) for path in home.glob("records.db*")]
     for path, away in hidden:
         path.rename(away)
-    roll_back(weights_folder(home, "flights"), actor="user:test", reason="database away", changed_us=1)
-    wait_for_epoch(running.client, 3)
-    answer = running.client.post(PREDICT, json={"keys": KEYS, "request": REQUEST}).json()
+    folder = weights_folder(home, swapped.name)
+    roll_back(folder, actor="user:test", reason="database away", changed_us=1)
+    wait_for_epoch(shared.client, swapped.name, 3)
+    answer = shared.client.post(predict_path(swapped.name), json={"keys": KEYS, "request": REQUEST}).json()
     assert answer["model_version"] == 1
-    database.unlink(missing_ok=True)
     for path, away in hidden:
         away.rename(path)
+    assert swapped.revisions()[-1].reason == "database away"
 
 
-def test_a_new_deployment_is_taken_up_while_serving(running: Running) -> None:
-    """No restart: a worker finds it by itself."""
-    airport = running.airport
-    airport.deployments.create("second", airport.versions[1], airport.view)
-    while "second" not in running.client.get("/health").json()["deployments"]:
-        time.sleep(0.01)
-    reply = running.client.post("/v1/deployments/second/predict", json={"keys": KEYS, "request": REQUEST})
-    assert reply.json()["model_version"] == 2
+def test_a_process_that_starts_late_can_roll_back_without_loading(
+    shared: Running, swapped: Deployment
+) -> None:
+    """A worker's predictor loads the version before as well, while the records are there."""
+    swapped.promote(shared.airport.versions[1], shared.airport.view)
+    predictor = shared.airport.deployments.predictor(swapped.name, background=True)
+    predictor.poll()
+    asked: list[object] = []
+    predictor._load = asked.append  # type: ignore[assignment, method-assign]
+    swapped.rollback()
+    time.sleep(CHECK_EVERY_S)
+    answer, _ = predictor.answer(KEYS, REQUEST)
+    predictor.close()
+    assert (answer.model_version, asked) == (1, [])
 
 
-def test_shadow_rows_come_from_the_worker_too(running: Running) -> None:
+def test_shadow_rows_come_from_the_worker_too(shared: Running, swapped: Deployment) -> None:
     """Each request has a row of the shadow; the caller only ever sees the champion."""
-    deployment = running.airport.deployments.get("flights")
-    deployment.shadow(running.airport.versions[1], running.airport.view)
-    wait_for_epoch(running.client, 2)
+    swapped.shadow(shared.airport.versions[1], shared.airport.view)
+    wait_for_epoch(shared.client, swapped.name, 2)
     for _ in range(5):
-        reply = running.client.post(PREDICT, json={"keys": KEYS, "request": REQUEST})
+        reply = shared.client.post(predict_path(swapped.name), json={"keys": KEYS, "request": REQUEST})
         assert reply.json()["model_version"] == 1
-    running.server.stop()
-    log = deployment.log()
+    # The last shadow is scored after the last reply; one more round trip comes after it.
+    shared.client.get("/health")
+    log = swapped.log()
     assert log.group_by("arm").len().sort("arm").rows() == [("champion", 5), ("shadow", 5)]
     assert log.filter(pl.col("arm") == "shadow")["model_version"].unique().to_list() == [2]
 

@@ -18,7 +18,7 @@ OUTCOMES = "/v1/deployments/flights/outcomes"
 
 @pytest.fixture
 def client(shared: Running) -> httpx.Client:
-    """A client of the worker that this module's tests share."""
+    """A client of the shared worker."""
     return shared.client
 
 

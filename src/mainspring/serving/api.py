@@ -162,8 +162,21 @@ class Deployments:
             self._record(table)
         return len(due)
 
-    def predictor(self, name: str, *, writer: str = "", background: bool = False) -> Predictor:
-        """What answers for a deployment in this process; made anew, knowing the ids that callers gave."""
+    def predictor(
+        self,
+        name: str,
+        *,
+        writer: str = "",
+        background: bool = False,
+        when_log_fails: Literal["refuse", "gap"] = "refuse",
+    ) -> Predictor:
+        """What answers for a deployment in this process; made anew, knowing the ids that callers gave.
+
+        Args:
+            writer: who writes the log, for people who look into a segment.
+            background: load new versions beside the old ones' work, and the version before as well.
+            when_log_fails: `refuse` answers nothing that cannot be logged; `gap` answers and counts.
+        """
         made = Predictor(
             self._home / "serving" / name,
             name,
@@ -171,6 +184,7 @@ class Deployments:
             clock=self._graph.clock,
             writer=writer,
             background=background,
+            when_log_fails=when_log_fails,
         )
         for content, answer in self._log(name).given_ids():
             made.remember(content, answer)

@@ -1,0 +1,200 @@
+"""Segments: what a crash leaves can be read up to the first damaged frame."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mainspring.errors import AccessError, InputError, IntegrityError
+from mainspring.serving.wal import (
+    MAGIC,
+    MAX_PAYLOAD_BYTES,
+    SegmentWriter,
+    claimed,
+    find_segments,
+    frame,
+    read_segment,
+)
+
+PAYLOADS = [b"first", b"second" * 40, b"\x00", b"last"]
+
+
+def written(folder: Path, payloads: list[bytes]) -> Path:
+    """A closed segment of these payloads."""
+    writer = SegmentWriter(folder, payloads[0])
+    for payload in payloads[1:]:
+        writer.append(payload)
+    writer.close()
+    return writer.path
+
+
+def test_what_was_appended_is_read_back(tmp_path: Path) -> None:
+    """In order, byte for byte, without damage."""
+    segment = read_segment(written(tmp_path, PAYLOADS))
+    assert (segment.payloads, segment.damage) == (PAYLOADS, None)
+
+
+def test_an_open_segment_can_be_read(tmp_path: Path) -> None:
+    """Readers need no lock and see what was appended so far."""
+    writer = SegmentWriter(tmp_path, b"first")
+    writer.append(b"second")
+    assert read_segment(writer.path).payloads == [b"first", b"second"]
+    writer.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    payloads=st.lists(st.binary(min_size=1, max_size=60), min_size=1, max_size=8),
+    cut=st.floats(0, 1, exclude_max=True),
+)
+def test_cut_anywhere_keeps_every_whole_frame(
+    payloads: list[bytes], cut: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A file that ends at any byte gives the frames before it, and calls the rest torn."""
+    path = written(tmp_path_factory.mktemp("cut"), payloads)
+    data = path.read_bytes()
+    size = len(MAGIC) + round((len(data) - len(MAGIC)) * cut)
+    path.write_bytes(data[:size])
+    ends = [len(MAGIC) + sum(len(frame(item)) for item in payloads[: n + 1]) for n in range(len(payloads))]
+    n_whole = sum(end <= size for end in ends)
+    segment = read_segment(path)
+    assert segment.payloads == payloads[:n_whole]
+    clean = size == (ends[n_whole - 1] if n_whole else len(MAGIC))
+    assert (segment.damage is None) == clean
+    assert clean or (segment.damage is not None and segment.damage.torn and segment.damage.n_frames_lost == 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+def test_a_changed_byte_is_never_read_as_data(
+    place: float, flip: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever byte changes, what is read is a prefix of what was written."""
+    path = written(tmp_path_factory.mktemp("flip"), PAYLOADS)
+    data = bytearray(path.read_bytes())
+    at = len(MAGIC) + int((len(data) - len(MAGIC)) * place)
+    data[at] ^= flip
+    path.write_bytes(bytes(data))
+    segment = read_segment(path)
+    assert segment.damage is not None
+    assert segment.payloads == PAYLOADS[: len(segment.payloads)]
+
+
+def test_zeros_at_the_end_are_damage_and_not_empty_records(tmp_path: Path) -> None:
+    """A file system may extend a file before its data arrives: zeros have a valid checksum of nothing."""
+    path = written(tmp_path, PAYLOADS)
+    path.write_bytes(path.read_bytes() + bytes(64))
+    segment = read_segment(path)
+    assert segment.payloads == PAYLOADS
+    assert segment.damage is not None
+
+
+def test_frames_after_a_damaged_one_are_counted(tmp_path: Path) -> None:
+    """As far as lengths can be followed, one knows how many were lost."""
+    path = written(tmp_path, PAYLOADS)
+    data = bytearray(path.read_bytes())
+    data[len(MAGIC) + len(frame(PAYLOADS[0])) + 9] ^= 1
+    path.write_bytes(bytes(data))
+    damage = read_segment(path).damage
+    assert damage is not None
+    assert (damage.torn, damage.n_frames_lost) == (False, 3)
+
+
+@pytest.mark.parametrize("payload", [b"", b"x" * (MAX_PAYLOAD_BYTES + 1)])
+def test_payloads_of_impossible_size_are_refused(payload: bytes) -> None:
+    """Nothing empty, nothing beyond the limit: reading relies on it."""
+    with pytest.raises(InputError):
+        frame(payload)
+
+
+def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
+    """A file without the magic is no segment."""
+    path = tmp_path / "x.wal"
+    path.write_bytes(b"something else")
+    with pytest.raises(IntegrityError, match="segment"):
+        read_segment(path)
+
+
+def test_a_segment_is_claimed_only_when_its_writer_is_gone(tmp_path: Path) -> None:
+    """The lock tells; it is there from the first moment that the file can be seen."""
+    writer = SegmentWriter(tmp_path, b"first")
+    with claimed(writer.path) as ours:
+        assert not ours
+    writer.close()
+    with claimed(writer.path) as ours, claimed(writer.path) as twice:
+        assert (ours, twice) == (True, False)
+
+
+def test_a_claim_of_a_segment_that_was_published_meanwhile_fails(tmp_path: Path) -> None:
+    """No file, no claim."""
+    with claimed(tmp_path / "gone.wal") as ours:
+        assert not ours
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from mainspring.serving.wal import SegmentWriter
+writer = SegmentWriter(Path(sys.argv[1]), b"0")
+for number in range(1, 10_000):
+    writer.append(str(number).encode())
+    os.write(1, f"{number}\\n".encode())
+"""
+
+
+def test_kill_9_loses_no_acknowledged_append(tmp_path: Path) -> None:
+    """A writer killed in the middle: every append that returned is in the segment, which can then be claimed."""
+    writer = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE)
+    assert writer.stdout is not None
+    acknowledged = [int(writer.stdout.readline()) for _ in range(200)]
+    writer.kill()
+    acknowledged += [int(line) for line in writer.stdout.read().split()]
+    writer.stdout.close()
+    writer.wait()
+    (path,) = find_segments(tmp_path)
+    found = [int(payload) for payload in read_segment(path).payloads]
+    assert found[: len(acknowledged) + 1] == [0, *acknowledged]
+    with claimed(path) as ours:
+        assert ours
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from mainspring.errors import UnavailableError
+from mainspring.serving.wal import SegmentWriter
+writer = SegmentWriter(Path(sys.argv[1]), b"first")
+resource.setrlimit(resource.RLIMIT_FSIZE, (writer.n_bytes + 20, resource.RLIM_INFINITY))
+try:
+    writer.append(b"x" * 100)
+except UnavailableError as error:
+    print(error.hint)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+writer.append(b"third")
+"""
+
+
+def test_a_full_disk_leaves_the_segment_as_it_was(tmp_path: Path) -> None:
+    """A write of which only a part fits is undone and refused, and the next one succeeds."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert "Free disk space" in done.stdout
+    (path,) = find_segments(tmp_path)
+    segment = read_segment(path)
+    assert (segment.payloads, segment.damage) == ([b"first", b"third"], None)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_a_clear_error(tmp_path: Path) -> None:
+    """The refusal names the folder."""
+    tmp_path.chmod(0o500)
+    with pytest.raises(AccessError, match=str(tmp_path)):
+        SegmentWriter(tmp_path, b"first")
+    tmp_path.chmod(0o700)

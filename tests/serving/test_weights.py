@@ -1,0 +1,145 @@
+"""Weight tables: files that say what is served, changed in one step."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from mainspring.errors import ConflictError, IntegrityError, StateError, UnknownNameError
+from mainspring.serving import weights
+from mainspring.serving.weights import Arm, WeightTable, WeightWatch
+from mainspring.types import new_id
+
+
+def arm(version: int, name: str = "champion") -> Arm:
+    """An arm of that version."""
+    return Arm(
+        name=name,
+        weight=1.0,
+        model="m",
+        version=version,
+        version_id=f"v{version}",
+        package_id=f"p{version}",
+        view="w",
+        view_version=1,
+        view_id="w1",
+        features=("a",),
+        groups=("g",),
+    )
+
+
+def following(present: WeightTable | None, **fields: object) -> WeightTable:
+    """The next table after `present`, by promotion of version `epoch`."""
+    epoch = 1 if present is None else present.epoch + 1
+    plain = {
+        "deployment": "d",
+        "epoch": epoch,
+        "context_id": new_id(),
+        "revision_id": new_id(),
+        "revision": 1 if present is None else present.revision + 1,
+        "arms": (arm(epoch),),
+        "cause": "create" if present is None else "promote",
+        "actor": "user:test",
+        "changed_us": 1,
+    }
+    return WeightTable(**{**plain, **fields})  # type: ignore[arg-type]
+
+
+def test_the_last_change_is_in_force_and_all_are_kept(tmp_path: Path) -> None:
+    """Each epoch is a file of its own; the current one is the newest."""
+    for _ in range(3):
+        weights.change(tmp_path, following)
+    assert weights.read_table(tmp_path).epoch == 3
+    assert [table.epoch for table in weights.history(tmp_path)] == [1, 2, 3]
+
+
+def test_nothing_deployed_is_no_table(tmp_path: Path) -> None:
+    """Find returns None, read raises, history is empty."""
+    assert weights.find_table(tmp_path) is None
+    assert weights.history(tmp_path / "missing") == []
+    with pytest.raises(UnknownNameError):
+        weights.read_table(tmp_path)
+
+
+def test_a_change_that_was_never_put_in_force_is_not_history(tmp_path: Path) -> None:
+    """A crash before the name was moved leaves a file that the next change writes over."""
+    weights.change(tmp_path, following)
+    (tmp_path / "00000002.json").write_text("half")
+    assert [table.epoch for table in weights.history(tmp_path)] == [1]
+    weights.change(tmp_path, following)
+    assert [table.champion.version for table in weights.history(tmp_path)] == [1, 2]
+
+
+def test_a_leftover_draft_does_not_stop_a_change(tmp_path: Path) -> None:
+    """A crash between link and move leaves a draft."""
+    weights.change(tmp_path, following)
+    (tmp_path / ".00000002.draft").write_text("left")
+    assert weights.change(tmp_path, following).epoch == 2
+
+
+def test_changes_of_many_threads_come_one_after_another(tmp_path: Path) -> None:
+    """Every change gets an epoch of its own, and none is lost."""
+    threads = [threading.Thread(target=weights.change, args=(tmp_path, following)) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [table.epoch for table in weights.history(tmp_path)] == list(range(1, 13))
+
+
+def test_a_wrong_epoch_is_a_conflict(tmp_path: Path) -> None:
+    """A change decided on an older table is refused and leaves nothing."""
+    table = weights.change(tmp_path, following)
+    with pytest.raises(ConflictError):
+        weights.change(tmp_path, lambda _: table)
+    assert [found.epoch for found in weights.history(tmp_path)] == [1]
+
+
+def test_rollback_ends_a_shadow_and_holds_against_the_controller(tmp_path: Path) -> None:
+    """After it only a person's change is taken."""
+    weights.change(tmp_path, following)
+    weights.change(tmp_path, lambda now: following(now, arms=(arm(2), arm(3, "shadow"))))
+    back = weights.roll_back(tmp_path, actor="user:night", reason="worse", changed_us=5)
+    assert (back.champion.version, len(back.arms), back.held, back.actor) == (1, 1, True, "user:night")
+    with pytest.raises(StateError):
+        weights.change(tmp_path, lambda now: following(now, origin="controller"))
+    assert weights.change(tmp_path, following).held is False
+
+
+def test_a_shadow_after_a_rollback_is_nothing_to_go_back_to(tmp_path: Path) -> None:
+    """Only revisions are gone back over, not the shadows between them."""
+    for _ in range(3):
+        weights.change(tmp_path, following)
+    weights.roll_back(tmp_path, actor="a", reason="", changed_us=1)
+    weights.change(
+        tmp_path,
+        lambda now: weights.changed(now, {"epoch": 5, "cause": "shadow"}),  # type: ignore[arg-type]
+    )
+    assert weights.roll_back(tmp_path, actor="a", reason="", changed_us=1).champion.version == 1
+
+
+def test_a_watch_tells_of_each_change_once(tmp_path: Path) -> None:
+    """First the table that is there, then nothing, then the next one."""
+    watch = WeightWatch(tmp_path)
+    assert watch.find_change() is None
+    weights.change(tmp_path, following)
+    time.sleep(weights.CHECK_EVERY_S)
+    first = watch.find_change()
+    time.sleep(weights.CHECK_EVERY_S)
+    assert first is not None
+    assert watch.find_change() is None
+    weights.change(tmp_path, following)
+    time.sleep(weights.CHECK_EVERY_S)
+    second = watch.find_change()
+    assert (first.epoch, second and second.epoch) == (1, 2)
+
+
+def test_a_damaged_table_is_said_to_be_damaged(tmp_path: Path) -> None:
+    """Not a decoding error from inside."""
+    weights.change(tmp_path, following)
+    (tmp_path / weights.CURRENT).write_text("{")
+    with pytest.raises(IntegrityError, match="weight table"):
+        weights.read_table(tmp_path)

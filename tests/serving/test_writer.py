@@ -1,0 +1,69 @@
+"""The log's writer: contexts, rotation, gaps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.serving.test_columns import TABLE, scored
+
+from mainspring.serving import writer as module
+from mainspring.serving.columns import decoded, gaps, predictions
+from mainspring.serving.frames import Context, Opening
+from mainspring.serving.wal import claimed, find_segments, read_segment
+from mainspring.serving.writer import LogWriter
+
+
+def test_nothing_logged_is_no_segment(tmp_path: Path) -> None:
+    """A process that predicts nothing leaves nothing."""
+    LogWriter(tmp_path, "d").close()
+    assert find_segments(tmp_path) == []
+
+
+def test_every_segment_explains_itself(tmp_path: Path) -> None:
+    """Each begins with who wrote it, and has the context before the first prediction, once."""
+    log = LogWriter(tmp_path, "d", "worker-1")
+    for number in range(4):
+        log.append(scored(1.0, number), TABLE)
+        if number == 1:
+            log.rotate()
+    log.close()
+    kinds = [[type(item) for item in decoded(read_segment(path))][:2] for path in find_segments(tmp_path)]
+    assert kinds == [[Opening, Context]] * 2
+
+
+def test_a_big_segment_gives_way_to_the_next(tmp_path: Path) -> None:
+    """Segments end when they are big, and can then be published while the writer goes on."""
+    log = LogWriter(tmp_path, "d")
+    for number in range(40):
+        log.append(scored("x" * (module.SEGMENT_MAX_BYTES // 60), number), TABLE)
+    first, *_ = paths = find_segments(tmp_path)
+    rows = [predictions(segment, decoded(segment)).height for segment in map(read_segment, paths)]
+    assert len(paths) > 1
+    assert sum(rows) == 40
+    log.close()
+    with claimed(first) as ours:
+        assert ours
+
+
+def test_lost_predictions_become_one_gap_record(tmp_path: Path) -> None:
+    """What could not be logged is counted with its span as soon as the disk takes records again."""
+    log = LogWriter(tmp_path, "d")
+    for now_us in (10, 20, 30):
+        log.lose(TABLE.context_id, now_us)
+    log.append(scored(1.0), TABLE)
+    log.close()
+    (path,) = find_segments(tmp_path)
+    segment = read_segment(path)
+    (row,) = gaps(segment, decoded(segment)).to_dicts()
+    assert (row["n_lost"], row["cause"], log.n_lost) == (3, "disk", 3)
+    assert row["from"] < row["until"]
+
+
+def test_gaps_at_the_very_end_are_written_at_close(tmp_path: Path) -> None:
+    """A drain leaves no loss untold."""
+    log = LogWriter(tmp_path, "d")
+    log.lose(TABLE.context_id, 10)
+    log.close()
+    (path,) = find_segments(tmp_path)
+    segment = read_segment(path)
+    assert gaps(segment, decoded(segment))["n_lost"].to_list() == [1]
