@@ -58,6 +58,7 @@ def test_map_grows(tmp_path: Path) -> None:
     keys = LmdbKeys(tmp_path, first_map_bytes=1 << 16)
     for number in range(20):
         keys.put("s", [Entry(b"%d" % number, 0, 0, 0, bytes(100_000))])
+        assert keys.get("s", [b"0"]) != [None]
     assert all(keys.get("s", [b"%d" % number for number in range(20)]))
     keys.close()
 
