@@ -86,3 +86,19 @@ def test_both_directions_are_seen_alike() -> None:
 def test_without_variation_there_is_no_test(residuals: list[float]) -> None:
     """No rows, one cluster, or equal clusters: p is nan and never 0."""
     assert math.isnan(gap_test(residuals, list(range(len(residuals))), 90).p_value)
+
+
+def test_a_year_without_change_raises_alerts_as_rarely_as_promised() -> None:
+    """Of 1,500 shuffled years (90 days to fit, then nine months), at most the promised share has any alert.
+
+    The nine looks of a year share the model's claim, so they are not independent; Bonferroni does not mind.
+    """
+    random = np.random.default_rng(365)
+    n_years, promised = 1_500, 0.05
+    months = [np.arange(30 * i, 30 * (i + 1)) for i in range(9)]
+    alarmed = 0
+    for _ in range(n_years):
+        year = _days(random, 360, 1.3)
+        residuals = year[90:] - year[:90].mean()
+        alarmed += any(gap_test(residuals[days], days, 90).p_value <= promised / 12 for days in months)
+    assert alarmed <= stats.binom.ppf(0.9995, n_years, promised)

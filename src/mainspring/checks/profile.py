@@ -268,10 +268,7 @@ def _blanks(
     """Columns with bins and without counts."""
     numerics = [name for name, dtype in dtypes.items() if kind_of(dtype) is ColumnKind.NUMERIC]
     at = [index / n_bins for index in range(1, n_bins)]
-    quantiles = [
-        pl.concat_list([_finite_values(name).quantile(q, interpolation="lower") for q in at]).alias(name)
-        for name in numerics
-    ]
+    quantiles = [_finite_values(name).quantile(at, interpolation="lower").alias(name) for name in numerics]
     found: dict[str, Any] = lazy.select(quantiles).collect().row(0, named=True) if quantiles else {}
     blanks = []
     for name, dtype in dtypes.items():

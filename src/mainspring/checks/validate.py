@@ -48,18 +48,22 @@ def failing_rows(frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expe
     """
     lazy = frame.lazy()
     schema = lazy.collect_schema()
-    masks = []
+    names: list[str] = []
+    masks: list[pl.Expr] = []
     for expectation in _checked(expectations):
         mask = _mask(expectation, schema)
         if mask is not None:
-            masks.append(pl.when(mask).then(pl.lit(expectation.name)))
-    broken = pl.concat_list(masks).list.drop_nulls() if masks else pl.lit([], dtype=pl.List(pl.String))
-    return (
-        lazy.with_row_index("_row")
-        .with_columns(_broken=broken)
-        .filter(pl.col("_broken").list.len() > 0)
-        .collect()
-    )
+            masks.append(mask.alias(f"_broken.{len(names)}"))
+            names.append(expectation.name)
+    if not masks:
+        empty = pl.lit([], dtype=pl.List(pl.String)).alias("_broken")
+        return lazy.with_row_index("_row").with_columns(empty).head(0).collect()
+    flags = [mask.meta.output_name() for mask in masks]
+    # Few rows break anything: names are only put together for those.
+    broken = lazy.with_row_index("_row").with_columns(masks).filter(pl.any_horizontal(flags))
+    named = [pl.when(pl.col(flag)).then(pl.lit(name)) for flag, name in zip(flags, names, strict=True)]
+    listed = pl.concat_list(named).list.drop_nulls().alias("_broken")
+    return broken.with_columns(listed).drop(flags).collect()
 
 
 def _checked(expectations: Iterable[Expectation]) -> Sequence[Expectation]:

@@ -1,0 +1,66 @@
+"""Monitors over a real deployment: what is served is what is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from mainspring.lineage import Verdict
+from mainspring.monitoring.api import ALERT_RAISED, Monitors
+from mainspring.project import Project
+from tests.serving.airport import KEYS, REQUEST, START, Airport, make_airport
+
+N_DAYS = 4
+
+
+@pytest.fixture
+def airport(project: Project) -> Iterator[Airport]:
+    """A filled project six hours after the start."""
+    made = make_airport(project)
+    made.at(6)
+    yield made
+    made.deployments.close()
+
+
+def test_the_log_of_a_deployment_is_judged(airport: Airport) -> None:
+    """Predictions made in process, outcomes posted later: a model that is always wrong raises an alert."""
+    deployment = airport.deployments.create("flights", airport.versions[0], airport.view)
+    rows = []
+    for day in range(N_DAYS):
+        airport.at(24 * day + 6)
+        for number in range(10):
+            answer = deployment.predict(keys=KEYS, request=REQUEST, prediction_id=f"{day}-{number}")
+            rows.append((f"{day}-{number}", answer.prediction))
+    # Far from what was predicted, and not by the same amount every day.
+    outcomes = [float(prediction < 0.5) if int(name[2]) >= int(name[0]) else 0.0 for name, prediction in rows]
+    airport.at(24 * N_DAYS + 6)
+    known_at = START + timedelta(days=N_DAYS)
+    deployment.outcomes(
+        pl.DataFrame({"prediction_id": [name for name, _ in rows], "value": outcomes}).with_columns(
+            known_at=known_at
+        )
+    )
+    random = np.random.default_rng(2)
+    reference = pl.DataFrame(
+        {
+            "now": [START - timedelta(days=1 + i // 20) for i in range(200)],
+            "prediction": random.uniform(0.2, 0.3, 200),
+            "outcome": random.integers(0, 2, 200).astype(float),
+            "wind": random.normal(10, 4, 200),
+        }
+    )
+    monitors = Monitors(airport.project.graph, airport.deployments)
+    monitors.add(
+        "rate", on=deployment, reference=reference, min_clusters=3, min_events=2, false_alarms_per_year=0.99
+    )
+    finding = monitors.check("rate", START, START + timedelta(days=N_DAYS))
+    assert (finding.n_rows, finding.n_known, finding.n_clusters) == (40, 40, N_DAYS)
+    assert finding.subject_id == deployment.revisions()[0].id
+    assert finding.versions == {str(airport.versions[0].number): 40}
+    assert finding.observed == pytest.approx(np.mean(outcomes))
+    assert finding.verdict in (Verdict.PASS, Verdict.FAIL)
+    assert len(airport.project.graph.events(kinds=[ALERT_RAISED])) == finding.alerted
