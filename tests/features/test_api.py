@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -352,3 +354,49 @@ def test_declared_schema_reads_empty(features: Features) -> None:
     assert group.read().to_polars().schema == {
         "origin": pl.String, "observed_at": pl.Datetime("us", "UTC"), "temp": pl.Float64,
     }  # fmt: skip
+
+
+# --- many writers
+
+
+def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """The results of so many threads that begin together."""
+    barrier = threading.Barrier(count)
+
+    def begin(i: int) -> Any:
+        barrier.wait()
+        return work(i)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(begin, range(count)))
+
+
+def test_writers_get_numbers_in_the_order_of_publication(features: Features, graph: Graph) -> None:
+    """Inserts at the same time become commits 1 to n, each readable whole, none twice."""
+    group = weather(features)
+    group.insert(rows(0.0))
+    commits = in_threads(4, lambda i: group.insert(rows(float(i), float(i), origin=f"A{i}")))
+    assert sorted(commit.number for commit in commits) == [2, 3, 4, 5]
+    for commit in commits:
+        assert group.read(commit).to_polars().height == 1 + 2 * (commit.number - 1)
+    published = [event.subject for event in graph.events(kinds=["commit.published"])][1:]
+    assert published == [commit.asset_id for commit in sorted(commits, key=lambda commit: commit.number)]
+
+
+def test_one_key_in_many_threads_is_one_commit(features: Features) -> None:
+    """A first insert that several threads retry at once is one commit."""
+    group = weather(features)
+    commits = in_threads(4, lambda _: group.insert(rows(1.0), idempotency_key="k"))
+    assert {commit.number for commit in commits} == {1}
+    assert group.read(history=True).to_polars().height == 1
+
+
+def test_definitions_in_many_threads_are_one(features: Features, graph: Graph) -> None:
+    """Group and view are made once, whoever comes first."""
+    groups = in_threads(4, lambda _: weather(features).spec.group_id)
+    assert len(set(groups)) == 1
+    group = weather(features)
+    group.insert(rows(1.0))
+    views = in_threads(4, lambda _: features.view("v", features=[group["temp"]]).asset_id)
+    assert len(set(views)) == 1
+    assert len(graph.find_assets(kind=AssetKind.FEATURE_VIEW)) == 1

@@ -92,6 +92,12 @@ def test_storage_variants_of_a_type_are_equal() -> None:
     )
 
 
+def test_nanoseconds_count() -> None:
+    """Times that differ by a nanosecond differ."""
+    frames = [pl.DataFrame({"t": pl.Series([i], dtype=pl.Int64).cast(pl.Datetime("ns"))}) for i in (1, 2)]
+    assert frame_digest(frames[0]) != frame_digest(frames[1])
+
+
 def test_nested_values_count() -> None:
     """Lists and structs are told apart by their structure, nulls included."""
     lists: list[list[list[int | None] | None]] = [[[1, 2], []], [[1], [2]], [[1, 2], None], [[1, 2], [None]]]

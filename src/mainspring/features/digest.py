@@ -110,10 +110,8 @@ def _numbers(sink: Any, lengths: pl.Series) -> None:
 
 
 def _integers(sink: Any, series: pl.Series) -> None:
-    if isinstance(series.dtype, pl.Datetime):
-        series = (
-            series.dt.timestamp("us") if series.dtype.time_unit == "us" else series.dt.timestamp("ms") * 1_000
-        )
+    if isinstance(series.dtype, pl.Datetime) and series.dtype.time_unit == "ms":
+        series = series.dt.cast_time_unit("us")
     values = series.to_physical().fill_null(False if series.dtype == pl.Boolean else 0).to_numpy()
     sink.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes())
 
