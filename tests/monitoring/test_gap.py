@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import ndtr
 
-from mainspring.monitoring.gap import gap_test
+from mainspring.monitoring.gap import gap_test, repeated_level
 
 ALPHA = 0.05 / 12
 N_WINDOWS = 6_000
@@ -102,3 +103,23 @@ def test_a_year_without_change_raises_alerts_as_rarely_as_promised() -> None:
         residuals = year[90:] - year[:90].mean()
         alarmed += any(gap_test(residuals[days], days, 90).p_value <= promised / 12 for days in months)
     assert alarmed <= stats.binom.ppf(0.9995, n_years, promised)
+
+
+def test_two_of_three_keeps_its_budget() -> None:
+    """With nothing changed, windows that share a fit raise the second rule's alert as often as it is allowed."""
+    random = np.random.default_rng(7)
+    n_clusters, n_fit, budget, n_years, n_windows = 30, 76, 0.02, 4_000, 12
+    level = repeated_level(n_clusters, n_fit, budget)
+    claim = random.normal(0, n_fit**-0.5, (n_years, 1))
+    gaps = (random.normal(0, n_clusters**-0.5, (n_years, n_windows)) - claim) / (
+        1 / n_clusters + 1 / n_fit
+    ) ** 0.5
+    sides = np.sign(gaps) * (2 * ndtr(-np.abs(gaps)) <= level)
+    now, before, long_before = sides[:, 2:], sides[:, 1:-1], sides[:, :-2]
+    alarms = (now != 0) & ((now == before) | (now == long_before))
+    assert 0.6 * budget < alarms.mean() <= 1.05 * budget
+
+
+def test_level_of_two_of_three_is_two_sigma_for_an_exact_claim() -> None:
+    """Without the noise of a fit the second rule is Western Electric's: two sigma for about half an alarm in twenty years."""
+    assert repeated_level(30, math.inf, 4 * 0.02275**2) == pytest.approx(2 * 0.02275, rel=0.01)

@@ -14,7 +14,7 @@ from mainspring.checks.drift import DriftVerdict
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.lineage import Verdict
 from mainspring.monitoring import plan
-from mainspring.monitoring.spec import MonitorSpec, Window
+from mainspring.monitoring.spec import Finding, MonitorSpec, Window
 from tests.monitoring.worlds import START, days, month
 
 REFERENCE = days(1, 90, start=START - timedelta(days=90)).with_columns(
@@ -218,3 +218,68 @@ def test_figures_without_finite_value_are_none() -> None:
     """JSON holds no nan."""
     assert plan.known(math.nan) is None
     assert plan.known(0.5) == 0.5
+
+
+def _shifted(number: int, extra: float) -> pl.DataFrame:
+    return days(4, 31, start=month(number), extra=extra)
+
+
+def _finding(judgement: plan.Judgement, number: int, **changes: object) -> Finding:
+    none = {"value": None, "low": None, "high": None, "method": "none"}
+    settings: dict[str, object] = {
+        "id": "0" * 32,
+        "monitor": "rate",
+        "monitor_revision": 1,
+        "deployment": "delay",
+        "subject_id": "0" * 32,
+        "start_at": month(number),
+        "end_at": month(number + 1),
+        "as_of_at": month(number + 1) + timedelta(days=2),
+        "n_rows": judgement.n_rows,
+        "n_known": judgement.n_known,
+        "n_clusters": judgement.test.n_clusters,
+        "n_positives": judgement.n_positives,
+        "predicted_all": judgement.predicted_all,
+        "observed": judgement.observed,
+        "predicted": judgement.predicted,
+        "gap": plan.gap_figure(judgement.test),
+        "standard_error": judgement.test.standard_error,
+        "p_value": judgement.test.p_value,
+        "alpha": 0.0042,
+        "min_effect": 0.0,
+        "roc_auc": none,
+        "brier": none,
+        "drifts": (),
+        "versions": {},
+        "verdict": judgement.verdict,
+        "reason": judgement.reason,
+        "alerted": False,
+        "created_at": START,
+    }
+    return Finding.model_validate(settings | changes)
+
+
+def test_conspicuous_twice_in_three_windows_is_an_alert() -> None:
+    """A gap too small for an alert of its own is one when it is there again, on the same side, soon enough."""
+    spec = _spec(min_effect=0.0)
+    extra = next(
+        extra
+        for extra in np.arange(0.0, 0.2, 0.005)
+        if spec.alpha < plan.judge(_shifted(0, extra), spec, WINDOW).test.p_value < 0.02
+        and plan.judge(_shifted(0, extra), spec, WINDOW).test.gap > 0
+    )
+    first = plan.judge(_shifted(0, extra), spec, WINDOW)
+    assert first.verdict is Verdict.PASS and "for the first time" in first.reason
+    window = Window(start_at=month(2), end_at=month(3), as_of_at=month(3) + timedelta(days=2))
+    frame = _shifted(2, extra)
+
+    def again(number: int, **changes: object) -> Verdict:
+        return plan.judge(frame, spec, window, [_finding(first, number, **changes)]).verdict
+
+    assert plan.judge(frame, spec, window).verdict is Verdict.PASS
+    assert again(0) is Verdict.FAIL
+    assert again(1) is Verdict.FAIL
+    assert again(0, monitor_revision=2) is Verdict.PASS
+    assert again(0, p_value=0.2) is Verdict.PASS
+    assert again(0, gap={"value": -0.05, "low": -0.1, "high": 0.0, "method": ""}) is Verdict.PASS
+    assert again(0, start_at=month(0) - timedelta(days=40), end_at=month(0)) is Verdict.PASS
