@@ -89,7 +89,8 @@ class Monitors:
             on: a deployment or its name.
             reference: scored rows of the training dataset, as `plan.reference_of` takes them. Give a new one
                 when another version is promoted.
-            false_alarms_per_year: chance of at least one alert in a year without any change.
+            false_alarms_per_year: chance of at least one alert in a year without any change, for each of the
+                two rules (one window alone; two of three).
             looks_per_year: windows to be judged in any 365 days; 12 for months.
             min_effect: smallest gap worth an alert, in rate units; None takes the gap that costs a tenth of
                 the model's skill on the reference. `plan` explains it.
@@ -181,6 +182,7 @@ class Monitors:
         with self._graph.records.read() as connection:
             decided = self._find_decided(connection, name, window)
             n_looks = store.count_looks(connection, self._graph.project_id, name, window.end_at)
+            earlier = store.get_findings(connection, self._graph.project_id, name)
         if decided is not None:
             return decided
         if n_looks >= spec.looks_per_year:
@@ -188,7 +190,7 @@ class Monitors:
         deployment = self._deployments.get(spec.deployment)
         if frame is None:
             frame = deployment.log(window.start_at, window.end_at, window.as_of_at)
-        judgement = plan.judge(frame, spec, window)
+        judgement = plan.judge(frame, spec, window, earlier)
         subject_id = _revision(deployment, frame, window)
         try:
             return self._publish(spec, window, judgement, subject_id, trigger)

@@ -21,6 +21,13 @@ the sample skewness,
 
 is compared with Student's t of G - 1 degrees of freedom. Simulations in the tests hold it to its level.
 
+A shift that stays is seen sooner by two windows than by one. The second of Western Electric's rules (Statistical
+Quality Control Handbook, 1956) is therefore kept beside the first: two of three consecutive windows that are
+conspicuous on the same side raise an alert, though neither would alone. Windows judged against one fit share the
+noise of its claim, so their statistics correlate by rho = (1 / F) / (1 / G + 1 / F). `repeated_level` solves for
+the level at which the rule keeps its own budget of false alarms: two sides, two earlier windows, and the chance
+that both of a pair with that correlation lie beyond it.
+
 What this takes for granted: clusters are independent of each other. Weather that lasts for days makes alerts
 likelier than stated; choose wider clusters (weeks) where that matters and windows are long enough.
 """
@@ -32,7 +39,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtr, stdtr, stdtrit
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,28 @@ def gap_test(residuals: ArrayLike, clusters: ArrayLike, n_fit_clusters: float) -
     transformed = _without_skewness(gap / error, skewness, n_clusters)
     p_value = 2 * float(stdtr(n_clusters - 1, -abs(transformed)))
     return GapTest(gap, error, gap - half, gap + half, p_value, n_clusters)
+
+
+def repeated_level(n_clusters: int, n_fit_clusters: float, false_alarms: float) -> float:
+    """The two-sided level at which two of three consecutive windows on one side call for an alert.
+
+    Args:
+        n_clusters: clusters in each window.
+        n_fit_clusters: clusters that the model was fitted on; math.inf if its claim is taken as exact.
+        false_alarms: the chance for each window of being the second of such a pair with nothing changed.
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import multivariate_normal
+
+    rho = (1 / n_fit_clusters) / (1 / n_clusters + 1 / n_fit_clusters)
+    pair = multivariate_normal([0.0, 0.0], [[1.0, rho], [rho, 1.0]])
+
+    def excess(bound: float) -> float:
+        return 2 * 2 * float(pair.cdf([-bound, -bound])) - false_alarms
+
+    # Below 1 sigma a window is not conspicuous whatever the budget, and 6 sigma is beyond every budget.
+    bound = 1.0 if excess(1.0) <= 0 else float(brentq(excess, 1.0, 6.0, xtol=1e-6))
+    return float(2 * ndtr(-bound))
 
 
 def _without_skewness(t: float, skewness: float, n: int) -> float:

@@ -3,6 +3,9 @@
 * False alarms per year, 0.05 by default: one false alarm in twenty years of monthly looks. It is the usual
   family-wise level, and with twelve looks it makes each look about as strict as Shewhart's three-sigma chart
   (1931). Bonferroni's inequality divides it among the planned looks, whatever the looks depend on each other.
+* Two of three: a gap that is conspicuous in two of three consecutive windows on the same side is an alert too
+  (Western Electric 1956, rule two). It has the same budget of false alarms once more, and its level follows from
+  it (`gap.repeated_level`): both rules together give one false alarm in ten years of monthly looks.
 * Smallest gap worth an alert: a gap g adds g^2 to the Brier score (the reliability term of Murphy 1973). The
   default is the gap whose cost is a tenth of the model's skill, the amount by which its Brier score beat that of
   the constant rate on held-out training data. Nothing of the monitored period enters.
@@ -31,8 +34,8 @@ from mainspring.checks.profile import ColumnKind, ColumnProfile, Profile, profil
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.evaluation.metrics import Estimate, brier, estimate, roc_auc
 from mainspring.lineage.spec import Verdict
-from mainspring.monitoring.gap import GapTest, gap_test
-from mainspring.monitoring.spec import Figure, MonitorSpec, Reference, Window
+from mainspring.monitoring.gap import GapTest, gap_test, repeated_level
+from mainspring.monitoring.spec import Figure, Finding, MonitorSpec, Reference, Window
 
 FALSE_ALARMS_PER_YEAR: Final = 0.05
 LOOKS_PER_YEAR: Final = 12
@@ -127,13 +130,16 @@ def reference_of(
     )
 
 
-def judge(frame: pl.DataFrame, spec: MonitorSpec, window: Window) -> Judgement:
+def judge(
+    frame: pl.DataFrame, spec: MonitorSpec, window: Window, earlier: Sequence[Finding] = ()
+) -> Judgement:
     """What the served predictions of one window show.
 
     Args:
         frame: as `deployment.log` gives it: `now`, `prediction`, `outcome`, and where it has them `arm`,
             `outcome_known_at`, `model_version` and the features. Rows outside the window, shadows and outcomes
             known after `as_of_at` are left out here.
+        earlier: decided findings of the monitor; those of the two windows before, by the same revision, count.
 
     Raises:
         InputError: a needed column is missing.
@@ -145,7 +151,7 @@ def judge(frame: pl.DataFrame, spec: MonitorSpec, window: Window) -> Judgement:
     days = labelled[_CLUSTER].to_numpy()
     test = gap_test(labels - scores, days, spec.reference.n_fit_clusters)
     n_positives = int(labels.sum()) if len(labels) else 0
-    verdict, reason = _verdict(spec, window, rows.height, len(labels), n_positives, test)
+    verdict, reason = _verdict(spec, window, rows.height, len(labels), n_positives, test, earlier)
     return Judgement(
         n_rows=rows.height,
         n_known=len(labels),
@@ -164,19 +170,56 @@ def judge(frame: pl.DataFrame, spec: MonitorSpec, window: Window) -> Judgement:
 
 
 def _verdict(
-    spec: MonitorSpec, window: Window, n_rows: int, n_known: int, n_positives: int, test: GapTest
+    spec: MonitorSpec,
+    window: Window,
+    n_rows: int,
+    n_known: int,
+    n_positives: int,
+    test: GapTest,
+    earlier: Sequence[Finding],
 ) -> tuple[Verdict, str]:
     missing = _missing(spec, window, n_rows, n_known, n_positives, test)
     if missing:
         return Verdict.INSUFFICIENT_DATA, missing
     size, level = abs(test.gap), f"p {test.p_value:.2g}"
-    if test.p_value > spec.alpha:
-        return Verdict.PASS, f"a gap of {test.gap:+.3f} is within noise: {level} is above {spec.alpha:.2g}"
+    side = f"observed rate is {size:.3f} {'above' if test.gap > 0 else 'below'} the predicted"
+    repeated = repeated_level(test.n_clusters, spec.reference.n_fit_clusters, spec.alpha)
+    again = _repeats(spec, window, test, earlier, repeated)
+    if test.p_value > spec.alpha and not again:
+        return Verdict.PASS, (
+            f"a gap of {test.gap:+.3f} is conspicuous ({level} is at most {repeated:.2g}), for the first time"
+            if test.p_value <= repeated
+            else f"a gap of {test.gap:+.3f} is within noise: {level} is above {spec.alpha:.2g}"
+        )
     if size < spec.min_effect:
         return Verdict.PASS, f"a gap of {test.gap:+.3f} is real ({level}) but below {spec.min_effect:.3f}"
+    if test.p_value > spec.alpha:
+        return Verdict.FAIL, (
+            f"{side}: {level} is at most {repeated:.2g}, for the second time in three windows, "
+            f"and the gap at least {spec.min_effect:.3f}"
+        )
     return Verdict.FAIL, (
-        f"observed rate is {size:.3f} {'above' if test.gap > 0 else 'below'} the predicted: "
-        f"{level} is at most {spec.alpha:.2g}, and the gap at least {spec.min_effect:.3f}"
+        f"{side}: {level} is at most {spec.alpha:.2g}, and the gap at least {spec.min_effect:.3f}"
+    )
+
+
+def _repeats(
+    spec: MonitorSpec, window: Window, test: GapTest, earlier: Sequence[Finding], level: float
+) -> bool:
+    """Whether this window is conspicuous, and one of the two before it was on the same side."""
+    if test.p_value > level:
+        return False
+    # Half a window of slack, because months are not equally long.
+    since = window.start_at - 2.5 * (window.end_at - window.start_at)
+    return any(
+        found.monitor_revision == spec.revision
+        and since <= found.start_at
+        and found.end_at <= window.start_at
+        and found.p_value is not None
+        and found.p_value <= level
+        and found.gap.value is not None
+        and found.gap.value * test.gap > 0
+        for found in earlier
     )
 
 

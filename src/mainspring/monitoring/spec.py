@@ -120,7 +120,8 @@ class Finding(Value):
         roc_auc, brier: with intervals by cluster bootstrap; they inform and raise no alert.
         drifts: features against the reference; they inform and raise no alert.
         versions: predictions by model version.
-        verdict: `fail` if p <= alpha and |gap| >= min_effect; `insufficient_data` if the window cannot be
+        verdict: `fail` if |gap| >= min_effect and either p <= alpha or the gap is conspicuous for the second
+            time in three windows (`plan`); `insufficient_data` if the window cannot be
             judged yet or at all; else `pass`.
         reason: the verdict in words.
         alerted: whether this finding raised the alert of its window.
