@@ -79,7 +79,7 @@ def encode(value: object) -> bytes:
 
 def decode(data: bytes, annotation: object) -> Any:
     """The value that `encode` was given, as the type `annotation`."""
-    return _adapter(annotation).validate_python(_untyped(cbor2.loads(data, tag_hook=_instant)))
+    return _adapter(annotation).validate_python(_untyped(cbor2.loads(data)))
 
 
 def check(value: object, annotation: object, where: str) -> Any:
@@ -111,6 +111,8 @@ def type_name(annotation: object) -> str:
 def _untyped(value: Any) -> Any:
     if isinstance(value, list):
         return [_untyped(item) for item in value]
+    if isinstance(value, cbor2.CBORTag) and value.tag == _INSTANT_TAG:
+        return from_us(value.value)
     if not isinstance(value, dict):
         return value
     kind = value.get(_TYPE)
@@ -123,10 +125,6 @@ def _untyped(value: Any) -> Any:
         return timedelta(microseconds=inner)
     plain = _untyped(inner)
     return tuple(plain) if kind == "tuple" else set(plain) if kind == "set" else plain
-
-
-def _instant(_decoder: object, tag: Any) -> Any:
-    return from_us(tag.value) if tag.tag == _INSTANT_TAG else tag
 
 
 def _name(kind: type) -> str:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection
@@ -52,8 +53,9 @@ class Identity:
     never: str
     notes: list[str]
 
-    @property
+    @cached_property
     def key(self) -> str | None:
+        """The cache key; None for a step that is never cached."""
         return None if self.fields is None else key_of(self.fields)
 
 
@@ -74,7 +76,7 @@ class Runner:
     trace: Trace
     force: bool | Collection[str]
     on_step: Callable[[StepRun], None] | None
-    codes: dict[str, CodeClosure] = field(default_factory=dict)
+    codes: dict[Step[Any, Any], CodeClosure] = field(default_factory=dict)
     done: list[StepRun] = field(default_factory=list)
     results: dict[tuple[str, str], Stored] = field(default_factory=dict)
     values: dict[tuple[str, str], Any] = field(default_factory=dict)
@@ -82,7 +84,7 @@ class Runner:
     def run(self) -> None:
         """Run every call in order; stop at the first that fails."""
         # The code is what it is when the run begins: steps may change module-level values that others read.
-        self.codes = {call.step.name: code_closure(call.step.function) for call in self.trace.calls}
+        self.codes = {step: code_closure(step.function) for step in {call.step for call in self.trace.calls}}
         for ordinal, call in enumerate(self.trace.calls):
             step = self._run_call(ordinal, call)
             self.done.append(step)
@@ -111,7 +113,7 @@ class Runner:
             return Identity(
                 None, "never reused: it takes resources and does not say what it reads through them", []
             )
-        code = self.codes[step.name]
+        code = self.codes[step]
         try:
             fields = key_fields(
                 call,
@@ -151,7 +153,7 @@ class Runner:
             return None, "forced"
         with self.graph.records.read() as connection:
             found = store.entries(connection, key, self.graph.project_id)
-            latest = store.latest_entry(connection, call.step.name, self.graph.project_id)
+            latest = None if found else store.latest_entry(connection, call.step.name, self.graph.project_id)
         broken = ""
         for entry in found:
             problem = self._problem(entry)

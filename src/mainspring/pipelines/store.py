@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mainspring.errors import StateError
 from mainspring.lineage.spec import Event
@@ -33,6 +33,23 @@ requests = table(
 )
 
 
+# Built once: to build a statement costs more than to run it.
+_ENTRIES = (
+    select(cache)
+    .where(cache.c.project_id == bindparam("project"), cache.c.key == bindparam("wanted"))
+    .order_by(cache.c.created_us.desc(), cache.c.execution_id.desc())
+    .limit(8)
+)
+_LATEST = (
+    select(cache)
+    .where(cache.c.project_id == bindparam("project"), cache.c.step == bindparam("wanted"))
+    .order_by(cache.c.created_us.desc(), cache.c.execution_id.desc())
+    .limit(1)
+)
+_ADD_STEP = insert(steps)
+_ADD_ENTRY = insert(cache)
+
+
 def add_run(connection: Connection, run: RunRow, project_id: str) -> None:
     """Keep a run's plan."""
     connection.execute(insert(runs).values(row(run, project_id)))
@@ -56,7 +73,7 @@ def list_runs(connection: Connection, project_id: str, pipeline: str | None, lim
 
 def add_step(connection: Connection, step: StepRun, project_id: str) -> None:
     """Keep what became of a step."""
-    connection.execute(insert(steps).values(row(step, project_id)))
+    connection.execute(_ADD_STEP, row(step, project_id))
 
 
 def steps_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[StepRun]]:
@@ -70,14 +87,13 @@ def steps_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[S
 
 def add_entry(connection: Connection, entry: CacheEntry, project_id: str) -> None:
     """Make a result reusable."""
-    connection.execute(insert(cache).values(row(entry, project_id)))
+    connection.execute(_ADD_ENTRY, row(entry, project_id))
 
 
 def entries(connection: Connection, key: str, project_id: str) -> list[CacheEntry]:
     """Results under a key, newest first."""
-    query = select(cache).where(cache.c.project_id == project_id, cache.c.key == key)
-    query = query.order_by(cache.c.created_us.desc(), cache.c.execution_id.desc()).limit(8)
-    return [value(CacheEntry, found) for found in connection.execute(query).mappings()]
+    found = connection.execute(_ENTRIES, {"project": project_id, "wanted": key})
+    return [value(CacheEntry, mapping) for mapping in found.mappings()]
 
 
 def entry_of(connection: Connection, execution_id: str, project_id: str) -> CacheEntry | None:
@@ -89,9 +105,7 @@ def entry_of(connection: Connection, execution_id: str, project_id: str) -> Cach
 
 def latest_entry(connection: Connection, step: str, project_id: str) -> CacheEntry | None:
     """The newest result of a step, under whatever key."""
-    query = select(cache).where(cache.c.project_id == project_id, cache.c.step == step)
-    query = query.order_by(cache.c.created_us.desc(), cache.c.execution_id.desc()).limit(1)
-    found = connection.execute(query).mappings().one_or_none()
+    found = connection.execute(_LATEST, {"project": project_id, "wanted": step}).mappings().one_or_none()
     return None if found is None else value(CacheEntry, found)
 
 
