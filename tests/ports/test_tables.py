@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from deltalake import DeltaTable
 
 from mainspring.errors import AccessError, InputError, IntegrityError
 from mainspring.ports.tables import _delta, open_tables
@@ -105,6 +106,18 @@ def test_whole_commits_are_kept(tmp_path: Path) -> None:
     tables = open_tables(tmp_path)
     for number in range(3):
         tables.append("t", ROW, token=str(number))
+    (tmp_path / "t" / "_synced").unlink()
+    assert open_tables(tmp_path).scan("t").collect().height == 3
+
+
+def test_compacted_files_are_not_torn(tmp_path: Path) -> None:
+    """Files that a later version replaced may be gone, also where the mark of what was synced is lost."""
+    tables = open_tables(tmp_path)
+    for number in range(3):
+        tables.append("t", ROW, token=str(number))
+    table = DeltaTable(tmp_path / "t")
+    table.optimize.compact()
+    table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
     (tmp_path / "t" / "_synced").unlink()
     assert open_tables(tmp_path).scan("t").collect().height == 3
 

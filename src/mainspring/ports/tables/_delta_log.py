@@ -24,9 +24,10 @@ _PARQUET_END: Final = b"PAR1"
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What one version added: files with their sizes in bytes, and the tokens it carries."""
+    """What one version did: files added with their sizes in bytes, files removed, and the tokens it carries."""
 
     files: dict[str, int]
+    removed: frozenset[str]
     tokens: frozenset[str]
 
 
@@ -89,15 +90,25 @@ class DeltaLog:
 
     def _first_torn(self) -> int | None:
         synced = self._synced()
+        numbers = sorted(number for number in self._versions() if number > synced)
+        commits = {number: self._read(number) for number in numbers}
+        # What compaction took away later is rightly missing.
+        removed = {file for commit in commits.values() if commit is not None for file in commit.removed}
         expected = synced + 1
-        for number in sorted(n for n in self._versions() if n > synced):
-            commit = self._read(number) if number == expected else None
-            if commit is None or not all(
-                _is_whole(self.folder / file, size) for file, size in commit.files.items()
-            ):
+        if numbers and synced < 0 and any(self._log.glob("*.checkpoint*.parquet")):
+            # Without its mark, as a backup may leave it; the checkpoint stands for the commits before.
+            expected = numbers[0]
+        for number in numbers:
+            commit = commits[number] if number == expected else None
+            if commit is None or not self._is_there(commit, removed):
                 return expected
             expected += 1
         return None
+
+    def _is_there(self, commit: Commit, removed: set[str]) -> bool:
+        return all(
+            _is_whole(self.folder / file, size) for file, size in commit.files.items() if file not in removed
+        )
 
     def _torn_checkpoints(self) -> list[Path]:
         return [place for place in self._log.glob("*.checkpoint*.parquet") if not _is_whole(place, None)]
@@ -122,6 +133,7 @@ class DeltaLog:
         adds = [action["add"] for action in actions if "add" in action]
         return Commit(
             files={unquote(add["path"]): int(add["size"]) for add in adds},
+            removed=frozenset(unquote(action["remove"]["path"]) for action in actions if "remove" in action),
             tokens=frozenset(action["txn"]["appId"] for action in actions if "txn" in action),
         )
 
