@@ -9,12 +9,19 @@ import typer
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the demo lives.")] = Path("demo"),
-    serve: Annotated[
-        bool, typer.Option("--serve", help="Stay up afterwards and print the addresses.")
-    ] = False,
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the demo's project lives.")] = Path("demo"),
+    serve: Annotated[bool, typer.Option("--serve", help="Stay up afterwards and print the addresses.")] = False,
+    small: Annotated[bool, typer.Option("--small", help="A few days of two months: seconds, not minutes.")] = False,
 ) -> None:
-    """Live the flights of 2013, month by month."""
-    from mainspring.workflows.demo import run_demo
+    """Live the flights of 2013, month by month.
 
-    run_demo(folder, serve=serve)
+    Again in the same folder it goes on where it stopped, or says what exists.
+    """
+    from mainspring.workflows.demo.options import Options
+    from mainspring.workflows.demo.story import tell_demo
+
+    if small:
+        options = Options(requests_per_day=20, days_per_month=2, until_month=5, train_share=0.1, serve=serve)
+    else:
+        options = Options(serve=serve)
+    tell_demo(folder, options).world.close()

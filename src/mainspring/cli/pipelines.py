@@ -33,7 +33,23 @@ def run(
     """Run a pipeline of the project; steps whose inputs did not change are reused."""
     given = json_object(parameters, "--parameters")
     with opened(project) as found:
-        _print_run(found.pipelines.run(_find(pipeline), force=force, **given), as_json=json)
+        chosen = _find(pipeline)
+        _print_run(found.pipelines.run(chosen, force=force, **_typed(given, chosen.annotations)), as_json=json)
+
+
+def _typed(given: dict[str, Any], annotations: dict[str, Any]) -> dict[str, Any]:
+    """JSON values as the types that the pipeline takes: text becomes a time where a time is asked for."""
+    import json
+
+    from pydantic import TypeAdapter, ValidationError
+
+    typed = {}
+    for name, value in given.items():
+        try:
+            typed[name] = TypeAdapter(annotations.get(name, Any)).validate_json(json.dumps(value), strict=True)
+        except ValidationError:
+            typed[name] = value  # `run` refuses it, and says what it takes
+    return typed
 
 
 def _find(name: str) -> Any:
