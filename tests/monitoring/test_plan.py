@@ -281,5 +281,6 @@ def test_conspicuous_twice_in_three_windows_is_an_alert() -> None:
     assert again(1) is Verdict.FAIL
     assert again(0, monitor_revision=2) is Verdict.PASS
     assert again(0, p_value=0.2) is Verdict.PASS
+    assert again(0, verdict=Verdict.INSUFFICIENT_DATA) is Verdict.PASS
     assert again(0, gap={"value": -0.05, "low": -0.1, "high": 0.0, "method": ""}) is Verdict.PASS
     assert again(0, start_at=month(0) - timedelta(days=40), end_at=month(0)) is Verdict.PASS

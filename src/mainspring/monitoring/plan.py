@@ -139,7 +139,7 @@ def judge(
         frame: as `deployment.log` gives it: `now`, `prediction`, `outcome`, and where it has them `arm`,
             `outcome_known_at`, `model_version` and the features. Rows outside the window, shadows and outcomes
             known after `as_of_at` are left out here.
-        earlier: decided findings of the monitor; those of the two windows before, by the same revision, count.
+        earlier: findings of the monitor; decided ones of the two windows before, by the same revision, count.
 
     Raises:
         InputError: a needed column is missing.
@@ -213,6 +213,7 @@ def _repeats(
     since = window.start_at - 2.5 * (window.end_at - window.start_at)
     return any(
         found.monitor_revision == spec.revision
+        and found.verdict in (Verdict.PASS, Verdict.FAIL)
         and since <= found.start_at
         and found.end_at <= window.start_at
         and found.p_value is not None

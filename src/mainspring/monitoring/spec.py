@@ -56,7 +56,7 @@ class MonitorSpec(Value):
 
     Attributes:
         false_alarms_per_year: the chance of at least one alert in a year in which nothing changed, over all
-            planned looks.
+            planned looks, for each of the two rules of `plan`; both together raise at most twice as many.
         looks_per_year: windows that may be judged in any 365 days.
         min_effect: the smallest gap between observed and predicted rate that is worth an alert.
         min_effect_source: where that number comes from.
@@ -121,8 +121,8 @@ class Finding(Value):
         drifts: features against the reference; they inform and raise no alert.
         versions: predictions by model version.
         verdict: `fail` if |gap| >= min_effect and either p <= alpha or the gap is conspicuous for the second
-            time in three windows (`plan`); `insufficient_data` if the window cannot be
-            judged yet or at all; else `pass`.
+            time in three windows (`plan`); `insufficient_data` if the window cannot be judged yet or at all;
+            else `pass`.
         reason: the verdict in words.
         alerted: whether this finding raised the alert of its window.
     """
