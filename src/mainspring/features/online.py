@@ -29,7 +29,7 @@ from mainspring.features.spec import (
     is_strict,
 )
 from mainspring.features.store import Stores
-from mainspring.ports.keys import Entry
+from mainspring.ports.keys import Entry, Keys
 from mainspring.types import from_us, to_us
 
 #: How many rows `materialize` holds at most of one group.
@@ -39,6 +39,11 @@ PRESENT: Final = "present"
 NULL: Final = "null"
 MISSING: Final = "missing"
 EXPIRED: Final = "expired"
+
+#: One space for all groups, told apart by a prefix: one transaction writes them all, and one reads them all.
+SPACE: Final = "features"
+
+_ORDER: Final = [AVAILABLE, NUMBER, ORDINAL]
 
 #: No typed key begins with a zero byte. It is written together with the entries that it speaks of.
 _CURSOR: Final = b"\x00cursor"
@@ -70,52 +75,96 @@ def materialize(stores: Stores, group: FeatureGroupSpec, until: datetime) -> int
         )
     with stores.records.read() as connection:
         number = store.last_numbers(connection, [group.group_id]).get(group.group_id, 0)
-    return _materialize(stores, group, to_us(until), number)
+    return _materialize(
+        stores, {group.group_id: number} if number else {}, {group.group_id: group}, to_us(until)
+    )
 
 
 def materialize_all(stores: Stores, until: datetime) -> int:
-    """The same for every online group of the project; one look at the records says which have new commits."""
+    """The same for every online group of the project: one look at the records, one transaction of the store."""
     with stores.records.read() as connection:
         numbers = store.online_numbers(connection, stores.project_id)
         for group_id in numbers.keys() - stores.online_groups.keys():
             stores.online_groups[group_id] = store.get_group_by_id(connection, group_id)
-    until_us = to_us(until)
-    return sum(
-        _materialize(stores, stores.online_groups[group_id], until_us, number)
-        for group_id, number in numbers.items()
-    )
+    return _materialize(stores, numbers, stores.online_groups, to_us(until))
 
 
-def _materialize(stores: Stores, group: FeatureGroupSpec, until_us: int, number: int) -> int:
-    pending = stores.pending.setdefault(group.group_id, Pending())
-    with pending.lock:
+def _materialize(
+    stores: Stores, numbers: Mapping[str, int], groups: Mapping[str, FeatureGroupSpec], until_us: int
+) -> int:
+    with stores.materializing:
+        batch = _Batch(stores.keys)
         try:
-            if pending.done_us == NEVER_US:
-                _resume(stores, group, pending)
-            if until_us < pending.done_us:
-                return 0
-            written = 0
-            if number > pending.number:
-                with stores.records.read() as connection:
-                    group = store.get_group_by_id(connection, group.group_id)
-                    fresh = store.published(connection, group.group_id, after=pending.number)
-                stores.online_groups[group.group_id] = group
-                written = _take_in(stores, group, pending, fresh)
-            return written + _advance(stores, group, pending, until_us)
+            for group_id, number in numbers.items():
+                _bring_up(stores, groups[group_id], number, until_us, batch)
+            batch.flush()
         except BaseException:
-            # What was taken but not written would be lost: begin again from the stored cursor.
-            stores.pending.pop(group.group_id, None)
+            # What was taken but not written would be lost: begin again from the stored cursors.
+            stores.pending.clear()
             raise
+        return batch.written
+
+
+class _Batch:
+    """Entries on their way to the store; a cursor never goes before the entries that it speaks of."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._entries: list[Entry] = []
+        self._cursors: list[Entry] = []
+        self.written = 0
+
+    def add(self, entries: Sequence[Entry], cursor: Entry | None) -> None:
+        """Take the newest of these entries by key, and the cursor with them."""
+        best: dict[bytes, Entry] = {}
+        for entry in entries:
+            before = best.get(entry.key)
+            # Rows come in the order of writing: of two that are equally new the later one is kept.
+            if before is None or entry.age >= before.age:
+                best[entry.key] = entry
+        self._entries += best.values()
+        if cursor is not None:
+            self._cursors.append(cursor)
+        if len(self._entries) > WINDOW_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write everything in one transaction."""
+        if self._entries or self._cursors:
+            before = self._keys.get(SPACE, [cursor.key for cursor in self._cursors])
+            pairs = zip(self._cursors, before, strict=True)
+            moved = sum(1 for cursor, old in pairs if old is None or cursor.age > old.age)
+            self.written += self._keys.put(SPACE, [*self._entries, *self._cursors]) - moved
+        self._entries, self._cursors = [], []
+
+
+def _bring_up(stores: Stores, group: FeatureGroupSpec, number: int, until_us: int, batch: _Batch) -> None:
+    pending = stores.pending.setdefault(group.group_id, Pending())
+    if pending.done_us == NEVER_US:
+        _resume(stores, group, pending)
+    if until_us < pending.done_us:
+        return
+    if number > pending.number:
+        with stores.records.read() as connection:
+            group = store.get_group_by_id(connection, group.group_id)
+            fresh = store.published(connection, group.group_id, after=pending.number)
+        stores.online_groups[group.group_id] = group
+        _take_in(stores, group, pending, fresh, batch)
+    _advance(stores, group, pending, until_us, batch)
 
 
 def watermark(stores: Stores, group: FeatureGroupSpec) -> tuple[datetime, int] | None:
     """Until when, and up to which commit, the keys store was filled at least; None when it never was."""
-    (cursor,) = stores.keys.get(group.group_id, [_CURSOR])
+    (cursor,) = stores.keys.get(SPACE, [_cursor_key(group)])
     return None if cursor is None else (from_us(cursor.event_us), cursor.known_us)
 
 
+def _cursor_key(group: FeatureGroupSpec) -> bytes:
+    return bytes.fromhex(group.group_id) + _CURSOR
+
+
 def _resume(stores: Stores, group: FeatureGroupSpec, pending: Pending) -> None:
-    (cursor,) = stores.keys.get(group.group_id, [_CURSOR])
+    (cursor,) = stores.keys.get(SPACE, [_cursor_key(group)])
     if cursor is None:
         return
     pending.number, pending.done_us = cursor.known_us, cursor.event_us
@@ -131,9 +180,9 @@ def _window(rows: pl.LazyFrame) -> tuple[pl.DataFrame, int | None]:
     """The first rows by availability, and up to where they are complete (None = to the end)."""
     times = rows.select(AVAILABLE).collect().get_column(AVAILABLE).sort()
     if len(times) <= WINDOW_ROWS:
-        return rows.sort(AVAILABLE).collect(), None
+        return rows.sort(_ORDER).collect(), None
     horizon = int(times[WINDOW_ROWS - 1])
-    return rows.filter(pl.col(AVAILABLE) <= horizon).sort(AVAILABLE).collect(), horizon
+    return rows.filter(pl.col(AVAILABLE) <= horizon).sort(_ORDER).collect(), horizon
 
 
 def _load(stores: Stores, group: FeatureGroupSpec, pending: Pending) -> None:
@@ -143,51 +192,52 @@ def _load(stores: Stores, group: FeatureGroupSpec, pending: Pending) -> None:
     pending.load(rows, AVAILABLE, horizon)
 
 
-def _take_in(stores: Stores, group: FeatureGroupSpec, pending: Pending, fresh: list[CommitSpec]) -> int:
+def _take_in(
+    stores: Stores, group: FeatureGroupSpec, pending: Pending, fresh: list[CommitSpec], batch: _Batch
+) -> None:
     """Write what new commits say about the past; hold the rest."""
-    written = 0
-    after_us = NEVER_US
-    while True:
+    after_us: int | None = NEVER_US if pending.done_us != NEVER_US else None
+    while after_us is not None:
         rows = _ready(stores, group, fresh, after_us).filter(pl.col(AVAILABLE) <= pending.done_us)
-        past, horizon = _window(rows) if pending.done_us != NEVER_US else (None, None)
-        if past is not None and past.height:
-            written += _write(stores, group, past, None)
-        if horizon is None:
-            break
-        after_us = horizon
+        past, after_us = _window(rows)
+        batch.add(_encoded(group, _newest(group, past)), None)
     coming = _ready(stores, group, fresh, pending.done_us)
     if pending.horizon_us is not None:
         coming = coming.filter(pl.col(AVAILABLE) <= pending.horizon_us)
     rows_new, horizon = _window(coming)
     before = pending.remaining()
-    merged = rows_new if before is None else pl.concat([before, rows_new]).sort(AVAILABLE)
+    merged = rows_new if before is None else pl.concat([before, rows_new]).sort(_ORDER)
     if horizon is not None:
         merged = merged.filter(pl.col(AVAILABLE) <= horizon)
     pending.load(merged, AVAILABLE, horizon if horizon is not None else pending.horizon_us)
     pending.number = fresh[-1].number or pending.number
-    return written
 
 
-def _advance(stores: Stores, group: FeatureGroupSpec, pending: Pending, until_us: int) -> int:
-    written = 0
+def _advance(stores: Stores, group: FeatureGroupSpec, pending: Pending, until_us: int, batch: _Batch) -> None:
     while True:
         bound = until_us if pending.horizon_us is None else min(until_us, pending.horizon_us)
-        taken = pending.take(bound)
+        taken = pending.take(bound, lambda rows: _encoded(group, rows), lambda rows: _newest(group, rows))
         pending.done_us = max(pending.done_us, bound)
-        if taken is not None:
-            written += _write(stores, group, taken, Entry(_CURSOR, pending.done_us, pending.number, 0, b""))
+        if taken:
+            batch.add(taken, Entry(_cursor_key(group), pending.done_us, pending.number, 0, b""))
         if bound == until_us:
-            return written
+            return
         _load(stores, group, pending)
 
 
-def _write(stores: Stores, group: FeatureGroupSpec, rows: pl.DataFrame, cursor: Entry | None) -> int:
-    """The newest of these rows by key, and the cursor with them."""
+def _newest(group: FeatureGroupSpec, rows: pl.DataFrame) -> pl.DataFrame:
+    """The newest of these rows by key."""
+    order = [EVENT, KNOWN, NUMBER, ORDINAL]
+    ordered = rows.sort(order)
+    return (
+        ordered.unique(list(group.keys), keep="last", maintain_order=True) if group.keys else ordered.tail(1)
+    )
+
+
+def _encoded(group: FeatureGroupSpec, rows: pl.DataFrame) -> list[Entry]:
+    """One entry a row, in order."""
     encode = encoder([group.type_of(name) for name in group.keys], group.keys)
-    if rows.height > 1 and group.keys:
-        order = [EVENT, KNOWN, NUMBER, ORDINAL]
-        rows = rows.sort(order).unique(list(group.keys), keep="last", maintain_order=True)
-    n_keys = len(group.keys)
+    space, n_keys = bytes.fromhex(group.group_id), len(group.keys)
     plain = rows.select(
         *(pl.col(name) for name in group.keys),
         *(_packable(name, group.type_of(name)) for name in group.features),
@@ -197,17 +247,8 @@ def _write(stores: Stores, group: FeatureGroupSpec, rows: pl.DataFrame, cursor: 
     for row in plain.iter_rows():
         event, known, number, op = row[-4:]
         value = _TOMBSTONE if op == DELETE else _encode(row[n_keys:-4])
-        entries.append(Entry(encode(row[:n_keys]), event, known, number, value))
-    return _put(stores, group, entries, cursor)
-
-
-def _put(stores: Stores, group: FeatureGroupSpec, entries: list[Entry], cursor: Entry | None) -> int:
-    if cursor is None:
-        return stores.keys.put(group.group_id, entries)
-    # The cursor is not an entry that anyone asked for, so it is taken out of the count when it was written.
-    (before,) = stores.keys.get(group.group_id, [_CURSOR])
-    moved = before is None or cursor.age > before.age
-    return stores.keys.put(group.group_id, [*entries, cursor]) - int(moved)
+        entries.append(Entry(space + encode(row[:n_keys]), event, known, number, value))
+    return entries
 
 
 def _packable(name: str, kind: str) -> pl.Expr:
@@ -282,9 +323,7 @@ class OnlineReader:
         self._get = stores.keys.get
         self.view = view
         self._lookups = [_compile(view, item, groups[item.group, item.version]) for item in view.selections]
-        self._by_space: dict[str, list[int]] = {}
-        for place, lookup in enumerate(self._lookups):
-            self._by_space.setdefault(lookup.group_id, []).append(place)
+        self._prefixes = [bytes.fromhex(lookup.group_id) for lookup in self._lookups]
         self._functions = [on_demand.bind(item, stores.functions) for item in view.on_demand]
         self.key_columns = tuple(
             dict.fromkeys(column for lookup in self._lookups for column in lookup.columns)
@@ -354,14 +393,13 @@ class OnlineReader:
         return Vector(features, values, status, commits, assets, events)
 
     def _entries(self, wanted: list[list[Any]]) -> list[Entry | None]:
-        """One read a group: the same group may be asked for under several keys."""
+        """One read of one state of the store for all sides."""
         out: list[Entry | None] = [None] * len(wanted)
-        for space, places in self._by_space.items():
-            asked = [place for place in places if None not in wanted[place]]
-            if asked:
-                keys = [self._lookups[place].encode(wanted[place]) for place in asked]
-                for place, entry in zip(asked, self._get(space, keys), strict=True):
-                    out[place] = entry
+        asked = [place for place, values in enumerate(wanted) if None not in values]
+        if asked:
+            keys = [self._prefixes[place] + self._lookups[place].encode(wanted[place]) for place in asked]
+            for place, entry in zip(asked, self._get(SPACE, keys), strict=True):
+                out[place] = entry
         return out
 
     def _asset(self, group_id: str, number: int) -> str | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mainspring.errors import UnknownNameError
 from mainspring.features.on_demand import OnDemand
@@ -48,6 +49,7 @@ class Stores:
         functions: on-demand functions that this process has seen, by digest; they need not be imported again.
         online_groups: specs of the groups that `materialize` has met, by id.
         pending: rows that `materialize` has read and that are not available yet, by group id.
+        materializing: held while rows go to the keys store.
     """
 
     graph: Graph
@@ -56,6 +58,7 @@ class Stores:
     functions: dict[str, OnDemand] = field(default_factory=dict)
     online_groups: dict[str, FeatureGroupSpec] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
+    materializing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def records(self) -> Records:
@@ -195,16 +198,19 @@ def last_numbers(connection: Connection, group_ids: list[str]) -> dict[str, int]
     return {group_id: int(number) for group_id, number in connection.execute(query)}
 
 
+_online_numbers = (
+    select(commits.c.group_id, func.max(commits.c.number))
+    .join(groups, groups.c.group_id == commits.c.group_id)
+    .where(groups.c.project_id == bindparam("project_id"), groups.c.online, commits.c.number.is_not(None))
+    .group_by(commits.c.group_id)
+    .order_by(commits.c.group_id)
+)
+
+
 def online_numbers(connection: Connection, project_id: str) -> dict[str, int]:
-    """Highest published number by online group that has one."""
-    query = (
-        select(commits.c.group_id, func.max(commits.c.number))
-        .join(groups, groups.c.group_id == commits.c.group_id)
-        .where(groups.c.project_id == project_id, groups.c.online, commits.c.number.is_not(None))
-        .group_by(commits.c.group_id)
-        .order_by(commits.c.group_id)
-    )
-    return {group_id: int(number) for group_id, number in connection.execute(query)}
+    """Highest published number by online group that has one; asked at every tick, so the statement is ready."""
+    found = connection.execute(_online_numbers, {"project_id": project_id})
+    return {group_id: int(number) for group_id, number in found}
 
 
 def commit_asset(connection: Connection, group_id: str, number: int) -> str | None:
