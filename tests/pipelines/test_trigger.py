@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import update
@@ -78,6 +79,18 @@ def test_the_place_in_the_log_outlives_the_process(pipelines: Pipelines, graph: 
     listen(other)
     assert [run.output for run in other.handle_events()] == [2]
     assert pipelines.handle_events() == []
+
+
+def test_two_readers_share_the_events(graph: Graph) -> None:
+    """Processes that handle events at the same time start one run for each event, all of them together."""
+    readers = [Pipelines(graph, open_engine("local:")) for _ in range(2)]
+    for reader in readers:
+        listen(reader)
+    for until in range(6):
+        raise_alert(graph, until)
+    with ThreadPoolExecutor(2) as pool:
+        done = [run.output for runs in pool.map(Pipelines.handle_events, readers) for run in runs]
+    assert sorted(done) == list(range(6))
 
 
 def test_a_run_that_failed_is_recorded_and_not_repeated(pipelines: Pipelines, graph: Graph) -> None:

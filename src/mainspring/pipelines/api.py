@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.lineage import Event, ExecutionState, Graph
 from mainspring.lineage.process import is_dead, process_name
+from mainspring.lineage.store import executions_by_id
 from mainspring.pipelines import store
 from mainspring.pipelines.key import explain as explain_keys
 from mainspring.pipelines.materialize import Materializers, Slot
@@ -106,6 +107,11 @@ class PipelineRun:
         """How many steps reused an earlier result."""
         return sum(1 for step in self.steps if step.state is StepState.CACHED)
 
+    @property
+    def notes(self) -> list[str]:
+        """What the cache keys could not see, each once: opaque values, code that cannot be traced."""
+        return sorted({note for step in self.steps for note in step.notes})
+
     def step(self, node: str) -> StepRun:
         """What became of one step.
 
@@ -126,6 +132,7 @@ class PipelineRun:
             "error": self.error,
             "created_at": self.created_at.isoformat(),
             "steps": [step.model_dump(mode="json") for step in self.steps],
+            "notes": self.notes,
         }
 
     def __repr__(self) -> str:
@@ -133,10 +140,14 @@ class PipelineRun:
             f"{self.pipeline} {self.id} {self.state}: {self.n_executed} executed, {self.n_cached} cached"
         ]
         lines += [f"  {step.node}: {step.state}, {step.seconds:.3f} s; {step.reason}" for step in self.steps]
+        lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
     def __rich__(self) -> RichTable:
-        table = RichTable(title=f"{self.pipeline} · {self.state}", title_justify="left")
+        notes = "\n".join(f"note: {note}" for note in self.notes)
+        table = RichTable(
+            title=f"{self.pipeline} · {self.state}", title_justify="left", caption=notes or None
+        )
         for heading in ("step", "state", "seconds", "why"):
             table.add_column(heading, justify="right" if heading == "seconds" else "left")
         for step in self.steps:
@@ -153,6 +164,7 @@ class PipelineRun:
         return (
             f"<p><b>{html.escape(self.pipeline)}</b> {self.state}, run {self.id}</p>"
             f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+            + "".join(f"<p>note: {html.escape(note)}</p>" for note in self.notes)
         )
 
 
@@ -268,11 +280,10 @@ class Pipelines:
     def _past(self, rows: Sequence[RunRow]) -> list[PipelineRun]:
         with self._graph.records.read() as connection:
             steps = store.steps_of(connection, [row.id for row in rows])
+            executions = {found.id: found for found in executions_by_id(connection, [row.id for row in rows])}
         runs = []
         for row in rows:
-            execution = self._graph.find_execution(row.id)
-            state = ExecutionState.RUNNING if execution is None else execution.state
-            error = None if execution is None else execution.error
+            state, error = executions[row.id].state, executions[row.id].error
             if state is ExecutionState.RUNNING and is_dead(row.process):
                 state, error = ExecutionState.FAILED, "its process ended; run the pipeline again"
             made = {(step.node, stored.name): stored for step in steps[row.id] for stored in step.outputs}

@@ -33,6 +33,7 @@ from pathlib import Path, PurePath
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
+from mainspring.features.digest import frame_digest
 from mainspring.lineage.spec import Value
 from mainspring.pipelines.step import RESOURCE
 from mainspring.pipelines.syntax import Source, code_form, nested_codes, parse, tree_form
@@ -355,6 +356,8 @@ class _Collector:
             return ["array", str(value.dtype), list(value.shape), digest_bytes(value.tobytes())]
         if top == "typing" or kind.__module__ == "types":
             return ["type", repr(value)]
+        if top == "polars" and kind.__name__ == "DataFrame":
+            return ["frame", frame_digest(value)]
         if top == "polars" and kind.__name__ == "Expr":
             return ["expression", value.meta.serialize(format="json")]
         self._opaque.add(f"{where} ({name})")

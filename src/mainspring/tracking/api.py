@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from rich.table import Table as RichTable
 
 from mainspring.errors import ConflictError, InputError, StateError, UnknownNameError
-from mainspring.lineage import AssetKind, ExecutionState, Graph, Publication
+from mainspring.lineage import AssetKind, Execution, ExecutionState, Graph, Publication
 from mainspring.lineage.process import is_dead
+from mainspring.lineage.store import executions_by_id
 from mainspring.tracking import store
 from mainspring.tracking.environment import capture_environment
 from mainspring.tracking.points import Points, open_points
@@ -399,35 +400,44 @@ class Tracking:
     def _whole(self, rows: Sequence[RunRow]) -> list[Run]:
         """Rows with what else belongs to their runs."""
         ids = [row.id for row in rows]
+        params: dict[str, dict[str, Any]] = {run_id: {} for run_id in ids}
+        artifacts: dict[str, list[Artifact]] = {run_id: [] for run_id in ids}
         with self._graph.records.read() as connection:
-            params = store.params_of(connection, ids)
-            artifacts = store.artifacts_of(connection, ids)
+            executions = {found.id: found for found in executions_by_id(connection, ids)}
+            for param in store.params_of(connection, ids):
+                params[param.run_id][param.key] = param.value
+            for artifact in store.artifacts_of(connection, ids):
+                artifacts[artifact.run_id].append(artifact)
         metrics = self._points.latest(ids)
-        runs = []
-        for row in rows:
-            execution = self._graph.find_execution(row.id)
-            if execution is None:
-                continue
-            state, error = execution.state, execution.error
-            if state is ExecutionState.RUNNING and is_dead(row.environment.process):
-                state, error = ExecutionState.FAILED, "its process ended"
-            fields = row.model_dump(exclude={"created_at", "environment"})
-            runs.append(
-                Run(
-                    **fields,
-                    environment=row.environment,
-                    state=state,
-                    params={param.key: param.value for param in params if param.run_id == row.id},
-                    metrics=metrics.get(row.id, {}),
-                    artifacts=tuple(found for found in artifacts if found.run_id == row.id),
-                    actor=execution.actor,
-                    code=execution.code,
-                    started_at=execution.started_at,
-                    finished_at=execution.finished_at,
-                    error=error,
-                )
-            )
-        return runs
+        return [
+            _whole_run(row, executions[row.id], params[row.id], metrics[row.id], artifacts[row.id])
+            for row in rows
+        ]
+
+
+def _whole_run(
+    row: RunRow,
+    execution: Execution,
+    params: dict[str, Any],
+    metrics: dict[str, float],
+    artifacts: Sequence[Artifact],
+) -> Run:
+    state, error = execution.state, execution.error
+    if state is ExecutionState.RUNNING and is_dead(row.environment.process):
+        state, error = ExecutionState.FAILED, "its process ended"
+    return Run(
+        **row.model_dump(exclude={"created_at", "environment"}),
+        environment=row.environment,
+        state=state,
+        params=params,
+        metrics=metrics,
+        artifacts=tuple(artifacts),
+        actor=execution.actor,
+        code=execution.code,
+        started_at=execution.started_at,
+        finished_at=execution.finished_at,
+        error=error,
+    )
 
 
 def _param(run_id: str, key: str, value: object) -> Param:

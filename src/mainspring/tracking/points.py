@@ -19,6 +19,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.engine import make_url
 
 from mainspring.errors import AccessError, SchemaVersionError, UnavailableError
+from mainspring.lineage.store import IDS_PER_STATEMENT
 from mainspring.ports.records import Records
 from mainspring.ports.records.schema import row, value
 from mainspring.tracking.spec import MetricPoint
@@ -79,19 +80,20 @@ class TablePoints(Points):
             return [value(MetricPoint, found) for found in connection.execute(query).mappings()]
 
     def latest(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
+        found: dict[str, dict[str, float]] = {run_id: {} for run_id in run_ids}
         columns = metric_points.c
         place = func.row_number().over(
             partition_by=(columns.run_id, columns.key), order_by=(columns.step.desc(), columns.seq.desc())
         )
-        placed = select(columns.run_id, columns.key, columns.value, place.label("place"))
-        placed = placed.where(columns.run_id.in_(list(run_ids)), columns.project_id == self._project_id)
-        inner = placed.subquery()
-        query = select(inner.c.run_id, inner.c.key, inner.c.value).where(inner.c.place == 1)
-        query = query.order_by(inner.c.run_id, inner.c.key)
-        found: dict[str, dict[str, float]] = {run_id: {} for run_id in run_ids}
-        with self._records.read() as connection:
-            for run_id, key, last in connection.execute(query):
-                found[run_id][key] = last
+        mine = columns.project_id == self._project_id
+        for start in range(0, len(run_ids), IDS_PER_STATEMENT):
+            some = list(run_ids[start : start + IDS_PER_STATEMENT])
+            placed = select(columns.run_id, columns.key, columns.value, place.label("place"))
+            inner = placed.where(columns.run_id.in_(some), mine).subquery()
+            query = select(inner.c.run_id, inner.c.key, inner.c.value).where(inner.c.place == 1)
+            with self._records.read() as connection:
+                for run_id, key, last in connection.execute(query.order_by(inner.c.run_id, inner.c.key)):
+                    found[run_id][key] = last
         return found
 
 

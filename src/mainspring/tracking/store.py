@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Table, func, insert, select, update
 
+from mainspring.lineage.store import IDS_PER_STATEMENT
 from mainspring.ports.records import Records
 from mainspring.ports.records.schema import row, table, value
 from mainspring.tracking.spec import Artifact, Experiment, MetricPoint, Param, RunRow
@@ -96,9 +97,8 @@ def add_params(
 
 
 def params_of(connection: Connection, run_ids: Sequence[str]) -> list[Param]:
-    """The parameters of these runs, by name."""
-    query = select(params).where(params.c.run_id.in_(list(run_ids))).order_by(params.c.run_id, params.c.key)
-    return [value(Param, found) for found in connection.execute(query).mappings()]
+    """The parameters of these runs, by name in each run."""
+    return [value(Param, found) for found in _of_runs(connection, params, params.c.key, run_ids)]
 
 
 def put_artifact(connection: Connection, records: Records, artifact: Artifact, project_id: str) -> Artifact:
@@ -110,12 +110,14 @@ def put_artifact(connection: Connection, records: Records, artifact: Artifact, p
 
 
 def artifacts_of(connection: Connection, run_ids: Sequence[str]) -> list[Artifact]:
-    """The artifacts of these runs, by name."""
-    query = select(artifacts).where(artifacts.c.run_id.in_(list(run_ids)))
-    query = query.order_by(artifacts.c.run_id, artifacts.c.name)
-    return [value(Artifact, found) for found in connection.execute(query).mappings()]
+    """The artifacts of these runs, by name in each run."""
+    return [value(Artifact, found) for found in _of_runs(connection, artifacts, artifacts.c.name, run_ids)]
 
 
-def point_row(point: MetricPoint, project_id: str) -> dict[str, Any]:
-    """The column values of a metric point."""
-    return row(point, project_id)
+def _of_runs(
+    connection: Connection, source: Table, order: Any, run_ids: Sequence[str]
+) -> Iterator[RowMapping]:
+    for start in range(0, len(run_ids), IDS_PER_STATEMENT):
+        some = list(run_ids[start : start + IDS_PER_STATEMENT])
+        query = select(source).where(source.c.run_id.in_(some)).order_by(source.c.run_id, order)
+        yield from connection.execute(query).mappings()
