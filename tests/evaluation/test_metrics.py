@@ -249,3 +249,15 @@ def test_an_unknown_metric_names_the_nearest():
     """A typing error in a metric's name is answered with the right one."""
     with pytest.raises(UnknownNameError, match="roc_auc"):
         metrics.metric("roc_acu")
+
+
+def test_the_table_of_wins_equals_drawing_the_rows():
+    """ROC AUC of drawn groups by the table of wins equals the figure on the drawn rows, ties and all."""
+    labels, scores, _ = sample(n_rows=300, digits=1)
+    days = np.arange(300) % 13
+    fast = metrics.estimate("roc_auc", labels, scores, clusters=days, n_resamples=25, seed=3)
+    random, drawn = np.random.default_rng(3), []
+    for _ in range(25):
+        counts = np.bincount(random.integers(0, 13, 13), minlength=13)
+        drawn.append(peer.roc_auc_score(np.repeat(labels, counts[days]), np.repeat(scores, counts[days])))
+    assert (fast.low, fast.high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])))

@@ -29,6 +29,9 @@ RESAMPLES: Final = 1_000
 
 _SMALLEST_PROBABILITY: Final = 1e-15
 
+_MAX_PAIRED_GROUPS: Final = 512
+"""Up to so many groups a table of wins between every two of them is quicker than a pass over rows a draw."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -128,11 +131,7 @@ def roc_auc(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = No
         0 to 1, or nan when one of the classes is absent.
     """
     positives, negatives, _ = _tallies(*_checked(labels, scores, weights))
-    n_positives, n_negatives = positives.sum(), negatives.sum()
-    if n_positives == 0 or n_negatives == 0:
-        return math.nan
-    below = np.cumsum(negatives) - negatives
-    return float(positives @ (below + negatives / 2) / (n_positives * n_negatives))
+    return _area(positives, negatives)
 
 
 def average_precision(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -142,14 +141,7 @@ def average_precision(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike |
         0 to 1, or nan when there is no positive.
     """
     positives, negatives, _ = _tallies(*_checked(labels, scores, weights))
-    n_positives = positives.sum()
-    if n_positives == 0:
-        return math.nan
-    positives, negatives = positives[::-1], negatives[::-1]
-    found = np.cumsum(positives)
-    flagged = found + np.cumsum(negatives)
-    precision = np.divide(found, flagged, out=np.zeros_like(found), where=flagged > 0)
-    return float(positives @ precision / n_positives)
+    return _mean_precision(positives, negatives)
 
 
 def brier(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -362,55 +354,38 @@ def estimate(
     n_resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Estimate:
-    """The metric called `name` with its interval: DeLong for ROC AUC of independent rows, bootstrap else."""
+    """The metric called `name` with its interval: DeLong for ROC AUC of independent rows, bootstrap else.
+
+    The bootstrap's limits are percentiles (Efron 1979). With `clusters`, whole groups are drawn with
+    replacement (Davison and Hinkley 1997, 3.8). Draws in which the figure is nan are left out; the limits are
+    nan when that is more than half of them, or with one group.
+    """
     marks, values, _ = _checked(labels, scores, None)
     if name == "roc_auc" and clusters is None:
         return delong(marks, values, level)
     if name in LOSSES:
         return bootstrap_mean(
-            LOSSES[name](marks, values), clusters=clusters, level=level, n_resamples=n_resamples, seed=seed,
+            LOSSES[name](marks, values),
+            clusters=clusters,
+            level=level,
+            n_resamples=n_resamples,
+            seed=seed,
             n_positives=int(marks.sum()),
-        )  # fmt: skip
-    return bootstrap(
-        metric(name).function,
-        marks,
-        values,
-        clusters=clusters,
-        level=level,
-        n_resamples=n_resamples,
-        seed=seed,
-    )
-
-
-def bootstrap(
-    function: MetricFunction,
-    labels: ArrayLike,
-    scores: ArrayLike,
-    *,
-    clusters: ArrayLike | None = None,
-    level: float = 0.95,
-    n_resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> Estimate:
-    """Percentile interval (Efron 1979) of `function(labels, scores, weights)`.
-
-    With `clusters`, whole groups are drawn with replacement (Davison and Hinkley 1997, 3.8). Draws in which
-    the figure is nan are left out; limits are nan when that is more than half of them, or with one group.
-    """
-    marks, values, _ = _checked(labels, scores, None)
-    order = np.argsort(values, kind="stable")
-    marks, values = marks[order], values[order]
-    groups, n_groups = _groups(clusters, len(marks), order)
-    value = function(marks, values)
-    draws = np.array(
-        [function(marks, values, counts[groups]) for counts in _draws(n_groups, n_resamples, seed)]
-        if n_groups > 1
-        else [],
-        dtype=np.float64,
-    )
+        )
+    function = metric(name).function
+    groups, n_groups = _groups(clusters, len(marks))
+    draws = _ranking_draws(name, marks, values, groups, n_groups, n_resamples, seed)
     low, high = _percentiles(draws, level)
-    return Estimate(value, low, high, level, _bootstrap_name(clusters), len(marks), int(marks.sum()),
-                    None if clusters is None else n_groups)  # fmt: skip
+    return Estimate(
+        function(marks, values),
+        low,
+        high,
+        level,
+        _bootstrap_name(clusters),
+        len(marks),
+        int(marks.sum()),
+        None if clusters is None else n_groups,
+    )
 
 
 def bootstrap_mean(
@@ -458,8 +433,12 @@ def compare(
         losses = LOSSES[name](marks, b) - LOSSES[name](marks, a)
         draws, n_groups = _mean_draws(losses, clusters, n_resamples, seed)
     else:
-        draws, n_groups = _paired_draws(kind.function, marks, a, b, clusters, n_resamples, seed)
-        draws = sign * draws
+        groups, n_groups = _groups(clusters, len(marks))
+        # The same seed draws the same groups for both: that is what pairs them.
+        draws = sign * (
+            _ranking_draws(name, marks, a, groups, n_groups, n_resamples, seed)
+            - _ranking_draws(name, marks, b, groups, n_groups, n_resamples, seed)
+        )
     figures = kind.function(marks, a), kind.function(marks, b)
     return _drawn_difference(
         sign * (figures[0] - figures[1]), figures, draws, margin=margin, level=level, n_rows=len(marks),
@@ -582,7 +561,7 @@ def _mean(values: Floats, weights: Floats | None) -> float:
     total = float(len(values)) if weights is None else float(weights.sum())
     if total == 0:
         return math.nan
-    return float(values.sum() / total if weights is None else values @ weights / total)
+    return (float(values.sum()) if weights is None else _dot(values, weights)) / total
 
 
 def _mean_variance(values: Floats) -> tuple[float, float]:
@@ -591,9 +570,36 @@ def _mean_variance(values: Floats) -> tuple[float, float]:
     return float(values.mean()), float(values.var(ddof=1) / len(values))
 
 
-def _groups(
-    clusters: ArrayLike | None, n_rows: int, order: NDArray[np.intp] | None
-) -> tuple[NDArray[np.intp], int]:
+def _dot(a: Floats, b: Floats) -> float:
+    """The inner product on one thread: BLAS would wake a team for it, a thousand times a bootstrap."""
+    return float(np.einsum("i,i", a, b))
+
+
+def _area(positives: Floats, negatives: Floats) -> float:
+    """ROC AUC from the weight of each class at each score, scores rising."""
+    n_positives, n_negatives = positives.sum(), negatives.sum()
+    if n_positives == 0 or n_negatives == 0:
+        return math.nan
+    below = np.cumsum(negatives) - negatives
+    return _dot(positives, below + negatives / 2) / float(n_positives * n_negatives)
+
+
+def _mean_precision(positives: Floats, negatives: Floats) -> float:
+    """Average precision from the weight of each class at each score, scores rising."""
+    n_positives = positives.sum()
+    if n_positives == 0:
+        return math.nan
+    positives, negatives = positives[::-1], negatives[::-1]
+    found = np.cumsum(positives)
+    flagged = found + np.cumsum(negatives)
+    precision = np.divide(found, flagged, out=np.zeros_like(found), where=flagged > 0)
+    return _dot(positives, precision) / float(n_positives)
+
+
+_FROM_TALLIES: Final = {"roc_auc": _area, "average_precision": _mean_precision}
+
+
+def _groups(clusters: ArrayLike | None, n_rows: int) -> tuple[NDArray[np.intp], int]:
     """Group number of each row, and how many groups there are."""
     if clusters is None:
         return np.arange(n_rows), n_rows
@@ -606,7 +612,7 @@ def _groups(
             hint="Take the clusters from the same frame as the labels.",
         )
     _, groups = np.unique(names, return_inverse=True)
-    return (groups if order is None else groups[order]), int(groups.max()) + 1 if n_rows else 0
+    return groups, int(groups.max()) + 1 if n_rows else 0
 
 
 def _draws(n_groups: int, n_resamples: int, seed: int) -> Any:
@@ -619,31 +625,70 @@ def _draws(n_groups: int, n_resamples: int, seed: int) -> Any:
 def _mean_draws(
     values: Floats, clusters: ArrayLike | None, n_resamples: int, seed: int
 ) -> tuple[Floats, int]:
-    groups, n_groups = _groups(clusters, len(values), None)
+    groups, n_groups = _groups(clusters, len(values))
     if n_groups < 2:
         return np.empty(0), n_groups
-    sums = np.bincount(groups, weights=values, minlength=n_groups)
+    sums: Floats = np.bincount(groups, weights=values, minlength=n_groups).astype(np.float64)
     sizes = np.bincount(groups, minlength=n_groups).astype(np.float64)
-    drawn = [float(sums @ counts / (sizes @ counts)) for counts in _draws(n_groups, n_resamples, seed)]
+    drawn = [_dot(sums, counts) / _dot(sizes, counts) for counts in _draws(n_groups, n_resamples, seed)]
     return np.asarray(drawn), n_groups
 
 
-def _paired_draws(
-    function: MetricFunction, labels: Floats, first: Floats, second: Floats, clusters: ArrayLike | None,
-    n_resamples: int, seed: int,
-) -> tuple[Floats, int]:  # fmt: skip
-    groups, n_groups = _groups(clusters, len(labels), None)
+def _ranking_draws(
+    name: str,
+    labels: Floats,
+    scores: Floats,
+    groups: NDArray[np.intp],
+    n_groups: int,
+    n_resamples: int,
+    seed: int,
+) -> Floats:
+    """The metric in each draw of groups; rows are sorted once."""
     if n_groups < 2:
-        return np.empty(0), n_groups
-    order_a, order_b = np.argsort(first, kind="stable"), np.argsort(second, kind="stable")
-    labels_a, labels_b, first, second = labels[order_a], labels[order_b], first[order_a], second[order_b]
-    drawn = []
-    for counts in _draws(n_groups, n_resamples, seed):
-        weights = counts[groups]
-        drawn.append(
-            function(labels_a, first, weights[order_a]) - function(labels_b, second, weights[order_b])
-        )
-    return np.asarray(drawn), n_groups
+        return np.empty(0)
+    order = np.argsort(scores, kind="stable")
+    marks, values, at = labels[order], scores[order], groups[order]
+    if name == "roc_auc" and n_groups <= _MAX_PAIRED_GROUPS:
+        return _area_draws(marks, values, at, n_groups, n_resamples, seed)
+    starts = _starts(values)
+    function = _FROM_TALLIES[name]
+    drawn = np.empty(n_resamples)
+    for number, counts in enumerate(_draws(n_groups, n_resamples, seed)):
+        mass = counts[at]
+        positives = np.add.reduceat(mass * marks, starts)
+        drawn[number] = function(positives, np.add.reduceat(mass, starts) - positives)
+    return drawn
+
+
+def _area_draws(
+    marks: Floats, values: Floats, at: NDArray[np.intp], n_groups: int, n_resamples: int, seed: int
+) -> Floats:
+    """ROC AUC in each draw, from how often each group's positives win against each group's negatives.
+
+    Of a draw that has group k c_k times, the wins are the sum of c_k c_l wins[k, l]: a draw costs no pass over
+    the rows.
+    """
+    starts = _starts(values)
+    score = np.cumsum(np.isin(np.arange(len(values)), starts)) - 1
+    is_positive = marks > 0
+    positive_groups, positive_scores = at[is_positive], score[is_positive]
+    wins = np.empty((n_groups, n_groups))
+    for group in range(n_groups):
+        negatives = np.bincount(score[(at == group) & ~is_positive], minlength=len(starts))
+        beaten = np.cumsum(negatives) - negatives / 2
+        wins[:, group] = np.bincount(positive_groups, weights=beaten[positive_scores], minlength=n_groups)
+    n_positives = np.bincount(at, weights=marks, minlength=n_groups)
+    n_negatives = np.bincount(at, minlength=n_groups) - n_positives
+    counts = np.array(list(_draws(n_groups, n_resamples, seed)))
+    pairs = (counts @ n_positives) * (counts @ n_negatives)
+    won = np.einsum("rk,rk->r", counts @ wins, counts)
+    drawn: Floats = np.divide(won, pairs, out=np.full(n_resamples, np.nan), where=pairs > 0)
+    return drawn
+
+
+def _starts(values: Floats) -> NDArray[np.intp]:
+    """Where each distinct value begins in a sorted array."""
+    return np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
 
 
 def _percentiles(draws: Floats, level: float) -> tuple[float, float]:
