@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 from tests.docs.pages import ROOT, Reader, blocks, links, pages
 
-RUNNING = [
-    page for page in pages() if page.name != "README.md" and any(block.runs for block in blocks(page))
-]
+RUNNING = [page for page in pages() if page.name != "README.md" and any(block.runs for block in blocks(page))]
 
 
 @pytest.mark.parametrize("page", RUNNING, ids=lambda page: str(page.relative_to(ROOT)))
