@@ -122,3 +122,21 @@ def test_a_comparison_with_a_former_champion_is_overtaken():
     assert decide(policy(AUC, BEATS), evidence, NOW, {"champion": "version-1"}).verdict is Verdict.PASS
     overtaken = decide(policy(AUC, BEATS), evidence, NOW, {"champion": "version-2"})
     assert overtaken.verdict is Verdict.INSUFFICIENT_DATA and "by now" in overtaken.reasons[1].text
+
+
+def test_the_name_of_a_model_stands_for_any_of_its_versions():
+    """A policy cannot know numbers: `baseline` is satisfied by having beaten `baseline/4`."""
+    beats = Requirement(kind="check.beats", parameters={"against": "baseline"})
+    assert (
+        decide(policy(beats), [found(kind="check.beats", against="baseline/4")], NOW).verdict is Verdict.PASS
+    )
+    other = decide(policy(beats), [found(kind="check.beats", against="base/4")], NOW)
+    assert other.verdict is Verdict.INSUFFICIENT_DATA
+
+
+def test_evidence_of_any_kind_can_be_asked_for():
+    """A requirement may name evidence that no check of ours makes; numbers of days may be more."""
+    shadow = Requirement(kind="shadow", parameters={"min_days": 14})
+    assert decide(policy(shadow), [found(kind="shadow", min_days=21)], NOW).verdict is Verdict.PASS
+    held = decide(policy(shadow), [found(kind="shadow", min_days=7)], NOW)
+    assert held.verdict is Verdict.INSUFFICIENT_DATA and "shadow" in held.reasons[0].supply

@@ -52,6 +52,7 @@ def test_the_digest_follows_the_content(tmp_path):
         ('alias = "champion"', "require"),
         ('alias = "champion"\nrequire = []', "open"),
         ("alias = ", "Invalid"),
+        ('environment = "staging"\n' + GOOD, "staging"),
         (GOOD.replace("unless_first", "unless_frist"), "unless_frist"),
         (GOOD.replace('"champion"\ndes', '"7"\ndes'), "alias"),
     ],

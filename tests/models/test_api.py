@@ -106,7 +106,9 @@ def test_a_package_holds_the_files_of_an_mlflow_folder(models, linear, tmp_path)
         "MLmodel", "model.skops", "signature.json", "requirements.txt", "input_example.json", "manifest.json",
     }  # fmt: skip
     pins = (folder / "requirements.txt").read_text().split()
-    assert {"scikit-learn", "numpy", "scipy", "skops", "polars"} <= {pin.partition("==")[0] for pin in pins}
+    assert {"mainspring", "scikit-learn", "numpy", "scipy", "skops", "polars"} <= {
+        pin.partition("==")[0] for pin in pins
+    }
     assert "pytest" not in " ".join(pins)
     assert '"sklearn_version"' not in (folder / "MLmodel").read_text()
     assert "    sklearn_version: " in (folder / "MLmodel").read_text()

@@ -9,7 +9,7 @@ from typing import Any, Final
 from mainspring.gates.spec import Policy, Reason, Requirement, Ruling
 from mainspring.lineage import Evidence, Verdict
 
-AT_LEAST: Final = frozenset({"at_least", "level", "n_calls"})
+AT_LEAST: Final = frozenset({"at_least", "level", "n_calls", "min_days"})
 """Parameters where a larger number is the stricter check."""
 AT_MOST: Final = frozenset({"at_most", "max_drop", "p95_ms", "alpha", "margin", "min_rows", "min_class_rows"})
 """Parameters where a smaller number is the stricter check."""

@@ -79,7 +79,7 @@ class Policy(Value):
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
-        """Read a policy; its environment is the file's name unless the file says otherwise.
+        """Read a policy; its environment is the file's name.
 
         Raises:
             InputError: the file cannot be read, is no TOML, or is no policy.
@@ -87,7 +87,11 @@ class Policy(Value):
         file = Path(path)
         try:
             content = tomllib.loads(file.read_text(encoding="utf-8"))
-            return cls.model_validate({"environment": file.stem, **content})
+            if content.setdefault("environment", file.stem) != file.stem:
+                raise _no_policy(
+                    file, f"environment = {content['environment']!r}, which is not the file's name"
+                )
+            return cls.model_validate(content)
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise _no_policy(file, str(error)) from error
         except ValidationError as error:

@@ -179,7 +179,7 @@ def _bytes(blobs: Blobs, sha256: str, path: str) -> bytes:
 
 
 def _modules(estimator: Any) -> list[str]:
-    return ["mainspring", "skops", "polars", type(estimator).__module__]
+    return ["skops", "polars", type(estimator).__module__]
 
 
 def _example(model: Model) -> str:

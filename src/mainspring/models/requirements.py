@@ -13,11 +13,11 @@ def requirements(modules: Iterable[str]) -> list[str]:
     """Pins (`name==version`), sorted, of all installed distributions reachable from these top-level modules.
 
     A dependency that is declared but not installed (another platform's, an extra's) is left out: it was not
-    there when the model was trained either.
+    there when the model was trained either. mainspring itself is pinned without what it needs beside the model.
     """
     owners = metadata.packages_distributions()
     waiting = [owner for module in modules for owner in owners.get(module.partition(".")[0], ())]
-    pins: dict[str, str] = {}
+    pins = {"mainspring": metadata.version("mainspring")}
     while waiting:
         name = _normal(waiting.pop())
         if name in pins:
