@@ -127,7 +127,7 @@ def test_equals_the_oracle(
         assert same(result.frame["x"][i], value)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     first=st.lists(FACTS, max_size=8).map(numbered),
     second=st.lists(FACTS, max_size=8).map(numbered),
@@ -144,7 +144,7 @@ def test_sides_are_independent(first: list[Fact], second: list[Fact], asked: lis
     assert forth.frame.select("x").equals(join(spine, spine["t"], [one]).frame.select("x"))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     facts=st.lists(FACTS, max_size=12).map(numbered),
     late=st.lists(FACTS, max_size=6),

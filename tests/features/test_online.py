@@ -260,7 +260,7 @@ BATCHES = st.lists(
 _examples = iter(range(10**9))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     batches=BATCHES,
     moments=st.lists(HOURS, min_size=1, max_size=6),

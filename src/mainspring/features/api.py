@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError as DuplicateRow
 
 from mainspring.checks.spec import Expectation
 from mainspring.errors import ConflictError, InputError, UnknownNameError
-from mainspring.features import dataset, ingest, on_demand, online, schema, store
+from mainspring.features import dataset, ingest, online, plan, schema, store
 from mainspring.features.dataset import TrainingDataset
 from mainspring.features.group import FeatureGroup, Selection
 from mainspring.features.on_demand import OnDemand
+from mainspring.features.schema import declared
 from mainspring.features.spec import (
     FeatureGroupSpec,
-    FeatureSpec,
     FeatureViewSpec,
-    OnDemandSpec,
     RequestSpec,
-    SelectionSpec,
 )
 from mainspring.features.store import Stores
 from mainspring.features.view import FeatureView
@@ -32,9 +29,6 @@ from mainspring.types import digest, new_id
 
 #: Spine columns that are features: `ms.request("carrier", "dest", distance="float64")`.
 Request = RequestSpec
-
-#: What can never change within a version: it says which rows are comparable and when they are known.
-_FIXED: Final = ("keys", "event_time", "known_time", "ttl_s", "source_delay_s")
 
 
 def request(*columns: str, **typed: object) -> RequestSpec:
@@ -103,8 +97,10 @@ class Features:
             InputError: an argument is not what it should be.
         """
         where = f"feature group {name}@{version}"
-        _check_group(name, version, keys, event_time, known_time, ttl_s, source_delay_s, on_failure, where)
-        columns = None if schema is None else _declared(schema, where)
+        plan.check_group(
+            name, version, keys, event_time, known_time, ttl_s, source_delay_s, on_failure, where
+        )
+        columns = None if schema is None else declared(schema, where)
         wanted = FeatureGroupSpec(
             group_id=new_id(),
             name=name,
@@ -136,7 +132,7 @@ class Features:
         stores = self._stores
         with stores.records.read() as connection:
             found = store.find_group(connection, stores.project_id, wanted.name, wanted.version)
-        if found is not None and _evolved(found, wanted, given, where) == found:
+        if found is not None and plan.evolved(found, wanted, given, where) == found:
             return found
         with stores.records.write() as connection:
             stores.records.lock(connection, f"features/{stores.project_id}")
@@ -144,7 +140,7 @@ class Features:
             if found is None:
                 store.add_group(connection, wanted, stores.project_id)
                 return wanted
-            changed = _evolved(found, wanted, given, where)
+            changed = plan.evolved(found, wanted, given, where)
             store.replace_group(connection, changed, stores.project_id)
             return changed
 
@@ -203,13 +199,13 @@ class Features:
                 an on-demand function that gives other results for many rows than for one.
         """
         where = f"view {name}@{version}"
-        _check_name(name, version, where)
+        plan.check_name(name, version, where)
         groups = self._groups_of([item for item in features if isinstance(item, Selection)], label, where)
         parts = tuple(item.spec if isinstance(item, Selection) else item for item in features)
         labelled = label.spec if label is not None else None
-        _check_view(parts, labelled, groups, where)
-        functions = _described(on_demand, parts, labelled, groups, where)
-        _check_clashes(parts, labelled, functions, groups, spine_time, where)
+        plan.check_view(parts, labelled, groups, where)
+        functions = plan.described(on_demand, parts, labelled, groups, where)
+        plan.check_clashes(parts, labelled, functions, groups, spine_time, where)
         content = digest([name, version, parts, labelled, functions, spine_time])
         for function in on_demand:
             self._stores.functions[function.digest] = function
@@ -314,241 +310,3 @@ class Features:
         """Every training dataset, oldest first."""
         found = self._stores.graph.find_assets(kind=AssetKind.TRAINING_DATASET, name=name)
         return [TrainingDataset(self._stores, asset) for asset in found]
-
-
-def _check_name(name: str, version: int, where: str) -> None:
-    if not name.isidentifier() or name.startswith("_") or len(name) > 100:
-        raise InputError(
-            expected="a name of letters, digits and underscores",
-            got=repr(name),
-            where=where,
-            hint="For example 'weather'.",
-        )
-    if type(version) is not int or version < 1:
-        raise InputError(
-            expected="a version from 1", got=repr(version), where=where, hint="Start with version=1."
-        )
-
-
-def _check_group(
-    name: str,
-    version: int,
-    keys: Sequence[str],
-    event_time: str | None,
-    known_time: str | None,
-    ttl_s: float | None,
-    source_delay_s: float,
-    on_failure: str,
-    where: str,
-) -> None:
-    _check_name(name, version, where)
-    named = [*keys, *(item for item in (event_time, known_time) if item is not None)]
-    rules: list[tuple[Callable[[], bool], str, str, str]] = [
-        (
-            lambda: not isinstance(keys, str),
-            "keys as a list of columns",
-            repr(keys),
-            "Write keys=['origin'].",
-        ),
-        (lambda: len(set(keys)) == len(keys), "every key once", repr(list(keys)), "Drop the repetition."),
-        (
-            lambda: event_time not in keys and known_time not in keys,
-            "times that are not keys",
-            repr(named),
-            "A key names the entity; the time says when.",
-        ),
-        (
-            lambda: known_time is None or known_time != event_time,
-            "a known time of its own",
-            repr(known_time),
-            "A row that is known when it is true needs no known_time.",
-        ),
-        (
-            lambda: ttl_s is None or ttl_s > 0,
-            "a ttl above 0 s, or None",
-            repr(ttl_s),
-            "None means unbounded.",
-        ),
-        (
-            lambda: ttl_s is None or event_time is not None,
-            "an event time beside a ttl",
-            "none",
-            "Name event_time.",
-        ),
-        (lambda: source_delay_s >= 0, "a delay of 0 s or more", repr(source_delay_s), "Use 0 for none."),
-        (lambda: on_failure in ("warn", "refuse"), "'warn' or 'refuse'", repr(on_failure), "See on_failure."),
-    ]
-    for holds, expected, got, hint in rules:
-        if not holds():
-            raise InputError(expected=expected, got=got, where=where, hint=hint)
-
-
-def _declared(given: Mapping[str, object], where: str) -> tuple[FeatureSpec, ...]:
-    return schema.declared(given, where)
-
-
-def _evolved(
-    found: FeatureGroupSpec, wanted: FeatureGroupSpec, given: Mapping[str, bool], where: str
-) -> FeatureGroupSpec:
-    """What the group becomes; equal to `found` when nothing changes."""
-    for field in _FIXED:
-        before, after = getattr(found, field), getattr(wanted, field)
-        if before != after:
-            raise ConflictError(
-                expected=f"{field}={before!r}, as the group was defined",
-                got=f"{field}={after!r}",
-                where=where,
-                hint=f"This changes what its rows mean: define version {found.version + 1}.",
-            )
-    update: dict[str, Any] = {field: getattr(wanted, field) for field, is_given in given.items() if is_given}
-    update["online"] = found.online or wanted.online
-    update["on_failure"] = wanted.on_failure
-    if wanted.columns is not None and found.columns is None:
-        update["columns"] = wanted.columns
-    elif wanted.columns is not None and found.columns is not None and wanted.columns != found.columns:
-        update["columns"] = _appended(found.columns, wanted.columns, found.version, where)
-        if update["columns"] != found.columns:
-            update["revision"] = found.revision + 1
-    return found.model_copy(update=update)
-
-
-def _appended(
-    before: tuple[FeatureSpec, ...], after: tuple[FeatureSpec, ...], version: int, where: str
-) -> tuple[FeatureSpec, ...]:
-    kept = {item.name: item.type for item in after}
-    for item in before:
-        if kept.get(item.name) != item.type:
-            raise ConflictError(
-                expected=f"the column {item.name!r} of type {item.type}",
-                got=f"type {kept[item.name]}" if item.name in kept else "no such column",
-                where=where,
-                hint=f"Columns may only be added within a version: define version {version + 1}.",
-            )
-    names = {item.name for item in before}
-    return (*before, *(item for item in after if item.name not in names))
-
-
-def _check_view(
-    parts: Sequence[SelectionSpec | RequestSpec],
-    label: SelectionSpec | None,
-    groups: Mapping[tuple[str, int], FeatureGroupSpec],
-    where: str,
-) -> None:
-    for part in parts:
-        if not isinstance(part, SelectionSpec):
-            continue
-        group = groups[part.group, part.version]
-        if group.event_time is None and not part.static:
-            raise InputError(
-                expected="groups with an event time in a point-in-time view",
-                got=f"group {group.label} without one",
-                where=where,
-                hint="Its present values would be used for every moment. If they never change, say so with .static().",
-            )
-        if group.event_time is not None and part.static:
-            raise InputError(
-                expected="static() only for groups without event time",
-                got=f"group {group.label} with event time {group.event_time!r}",
-                where=where,
-                hint="Drop .static(): the join takes the value of the moment.",
-            )
-        if label is not None and (part.group, part.version) == (label.group, label.version):
-            leaked = set(part.columns) & set(label.columns)
-            if leaked:
-                raise InputError(
-                    expected="features that are not the label",
-                    got=f"the label {leaked.pop()!r}",
-                    where=where,
-                    hint="The label is what the model predicts: take it out of the features.",
-                )
-    if label is not None and (len(label.columns) != 1 or label.hidden):
-        raise InputError(
-            expected="one column as label",
-            got=f"{len(label.columns)} columns",
-            where=where,
-            hint="Write label=group['column'].",
-        )
-
-
-def _described(
-    functions: Sequence[OnDemand],
-    parts: Sequence[SelectionSpec | RequestSpec],
-    label: SelectionSpec | None,
-    groups: Mapping[tuple[str, int], FeatureGroupSpec],
-    where: str,
-) -> tuple[OnDemandSpec, ...]:
-    types: dict[str, str | None] = {}
-    for part in parts:
-        if isinstance(part, SelectionSpec):
-            group = groups[part.group, part.version]
-            types |= {
-                out: group.type_of(column) for column, out in zip(part.columns, part.outputs, strict=True)
-            }
-        else:
-            types |= part.columns
-    out = []
-    for function in functions:
-        if not isinstance(function, OnDemand):
-            raise InputError(
-                expected="functions made by @ms.on_demand",
-                got=getattr(function, "__name__", repr(function)),
-                where=where,
-                hint="Decorate the function with @ms.on_demand.",
-            )
-        if label is not None and label.outputs[0] in function.inputs:
-            raise InputError(
-                expected="on-demand features that do not read the label",
-                got=f"{function.name} reads {label.outputs[0]!r}",
-                where=where,
-                hint="The label is not known when a prediction is asked for.",
-            )
-        out.append(on_demand.describe(function, types))
-        types[function.name] = out[-1].output
-    return tuple(out)
-
-
-def _check_clashes(
-    parts: Sequence[SelectionSpec | RequestSpec],
-    label: SelectionSpec | None,
-    functions: Sequence[OnDemandSpec],
-    groups: Mapping[tuple[str, int], FeatureGroupSpec],
-    spine_time: str,
-    where: str,
-) -> None:
-    """Every column of the result has one origin; decided before anything is read."""
-    spine: dict[str, str] = {spine_time: "the spine's time"}
-    produced: list[tuple[str, str]] = []
-    sides: set[str] = set()
-    selections = [part for part in parts if isinstance(part, SelectionSpec)]
-    for item in [*selections, *([label] if label is not None else [])]:
-        group = groups[item.group, item.version]
-        side = item.side
-        if side in sides:
-            raise InputError(
-                expected="a prefix for a group that is joined twice",
-                got=f"{side!r} twice",
-                where=where,
-                hint="Write group['column'].on({key: column}, prefix='other_'), or take all columns in one selection.",
-            )
-        sides.add(side)
-        spine |= {item.on.get(key, key): f"a key of {side}" for key in group.keys}
-        produced += [(output, side) for output in item.outputs]
-    requested = [name for part in parts if isinstance(part, RequestSpec) for name in part.columns]
-    produced += [(function.name, "an on-demand function") for function in functions]
-    taken = {**spine, **dict.fromkeys(requested, "the request")}
-    if len(set(requested)) < len(requested):
-        raise InputError(
-            expected="every request column once",
-            got=repr(requested),
-            where=where,
-            hint="Drop the repetition.",
-        )
-    for name, origin in produced:
-        if name in taken:
-            raise InputError(
-                expected="a name of its own for every column",
-                got=f"{name!r} from {taken[name]} and from {origin}",
-                where=where,
-                hint="Give a selection a prefix with .on(..., prefix='...').",
-            )
-        taken[name] = origin

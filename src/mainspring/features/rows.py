@@ -70,6 +70,13 @@ def _known(spec: FeatureGroupSpec) -> pl.Expr:
     return pl.col(spec.known_time).dt.timestamp("us").alias(KNOWN)
 
 
+def until(rows: pl.LazyFrame, spec: FeatureGroupSpec, last_us: int) -> pl.LazyFrame:
+    """Without rows that are true only after `last_us`, which no moment up to it can see; files skip them."""
+    if spec.event_time is None:
+        return rows
+    return rows.filter(pl.col(EVENT) <= last_us)
+
+
 def available(spec: FeatureGroupSpec) -> pl.Expr:
     """When a row can be used first: max(event time + delay, known time), int64 microseconds; null = never."""
     ready = pl.col(EVENT) + delay_us(spec)
