@@ -8,7 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sqlalchemy import select
+
 from mainspring.lineage import Code, ExecutionState, Graph
+from mainspring.lineage.store import executions
 from mainspring.pipelines import Pipelines
 from mainspring.ports.blobs import open_blobs
 from mainspring.ports.clock import SystemClock
@@ -54,4 +57,7 @@ def test_a_killed_run_goes_on_from_what_it_made(records_url: str, tmp_path: Path
     ]
     assert "its process ended" in str(runs[1].error)
     assert len(graph.find_assets()) == 3
+    with graph.records.read() as connection:
+        left = connection.execute(select(executions.c.kind).where(executions.c.state == "running")).all()
+    assert left == []
     graph.records.close()

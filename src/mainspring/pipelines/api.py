@@ -34,6 +34,7 @@ from mainspring.ports.engine import Engine
 from mainspring.tracking import Tracking
 
 RUNS_LISTED = 100
+PROCESS_ENDED = "its process ended; run the pipeline again"
 
 
 class Outputs(Mapping[str, Any]):
@@ -224,6 +225,7 @@ class Pipelines:
         trace = pipeline.trace(**parameters)
         plan = trace.plan
         _check_force(force, plan.nodes, pipeline.name)
+        self._end_abandoned()
         graph = self._graph
         with graph.execution("pipeline", pipeline.name, parameters=plan.parameters, durable=True) as work:
             row = RunRow(
@@ -259,6 +261,16 @@ class Pipelines:
         }
         return PipelineRun(row, ExecutionState.COMPLETED, runner.done, Outputs(outputs, self._load), None)
 
+    def _end_abandoned(self) -> None:
+        """Record runs whose process was killed as failed; they would seem to run for ever."""
+        with self._graph.records.read() as connection:
+            rows = store.running(connection, self._graph.project_id)
+        dead = [row for row in rows if is_dead(row.process)]
+        if dead:
+            with self._graph.records.write() as connection:
+                for row in dead:
+                    store.fail_below(connection, row.id, PROCESS_ENDED, datetime.now(UTC))
+
     def get_run(self, run_id: str) -> PipelineRun:
         """The run of that id.
 
@@ -285,7 +297,7 @@ class Pipelines:
         for row in rows:
             state, error = executions[row.id].state, executions[row.id].error
             if state is ExecutionState.RUNNING and is_dead(row.process):
-                state, error = ExecutionState.FAILED, "its process ended; run the pipeline again"
+                state, error = ExecutionState.FAILED, PROCESS_ENDED
             made = {(step.node, stored.name): stored for step in steps[row.id] for stored in step.outputs}
             named = {
                 name: (made[source["node"], source["output"]], Any)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mainspring.errors import StateError
-from mainspring.lineage.spec import Event
-from mainspring.lineage.store import events
+from mainspring.lineage.spec import Event, Execution, ExecutionState
+from mainspring.lineage.store import events, executions, finish_execution
 from mainspring.pipelines.spec import CacheEntry, Request, RequestState, RunRow, StepRun, TriggerRow
 from mainspring.ports.records import Records
 from mainspring.ports.records.schema import row, table, value
@@ -69,6 +70,28 @@ def list_runs(connection: Connection, project_id: str, pipeline: str | None, lim
         query = query.where(runs.c.pipeline == pipeline)
     query = query.order_by(runs.c.created_us.desc(), runs.c.id.desc()).limit(limit)
     return [value(RunRow, found) for found in connection.execute(query).mappings()]
+
+
+def running(connection: Connection, project_id: str) -> list[RunRow]:
+    """Runs whose execution has not ended."""
+    query = select(runs).join(executions, executions.c.id == runs.c.id)
+    query = query.where(
+        executions.c.project_id == project_id, executions.c.state == ExecutionState.RUNNING.value
+    )
+    return [value(RunRow, found) for found in connection.execute(query).mappings()]
+
+
+def fail_below(connection: Connection, run_id: str, error: str, finished_at: datetime) -> None:
+    """End an abandoned run: its execution and all running ones below it become failed."""
+    waiting = [run_id]
+    while waiting:
+        query = select(executions).where(executions.c.id.in_(waiting))
+        for found in connection.execute(query).mappings().all():
+            execution = value(Execution, found).model_copy(update={"finished_at": finished_at})
+            finish_execution(connection, execution, ExecutionState.FAILED, error)
+        below = select(executions.c.id).where(executions.c.parent_id.in_(waiting))
+        below = below.where(executions.c.state == ExecutionState.RUNNING.value)
+        waiting = list(connection.execute(below).scalars())
 
 
 def add_step(connection: Connection, step: StepRun, project_id: str) -> None:
