@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import httpx
@@ -15,7 +17,7 @@ from tests.server.load import Load, predict_path
 from tests.serving.airport import KEYS, REQUEST, Airport
 
 from mainspring.errors import UnavailableError
-from mainspring.server.supervisor import Server
+from mainspring.server.supervisor import Server, _free_port
 from mainspring.serving.api import Deployment, weights_folder
 from mainspring.serving.weights import CHECK_EVERY_S, roll_back
 
@@ -182,3 +184,30 @@ def test_a_server_without_deployments_is_ready_and_empty(airport: Airport, proje
             "worker": "worker-1",
             "deployments": {},
         }
+
+
+SUPERVISED = """
+import sys, time
+from mainspring.project import open_project
+from mainspring.server.supervisor import Server, _free_port
+with open_project(sys.argv[1], overrides={"clock.kind": "replay"}) as project:
+    server = Server(project, port=0).start()
+    print(server.url, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_workers_do_not_outlive_a_killed_supervisor(shared: Running) -> None:
+    """Kill -9 of the supervisor: its worker drains and goes, and the port is free."""
+    folder = str(shared.airport.project.config.folder)
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", SUPERVISED, folder], stdout=subprocess.PIPE, text=True
+    )
+    assert supervisor.stdout is not None
+    url = supervisor.stdout.readline().strip()
+    assert httpx.get(url + "/health").status_code == 200
+    supervisor.kill()
+    supervisor.wait()
+    supervisor.stdout.close()
+    port = int(url.rpartition(":")[2])
+    assert _free_port("127.0.0.1", port) == port

@@ -22,6 +22,7 @@ from mainspring.project import Project
 from mainspring.server.worker import DRAIN_S, Orders
 
 START_S: Final = 60.0
+PORT_S: Final = 1.5
 LOOK_EVERY_S: Final = 0.1
 PUBLISH_EVERY_S: Final = 30.0
 MAX_RESTARTS: Final = 5
@@ -44,8 +45,10 @@ class _Process:
             # Ctrl-C in a terminal reaches the whole group; the supervisor passes it on in its own time.
             start_new_session=True,
         )
-        with self._pipe(self.popen.stdin) as orders_in:
-            orders_in.write(msgspec.json.encode(orders) + b"\n")
+        # Left open: its end tells the worker that the supervisor is gone.
+        self._orders_in = self._pipe(self.popen.stdin)
+        self._orders_in.write(msgspec.json.encode(orders) + b"\n")
+        self._orders_in.flush()
         threading.Thread(target=self._listen, name=f"listen-{orders.name}", daemon=True).start()
 
     def _listen(self) -> None:
@@ -55,6 +58,7 @@ class _Process:
                 self.said.append(text)
                 if text == "ready":
                     self.ready.set()
+        self._orders_in.close()
         # The end of its words is the end of waiting, ready or not.
         self.ready.set()
 
@@ -256,11 +260,16 @@ def _free_port(host: str, port: int) -> int:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
         # A port whose last connections are still winding down is free to listen on.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise _no_port(error, host, port) from error
-        return int(probe.getsockname()[1])
+        give_up_s = time.monotonic() + PORT_S
+        while True:
+            try:
+                probe.bind((host, port))
+                return int(probe.getsockname()[1])
+            except OSError as error:
+                # The workers of a server that was just killed let go of the port within moments.
+                if error.errno != errno.EADDRINUSE or time.monotonic() > give_up_s:
+                    raise _no_port(error, host, port) from error
+            time.sleep(0.05)
 
 
 def _no_port(error: OSError, host: str, port: int) -> MainspringError:

@@ -2,7 +2,8 @@
 
 Started by the supervisor as `python -m mainspring.server.worker`, with its orders as JSON on standard input, so
 that no password shows in a process list. It says `ready` on standard output once it answers. SIGTERM drains:
-new requests are refused, those under way are answered, the log is synced and let go.
+new requests are refused, those under way are answered, the log is synced and let go. So does the end of
+standard input: a worker does not outlive its supervisor.
 """
 
 from __future__ import annotations
@@ -59,18 +60,21 @@ class Worker:
         self._deployments = deployments
         self._name = name
         self.predictors: dict[str, Predictor] = {}
+        self._complaints: dict[str, str] = {}
         self.app = App(self.predictors, self._post_outcomes, name)
 
     def _post_outcomes(self, name: str, rows: list[tuple[str, float, Any]]) -> Any:
         return self._deployments.get(name).post_outcomes(rows)
 
     def take_up(self) -> None:
-        """Load what is deployed and not loaded yet."""
-        for deployment in self._deployments.list():
-            if deployment.name not in self.predictors:
-                predictor = self._deployments.predictor(deployment.name, writer=self._name, background=True)
-                predictor.poll()
-                self.predictors[deployment.name] = predictor
+        """Load what is deployed."""
+        for name in self._deployments.names():
+            self._take_up(name)
+
+    def _take_up(self, name: str) -> None:
+        predictor = self._deployments.predictor(name, writer=self._name, background=True)
+        predictor.poll()
+        self.predictors[name] = predictor
 
     async def run(self, serve: Callable[[App], Awaitable[Callable[[], Awaitable[None]]]]) -> None:
         """Serve until SIGTERM or SIGINT, then drain."""
@@ -78,6 +82,8 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        # Standard input ends when the supervisor is gone, however it went: no worker outlives it.
+        loop.add_reader(sys.stdin.fileno(), lambda: _stop_at_end(stopping))
         stop = await serve(self.app)
         self.take_up()
         # What is loaded by now stays: the collector need not walk it again and again.
@@ -106,10 +112,18 @@ class Worker:
                 await asyncio.to_thread(self._sync)
 
     def _find_new(self) -> None:
-        try:
-            self.take_up()
-        except MainspringError as error:
-            sys.stderr.write(f"{self._name}: a new deployment cannot be loaded: {error}\n")
+        for name in self._deployments.names():
+            if name not in self.predictors:
+                try:
+                    self._take_up(name)
+                except Exception as error:  # noqa: BLE001  one bad deployment must not stop the others
+                    self._complain(name, error)
+
+    def _complain(self, name: str, error: Exception) -> None:
+        text = f"{self._name}: deployment {name!r} cannot be loaded: {error}"
+        if self._complaints.get(name) != text:
+            self._complaints[name] = text
+            sys.stderr.write(text + "\n")
 
     def _sync(self) -> None:
         for predictor in list(self.predictors.values()):
@@ -183,6 +197,19 @@ async def _listening(host: str, port: int, task: asyncio.Task[Any]) -> None:
     await task
 
 
+def _stop_at_end(stopping: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 1024):
+        stopping.set()
+
+
+def _first_line(descriptor: int) -> bytes:
+    """Read unbuffered, so that the end of the input is seen later by whoever waits for it."""
+    line = b""
+    while not line.endswith(b"\n"):
+        line += os.read(descriptor, 65_536)
+    return line
+
+
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -190,7 +217,7 @@ def _say(line: str) -> None:
 
 def main() -> None:
     """Read orders from standard input and serve until told to stop."""
-    orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=Orders)
+    orders = msgspec.json.decode(_first_line(sys.stdin.fileno()), type=Orders)
     # One-row models gain nothing from threads, and many workers would fight for the cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     project = open_project(Path(orders.folder), overrides=orders.overrides)

@@ -129,7 +129,7 @@ class Deployments:
         """
         found = self.find(name)
         if found is None:
-            raise UnknownNameError.of("deployment", name, self._names(), "deployments")
+            raise UnknownNameError.of("deployment", name, self.names(), "deployments")
         return found
 
     def find(self, name: str) -> Deployment | None:
@@ -140,12 +140,17 @@ class Deployments:
 
     def list(self) -> list[Deployment]:
         """All deployments, by name."""
-        return [Deployment(self, name) for name in self._names()]
+        return [Deployment(self, name) for name in self.names()]
+
+    def names(self) -> tuple[str, ...]:
+        """Names of all deployments, in order."""
+        found = (self._home / "serving").glob(f"*/weights/{weights.CURRENT}")
+        return tuple(sorted(path.parent.parent.name for path in found))
 
     @property
     def lineage(self) -> PredictionLineage:
         """From predictions to assets and back."""
-        return PredictionLineage(self._graph, lambda: {name: self._log(name) for name in self._names()})
+        return PredictionLineage(self._graph, lambda: {name: self._log(name) for name in self.names()})
 
     def close(self) -> None:
         """End the log segments of this process, so that they can be published."""
@@ -189,10 +194,6 @@ class Deployments:
         for content, answer in self._log(name).given_ids():
             made.remember(content, answer)
         return made
-
-    def _names(self) -> tuple[str, ...]:
-        found = (self._home / "serving").glob(f"*/weights/{weights.CURRENT}")
-        return tuple(sorted(path.parent.parent.name for path in found))
 
     def _weights(self, name: str) -> Path:
         return weights_folder(self._home, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mainspring.lineage.trace import Leaf, SourceRow
-from mainspring.serving.lineage import PredictionLineage, PredictionTrace, RowReference
+from mainspring.serving.lineage import PredictionLineage, RowReference
 
 
 class PredictionLeaves:
@@ -27,7 +27,7 @@ class PredictionLeaves:
             id=leaf_id,
             kind=self.kind,
             parents=trace.assets,
-            rows=tuple(_source_row(item, trace) for item in trace.rows if item.commit_id),
+            rows=tuple(_source_row(item) for item in trace.rows if item.commit_id),
             values={
                 **{name: plain[name] for name in told},
                 "keys": plain["keys"],
@@ -44,7 +44,7 @@ class PredictionLeaves:
         return ids
 
 
-def _source_row(item: RowReference, trace: PredictionTrace) -> SourceRow:
+def _source_row(item: RowReference) -> SourceRow:
     plain = item.model_dump(mode="json")
     return SourceRow(
         table=item.group,

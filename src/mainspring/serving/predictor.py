@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
-from mainspring.errors import ConflictError, InputError, StateError, UnavailableError
+from mainspring.errors import ConflictError, InputError, IntegrityError, StateError, UnavailableError
 from mainspring.ports.clock import Clock
 from mainspring.serving.frames import Scored, encoder
 from mainspring.serving.weights import Arm, WeightTable, WeightWatch, find_previous
@@ -133,7 +133,12 @@ class Predictor:
 
     def poll(self) -> None:
         """Take up a changed weight table. At once if its arms are in memory, else when they are loaded."""
-        table = self._watch.find_change()
+        try:
+            table = self._watch.find_change()
+        except (IntegrityError, OSError) as error:
+            # Whatever became of the file, the table in memory is the last good one.
+            self.load_error = error
+            return
         if table is None:
             return
         if self._background and self._in_force is not None and not self._has_all(table):

@@ -3,7 +3,7 @@
 A segment is a file `<segment id>.wal`: eight bytes of magic, then frames. A frame is the payload's length and
 its CRC-32 (both little-endian, 32 bits), then the payload. A process that is killed loses nothing that
 `append` returned for, because the bytes are then in the kernel's page cache; power loss may take what was
-appended since the last `sync`. A torn last frame is one whose append never returned.
+appended since the file was last synced. A torn last frame is one whose append never returned.
 
 Whoever writes a segment holds a lock on its file, which the kernel drops when the process ends however it
 ends. So a segment whose lock can be taken has no writer any more, and may be published and deleted.
@@ -183,9 +183,9 @@ class SegmentWriter:
             ) from error
         self.n_bytes += len(data)
 
-    def sync(self) -> None:
-        """Make what was appended survive power loss."""
-        os.fsync(self._descriptor)
+    def duplicate(self) -> int:
+        """A descriptor of the file, for whoever wants to sync it in its own time; to be closed by them."""
+        return os.dup(self._descriptor)
 
     def close(self) -> None:
         """Sync and let the segment go: it may be published from now on."""

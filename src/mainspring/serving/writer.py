@@ -37,6 +37,7 @@ class LogWriter:
         self._explained: set[str] = set()
         self._owed: Gap | None = None
         self._lock = threading.Lock()
+        self._synced_bytes = 0
         self.n_appended = 0
         self.n_lost = 0
         self.n_shadow_lost = 0
@@ -77,6 +78,7 @@ class LogWriter:
             opening = Opening(FORMAT, self._deployment, self._writer, time.time_ns() // 1000)
             segment = self._segment = SegmentWriter(self._folder, encoder.encode(opening))
             self._explained = set()
+            self._synced_bytes = 0
         return segment
 
     def _is_full(self, segment: SegmentWriter) -> bool:
@@ -91,8 +93,15 @@ class LogWriter:
     def sync(self) -> None:
         """Make what was logged survive power loss."""
         with self._lock:
-            if self._segment is not None:
-                self._segment.sync()
+            if self._segment is None or self._synced_bytes == self._segment.n_bytes:
+                return
+            self._synced_bytes = self._segment.n_bytes
+            descriptor = self._segment.duplicate()
+        # Syncing takes milliseconds, for which no request should wait: not under the lock.
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def rotate(self) -> None:
         """End the present segment, so that it can be published; the next row begins another."""
