@@ -137,7 +137,7 @@ def test_cursor_survives_the_process(features: Features, reopen: Callable[[], Fe
 
 def test_memory_is_bounded(features: Features, monkeypatch: pytest.MonkeyPatch) -> None:
     """A group larger than the window is written in several steps with the same end."""
-    monkeypatch.setattr("mainspring.features.online.WINDOW_ROWS", 3)
+    monkeypatch.setattr("mainspring.features.materialize.WINDOW_ROWS", 3)
     group = weather_group(features)
     rows = [(name, hour, hour + hour % 3, float(hour)) for hour in range(12) for name in ("JFK", "LGA")]
     group.insert(weather_rows(*rows[::-1]))

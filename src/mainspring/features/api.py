@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError as DuplicateRow
 
 from mainspring.checks.spec import Expectation
 from mainspring.errors import ConflictError, InputError, UnknownNameError
-from mainspring.features import dataset, ingest, online, plan, schema, store
+from mainspring.features import dataset, ingest, materialize, plan, schema, store
 from mainspring.features.dataset import TrainingDataset
 from mainspring.features.group import FeatureGroup, Selection
 from mainspring.features.on_demand import OnDemand
@@ -170,7 +170,7 @@ class Features:
         Args:
             until: None = the project clock's present.
         """
-        return online.materialize_all(self._stores, until or self._stores.graph.clock.now())
+        return materialize.materialize_all(self._stores, until or self._stores.graph.clock.now())
 
     # --- views
 

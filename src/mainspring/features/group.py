@@ -11,7 +11,7 @@ import polars as pl
 
 from mainspring.checks.validate import failing_rows
 from mainspring.errors import InputError, StateError, UnknownNameError
-from mainspring.features import ingest, online, store
+from mainspring.features import ingest, materialize, store
 from mainspring.features.ingest import Commit
 from mainspring.features.join import NUMBER
 from mainspring.features.read import Read
@@ -198,8 +198,8 @@ class FeatureGroup:
         Args:
             until: None = the project clock's present.
         """
-        return online.materialize(self._stores, self.spec, until or self._stores.graph.clock.now())
+        return materialize.materialize(self._stores, self.spec, until or self._stores.graph.clock.now())
 
     def watermark(self) -> tuple[datetime, int] | None:
         """Until when, and up to which commit number, the online store was filled at least."""
-        return online.watermark(self._stores, self._spec)
+        return materialize.watermark(self._stores, self._spec)

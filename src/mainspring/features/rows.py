@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 import polars as pl
 
@@ -26,13 +27,18 @@ def ttl_us(spec: FeatureGroupSpec) -> int | None:
 
 
 def scan(
-    stores: Stores, spec: FeatureGroupSpec, commits: list[CommitSpec], columns: Iterable[str] | None = None
+    stores: Stores,
+    spec: FeatureGroupSpec,
+    commits: list[CommitSpec],
+    columns: Iterable[str] | None = None,
+    until: datetime | None = None,
 ) -> pl.LazyFrame:
     """The rows of these commits, in no order, with `_commit`, `_number`, `_ordinal`, `_op`, `_event_us`, `_known_us`.
 
     Args:
         commits: published ones.
         columns: of the group; None = all.
+        until: leaves out rows that are true only after this moment; files that have no others are not read.
     """
     wanted = [item.name for item in spec.columns or ()] if columns is None else list(dict.fromkeys(columns))
     numbers = store.numbered(commits)
@@ -50,6 +56,8 @@ def scan(
             for item in spec.columns or ()
             if item.name not in stored
         )
+    if until is not None and spec.event_time is not None:
+        base = base.filter(pl.col(spec.event_time) <= until)
     with_numbers = base.join(numbers.lazy(), on=COMMIT, how="inner")
     return with_numbers.with_columns(_event(spec), _known(spec)).select(
         [*wanted, COMMIT, NUMBER, ORDINAL, OP, EVENT, KNOWN]
@@ -68,13 +76,6 @@ def _known(spec: FeatureGroupSpec) -> pl.Expr:
     if spec.known_time == COMMIT_TIME:
         return pl.col("_published_us").alias(KNOWN)
     return pl.col(spec.known_time).dt.timestamp("us").alias(KNOWN)
-
-
-def until(rows: pl.LazyFrame, spec: FeatureGroupSpec, last_us: int) -> pl.LazyFrame:
-    """Without rows that are true only after `last_us`, which no moment up to it can see; files skip them."""
-    if spec.event_time is None:
-        return rows
-    return rows.filter(pl.col(EVENT) <= last_us)
 
 
 def available(spec: FeatureGroupSpec) -> pl.Expr:

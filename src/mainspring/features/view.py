@@ -16,7 +16,7 @@ from mainspring.features.digest import frame_digest
 from mainspring.features.join import NUMBER, Side, SideReport, join
 from mainspring.features.online import OnlineReader
 from mainspring.features.read import Read
-from mainspring.features.rows import delay_us, scan, ttl_us, until
+from mainspring.features.rows import delay_us, scan, ttl_us
 from mainspring.features.spec import (
     CommitSpec,
     FeatureGroupSpec,
@@ -26,7 +26,7 @@ from mainspring.features.spec import (
     is_strict,
 )
 from mainspring.features.store import Stores
-from mainspring.types import to_us
+from mainspring.types import from_us, to_us
 
 GroupKey = tuple[str, int]
 
@@ -316,11 +316,11 @@ class FeatureView:
         at_us: int | None,
     ) -> tuple[pl.DataFrame, list[Side]]:
         """The spine's keys in the groups' types, and the groups as the join takes them; each is read once."""
-        last_us = max((stamp for stamp in (spine.times_us.max(), at_us) if isinstance(stamp, int)), default=0)
+        last = from_us(
+            max((stamp for stamp in (spine.times_us.max(), at_us) if isinstance(stamp, int)), default=0)
+        )
         frames = {
-            key: until(
-                scan(self._stores, group, commits[key], self._columns(key, group)), group, last_us
-            ).collect()
+            key: scan(self._stores, group, commits[key], self._columns(key, group), until=last).collect()
             for key, group in groups.items()
         }
         lookup: list[pl.Series] = []

@@ -1,0 +1,226 @@
+"""Rows go to the keys store when they become available, not before, in the order of their availability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from mainspring.errors import StateError
+from mainspring.features import store
+from mainspring.features.join import DELETE, EVENT, KNOWN, NUMBER, OP, ORDINAL
+from mainspring.features.keycode import encoder
+from mainspring.features.packing import SPACE, TOMBSTONE, encode_row, packable
+from mainspring.features.pending import NEVER_US, Pending
+from mainspring.features.rows import AVAILABLE, available, scan
+from mainspring.features.spec import CommitSpec, FeatureGroupSpec
+from mainspring.features.store import Stores
+from mainspring.ports.keys import Entry, Keys
+from mainspring.types import from_us, to_us
+
+#: How many rows `materialize` holds at most of one group.
+WINDOW_ROWS: Final = 200_000
+
+_ORDER: Final = [AVAILABLE, NUMBER, ORDINAL]
+
+#: No typed key begins with a zero byte. It is written together with the entries that it speaks of.
+_CURSOR: Final = b"\x00cursor"
+
+
+def materialize(stores: Stores, group: FeatureGroupSpec, until: datetime) -> int:
+    """Write to the keys store what has become available up to `until`, and nothing that has not.
+
+    Incremental by commit and availability: a late commit's rows are written however old their event times are. A
+    call for a time before the last one's writes nothing.
+
+    Returns:
+        Entries written; a row that loses against a newer one of its key counts as none.
+
+    Raises:
+        StateError: the group is not online.
+    """
+    if not group.online:
+        raise StateError(
+            expected="a group that is online",
+            got="online=False",
+            where=f"feature group {group.label}",
+            hint="Define it with features.group(..., online=True).",
+        )
+    with stores.records.read() as connection:
+        number = store.last_numbers(connection, [group.group_id]).get(group.group_id, 0)
+    return _materialize(
+        stores, {group.group_id: number} if number else {}, {group.group_id: group}, to_us(until)
+    )
+
+
+def materialize_all(stores: Stores, until: datetime) -> int:
+    """The same for every online group of the project: one look at the records, one transaction of the store."""
+    with stores.records.read() as connection:
+        numbers = store.online_numbers(connection, stores.project_id)
+        for group_id in numbers.keys() - stores.online_groups.keys():
+            stores.online_groups[group_id] = store.get_group_by_id(connection, group_id)
+    return _materialize(stores, numbers, stores.online_groups, to_us(until))
+
+
+def _materialize(
+    stores: Stores, numbers: Mapping[str, int], groups: Mapping[str, FeatureGroupSpec], until_us: int
+) -> int:
+    with stores.materializing:
+        batch = _Batch(stores.keys)
+        try:
+            for group_id, number in numbers.items():
+                _bring_up(stores, groups[group_id], number, until_us, batch)
+            batch.flush()
+        except BaseException:
+            # What was taken but not written would be lost: begin again from the stored cursors.
+            stores.pending.clear()
+            raise
+        return batch.written
+
+
+class _Batch:
+    """Entries on their way to the store; a cursor never goes before the entries that it speaks of."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._entries: list[Entry] = []
+        self._cursors: list[Entry] = []
+        self.written = 0
+
+    def add(self, entries: Sequence[Entry], cursor: Entry | None) -> None:
+        """Take the newest of these entries by key, and the cursor with them."""
+        best: dict[bytes, Entry] = {}
+        for entry in entries:
+            before = best.get(entry.key)
+            # Rows come in the order of writing: of two that are equally new the later one is kept.
+            if before is None or entry.age >= before.age:
+                best[entry.key] = entry
+        self._entries += best.values()
+        if cursor is not None:
+            self._cursors.append(cursor)
+        if len(self._entries) > WINDOW_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write everything in one transaction."""
+        if self._entries or self._cursors:
+            before = self._keys.get(SPACE, [cursor.key for cursor in self._cursors])
+            pairs = zip(self._cursors, before, strict=True)
+            moved = sum(1 for cursor, old in pairs if old is None or cursor.age > old.age)
+            self.written += self._keys.put(SPACE, [*self._entries, *self._cursors]) - moved
+        self._entries, self._cursors = [], []
+
+
+def _bring_up(stores: Stores, group: FeatureGroupSpec, number: int, until_us: int, batch: _Batch) -> None:
+    pending = stores.pending.setdefault(group.group_id, Pending())
+    if pending.done_us == NEVER_US:
+        _resume(stores, group, pending)
+    if until_us < pending.done_us:
+        return
+    if number > pending.number:
+        with stores.records.read() as connection:
+            group = store.get_group_by_id(connection, group.group_id)
+            fresh = store.published(connection, group.group_id, after=pending.number)
+        stores.online_groups[group.group_id] = group
+        _take_in(stores, group, pending, fresh, batch)
+    _advance(stores, group, pending, until_us, batch)
+
+
+def watermark(stores: Stores, group: FeatureGroupSpec) -> tuple[datetime, int] | None:
+    """Until when, and up to which commit, the keys store was filled at least; None when it never was."""
+    (cursor,) = stores.keys.get(SPACE, [_cursor_key(group)])
+    return None if cursor is None else (from_us(cursor.event_us), cursor.known_us)
+
+
+def _cursor_key(group: FeatureGroupSpec) -> bytes:
+    return bytes.fromhex(group.group_id) + _CURSOR
+
+
+def _resume(stores: Stores, group: FeatureGroupSpec, pending: Pending) -> None:
+    (cursor,) = stores.keys.get(SPACE, [_cursor_key(group)])
+    if cursor is None:
+        return
+    pending.number, pending.done_us = cursor.known_us, cursor.event_us
+    _load(stores, group, pending)
+
+
+def _ready(stores: Stores, group: FeatureGroupSpec, commits: list[CommitSpec], after_us: int) -> pl.LazyFrame:
+    rows = scan(stores, group, commits).with_columns(available(group))
+    return rows.filter(pl.col(AVAILABLE).is_not_null() & (pl.col(AVAILABLE) > after_us))
+
+
+def _window(rows: pl.LazyFrame) -> tuple[pl.DataFrame, int | None]:
+    """The first rows by availability, and up to where they are complete (None = to the end)."""
+    times = rows.select(AVAILABLE).collect().get_column(AVAILABLE).sort()
+    if len(times) <= WINDOW_ROWS:
+        return rows.sort(_ORDER).collect(), None
+    horizon = int(times[WINDOW_ROWS - 1])
+    return rows.filter(pl.col(AVAILABLE) <= horizon).sort(_ORDER).collect(), horizon
+
+
+def _load(stores: Stores, group: FeatureGroupSpec, pending: Pending) -> None:
+    with stores.records.read() as connection:
+        commits = store.published(connection, group.group_id, up_to=pending.number)
+    rows, horizon = _window(_ready(stores, group, commits, pending.done_us))
+    pending.load(rows, AVAILABLE, horizon)
+
+
+def _take_in(
+    stores: Stores, group: FeatureGroupSpec, pending: Pending, fresh: list[CommitSpec], batch: _Batch
+) -> None:
+    """Write what new commits say about the past; hold the rest."""
+    after_us: int | None = NEVER_US if pending.done_us != NEVER_US else None
+    while after_us is not None:
+        rows = _ready(stores, group, fresh, after_us).filter(pl.col(AVAILABLE) <= pending.done_us)
+        past, after_us = _window(rows)
+        batch.add(_encoded(group, _newest(group, past)), None)
+    coming = _ready(stores, group, fresh, pending.done_us)
+    if pending.horizon_us is not None:
+        coming = coming.filter(pl.col(AVAILABLE) <= pending.horizon_us)
+    rows_new, horizon = _window(coming)
+    before = pending.remaining()
+    merged = rows_new if before is None else pl.concat([before, rows_new]).sort(_ORDER)
+    if horizon is not None:
+        merged = merged.filter(pl.col(AVAILABLE) <= horizon)
+    pending.load(merged, AVAILABLE, horizon if horizon is not None else pending.horizon_us)
+    pending.number = fresh[-1].number or pending.number
+
+
+def _advance(stores: Stores, group: FeatureGroupSpec, pending: Pending, until_us: int, batch: _Batch) -> None:
+    while True:
+        bound = until_us if pending.horizon_us is None else min(until_us, pending.horizon_us)
+        taken = pending.take(bound, lambda rows: _encoded(group, rows), lambda rows: _newest(group, rows))
+        pending.done_us = max(pending.done_us, bound)
+        if taken:
+            batch.add(taken, Entry(_cursor_key(group), pending.done_us, pending.number, 0, b""))
+        if bound == until_us:
+            return
+        _load(stores, group, pending)
+
+
+def _newest(group: FeatureGroupSpec, rows: pl.DataFrame) -> pl.DataFrame:
+    """The newest of these rows by key."""
+    order = [EVENT, KNOWN, NUMBER, ORDINAL]
+    ordered = rows.sort(order)
+    return (
+        ordered.unique(list(group.keys), keep="last", maintain_order=True) if group.keys else ordered.tail(1)
+    )
+
+
+def _encoded(group: FeatureGroupSpec, rows: pl.DataFrame) -> list[Entry]:
+    """One entry a row, in order."""
+    encode = encoder([group.type_of(name) for name in group.keys], group.keys)
+    space, n_keys = bytes.fromhex(group.group_id), len(group.keys)
+    plain = rows.select(
+        *(pl.col(name) for name in group.keys),
+        *(packable(name, group.type_of(name)) for name in group.features),
+        EVENT, KNOWN, NUMBER, OP,
+    )  # fmt: skip
+    entries = []
+    for row in plain.iter_rows():
+        event, known, number, op = row[-4:]
+        value = TOMBSTONE if op == DELETE else encode_row(row[n_keys:-4])
+        entries.append(Entry(space + encode(row[:n_keys]), event, known, number, value))
+    return entries

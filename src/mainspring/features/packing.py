@@ -1,0 +1,41 @@
+"""How a group's row is kept in the keys store: one msgpack list of its features, under a typed key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from mainspring.types import from_us
+
+#: One space for all groups, told apart by a prefix: one transaction writes them all, and one reads them all.
+SPACE: Final = "features"
+
+#: The value of a deleted key.
+TOMBSTONE: Final = b""
+
+_EPOCH_DAY: Final = date(1970, 1, 1)
+
+encode_row = msgspec.msgpack.Encoder().encode
+decode_row = msgspec.msgpack.Decoder().decode
+
+
+def packable(name: str, kind: str) -> pl.Expr:
+    """Times and dates as whole numbers, which keep their meaning in msgpack."""
+    if kind == "datetime":
+        return pl.col(name).dt.timestamp("us")
+    if kind == "date":
+        return pl.col(name).cast(pl.Int32)
+    return pl.col(name)
+
+
+def unpack(kind: str) -> Callable[[Any], object] | None:
+    """What brings a stored value of the type back; None where it comes back by itself."""
+    if kind == "datetime":
+        return from_us
+    if kind == "date":
+        return lambda days: _EPOCH_DAY + timedelta(days=days)
+    return None
