@@ -207,6 +207,7 @@ class Evaluation:
                         "found": finding.figures,
                         "summary": finding.summary,
                         "n_rows": scored.frame.height,
+                        "n_unlabelled": scored.n_unlabelled,
                         "dataset_digest": digest,
                         "package_id": version.package_id,
                         "against_version": None if rival is None else str(rival),
