@@ -99,14 +99,15 @@ def _each(work: Callable[[], object], counter: Callable[[], int] | None) -> Meas
 
 
 def _pipeline(project: Any, counter: Callable[[], int] | None, *, fresh: bool) -> Measured:
-    """Seconds a step: a chain of steps against the same chain with one step fewer would drown in noise, so the
-    whole run is divided by its steps; what a run costs of its own is in it.
+    """Seconds a step: a whole run divided by its steps, so what the run costs of its own is in it.
+
+    Chains begin 1,000 apart, because an equal input met before would be a reused step.
     """
-    project.pipelines.run(chain, start=-1)
+    project.pipelines.run(chain, start=-1_000)
     seconds, before = [], counter() if counter else 0
     for number in range(RUNS):
         began_s = time.perf_counter()
-        run = project.pipelines.run(chain, start=number if fresh else -1)
+        run = project.pipelines.run(chain, start=1_000 * number if fresh else -1_000)
         seconds.append((time.perf_counter() - began_s) / STEPS)
         assert run.n_executed == (STEPS if fresh else 0)
     return {"seconds": seconds, "syncs": (counter() - before) / RUNS / STEPS if counter else None}

@@ -157,7 +157,7 @@ def versions() -> dict[str, str]:
 
 def show(question: str, results: list[Result]) -> None:
     """A benchmark's table."""
-    console = Console(highlight=False)
+    console = _console()
     table = Table(title=question, title_justify="left", box=None, pad_edge=False)
     for head in ("measurement", "value", "spread", "against", "ratio", "target", ""):
         table.add_column(head, justify="right" if head in {"value", "spread", "ratio", "target"} else "left")
@@ -171,6 +171,12 @@ def show(question: str, results: list[Result]) -> None:
         style="dim",
     )
     console.print()
+
+
+def _console() -> Console:
+    # A pipe has no width: rows stay whole.
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=160)
 
 
 def _cells(result: Result) -> list[str]:
@@ -202,7 +208,7 @@ def latest() -> list[Result]:
 
 def show_report(results: list[Result]) -> None:
     """The latest results of all benchmarks in one table."""
-    console = Console(highlight=False)
+    console = _console()
     table = Table(box=None, pad_edge=False)
     for head in (
         "benchmark",
