@@ -14,14 +14,13 @@ from mainspring.errors import RefusedError
 from mainspring.evaluation import check
 from mainspring.evaluation.metrics import compare
 from mainspring.evaluation.spec import Check
-from mainspring.gates.spec import Decision
+from mainspring.gates.spec import Decision, Reason
 from mainspring.lineage import AssetKind, Event, Verdict
 from mainspring.models.spec import ModelVersion
 from mainspring.monitoring.api import ALERT_RAISED
 from mainspring.monitoring.spec import Finding
 from mainspring.pipelines.api import PipelineRun
 from mainspring.types import utc
-from mainspring.workflows.demo.screen import Screen
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, MONITOR, MONTHLY, STATIC, World, midnight
 
 HELD_OUT: Final = timedelta(days=14)
@@ -141,8 +140,31 @@ def name_baseline(world: World, version: ModelVersion, data: Any) -> Decision:
 
 
 def decide(world: World, environment: str, version: ModelVersion) -> Decision:
-    """Ask the gate; its ruling is stored."""
-    return world.project.gates.decide(environment, version)
+    """Ask the gate, or find the last ruling of this gate on the version: rulings are stored."""
+    found = find_decisions(world, version, environment)
+    return found[-1] if found else world.project.gates.decide(environment, version)
+
+
+def find_decisions(world: World, version: ModelVersion, environment: str | None = None) -> list[Decision]:
+    """Stored rulings on a version, oldest first; of one gate, or of all."""
+    stored = world.project.graph.evidence_for(version.asset_id, kind="gate.decision")
+    return [
+        Decision(
+            id=entry.id,
+            environment=entry.figures["environment"],
+            alias=entry.figures["alias"],
+            policy_id=entry.bound["policy"],
+            policy_digest=entry.figures["policy_digest"],
+            version_name=version.name,
+            version_number=version.number,
+            version_asset_id=version.asset_id,
+            verdict=entry.verdict,
+            reasons=tuple(Reason.model_validate(reason) for reason in entry.figures["reasons"]),
+            decided_at=entry.created_at,
+        )
+        for entry in stored
+        if environment in (None, entry.figures["environment"])
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------ deploy
@@ -218,7 +240,7 @@ def challenge(world: World, run: PipelineRun) -> tuple[ModelVersion, Decision]:
     try:
         decision = world.project.gates.promote("shadow", version)
     except RefusedError:
-        return version, decide(world, "shadow", version)
+        return version, find_decisions(world, version, "shadow")[-1]
     if deployment.table.find_arm("shadow") is None:
         deployment.shadow(version, reason="trained after an alert")
     return version, decision
@@ -308,7 +330,7 @@ def conclude_shadow(world: World, month: int) -> Decision | None:
         decision = world.project.gates.promote("production", version)
     except RefusedError:
         deployment.end_shadow(reason="the gate did not let it through")
-        return decide(world, "production", version)
+        return find_decisions(world, version, "production")[-1]
     deployment.promote(version, world.view, decision_id=decision.id, reason="better on live requests", origin="controller")
     watch(world, version)
     return decision

@@ -168,12 +168,10 @@ def gate(story: Story, run: PipelineRun) -> None:
             spoiled = chapters.train_spoiled(world).outputs["candidate"]
             chapters.examine(world, spoiled, data)
             bar.advance("deciding")
-            if world.project.deployments.find(DEPLOYMENT) is None:
-                chapters.decide(world, "production", candidate)
+            allowed = chapters.decide(world, "production", candidate)
             refused = chapters.decide(world, "production", spoiled)
             bar.advance()
-        if world.project.deployments.find(DEPLOYMENT) is None:
-            show_decision(story, chapters.decide(world, "production", candidate))
+        show_decision(story, allowed)
         show_decision(story, refused, note="(labels shuffled before training)")
 
 

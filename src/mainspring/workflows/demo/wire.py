@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 
 from mainspring.errors import UnavailableError
+
+
+PATIENCE_S: Final = 20.0
+"""How long a server may stay away."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -34,20 +40,33 @@ class Wire:
     def post(self, path: str, bodies: Sequence[object]) -> list[Reply]:
         """POST each body as JSON to `path`; the replies are in the order of the bodies.
 
+        A server that is started again meanwhile is asked again: bodies name their predictions, so that nothing
+        is answered or logged twice.
+
         Raises:
-            UnavailableError: the server went away.
+            UnavailableError: the server stayed away.
         """
+        until_s = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return self._post(path, bodies)
+            except OSError as error:
+                self.close()
+                if time.monotonic() > until_s:
+                    raise self._gone(error) from error
+                time.sleep(0.2)
+                with contextlib.suppress(UnavailableError):
+                    self._links = [self._open() for _ in self._links]
+
+    def _post(self, path: str, bodies: Sequence[object]) -> list[Reply]:
         head = f"POST {path} HTTP/1.1\r\nHost: {self._address[0]}\r\nContent-Type: application/json\r\n"
         replies: list[Reply] = []
-        try:
-            for start in range(0, len(bodies), len(self._links)):
-                round_ = bodies[start : start + len(self._links)]
-                for link, body in zip(self._links, round_, strict=False):
-                    payload = msgspec.json.encode(body)
-                    link.sendall(f"{head}Content-Length: {len(payload)}\r\n\r\n".encode() + payload)
-                replies += [_read(link) for link, _ in zip(self._links, round_, strict=False)]
-        except OSError as error:
-            raise self._gone(error) from error
+        for start in range(0, len(bodies), len(self._links)):
+            together = bodies[start : start + len(self._links)]
+            for link, body in zip(self._links, together, strict=False):
+                payload = msgspec.json.encode(body)
+                link.sendall(f"{head}Content-Length: {len(payload)}\r\n\r\n".encode() + payload)
+            replies += [_read(link) for link, _ in zip(self._links, together, strict=False)]
         return replies
 
     def get(self, path: str) -> Reply:

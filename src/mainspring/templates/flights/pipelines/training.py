@@ -25,7 +25,7 @@ SEED: Final = 7
 CATEGORIES: Final = ["carrier", "origin", "dest"]
 NUMBERS: Final = [
     *["sched_minute", "weekday", "distance_km", "aircraft_age_years", "seats"],
-    *["humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"],
+    *["wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"],
     *["n_departures_2h", "mean_delay_2h"],
 ]
 
