@@ -12,7 +12,7 @@ from mainspring.errors import StateError
 from mainspring.features import store
 from mainspring.features.join import DELETE, EVENT, KNOWN, NUMBER, OP, ORDINAL
 from mainspring.features.keycode import encoder
-from mainspring.features.packing import SPACE, TOMBSTONE, encode_row, packable
+from mainspring.features.packing import SPACE, encode_row, packable
 from mainspring.features.pending import NEVER_US, Pending
 from mainspring.features.rows import AVAILABLE, available, scan
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec
@@ -163,6 +163,7 @@ def _window(rows: pl.LazyFrame) -> tuple[pl.DataFrame, int | None]:
 def _load(stores: Stores, group: FeatureGroupSpec, pending: Pending) -> None:
     with stores.records.read() as connection:
         commits = store.published(connection, group.group_id, up_to=pending.number)
+    pending.assets = _assets(commits)
     rows, horizon = _window(_ready(stores, group, commits, pending.done_us))
     pending.load(rows, AVAILABLE, horizon)
 
@@ -171,11 +172,12 @@ def _take_in(
     stores: Stores, group: FeatureGroupSpec, pending: Pending, fresh: list[CommitSpec], batch: _Batch
 ) -> None:
     """Write what new commits say about the past; hold the rest."""
+    pending.assets |= _assets(fresh)
     after_us: int | None = NEVER_US if pending.done_us != NEVER_US else None
     while after_us is not None:
         rows = _ready(stores, group, fresh, after_us).filter(pl.col(AVAILABLE) <= pending.done_us)
         past, after_us = _window(rows)
-        batch.add(_encoded(group, _newest(group, past)), None)
+        batch.add(_encoded(group, _newest(group, past), pending.assets), None)
     coming = _ready(stores, group, fresh, pending.done_us)
     if pending.horizon_us is not None:
         coming = coming.filter(pl.col(AVAILABLE) <= pending.horizon_us)
@@ -191,7 +193,9 @@ def _take_in(
 def _advance(stores: Stores, group: FeatureGroupSpec, pending: Pending, until_us: int, batch: _Batch) -> None:
     while True:
         bound = until_us if pending.horizon_us is None else min(until_us, pending.horizon_us)
-        taken = pending.take(bound, lambda rows: _encoded(group, rows), lambda rows: _newest(group, rows))
+        taken = pending.take(
+            bound, lambda rows: _encoded(group, rows, pending.assets), lambda rows: _newest(group, rows)
+        )
         pending.done_us = max(pending.done_us, bound)
         if taken:
             batch.add(taken, Entry(_cursor_key(group), pending.done_us, pending.number, 0, b""))
@@ -209,7 +213,11 @@ def _newest(group: FeatureGroupSpec, rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _encoded(group: FeatureGroupSpec, rows: pl.DataFrame) -> list[Entry]:
+def _assets(commits: list[CommitSpec]) -> dict[int, bytes]:
+    return {item.number or 0: bytes.fromhex(item.asset_id or "") for item in commits}
+
+
+def _encoded(group: FeatureGroupSpec, rows: pl.DataFrame, assets: Mapping[int, bytes]) -> list[Entry]:
     """One entry a row, in order."""
     encode = encoder([group.type_of(name) for name in group.keys], group.keys)
     space, n_keys = bytes.fromhex(group.group_id), len(group.keys)
@@ -221,6 +229,6 @@ def _encoded(group: FeatureGroupSpec, rows: pl.DataFrame) -> list[Entry]:
     entries = []
     for row in plain.iter_rows():
         event, known, number, op = row[-4:]
-        value = TOMBSTONE if op == DELETE else encode_row(row[n_keys:-4])
+        value = assets[number] if op == DELETE else assets[number] + encode_row(row[n_keys:-4])
         entries.append(Entry(space + encode(row[:n_keys]), event, known, number, value))
     return entries

@@ -12,9 +12,9 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from mainspring.errors import InputError, UnknownNameError
-from mainspring.features import on_demand, store
+from mainspring.features import on_demand
 from mainspring.features.keycode import encoder
-from mainspring.features.packing import SPACE, TOMBSTONE, decode_row, unpack
+from mainspring.features.packing import ASSET_BYTES, SPACE, decode_row, unpack
 from mainspring.features.rows import delay_us, ttl_us
 from mainspring.features.spec import FeatureGroupSpec, FeatureViewSpec, RequestSpec, SelectionSpec, is_strict
 from mainspring.features.store import Stores
@@ -72,13 +72,12 @@ class _Lookup:
 class OnlineReader:
     """Reads one view's features for one entity at a time; nothing but keys, a dictionary and your functions.
 
-    Threads may share it. It holds no state but compiled plans and the assets of commits that it has seen.
+    Threads may share it. It holds no state but compiled plans.
     """
 
     def __init__(
         self, stores: Stores, view: FeatureViewSpec, groups: Mapping[tuple[str, int], FeatureGroupSpec]
     ) -> None:
-        self._stores = stores
         self._get = stores.keys.get
         self.view = view
         self._lookups = [_compile(view, item, groups[item.group, item.version]) for item in view.selections]
@@ -100,7 +99,6 @@ class OnlineReader:
         label_keys = view.label.on.values() if view.label else ()
         self._allowed = frozenset({*self.key_columns, *self.request_columns, *label_keys})
         self._feature_names = view.features
-        self._assets: dict[tuple[str, int], str | None] = {}
 
     def read(self, keys: Mapping[str, Any], request: Mapping[str, Any], now: datetime) -> Vector:
         """The features as they are known at `now`.
@@ -139,10 +137,10 @@ class OnlineReader:
                 state = MISSING
             else:
                 commits[lookup.side] = entry.commit
-                assets[lookup.side] = self._asset(lookup.group_id, entry.commit)
+                assets[lookup.side] = entry.value[:ASSET_BYTES].hex()
                 events[lookup.side] = entry.event_us if lookup.timed else None
             if state is PRESENT and entry is not None:
-                state = _fill(values, lookup, decode_row(entry.value))
+                state = _fill(values, lookup, decode_row(entry.value[ASSET_BYTES:]))
             else:
                 values.update(lookup.empty)
             status[lookup.side] = state
@@ -160,14 +158,6 @@ class OnlineReader:
             for place, entry in zip(asked, self._get(SPACE, keys), strict=True):
                 out[place] = entry
         return out
-
-    def _asset(self, group_id: str, number: int) -> str | None:
-        found = self._assets.get((group_id, number))
-        if found is None:
-            with self._stores.records.read() as connection:
-                found = store.commit_asset(connection, group_id, number)
-            self._assets[group_id, number] = found
-        return found
 
     def _unknown(self, given: Mapping[str, Any]) -> UnknownNameError | InputError:
         name = next(name for name in given if name not in self._allowed)
@@ -238,7 +228,7 @@ def _state(lookup: _Lookup, entry: Entry | None, now_us: int) -> str | None:
         return None
     if entry.event_us + lookup.delay_us > now_us or (lookup.cutoff and entry.known_us > now_us):
         return None
-    if entry.value == TOMBSTONE:
+    if len(entry.value) == ASSET_BYTES:
         return MISSING
     if lookup.ttl_us is not None and lookup.timed and entry.event_us < now_us - lookup.ttl_us:
         return EXPIRED

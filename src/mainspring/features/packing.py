@@ -1,4 +1,7 @@
-"""How a group's row is kept in the keys store: one msgpack list of its features, under a typed key."""
+"""How a group's row is kept in the keys store, under a typed key: the asset of its commit, then its features.
+
+The asset stands in the value so that a worker can say where a value came from without asking the database.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,8 @@ from mainspring.types import from_us
 #: One space for all groups, told apart by a prefix: one transaction writes them all, and one reads them all.
 SPACE: Final = "features"
 
-#: The value of a deleted key.
-TOMBSTONE: Final = b""
+#: A value begins with the asset id of its commit; a deleted key has nothing after it.
+ASSET_BYTES: Final = 16
 
 _EPOCH_DAY: Final = date(1970, 1, 1)
 

@@ -29,6 +29,7 @@ class Pending:
         available_us: their availability, (n,) int64.
         next: rows before this position have been taken.
         horizon_us: later rows were left in the table; None = there are none.
+        assets: number → asset id (16 bytes) of the commits that rows may come from.
         ahead: entries of the rows from position `ahead_from` on.
     """
 
@@ -38,6 +39,7 @@ class Pending:
     available_us: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     next: int = 0
     horizon_us: int | None = None
+    assets: dict[int, bytes] = field(default_factory=dict)
     ahead: list[Entry] = field(default_factory=list)
     ahead_from: int = 0
 

@@ -213,12 +213,6 @@ def online_numbers(connection: Connection, project_id: str) -> dict[str, int]:
     return {group_id: int(number) for group_id, number in found}
 
 
-def commit_asset(connection: Connection, group_id: str, number: int) -> str | None:
-    """The asset of a published commit."""
-    query = select(commits.c.asset_id).where(commits.c.group_id == group_id, commits.c.number == number)
-    return connection.execute(query).scalar_one_or_none()
-
-
 def get_commit(connection: Connection, spec: FeatureGroupSpec, number: int) -> CommitSpec:
     """The published commit of that number.
 
