@@ -11,7 +11,7 @@ import typer
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the demo's project lives.")] = Path("demo"),
     serve: Annotated[bool, typer.Option("--serve", help="Stay up afterwards and print the addresses.")] = False,
-    small: Annotated[bool, typer.Option("--small", help="A few days of two months: seconds, not minutes.")] = False,
+    small: Annotated[bool, typer.Option("--small", help="Only two days of April and of May.")] = False,
 ) -> None:
     """Live the flights of 2013, month by month.
 
@@ -21,7 +21,7 @@ def demo(
     from mainspring.workflows.demo.story import tell_demo
 
     if small:
-        options = Options(requests_per_day=20, days_per_month=2, until_month=5, train_share=0.1, serve=serve)
+        options = Options(requests_per_day=20, days_per_month=2, until_month=5, serve=serve)
     else:
         options = Options(serve=serve)
     tell_demo(folder, options).world.close()

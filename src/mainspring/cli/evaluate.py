@@ -24,8 +24,9 @@ def evaluate(
 ) -> None:
     """Evaluate a version; findings become evidence."""
     from mainspring.evaluation import check
+    from mainspring.evaluation.spec import Check
 
-    checks = [
+    checks: list[Check] = [
         *([check.metric(metric, at_least=at_least)] if at_least is not None else []),
         *([check.beats(beats)] if beats is not None else []),
     ]
