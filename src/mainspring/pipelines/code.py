@@ -36,7 +36,7 @@ from typing import Any, Final
 from mainspring.features.digest import frame_digest
 from mainspring.lineage.spec import Value
 from mainspring.pipelines.step import RESOURCE
-from mainspring.pipelines.syntax import Source, code_form, nested_codes, parse, tree_form
+from mainspring.pipelines.syntax import Source, code_form, nested_codes, parse, tree_digest
 from mainspring.types import canonical_bytes, digest, digest_bytes
 
 OURS: Final = "mainspring"
@@ -128,7 +128,7 @@ class _Collector:
             self._untraced.add(f"{name}: its source is not there as it was loaded; its byte code counts")
             body: object = ["code", code_form(code)]
         else:
-            body = tree_form(node, lambda decorator: _is_ours(decorator, scope))
+            body = tree_digest(node, functools.partial(_is_ours, scope=scope))
         bound = self._bindings(code, scope, name, node)
         for variable, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
             bound[f"closure {variable}"] = self._cell(cell, f"{name} closure {variable}")
@@ -159,7 +159,7 @@ class _Collector:
             bound: dict[str, Any] = {}
         else:
             node, code = found
-            body = tree_form(node, lambda decorator: _is_ours(decorator, scope))
+            body = tree_digest(node, functools.partial(_is_ours, scope=scope))
             bound = self._bindings(code, scope, name, node)
         for member in vars(kind).values():
             for function in _functions_of(member):
@@ -261,7 +261,7 @@ class _Collector:
                 self._untraced.add(f"{name}: its source was not found")
                 continue
             space = vars(module)
-            self._define(name, tree_form(source.tree, functools.partial(_is_ours, scope=space)))
+            self._define(name, tree_digest(source.tree, functools.partial(_is_ours, scope=space)))
             waiting.extend(module_name for module_name, _ in _imports(source.code, space))
             waiting.extend(found.__name__ for found in space.values() if isinstance(found, ModuleType))
 
@@ -467,13 +467,14 @@ def _is_ours(decorator: ast.expr, scope: Mapping[str, Any]) -> bool:
     return isinstance(place, str) and place.split(".", 1)[0] == OURS
 
 
-def _global_names(code: CodeType) -> set[str]:
-    return {
+@functools.lru_cache(maxsize=4096)
+def _global_names(code: CodeType) -> frozenset[str]:
+    return frozenset(
         instruction.argval
         for inner in nested_codes(code)
         for instruction in dis.get_instructions(inner)
         if instruction.opname in _GLOBAL_LOADS
-    }
+    )
 
 
 def _decorator_names(node: ast.AST | None, scope: Mapping[str, Any]) -> set[str]:
@@ -494,7 +495,11 @@ def _is_bare(node: ast.AST | None, name: str) -> bool:
 
 def _imports(code: CodeType, scope: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """Modules that code imports while it runs, absolute, with the names it takes from each."""
-    package = str(scope.get("__package__") or "")
+    return _imports_of(code, str(scope.get("__package__") or ""))
+
+
+@functools.lru_cache(maxsize=4096)
+def _imports_of(code: CodeType, package: str) -> list[tuple[str, list[str]]]:
     found: list[tuple[str, list[str]]] = []
     for inner in nested_codes(code):
         for before, instruction in _pairs(inner):

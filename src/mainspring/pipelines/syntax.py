@@ -12,6 +12,8 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any, Final
 
+from mainspring.types import digest
+
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
 _LAYOUT: Final = frozenset(
@@ -78,6 +80,23 @@ def code_form(code: CodeType) -> tuple[Any, ...]:
         code_form(item) if isinstance(item, CodeType) else _constant(item) for item in code.co_consts
     ]
     return (code.co_name, code.co_code.hex(), list(code.co_names), list(code.co_varnames), constants)
+
+
+def tree_digest(node: ast.AST, is_ours: Callable[[ast.expr], bool]) -> str:
+    """SHA-256 over `tree_form`, computed once for a tree and its set of our decorators."""
+    return _tree_digest(node, tuple(is_ours(decorator) for decorator in _decorators(node)))
+
+
+@lru_cache(maxsize=4096)
+def _tree_digest(node: ast.AST, ours: tuple[bool, ...]) -> str:
+    # Trees hash by identity and never change once parsed; the cache keeps them alive.
+    left_out = {id(decorator) for decorator, is_ours in zip(_decorators(node), ours, strict=True) if is_ours}
+    return digest(tree_form(node, lambda decorator: id(decorator) in left_out))
+
+
+@lru_cache(maxsize=4096)
+def _decorators(node: ast.AST) -> tuple[ast.expr, ...]:
+    return tuple(decorator for part in ast.walk(node) for decorator in getattr(part, "decorator_list", []))
 
 
 def tree_form(node: ast.AST, is_ours: Callable[[ast.expr], bool]) -> list[Any]:
