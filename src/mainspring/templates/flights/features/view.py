@@ -39,9 +39,8 @@ def define_groups(features: Any) -> dict[str, Any]:
 def define(features: Any, groups: dict[str, Any]) -> Any:
     """The view. The groups must have rows, so that their columns are known.
 
-    Temperature, dew point and the humidity computed from them are stored but left out: a model that learns from
-    January to March has never seen a summer's temperature, and in those months it stands for the date as much as
-    for the weather.
+    Temperature and dew point are stored but left out: a model that learns from January to March has never seen a
+    summer's temperature, and in those months it stands for the date as much as for the weather.
     """
     airport = groups["airports"]["lat", "lon"].static().hidden()
     return features.view(
@@ -49,7 +48,7 @@ def define(features: Any, groups: dict[str, Any]) -> Any:
         version=1,
         features=[
             ms.request(carrier="string", origin="string", dest="string", sched_minute="int64", weekday="int64"),
-            groups["weather"]["wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"],
+            groups["weather"]["humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"],
             groups["traffic"]["n_departures_2h", "mean_delay_2h"],
             groups["planes"]["built_year", "seats"].static(),
             airport.on({"faa": "origin"}, prefix="origin_"),
