@@ -54,12 +54,12 @@ _HOMES: Final[dict[str, str]] = {
 }
 
 __all__ = [
+    "RESOURCE",
     "AssetKind",
     "Expectation",
     "MainspringError",
     "Model",
     "Project",
-    "RESOURCE",
     "TrainingDataset",
     "Verdict",
     "check",

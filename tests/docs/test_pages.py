@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.docs.pages import ROOT, Reader, blocks, links, pages
 
 RUNNING = [page for page in pages() if page.name != "README.md" and any(block.runs for block in blocks(page))]
