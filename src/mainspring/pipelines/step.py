@@ -7,6 +7,7 @@ import functools
 import inspect
 import math
 import typing
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import FunctionType
@@ -245,6 +246,7 @@ class Trace:
     parameters: dict[str, Any]
     calls: list[Call] = field(default_factory=list)
     outputs: dict[str, Ref] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, step: Step[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Record a call; the result stands for the step's output."""
@@ -285,8 +287,9 @@ class Trace:
                 )
             else:
                 parameters[name] = check(value, step.annotations[name], place)
-        same = sum(1 for call in self.calls if call.step.spec.title == step.spec.title)
-        node = step.spec.title if same == 0 else f"{step.spec.title}-{same + 1}"
+        title = step.spec.title
+        self.counts[title] += 1
+        node = title if self.counts[title] == 1 else f"{title}-{self.counts[title]}"
         self.calls.append(Call(node, step, inputs, frozenset(many), parameters))
         return self._result(step, node)
 
