@@ -25,6 +25,7 @@ from mainspring.ports.tables import Tables
 from mainspring.serving import outcomes, store, weights
 from mainspring.serving.arms import OnlineArm, describe_arm
 from mainspring.serving.columns import TIME, group_columns
+from mainspring.serving.known import KnownIds
 from mainspring.serving.lineage import PredictionLineage
 from mainspring.serving.log import PredictionLog
 from mainspring.serving.predictor import Answer, LoadedArm, Predictor
@@ -65,7 +66,7 @@ class Deployments:
         self._tables = tables
         self._home = home
         self._predictors: dict[str, Predictor] = {}
-        self._known_ids: dict[str, set[str]] = {}
+        self._known_ids: dict[str, KnownIds] = {}
 
     def create(
         self,
@@ -200,6 +201,13 @@ class Deployments:
 
     def _log(self, name: str) -> PredictionLog:
         return PredictionLog(self._home / "serving" / name / "log", name, self._tables)
+
+    def _known(self, name: str) -> KnownIds:
+        found = self._known_ids.get(name)
+        if found is None:
+            log = self._log(name)
+            found = self._known_ids[name] = KnownIds(log.folder, self._tables, log.table)
+        return found
 
     def _load(self, arm: Arm) -> LoadedArm:
         return OnlineArm(arm, self._models, self._features)
@@ -548,10 +556,7 @@ class Deployment:
         return outcomes.post(self._graph, self.name, self.table.revision_id, rows, self._knows)
 
     def _knows(self, prediction_ids: set[str]) -> set[str]:
-        known = self._room._known_ids.setdefault(self.name, set())
-        if not prediction_ids <= known:
-            known |= self._room._log(self.name).ids()
-        return prediction_ids & known
+        return self._room._known(self.name).among(prediction_ids)
 
     def log(
         self,

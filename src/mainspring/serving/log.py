@@ -31,7 +31,7 @@ class PredictionLog:
     """
 
     def __init__(self, folder: Path, deployment: str, tables: Tables) -> None:
-        self._folder = folder
+        self.folder = folder
         self._tables = tables
         self.table = f"predictions_{deployment}"
         self.gaps_table = f"prediction_gaps_{deployment}"
@@ -43,7 +43,7 @@ class PredictionLog:
         gaps, and the file is kept as `<segment>.damaged`.
         """
         n_segments = n_rows = n_gaps = 0
-        for path in find_segments(self._folder):
+        for path in find_segments(self.folder):
             with claimed(path) as ours:
                 if not ours:
                     continue
@@ -99,13 +99,6 @@ class PredictionLog:
             published = self.read().filter(same)
         return columns.without_doubles([published]).sort(pl.col("arm") != "champion")
 
-    def ids(self) -> set[str]:
-        """The ids of all predictions in the log."""
-        found = {row.prediction_id for row in self._scored()}
-        if self._tables.exists(self.table):
-            found.update(self._tables.scan(self.table).select("prediction_id").collect()["prediction_id"])
-        return found
-
     def given_ids(self) -> Iterator[tuple[str, Answer]]:
         """Answers under ids that the caller chose, oldest first, with the digest of their content."""
         given = (pl.col("content") != "") & (pl.col("arm") == "champion")
@@ -137,14 +130,8 @@ class PredictionLog:
             n_waiting=n_waiting,
         )
 
-    def _scored(self) -> Iterator[Scored]:
-        for segment in self._waiting():
-            for frame in columns.decoded(segment):
-                if isinstance(frame, Scored):
-                    yield frame
-
     def _waiting(self) -> Iterator[Segment]:
-        for path in find_segments(self._folder):
+        for path in find_segments(self.folder):
             try:
                 yield read_segment(path)
             except FileNotFoundError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
@@ -12,7 +12,7 @@ import polars as pl
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.lineage.api import Graph
 from mainspring.serving import store
-from mainspring.serving.spec import Outcome, OutcomeCounts
+from mainspring.serving.spec import OutcomeCounts
 from mainspring.types import to_us, utc
 
 LATE_AFTER: Final = timedelta(days=1)
@@ -146,16 +146,11 @@ def _publish(
 ) -> None:
     with graph.execution("outcomes", deployment) as work:
         work.use(revision_id, role="deployment")
-        labels = [
-            Outcome(
-                deployment=deployment,
-                prediction_id=prediction_id,
-                value=value,
-                known_at=known_at.replace(tzinfo=known_at.tzinfo or UTC),
-                received_at=received_at,
-                execution_id=work.id,
-            )
-            for prediction_id, value, known_at in kept
-        ]
-        work.write(lambda connection: store.add_outcomes(graph.records, connection, labels, graph.project_id))
+        posting = {
+            "project_id": graph.project_id,
+            "deployment": deployment,
+            "received_us": to_us(received_at),
+            "execution_id": work.id,
+        }
+        work.write(lambda connection: store.add_outcomes(graph.records, connection, kept, posting))
         work.event("outcomes.received", revision_id, counts.model_dump(mode="json"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, select
 from mainspring.ports.records import Records
 from mainspring.ports.records.schema import row, table, value
 from mainspring.serving.spec import DeploymentRevision, Outcome, Rollout, ServingContext
+from mainspring.types import to_us
 
 revisions = table(
     "deployment_revisions",
@@ -98,12 +100,24 @@ def latest_outcomes(
     return found
 
 
-def add_outcomes(records: Records, connection: Connection, given: Sequence[Outcome], project_id: str) -> None:
-    """Append labels. One that is there already, posted meanwhile by another process, is left as it is."""
-    rows = [row(outcome, project_id) for outcome in given]
-    for start in range(0, len(rows), _MAX_NAMES):
-        statement = records.insert(outcomes).values(rows[start : start + _MAX_NAMES])
-        connection.execute(statement.on_conflict_do_nothing())
+def add_outcomes(
+    records: Records,
+    connection: Connection,
+    labels: Sequence[tuple[str, float, datetime]],
+    posting: Mapping[str, Any],
+) -> None:
+    """Append labels. One that is there already, posted meanwhile by another process, is left as it is.
+
+    Args:
+        labels: prediction id, value, known at.
+        posting: the columns that all of them share.
+    """
+    rows = [
+        {**posting, "prediction_id": prediction_id, "value": label, "known_us": to_us(known_at)}
+        for prediction_id, label, known_at in labels
+    ]
+    if rows:
+        connection.execute(records.insert(outcomes).on_conflict_do_nothing(), rows)
 
 
 def outcomes_until(

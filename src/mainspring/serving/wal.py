@@ -103,6 +103,23 @@ def read_segment(path: Path) -> Segment:
     return Segment(path.stem, payloads, None)
 
 
+def payloads_from(path: Path, offset: int) -> tuple[list[bytes], int]:
+    """The whole frames from a byte offset on, and the offset behind them; a frame in the making is left out.
+
+    Raises:
+        FileNotFoundError: the segment was published and deleted meanwhile.
+    """
+    with open(path, "rb") as file:
+        file.seek(offset)
+        data = file.read()
+    payloads: list[bytes] = []
+    place = 0
+    while (payload := _payload_at(data, place)) is not None:
+        payloads.append(payload)
+        place += _HEAD.size + len(payload)
+    return payloads, offset + place
+
+
 def _payload_at(data: bytes, offset: int) -> bytes | None:
     start = offset + _HEAD.size
     if start > len(data):

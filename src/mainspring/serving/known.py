@@ -1,0 +1,62 @@
+"""Which prediction ids a log has, kept current by reading only what is new."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import polars as pl
+
+from mainspring.ports.tables import Tables
+from mainspring.serving.frames import Scored, decoder
+from mainspring.serving.wal import MAGIC, find_segments, payloads_from
+
+
+class KnownIds:
+    """The ids of all predictions of one log. Threads may share it.
+
+    It holds every id in memory, about 100 bytes each.
+
+    Args:
+        folder: where the deployment's segments lie.
+        tables: where the published rows are.
+        table: their table.
+    """
+
+    def __init__(self, folder: Path, tables: Tables, table: str) -> None:
+        self._folder = folder
+        self._tables = tables
+        self._table = table
+        self._ids: set[str] = set()
+        self._read_bytes: dict[str, int] = {}
+        self._version = -1
+        self._lock = threading.Lock()
+
+    def among(self, wanted: set[str]) -> set[str]:
+        """Those of `wanted` that are in the log."""
+        with self._lock:
+            if not wanted <= self._ids:
+                self._read_segments()
+            if not wanted <= self._ids:
+                self._read_table()
+            return wanted & self._ids
+
+    def _read_segments(self) -> None:
+        for path in find_segments(self._folder):
+            try:
+                payloads, end = payloads_from(path, self._read_bytes.get(path.stem, len(MAGIC)))
+            except FileNotFoundError:
+                # Published meanwhile: the table has it.
+                continue
+            self._read_bytes[path.stem] = end
+            frames = map(decoder.decode, payloads)
+            self._ids.update(frame.prediction_id for frame in frames if isinstance(frame, Scored))
+
+    def _read_table(self) -> None:
+        if not self._tables.exists(self._table):
+            return
+        version = self._tables.version(self._table)
+        if version != self._version:
+            rows = self._tables.scan(self._table, version).select(pl.col("prediction_id").unique()).collect()
+            self._ids.update(rows["prediction_id"])
+            self._version = version
