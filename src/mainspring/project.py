@@ -164,6 +164,9 @@ class Project:
 
     def close(self) -> None:
         """Give connections and files back."""
+        if "deployments" in self.__dict__:
+            # Its open log segment can be published once it is let go.
+            self.deployments.close()
         for port in ("records", "keys"):
             if port in self.__dict__:
                 self.__dict__.pop(port).close()
