@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
+from tests.models.flights import fitted, make_flights
 
 from mainspring.evaluation.api import Evaluation
 from mainspring.lineage import Graph
 from mainspring.models.api import Models
 from mainspring.models.model import Model
-from tests.models.flights import fitted, make_flights
 
 
 @pytest.fixture(scope="session")

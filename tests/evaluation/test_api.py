@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from tests.models.flights import fitted, make_flights
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.evaluation import check
 from mainspring.lineage import AssetKind, Verdict
-from tests.models.flights import fitted, make_flights
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.features.conftest import at
 
 from mainspring.checks import expect
 from mainspring.errors import ConflictError, ExpectationError, InputError, StateError, UnknownNameError
@@ -19,7 +20,6 @@ from mainspring.features.api import Features
 from mainspring.features.group import FeatureGroup
 from mainspring.lineage import AssetKind, Graph, Verdict
 from mainspring.ports.clock import ReplayClock
-from tests.features.conftest import at
 
 
 def rows(*temps: float | None, origin: str = "JFK", hour: float = 0) -> pl.DataFrame:

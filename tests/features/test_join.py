@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.features.oracle import Fact, ask
 
 from mainspring.errors import InputError
 from mainspring.features.join import ALWAYS_US, Joined, Side, join
-from tests.features.oracle import Fact, ask
 
 # Few distinct values, so that ties, duplicates and boundaries are the rule; and pairs that a careless key would
 # confuse: ("1", "23") and ("12", "3"), the empty string, null.

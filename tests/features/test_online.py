@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.features.conftest import at
 
 from mainspring.errors import InputError, StateError
 from mainspring.features.api import Features, request
@@ -20,7 +21,6 @@ from mainspring.features.on_demand import on_demand
 from mainspring.lineage import Graph
 from mainspring.ports.keys import open_keys
 from mainspring.ports.tables import open_tables
-from tests.features.conftest import at
 
 
 @on_demand

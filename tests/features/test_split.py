@@ -6,11 +6,11 @@ from datetime import date
 
 import polars as pl
 import pytest
+from tests.features.conftest import at
 
 from mainspring.errors import InputError
 from mainspring.features import split
 from mainspring.features.split import assign
-from tests.features.conftest import at
 
 
 def parts(spec: split.SplitSpec, hours: list[float], *, seed: int = 0) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from tests.features.conftest import at
 
 from mainspring.errors import ConflictError, InputError, UnknownNameError
 from mainspring.features import split
@@ -18,7 +19,6 @@ from mainspring.features.on_demand import on_demand
 from mainspring.features.view import FeatureView
 from mainspring.lineage import AssetKind, Graph
 from mainspring.ports.clock import ReplayClock
-from tests.features.conftest import at
 
 
 @on_demand

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
+from tests.models.flights import fitted, make_flights
 
 import mainspring
 from mainspring.errors import RefusedError, UnknownNameError
@@ -17,7 +18,6 @@ from mainspring.gates.api import Gates
 from mainspring.gates.spec import Policy, Requirement
 from mainspring.lineage import AssetKind, Verdict
 from mainspring.models.api import Models
-from tests.models.flights import fitted, make_flights
 
 POLICY = Policy(
     environment="production",

@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.lineage.test_publication import NO_CODE
+
 from mainspring.lineage import AssetKind, Direction, Graph
 from mainspring.lineage.store import event_sha256
 from mainspring.ports.blobs import open_blobs
 from mainspring.ports.clock import SystemClock
 from mainspring.ports.records import open_records
-from tests.lineage.test_publication import NO_CODE
 
 CHILD = Path(__file__).with_name("killed_publications.py")
 

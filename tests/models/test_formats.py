@@ -13,13 +13,13 @@ import pytest
 import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.preprocessing import FunctionTransformer
+from tests.models.flights import fitted
 
 from mainspring.errors import InputError, IntegrityError, RefusedError
 from mainspring.models import formats
 from mainspring.models.materialize import ModelMaterializer
 from mainspring.models.model import Model
 from mainspring.pipelines.materialize import Slot
-from tests.models.flights import fitted
 
 
 class Stranger:

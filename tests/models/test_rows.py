@@ -19,13 +19,13 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from tests.models.flights import CATEGORICAL, FEATURES, fitted, make_flights
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.models.encoding import encode, row_encoder
 from mainspring.models.fast import row_path
 from mainspring.models.model import Model
 from mainspring.models.package import LoadedModel
-from tests.models.flights import CATEGORICAL, FEATURES, fitted, make_flights
 
 numbers = st.one_of(st.none(), st.floats(allow_infinity=False, width=64), st.floats(-50, 50))
 rows = st.fixed_dictionaries(
