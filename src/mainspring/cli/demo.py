@@ -9,8 +9,12 @@ import typer
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the demo's project lives.")] = Path("demo"),
-    serve: Annotated[bool, typer.Option("--serve", help="Stay up afterwards and print the addresses.")] = False,
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the demo's project lives.")] = Path(
+        "demo"
+    ),
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Stay up afterwards and print the addresses.")
+    ] = False,
     small: Annotated[bool, typer.Option("--small", help="Only two days of April and of May.")] = False,
 ) -> None:
     """Live the flights of 2013, month by month.

@@ -34,7 +34,9 @@ def run(
     given = json_object(parameters, "--parameters")
     with opened(project) as found:
         chosen = _find(pipeline)
-        _print_run(found.pipelines.run(chosen, force=force, **_typed(given, chosen.annotations)), as_json=json)
+        _print_run(
+            found.pipelines.run(chosen, force=force, **_typed(given, chosen.annotations)), as_json=json
+        )
 
 
 def _typed(given: dict[str, Any], annotations: dict[str, Any]) -> dict[str, Any]:
@@ -46,7 +48,9 @@ def _typed(given: dict[str, Any], annotations: dict[str, Any]) -> dict[str, Any]
     typed = {}
     for name, value in given.items():
         try:
-            typed[name] = TypeAdapter(annotations.get(name, Any)).validate_json(json.dumps(value), strict=True)
+            typed[name] = TypeAdapter(annotations.get(name, Any)).validate_json(
+                json.dumps(value), strict=True
+            )
         except ValidationError:
             typed[name] = value  # `run` refuses it, and says what it takes
     return typed
