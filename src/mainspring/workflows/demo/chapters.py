@@ -334,3 +334,23 @@ def conclude_shadow(world: World, month: int) -> Decision | None:
     deployment.promote(version, world.view, decision_id=decision.id, reason="better on live requests", origin="controller")
     watch(world, version)
     return decision
+
+
+def keep_drill(world: World, revision_id: str, on_disk_s: float, answered_s: float) -> None:
+    """Store how long the rollback took, as evidence about the revision that was rolled back."""
+    with world.project.graph.execution("rollback_drill", DEPLOYMENT) as work:
+        work.evidence(
+            revision_id,
+            "rollback.drill",
+            name="rollback drill",
+            verdict=Verdict.PASS,
+            figures={"on_disk_seconds": on_disk_s, "seconds": answered_s},
+            trigger="person",
+        )
+
+
+def find_drill(world: World) -> dict[str, Any] | None:
+    """The figures of the last drill; None if there was none."""
+    revisions = world.project.deployments.get(DEPLOYMENT).revisions()
+    found = world.project.graph.evidence_for(*(revision.id for revision in revisions), kind="rollback.drill")
+    return found[-1].figures if found else None

@@ -25,7 +25,7 @@ class Options:
         serve: stay up at the end.
     """
 
-    requests_per_day: int = 150
+    requests_per_day: int = 120
     days_per_month: int | None = None
     until_month: int = LAST_MONTH
     train_share: float = 1.0

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from rich.console import Console
 
 from mainspring.config import FILE_NAME
 from mainspring.gates.spec import Decision
-from mainspring.lineage import Verdict
+from mainspring.lineage import AssetKind, Verdict
 from mainspring.models.spec import ModelVersion
 from mainspring.monitoring.spec import Finding
 from mainspring.pipelines.api import PipelineRun
 from mainspring.server.supervisor import Server
 from mainspring.serving.spec import Cause
 from mainspring.workflows.demo import chapters
-from mainspring.workflows.demo.live import Asks, InProcess, LiveDays, OverHttp
+from mainspring.workflows.demo.explain import Explained, Touched, choose, explain, trace_correction
+from mainspring.workflows.demo.live import Asks, InProcess, LiveDays, OverHttp, body_of
 from mainspring.workflows.demo.options import Options
+from mainspring.workflows.demo.report import decided, month_name, write_report
 from mainspring.workflows.demo.screen import Bar, Screen
 from mainspring.workflows.demo.wire import Wire
-from mainspring.workflows.demo.world import DEPLOYMENT, MONTHLY, World, midnight
+from mainspring.workflows.demo.world import DEPLOYMENT, World, midnight
 from mainspring.workflows.init import init_project
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -45,7 +50,6 @@ class Story:
     screen: Screen
     rollback_seconds: float | None = None
     wire: Wire | None = None
-    lines: list[str] = field(default_factory=list)
 
     def say(self, text: str) -> None:
         """One line on the screen."""
@@ -67,6 +71,8 @@ def tell(story: Story) -> None:
     gate(story, run)
     deploy(story, run)
     live(story)
+    explained, touched = lineage(story)
+    end(story, explained, touched)
 
 
 # ------------------------------------------------------------------------------------------------------ ingest
@@ -88,8 +94,13 @@ def ingest(story: Story) -> None:
 def show_groups(story: Story) -> None:
     """Every group with its rows so far and what its expectations found."""
     head = ["group", "keys", "event time", "known time", "commits", "rows", "expectations that found something"]
-    rows = []
-    for name, group in story.world.groups.items():
+    story.screen.table(head, group_rows(story.world), numeric=(4, 5))
+
+
+def group_rows(world: World) -> list[list[object]]:
+    """Every group: name, keys, event time, known time, commits, rows, what its expectations found."""
+    rows: list[list[object]] = []
+    for name, group in world.groups.items():
         spec, commits = group.spec, group.commits()
         rows.append(
             [
@@ -99,34 +110,31 @@ def show_groups(story: Story) -> None:
                 spec.known_time or "-",
                 len(commits),
                 f"{sum(commit.n_rows for commit in commits):,}",
-                "; ".join(f"{text}: {count:,}" for text, count in failures(commits).items()) or "none",
+                "; ".join(f"{text}: {count:,}" for text, count in failures(world, commits).items()) or "none",
             ]
         )
-    story.screen.table(head, rows, numeric=(4, 5))
+    return rows
 
 
-def failures(commits: list[Any]) -> dict[str, int]:
-    """Failing rows by expectation, over all commits of a group."""
+def failures(world: World, commits: list[Any]) -> dict[str, int]:
+    """Failing rows by expectation, over all commits of a group, from the evidence about each commit."""
     found: dict[str, int] = {}
-    for commit in commits:
-        if commit.validation is None:
-            continue
-        for result in commit.validation.results:
-            if result.n_failed:
-                text = in_words(result.expectation)
-                found[text] = found.get(text, 0) + result.n_failed
+    for entry in world.project.graph.evidence_for(*(commit.asset_id for commit in commits), kind="expectations"):
+        for result in entry.figures["expectations"]:
+            if result["n_failed"]:
+                found[in_words(result["name"])] = found.get(in_words(result["name"]), 0) + result["n_failed"]
     return found
 
 
-def in_words(expectation: Any) -> str:
-    """An expectation in a few words."""
-    columns = ", ".join(expectation.columns)
-    parameters = expectation.parameters
-    if expectation.kind == "not_null":
-        return f"no {columns}"
-    if expectation.kind == "between":
-        return f"{columns} outside {parameters.get('low')} to {parameters.get('high')}"
-    return f"{columns}: {expectation.kind}"
+def in_words(name: str) -> str:
+    """An expectation such as `not_null(pressure)` as what is wrong with the rows that break it."""
+    kind, _, rest = name.rstrip(")").partition("(")
+    if kind == "not_null":
+        return f"no {rest}"
+    if kind == "between":
+        column, low, high = (part.partition("=")[2] or part for part in rest.split(", "))
+        return f"{column} outside {low} to {high}"
+    return f"not {name}"
 
 
 # ------------------------------------------------------------------------------------------------------- train
@@ -288,6 +296,7 @@ def drill(story: Story) -> None:
     deployment.promote(forward, world.view, decision_id=decision_id, reason="end of the drill", origin="human")
     if story.wire is not None:
         wait_for(story.wire, deployment.table.revision)
+    chapters.keep_drill(world, revisions[-1].id, back.seconds, story.rollback_seconds)
     story.say(
         f"  rollback drill: the table was on disk after {back.seconds * 1000:.1f} ms; "
         f"version {back.version} answered after {story.rollback_seconds * 1000:.0f} ms; then forward again"
@@ -302,6 +311,110 @@ def wait_for(wire: Wire, revision: int, within_s: float = 10.0) -> None:
         if served.get("revision") == revision:
             return
         time.sleep(0.002)
+
+
+# --------------------------------------------------------------------------------------------------------- end
+
+
+def lineage(story: Story) -> tuple[Explained | None, Touched | None]:
+    """One prediction back to its rows, the corrected weather forward to what it touched."""
+    world = story.world
+    with story.screen.chapter("6 · Lineage"):
+        chosen = choose(world)
+        explained = None if chosen is None else explain(world, chosen)
+        touched = trace_correction(world)
+        if explained is not None:
+            show_origin(story, explained)
+        if touched is not None:
+            story.say(
+                f"weather commit {touched.number} (the corrected hour): gave values to {touched.direct:,} predictions, taught versions "
+                f"{', '.join(str(number) for number in touched.versions) or 'none'}, touched {touched.all:,} predictions in all; "
+                + ("a search of the whole log finds the same" if touched.honest else "[red]a search of the log finds others[/]")
+            )
+            story.say(f"  mainspring lineage downstream {touched.commit_id}")
+    return explained, touched
+
+
+def show_origin(story: Story, explained: Explained) -> None:
+    """A prediction, the rows that it read, and what answered."""
+    values, graph = explained.values, explained.origin.graph
+    story.say(f"prediction [bold]{explained.prediction_id}[/]: {values['prediction']:.3f}, made at {values['now']}")
+    story.screen.table(
+        ["row of", "key", "event time", "commit"],
+        [
+            [row.table, " ".join(str(part) for name, part in row.key.items() if name != "event_time"), row.key.get("event_time") or "-", row.values["commit"]]
+            for row in (explained.origin.leaf.rows if explained.origin.leaf else ())
+        ],
+        numeric=(3,),
+    )
+    kinds = {kind.value: len(graph.of_kind(kind)) for kind in AssetKind if graph.of_kind(kind)}
+    story.say("  it hangs on " + ", ".join(f"{count} {kind.replace('_', ' ')}{'s' * (count > 1)}" for kind, count in kinds.items()))
+    story.say(
+        f"  {explained.recomputed} features computed again from these rows alone: "
+        + ("equal to the logged ones" if explained.honest else "[red]not equal to the logged ones[/]")
+    )
+    story.say(f"  mainspring lineage upstream {explained.prediction_id}")
+
+
+def end(story: Story, explained: Explained | None, touched: Touched | None) -> None:
+    """The page, and the year in one table."""
+    world = story.world
+    with story.screen.chapter("7 · The year"):
+        timings = dict(story.screen.seconds)
+        path = write_report(world, explained, touched, group_rows(world), chapters.find_drill(world), timings)
+        findings = decided(world)
+        head = ["month", "version", "served", "predicted", "observed", "AUC", "Brier", "verdict"]
+        story.screen.table(head, [year_row(finding) for finding in findings], numeric=(2, 3, 4, 5, 6))
+        counts = world.project.deployments.get(DEPLOYMENT).log_counts()
+        n_assets = sum(world.project.graph.count_assets().values())
+        story.say(
+            f"{counts.n_logged:,} predictions and {counts.n_shadow:,} shadow predictions logged, {counts.n_gaps} lost; {n_assets:,} assets in the graph"
+        )
+        story.say(f"report: {path}")
+
+
+def year_row(finding: Finding) -> list[object]:
+    """A month in the closing table."""
+
+    def shown(value: float | None) -> str:
+        return "-" if value is None else f"{value:.3f}"
+
+    verdict = "[red]alert[/]" if finding.alerted else finding.verdict.value.replace("_", " ")
+    return [
+        month_name(finding),
+        ", ".join(finding.versions) or "-",
+        f"{finding.n_rows:,}",
+        shown(finding.predicted),
+        shown(finding.observed),
+        shown(finding.roc_auc.value),
+        shown(finding.brier.value),
+        verdict,
+    ]
+
+
+def serve_on(story: Story) -> None:
+    """Stay up until Ctrl-C, and say where."""
+    world = story.world
+    server = Server(world.project, say=story.say)
+    path = f"/v1/deployments/{DEPLOYMENT}"
+    flight = world.flights.row(-1, named=True)
+    example = msgspec.json.encode({name: body_of(flight)[name] for name in ("keys", "request")}).decode()
+    story.say(f"report: {(world.folder / 'report.html').as_uri()}")
+    server.start()
+    story.say(f"health: {server.url}/health")
+    story.say(f"ask:    curl -s {server.url}{path}/predict -H 'content-type: application/json' -d '{example}'")
+    story.say("Ctrl-C ends it")
+    stopped = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        stopped.wait()
+    finally:
+        server.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+# ---------------------------------------------------------------------------------------------------- the telling
 
 
 @contextlib.contextmanager
@@ -328,7 +441,9 @@ def tell_demo(folder: Path, options: Options, console: Console | None = None) ->
     if existed and present is not None:
         story.say(f"going on in {folder}: the clock stands at {present:%Y-%m-%d %H:%M} UTC")
     tell(story)
+    if options.serve:
+        serve_on(story)
     return story
 
 
-__all__ = ["MONTHLY", "Story", "tell_demo"]
+__all__ = ["Story", "tell_demo"]

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 import mainspring as ms
 from mainspring.evaluation.metrics import brier, roc_auc
@@ -145,7 +146,9 @@ def fit(
     with tracking.run(role, experiment=EXPERIMENT, seeds={"numpy": SEED}) as run:
         run.use(data, role="training_dataset")
         run.log(params={**parameters, "rows": train.height, "dataset": data.digest})
-        model.fit(train, label)
+        # One thread adds up in one order, so that every machine makes the same trees.
+        with threadpool_limits(1):
+            model.fit(train, label)
         truth, scores = test[label].cast(pl.Float64).to_numpy(), model.predict(test)
         run.log(
             metrics={
