@@ -241,7 +241,7 @@ class Publication:
                 rows(connection)
             if not self._durable:
                 store.add(connection, store.executions, [finished], project_id)
-            elif not store.finish_execution(connection, finished, self._state, None):
+            elif not store.finish_execution(connection, finished):
                 raise self._fenced()
             store.add(connection, store.assets, self._assets, project_id)
             store.add(connection, store.links, list(self._links.values()), project_id)
@@ -261,6 +261,8 @@ class Publication:
 
     def _fail(self, error: BaseException) -> None:
         line = traceback.format_exception_only(error)[-1].strip()
-        finished = self._execution.model_copy(update={"finished_at": datetime.now(UTC)})
+        finished = self._execution.model_copy(
+            update={"finished_at": datetime.now(UTC), "state": ExecutionState.FAILED, "error": line}
+        )
         with self._scope.records.write() as connection:
-            store.finish_execution(connection, finished, ExecutionState.FAILED, line)
+            store.finish_execution(connection, finished)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from mainspring.lineage.spec import Asset, Event, Evidence, Execution, ExecutionState, Link, Value
 from mainspring.ports.records.schema import row, table, value
-from mainspring.types import digest
+from mainspring.types import digest, to_us
 
 assets = table(
     "assets",
@@ -35,7 +35,6 @@ events = table(
     key=["seq"],
     indexes=[["project_id", "seq"], ["project_id", "kind", "seq"], ["subject"]],
     unique=[["id"]],
-    counter="seq",
 )
 evidence = table("evidence", Evidence, key=["id"], indexes=[["subject_id", "kind", "created_us"]])
 
@@ -49,22 +48,32 @@ def add(connection: Connection, into: Any, specs: Sequence[Value], project_id: s
         connection.execute(insert(into), [row(spec, project_id) for spec in specs])
 
 
-def finish_execution(
-    connection: Connection, execution: Execution, state: ExecutionState, error: str | None
-) -> bool:
-    """Move a running execution to its end. False when another worker holds it, or it has already ended."""
-    finished = execution.model_copy(update={"state": state, "error": error})
-    values = row(finished, "")
-    statement = (
-        update(executions)
-        .where(
-            executions.c.id == execution.id,
-            executions.c.fence == execution.fence,
-            executions.c.state == ExecutionState.RUNNING,
-        )
-        .values(state=values["state"], finished_us=values["finished_us"], error=values["error"])
+_FINISH = (
+    update(executions)
+    .where(
+        executions.c.id == bindparam("execution_id"),
+        executions.c.fence == bindparam("held_fence"),
+        executions.c.state == ExecutionState.RUNNING,
     )
-    return connection.execute(statement).rowcount == 1
+    .values(
+        state=bindparam("new_state"), finished_us=bindparam("new_finished_us"), error=bindparam("new_error")
+    )
+)
+
+
+def finish_execution(connection: Connection, finished: Execution) -> bool:
+    """Move a running execution to the end that `finished` says.
+
+    False when another worker holds it, or it has already ended.
+    """
+    values = {
+        "execution_id": finished.id,
+        "held_fence": finished.fence,
+        "new_state": finished.state.value,
+        "new_finished_us": None if finished.finished_at is None else to_us(finished.finished_at),
+        "new_error": finished.error,
+    }
+    return connection.execute(_FINISH, values).rowcount == 1
 
 
 def append_events(connection: Connection, entries: Sequence[Event], project_id: str) -> None:

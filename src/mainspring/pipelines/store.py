@@ -88,7 +88,8 @@ def fail_below(connection: Connection, run_id: str, error: str, finished_at: dat
         query = select(executions).where(executions.c.id.in_(waiting))
         for found in connection.execute(query).mappings().all():
             execution = value(Execution, found).model_copy(update={"finished_at": finished_at})
-            finish_execution(connection, execution, ExecutionState.FAILED, error)
+            failed = execution.model_copy(update={"state": ExecutionState.FAILED, "error": error})
+            finish_execution(connection, failed)
         below = select(executions.c.id).where(executions.c.parent_id.in_(waiting))
         below = below.where(executions.c.state == ExecutionState.RUNNING.value)
         waiting = list(connection.execute(below).scalars())

@@ -24,9 +24,7 @@ runs = table(
 )
 params = table("run_params", Param, key=["run_id", "key"])
 artifacts = table("run_artifacts", Artifact, key=["run_id", "name"])
-metric_points = table(
-    "metric_points", MetricPoint, key=["seq"], indexes=[["run_id", "key", "step"]], counter="seq"
-)
+metric_points = table("metric_points", MetricPoint, key=["seq"], indexes=[["run_id", "key", "step"]])
 
 
 def get_or_create_experiment(

@@ -7,9 +7,11 @@ values become JSON. Every table carries `project_id`.
 from __future__ import annotations
 
 import enum
+import functools
 import types
 import typing
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -43,6 +45,9 @@ metadata = MetaData(
 
 Spec = TypeVar("Spec", bound=BaseModel)
 
+COUNTER = "seq"
+"""The name of every integer key that the database counts up."""
+
 _PLAIN_TYPES: dict[type, TypeEngine[Any]] = {
     str: Text(),
     bool: Boolean(),
@@ -60,9 +65,8 @@ def table(
     key: Iterable[str],
     indexes: Iterable[Iterable[str]] = (),
     unique: Iterable[Iterable[str]] = (),
-    counter: str | None = None,
 ) -> Table:
-    """The SQL table of `spec`.
+    """The SQL table of `spec`. An integer field `seq` is counted up by the database; leave it None in new specs.
 
     Args:
         name: the table's name, plural.
@@ -70,7 +74,6 @@ def table(
         key: columns of the primary key; `project_id` may be one.
         indexes: columns of each further index.
         unique: columns of each further unique constraint.
-        counter: an integer key field that the database counts up; leave it None in new specs.
     """
     key = tuple(key)
     columns: list[Column[Any]] = [
@@ -80,7 +83,7 @@ def table(
         plain, optional = _unwrapped(information.annotation)
         column = column_name(field, plain)
         kind = _sql_type(plain)
-        if field == counter:
+        if field == COUNTER:
             # SQLite counts only INTEGER primary keys.
             kind, optional = BigInteger().with_variant(Integer(), "sqlite"), False
         columns.append(
@@ -89,7 +92,7 @@ def table(
                 kind,
                 primary_key=column in key,
                 nullable=optional and column not in key,
-                autoincrement=field == counter,
+                autoincrement=field == COUNTER,
             )
         )
     constraints = [UniqueConstraint(*names) for names in unique]
@@ -107,30 +110,48 @@ def column_name(field: str, plain: object) -> str:
 
 def row(spec: BaseModel, project_id: str) -> dict[str, Any]:
     """The column values of `spec` for one INSERT. A counter that is None is left to the database."""
+    plan = _plan(type(spec))
     values: dict[str, Any] = {"project_id": project_id}
-    plain_values = spec.model_dump(mode="json")
-    for field, information in type(spec).model_fields.items():
-        plain, _ = _unwrapped(information.annotation)
+    for field, column, kind in plan.fields:
         given = getattr(spec, field)
-        if given is None and field == "seq":
-            continue
-        if plain is datetime:
-            values[column_name(field, plain)] = None if given is None else to_us(given)
-        elif plain in _PLAIN_TYPES:
-            values[field] = given
-        else:
-            values[field] = plain_values[field]
+        if kind is datetime:
+            values[column] = None if given is None else to_us(given)
+        elif kind is not None and not (given is None and field == COUNTER):
+            values[column] = given
+    if plan.nested:
+        values.update(spec.model_dump(mode="json", include=plan.nested))
     return values
 
 
 def value(spec: type[Spec], mapping: Mapping[Any, Any]) -> Spec:
     """The spec that a row holds; columns that the spec does not have are left out."""
     fields: dict[str, Any] = {}
+    for field, column, kind in _plan(spec).fields:
+        given = mapping[column]
+        fields[field] = from_us(given) if kind is datetime and given is not None else given
+    return spec.model_validate(fields)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How a spec becomes a row: looked up once a class, because rows are written in the hot path.
+
+    Attributes:
+        fields: (field, column, plain type), with None for a type that is stored as JSON or text.
+        nested: the fields of that sort.
+    """
+
+    fields: tuple[tuple[str, str, type | None], ...]
+    nested: set[str]
+
+
+@functools.cache
+def _plan(spec: type[BaseModel]) -> _Plan:
+    fields = []
     for field, information in spec.model_fields.items():
         plain, _ = _unwrapped(information.annotation)
-        given = mapping[column_name(field, plain)]
-        fields[field] = from_us(given) if plain is datetime and given is not None else given
-    return spec.model_validate(fields)
+        fields.append((field, column_name(field, plain), plain if plain in _PLAIN_TYPES else None))
+    return _Plan(tuple(fields), {field for field, _, kind in fields if kind is None})
 
 
 def _unwrapped(annotation: object) -> tuple[Any, bool]:
