@@ -38,7 +38,7 @@ def serving(airport: Airport) -> Iterator[Running]:
     said: list[str] = []
     with (
         Server(airport.project, port=0, workers=1, say=said.append) as server,
-        httpx.Client(base_url=server.url, timeout=10) as client,
+        httpx.Client(base_url=server.url, timeout=30) as client,
     ):
         yield Running(airport, server, client, said)
 

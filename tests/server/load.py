@@ -50,7 +50,7 @@ class Load:
             time.sleep(0.005)
 
     def _run(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=10) as client:
+        with httpx.Client(base_url=self._url, timeout=30) as client:
             while not self._stopping.is_set():
                 try:
                     reply = client.post(self._path, json={"keys": KEYS, "request": REQUEST})

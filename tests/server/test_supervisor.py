@@ -179,7 +179,7 @@ def test_a_server_without_deployments_is_ready_and_empty(airport: Airport, proje
     for path in (airport.project.home / "serving").rglob("current.json"):
         path.unlink()
     with Server(airport.project, port=0) as server:
-        assert httpx.get(server.url + "/health").json() == {
+        assert httpx.get(server.url + "/health", timeout=30).json() == {
             "status": "ready",
             "worker": "worker-1",
             "deployments": {},
@@ -205,7 +205,7 @@ def test_workers_do_not_outlive_a_killed_supervisor(shared: Running) -> None:
     )
     assert supervisor.stdout is not None
     url = supervisor.stdout.readline().strip()
-    assert httpx.get(url + "/health").status_code == 200
+    assert httpx.get(url + "/health", timeout=30).status_code == 200
     supervisor.kill()
     supervisor.wait()
     supervisor.stdout.close()

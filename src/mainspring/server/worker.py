@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mainspring.errors import MainspringError, MissingExtraError
+from mainspring.errors import MainspringError, MissingExtraError, UnavailableError
 from mainspring.project import open_project
 from mainspring.server.app import App
 from mainspring.serving.api import Deployments
@@ -195,6 +195,12 @@ async def _listening(host: str, port: int, task: asyncio.Task[Any]) -> None:
             return
         await asyncio.sleep(0.01)
     await task
+    raise UnavailableError(
+        expected="an HTTP server that listens",
+        got="one that ended at once",
+        where=f"{host}:{port}",
+        hint="Somebody else may have taken the port meanwhile; start again.",
+    )
 
 
 def _stop_at_end(stopping: asyncio.Event) -> None:
