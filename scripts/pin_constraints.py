@@ -14,7 +14,8 @@ HEADER = """\
 
 def main() -> None:
     installed = {found.metadata["Name"]: found.version for found in distributions()}
-    installed.pop("mainspring", None)
+    for name in ("mainspring", "setuptools"):  # ourselves, and what a new environment brings along
+        installed.pop(name, None)
     pins = sorted(f"{name}=={version}" for name, version in installed.items())
     TARGET.write_text(HEADER + "\n".join(sorted(pins, key=str.lower)) + "\n", encoding="utf-8")
 
