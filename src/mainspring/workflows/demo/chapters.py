@@ -58,14 +58,9 @@ def ingest_month(world: World, month: int) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------------- train
 
 
-def training_parameters(world: World, until: datetime, known_until: datetime) -> dict[str, Any]:
+def training_parameters(until: datetime, known_until: datetime) -> dict[str, Any]:
     """What the training pipeline is run with at a moment."""
-    return {
-        "test_from": until - HELD_OUT,
-        "until": until,
-        "known_until": known_until,
-        "train_share": world.options.train_share,
-    }
+    return {"test_from": until - HELD_OUT, "until": until, "known_until": known_until}
 
 
 def train(world: World) -> tuple[PipelineRun, PipelineRun]:
@@ -73,7 +68,7 @@ def train(world: World) -> tuple[PipelineRun, PipelineRun]:
     april = midnight(4)
     world.set_clock(april)
     _ = world.view
-    parameters = training_parameters(world, april, april)
+    parameters = training_parameters(april, april)
     pipelines, training = world.project.pipelines, world.pipelines.training.training
     return pipelines.run(training, **parameters), pipelines.run(training, **parameters)
 
@@ -83,8 +78,6 @@ def dataset_again(world: World, run: PipelineRun) -> tuple[str, str]:
     data = run.outputs["data"]
     april = midnight(4)
     spine = world.groups["flights"].read().filter(pl.col("sched_dep") < april)
-    if world.options.train_share < 1:
-        return data.digest, data.digest
     again = world.view.training_dataset(spine, split=data.spec.split, seed=data.spec.seed, as_of=april, pins=_pins(data))
     return data.digest, again.digest
 
@@ -96,7 +89,7 @@ def _pins(data: Any) -> Mapping[str, int]:
 def train_spoiled(world: World) -> PipelineRun:
     """The candidate again, learnt from shuffled labels."""
     april = midnight(4)
-    return world.project.pipelines.run(world.pipelines.training.spoiled, **training_parameters(world, april, april))
+    return world.project.pipelines.run(world.pipelines.training.spoiled, **training_parameters(april, april))
 
 
 # -------------------------------------------------------------------------------------------------------- gate
@@ -219,7 +212,7 @@ def listen_for_alerts(world: World) -> None:
 
     def parameters(event: Event) -> Mapping[str, Any]:
         until = utc(datetime.fromisoformat(event.payload["end_at"]))
-        return training_parameters(world, until, utc(datetime.fromisoformat(event.payload["as_of_at"])))
+        return training_parameters(until, utc(datetime.fromisoformat(event.payload["as_of_at"])))
 
     world.project.pipelines.on_event(
         ALERT_RAISED, world.pipelines.training.training, where=wanted, parameters=parameters, name="alerts start training"

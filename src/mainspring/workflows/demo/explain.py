@@ -145,7 +145,7 @@ def drawing(world: World, explained: Explained) -> str:
     for row in leaf.rows:
         key = " ".join(str(value) for name, value in row.key.items() if name != "event_time")
         moment = row.key.get("event_time")
-        when = f" · {datetime.fromisoformat(moment):%d %b %H:%M}Z" if moment else ""
+        when = f" {datetime.fromisoformat(moment):%H:%M}Z" if moment else ""
         boxes.append(Box(f"row-{row.table}", 4, row.table, f"{key}{when} · commit {row.values['commit']}", "data"))
         arrows.append((f"row-{row.table}", "answer"))
     boxes.append(Box("answer", 5, f"{leaf.values['prediction']:.3f}", explained.prediction_id, "answer"))

@@ -115,7 +115,7 @@ def precision_recall_figure(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], b
     with plot.rc_context(_STYLE):
         figure, axes = plot.subplots(figsize=(4.5, 3.7))
         axes.axhline(base_rate, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-        axes.text(0.995, base_rate + 0.015, f"no skill: {base_rate:.2f}", ha="right", color=MUTED, fontsize=9.5)
+        axes.text(0.01, base_rate - 0.03, f"no skill: {base_rate:.2f}", va="top", color=MUTED, fontsize=9.5)
         for (name, (precision, recall)), colour in zip(curves.items(), (MUTED, BLUE, ORANGE), strict=False):
             y, x = _thin(np.asarray(precision, dtype=float), np.asarray(recall, dtype=float))
             axes.plot(x, y, color=colour, linewidth=1.8, label=name)
@@ -163,9 +163,9 @@ def months_figure(months: Sequence[Month]) -> str:
         for place, month in zip(at, months, strict=True):
             if month.alert:
                 axes.plot(place, month.observed, "o", markersize=17, markerfacecolor="none", markeredgecolor=RED, markeredgewidth=1.6)
-                axes.text(place, month.high + top * 0.04, "alert", ha="center", color=RED, fontweight="bold")
+                axes.text(place, max(month.high, month.predicted) + top * 0.04, "alert", ha="center", color=RED, fontweight="bold")
             elif month.warning:
-                axes.text(place, month.high + top * 0.04, "warning", ha="center", color=MUTED)
+                axes.text(place, max(month.high, month.predicted) + top * 0.04, "conspicuous", ha="center", color=MUTED)
         axes.set_xticks(at, [month.label for month in months])
         axes.set_ylim(0, top * 1.2)
         axes.set_xlim(-0.6, max(len(months) - 0.4, 0.6))

@@ -18,17 +18,15 @@ class Options:
         requests_per_day: flights asked about on every day, at most those that there are.
         days_per_month: days of each live month that are lived; None = all.
         until_month: the last live month, 4 to 12.
-        train_share: share of the flights, chosen by a hash of their id, that models learn from.
         shuffle_days_seed: live the year with its days in random order; None = as it was.
         over_http: ask a server over HTTP; False = ask in this process, which is the same code without the wire.
         connections: open connections to the server.
         serve: stay up at the end.
     """
 
-    requests_per_day: int = 120
+    requests_per_day: int = 200
     days_per_month: int | None = None
     until_month: int = LAST_MONTH
-    train_share: float = 1.0
     shuffle_days_seed: int | None = None
     over_http: bool = True
     connections: int = 4

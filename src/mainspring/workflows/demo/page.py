@@ -18,9 +18,9 @@ h2 .number { color: var(--muted); font-weight: 400; margin-right: .5rem; }
 h3 { font-size: 1rem; margin: 1.7rem 0 .3rem; }
 p { margin: .5rem 0 .9rem; max-width: 46rem; }
 .lead { font-size: 1.1rem; color: #3e4c59; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: .75rem; margin: 1.6rem 0 .6rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(138px, 1fr)); gap: .75rem; margin: 1.6rem 0 .6rem; }
 .facts div { background: var(--pale); border: 1px solid var(--line); border-radius: 10px; padding: .8rem .9rem; }
-.facts b { display: block; font-size: 1.4rem; line-height: 1.25; font-variant-numeric: tabular-nums; letter-spacing: -.01em; }
+.facts b { display: block; font-size: 1.22rem; white-space: nowrap; line-height: 1.25; font-variant-numeric: tabular-nums; letter-spacing: -.01em; }
 .facts span { color: var(--muted); font-size: .86rem; line-height: 1.35; display: block; }
 nav { columns: 2; column-gap: 2rem; margin: 1.4rem 0 0; font-size: .95rem; }
 nav a { color: var(--blue); text-decoration: none; display: block; padding: .1rem 0; }
@@ -28,6 +28,7 @@ nav a:hover { text-decoration: underline; }
 figure { margin: 1.1rem 0 1.4rem; }
 figure svg { width: 100%; height: auto; display: block; }
 .drawn { overflow-x: auto; }
+.half { max-width: 470px; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 1rem 1.6rem; }
 figcaption { color: var(--muted); font-size: .9rem; margin-top: .35rem; max-width: 46rem; }
 .scroll { overflow-x: auto; margin: .8rem 0 1.3rem; }
@@ -104,6 +105,11 @@ def figure(svg: str, caption: str, *, scroll: bool = False) -> str:
     """A picture and its caption (HTML)."""
     inner = f'<div class="drawn">{svg}</div>' if scroll else svg
     return f"<figure>{inner}<figcaption>{caption}</figcaption></figure>"
+
+
+def half(one: str) -> str:
+    """A picture of half the page's width."""
+    return f'<div class="half">{one}</div>'
 
 
 def pair(*figures: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from mainspring.workflows.demo.page import (
     code,
     facts,
     figure,
+    half,
     heading,
     note,
     page,
@@ -330,6 +332,8 @@ def _decision(decision: Decision) -> str:
 def _months(world: World, findings: list[Finding]) -> Section:
     months = months_of(findings)
     spec = world.project.monitors.get(MONITOR).spec
+    smallest = {finding.min_effect: finding.monitor_revision for finding in findings}
+    gaps = ", then ".join(f"{gap:.3f}" for gap in sorted(smallest, key=lambda gap: smallest[gap]))
     rows = [
         [
             month_name(finding),
@@ -340,7 +344,7 @@ def _months(world: World, findings: list[Finding]) -> Section:
             "-" if finding.observed is None else f"{finding.observed:.3f}",
             "-" if finding.p_value is None else f"{finding.p_value:.4f}",
             ", ".join(found.column for found in finding.drifts if found.verdict == "drift") or "-",
-            tag("alert", "bad") if finding.alerted else tag(finding.verdict.value.replace("_", " "), "good" if finding.verdict is Verdict.PASS else "plain"),
+            _verdict_tag(finding),
         ]
         for finding in findings
     ]
@@ -359,12 +363,20 @@ def _months(world: World, findings: list[Finding]) -> Section:
     blocks += [note(f"<b>{html.escape(month_name(finding))}.</b> {html.escape(finding.reason)}.") for finding in findings if finding.alerted]
     blocks.append(
         paragraph(
-            f"An alert needs a gap of at least {spec.min_effect:.3f} ({html.escape(spec.min_effect_source)}), and a p of at most {spec.alpha:.4f} in one month "
+            f"An alert needs a gap that costs a tenth of the model's skill on held-out weeks ({gaps}), and a p of at most {spec.alpha:.4f} in one month "
             "or a conspicuous one in two of three months on the same side. Each of these two rules may cry wolf once in twenty years. None of these numbers "
             "was chosen by looking at 2013."
         )
     )
     return Section("Month by month", blocks)
+
+
+def _verdict_tag(finding: Finding) -> str:
+    if finding.alerted:
+        return tag("alert", "bad")
+    if "for the first time" in finding.reason:
+        return tag("conspicuous", "plain")
+    return tag(finding.verdict.value.replace("_", " "), "good" if finding.verdict is Verdict.PASS else "plain")
 
 
 def _duel(world: World, duels: list[Duel]) -> Section:
@@ -408,7 +420,7 @@ def _live_calibration(world: World) -> str:
         "champion": calibration_bins(truth, rows["champion"].to_numpy(), n_bins=8),
         "challenger": calibration_bins(truth, rows["prediction"].to_numpy(), n_bins=8),
     }
-    return pair(figure(figures.calibration_figure(curves), f"Calibration of both on the live requests of {MONTHS[month - 1]}."))
+    return half(figure(figures.calibration_figure(curves), f"Calibration of both on the live requests of {MONTHS[month - 1]}."))
 
 
 def _lineage(world: World, explained: Explained, touched: Touched | None) -> Section:
@@ -416,6 +428,7 @@ def _lineage(world: World, explained: Explained, touched: Touched | None) -> Sec
     log = explained.log
     came = "never arrived, so nobody will know" if log.get("outcome") is None else ("was late" if log["outcome"] else "was on time")
     shown = [[name, _shown(value)] for name, value in values["features"].items()]
+    rows = [left + right for left, right in itertools.zip_longest(shown[::2], shown[1::2], fillvalue=["", ""])]
     blocks = [
         paragraph(
             f"Prediction {code(explained.prediction_id)}, made at {html.escape(str(values['now']))}: {values['prediction']:.3f}. The flight {came}. "
@@ -426,7 +439,7 @@ def _lineage(world: World, explained: Explained, touched: Touched | None) -> Sec
             f"Its {explained.recomputed} features were computed again from only the rows that lineage names: "
             + (tag("all equal to the logged ones", "good") if explained.honest else tag("not equal to the logged ones", "bad"))
         ),
-        table(["feature", "logged value"], shown, [1]),
+        table(["feature", "logged", "feature", "logged"], rows, [1, 3]),
     ]
     if touched is not None:
         numbers = ", ".join(str(number) for number in touched.versions) or "none"

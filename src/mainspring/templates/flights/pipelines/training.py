@@ -47,7 +47,6 @@ def dataset(
     test_from: datetime,
     until: datetime,
     known_until: datetime,
-    train_share: float = 1.0,
     view_version: int = 1,
     seed: int = SEED,
     features: Features = ms.RESOURCE,
@@ -58,11 +57,8 @@ def dataset(
         test_from: flights from then on are held out.
         until: flights from then on are left out.
         known_until: labels that became known later are not used.
-        train_share: share of the flights, by a hash of their id; 1 = all.
     """
     spine = features.get_group("flights").read().filter(pl.col("sched_dep") < until)
-    if train_share < 1:
-        spine = spine.filter(pl.col("flight_id").hash(seed) % 1000 < round(train_share * 1000))
     view = features.get_view(MODEL, view_version)
     return view.training_dataset(spine, split=ms.split.by_time(test_from=test_from), seed=seed, as_of=known_until)
 
@@ -162,14 +158,14 @@ def fit(
 
 
 @ms.pipeline
-def training(test_from: datetime, until: datetime, known_until: datetime, train_share: float = 1.0) -> Any:
+def training(test_from: datetime, until: datetime, known_until: datetime) -> Any:
     """Dataset, baseline, candidate."""
-    data = dataset(test_from=test_from, until=until, known_until=known_until, train_share=train_share)
+    data = dataset(test_from=test_from, until=until, known_until=known_until)
     return {"data": data, "baseline": baseline(data), "candidate": candidate(data)}
 
 
 @ms.pipeline
-def spoiled(test_from: datetime, until: datetime, known_until: datetime, train_share: float = 1.0) -> Any:
+def spoiled(test_from: datetime, until: datetime, known_until: datetime) -> Any:
     """The same candidate, learnt from shuffled labels."""
-    data = dataset(test_from=test_from, until=until, known_until=known_until, train_share=train_share)
+    data = dataset(test_from=test_from, until=until, known_until=known_until)
     return {"data": data, "candidate": candidate(data, spoiled=True)}
