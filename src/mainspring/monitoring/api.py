@@ -89,8 +89,8 @@ class Monitors:
             on: a deployment or its name.
             reference: scored rows of the training dataset, as `plan.reference_of` takes them. Give a new one
                 when another version is promoted.
-            false_alarms_per_year: chance of at least one alert in a year without any change, for each of the
-                two rules (one window alone; two of three).
+            false_alarms_per_year: chance of at least one alert in a year without any change, both rules
+                together (one window alone; two of three).
             looks_per_year: windows to be judged in any 365 days; 12 for months.
             min_effect: smallest gap worth an alert, in rate units; None takes the gap that costs a tenth of
                 the model's skill on the reference. `plan` explains it.

@@ -25,7 +25,7 @@ A shift that stays is seen sooner by two windows than by one. The second of West
 Quality Control Handbook, 1956) is therefore kept beside the first: two of three consecutive windows that are
 conspicuous on the same side raise an alert, though neither would alone. Windows judged against one fit share the
 noise of its claim, so their statistics correlate by rho = (1 / F) / (1 / G + 1 / F). `repeated_level` solves for
-the level at which the rule keeps its own budget of false alarms: two sides, two earlier windows, and the chance
+the level at which the rule keeps its half of the false alarms: two sides, two earlier windows, and the chance
 that both of a pair with that correlation lie beyond it.
 
 What this takes for granted: clusters are independent of each other. Weather that lasts for days makes alerts

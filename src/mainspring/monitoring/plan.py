@@ -1,11 +1,12 @@
 """Decisions of monitors: pure functions from frames to values. Where each threshold comes from is written here.
 
 * False alarms per year, 0.05 by default: one false alarm in twenty years of monthly looks. It is the usual
-  family-wise level, and with twelve looks it makes each look about as strict as Shewhart's three-sigma chart
-  (1931). Bonferroni's inequality divides it among the planned looks, whatever the looks depend on each other.
+  family-wise level. Bonferroni's inequality divides it in halves between the two rules, and each half among the
+  planned looks, whatever they depend on each other; with twelve looks that makes one look about as strict as
+  Shewhart's three-sigma chart (1931).
 * Two of three: a gap that is conspicuous in two of three consecutive windows on the same side is an alert too
-  (Western Electric 1956, rule two). It has the same budget of false alarms once more, and its level follows from
-  it (`gap.repeated_level`): both rules together give one false alarm in ten years of monthly looks.
+  (Western Electric 1956, rule two). It has half of the budget of false alarms, and its level follows from that
+  (`gap.repeated_level`).
 * Smallest gap worth an alert: a gap g adds g^2 to the Brier score (the reliability term of Murphy 1973). The
   default is the gap whose cost is a tenth of the model's skill, the amount by which its Brier score beat that of
   the constant rate on held-out training data. Nothing of the monitored period enters.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from mainspring.checks.drift import Drift
 from mainspring.checks.profile import Profile
@@ -51,12 +51,16 @@ class Reference(Value):
         return max(0.0, self.brier_of_rate - self.brier)
 
 
+N_RULES: Final = 2
+"""One window alone, and two of three windows: each has half of the false alarms."""
+
+
 class MonitorSpec(Value):
     """A monitor of one deployment. A changed one is the next revision; earlier ones stay.
 
     Attributes:
         false_alarms_per_year: the chance of at least one alert in a year in which nothing changed, over all
-            planned looks, for each of the two rules of `plan`; both together raise at most twice as many.
+            planned looks and both rules of `plan`.
         looks_per_year: windows that may be judged in any 365 days.
         min_effect: the smallest gap between observed and predicted rate that is worth an alert.
         min_effect_source: where that number comes from.
@@ -89,8 +93,8 @@ class MonitorSpec(Value):
 
     @property
     def alpha(self) -> float:
-        """The two-sided level of one look: Bonferroni's share of the year's."""
-        return self.false_alarms_per_year / self.looks_per_year
+        """The two-sided level of one look under one rule: Bonferroni's share of the year's."""
+        return self.false_alarms_per_year / N_RULES / self.looks_per_year
 
 
 class Window(Value):
