@@ -6,7 +6,7 @@ import contextlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -56,12 +56,14 @@ class Story:
         self.screen.say(text)
 
 
-def open_world(folder: Path, options: Options) -> tuple[World, bool]:
+def open_world(
+    folder: Path, options: Options, overrides: Mapping[str, Any] | None = None
+) -> tuple[World, bool]:
     """The demo's project, written from the template if the folder has none; and whether it was there."""
     existed = (folder / FILE_NAME).exists()
     if not existed:
         init_project(folder, template="flights")
-    return World(folder, options), existed
+    return World(folder, options, overrides), existed
 
 
 def tell(story: Story) -> None:
@@ -439,9 +441,18 @@ def asking(story: Story) -> Iterator[Asks]:
             story.wire = None
 
 
-def tell_demo(folder: Path, options: Options, console: Console | None = None) -> Story:
-    """Live the year in a folder, or go on with it. The world stays open; close it."""
-    world, existed = open_world(folder, options)
+def tell_demo(
+    folder: Path, options: Options, console: Console | None = None, *, overrides: Mapping[str, Any] | None = None
+) -> Story:
+    """Live the year in a folder, or go on with it. The world stays open; close it.
+
+    Args:
+        folder: made from the template where there is no project in it.
+        options: what is lived.
+        console: where it is told; None = standard output.
+        overrides: configuration that outranks the folder's file.
+    """
+    world, existed = open_world(folder, options, overrides)
     story = Story(world, Screen(console))
     present = world.clock.find()
     if existed and present is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -42,12 +43,13 @@ class World:
     Args:
         folder: a project made from the flights template.
         options: what is lived of the year.
+        overrides: configuration that outranks the folder's file.
     """
 
-    def __init__(self, folder: Path, options: Options) -> None:
+    def __init__(self, folder: Path, options: Options, overrides: Mapping[str, Any] | None = None) -> None:
         self.folder = folder.resolve()
         self.options = options
-        self.project: Project = open_project(self.folder)
+        self.project: Project = open_project(self.folder, overrides=overrides)
         clock = self.project.clock
         if not isinstance(clock, ReplayClock):
             raise InputError(
@@ -104,9 +106,11 @@ class World:
         )
 
     def days_of_month(self, month: int) -> list[int]:
-        """The days of a month that are lived."""
+        """The days of a month that are lived; where they are few, the day of the corrected weather is among them."""
         count = (midnight(month + 1) + timedelta(hours=12) - midnight(month)) // timedelta(days=1)
-        return list(range(1, min(count, self.options.days_per_month or count) + 1))
+        days = set(range(1, min(count, self.options.days_per_month or count) + 1))
+        corrected = self.features.weather.CORRECTION_KNOWN_AT.astimezone(NEW_YORK)
+        return sorted(days | {corrected.day} if corrected.month == month else days)
 
     def set_clock(self, present: datetime) -> None:
         """Move the present forward; a moment that has passed is left behind, as when a story is resumed."""
