@@ -22,7 +22,7 @@ def test_an_argument_outranks_environment_and_file(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("MAINSPRING_SERVING_HOST", "environment")
     serving = Config.load(tmp_path, {"serving.port": 4}).serving
     assert (serving.port, serving.host, serving.workers) == (4, "environment", 3)
-    assert Config.load(tmp_path).engine.kind == "in_process"
+    assert Config.load(tmp_path).engine.kind == "local"
 
 
 def test_the_home_is_filled_into_urls(tmp_path: Path) -> None:
