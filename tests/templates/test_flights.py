@@ -40,8 +40,8 @@ def sources(features: ModuleType) -> Any:
     return features.sources.read()
 
 
-def _utc(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type]
+def _utc(year: int, month: int, day: int, hour: int, minute: int) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,9 @@ def _utc(*parts: int) -> datetime:
         (date(2013, 11, 3), 130, _utc(2013, 11, 3, 5, 30)),
     ],
 )
-def test_local_clock_times_become_instants(features: ModuleType, day: date, hhmm: int, instant: datetime) -> None:
+def test_local_clock_times_become_instants(
+    features: ModuleType, day: date, hhmm: int, instant: datetime
+) -> None:
     """Winter, summer, the midnight that ends a day, and the first of the hours that autumn repeats."""
     frame = pl.DataFrame({"day": [day], "hhmm": [hhmm]})
     assert frame.select(features.times.instant(pl.col("day"), pl.col("hhmm"))).item() == instant

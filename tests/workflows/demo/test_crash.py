@@ -36,7 +36,9 @@ def test_killed_on_a_live_day_and_told_again_it_ends_as_if_nothing_had_been(
     monkeypatch.setattr(sys, "path", list(sys.path))
     folder = tmp_path / "demo"
     process = subprocess.Popen(
-        [sys.executable, "-c", TELL, str(folder), records_url], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [sys.executable, "-c", TELL, str(folder), records_url],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
     _wait_for_first_predictions(folder, records_url, process)
     os.kill(process.pid, signal.SIGKILL)

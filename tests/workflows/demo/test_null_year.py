@@ -22,7 +22,7 @@ def test_a_year_with_shuffled_days_raises_no_alert_and_promotes_nothing(
 ) -> None:
     """Nine months are judged and pass; the first model answers to the end, and no other is trained."""
     monkeypatch.setattr(sys, "path", list(sys.path))
-    options = Options(requests_per_day=30, shuffle_days_seed=7, over_http=False)
+    options = Options(requests_per_day=30, shuffle_days_seed=1, over_http=False)
     console = Console(file=io.StringIO(), width=200)
     world = tell_demo(tmp_path / "null", options, console, overrides={"records.url": records_url}).world
     findings = world.project.monitors.findings("flight_delay_monthly")

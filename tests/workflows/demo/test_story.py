@@ -77,10 +77,14 @@ def test_outcomes_are_the_labels_of_flights_that_landed(told: Told) -> None:
     """What was posted is what became of the flights; who never arrived has none."""
     flights = told.world.flights.select("flight_id", "late", "known_at")
     joined = told.log.join(flights, left_on="prediction_id", right_on="flight_id", how="left")
-    landed = joined.filter(pl.col("known_at").is_not_null() & (pl.col("known_at") <= pl.col("now").dt.truncate("1d")))
+    landed = joined.filter(
+        pl.col("known_at").is_not_null() & (pl.col("known_at") <= pl.col("now").dt.truncate("1d"))
+    )
     assert (landed["outcome"] == landed["late"].cast(pl.Float64)).all()
     assert joined.filter(pl.col("late").is_null())["outcome"].null_count() == joined["late"].null_count()
-    assert (joined["outcome_known_at"].drop_nulls() == joined.filter(pl.col("outcome").is_not_null())["known_at"]).all()
+    assert (
+        joined["outcome_known_at"].drop_nulls() == joined.filter(pl.col("outcome").is_not_null())["known_at"]
+    ).all()
 
 
 def test_served_features_are_those_of_the_offline_join(told: Told) -> None:
@@ -147,11 +151,15 @@ def test_the_correction_reaches_forward_as_far_as_a_search_of_the_log(told: Told
 def test_the_gate_let_the_candidate_in_and_kept_the_spoiled_one_out(told: Told) -> None:
     """Version 2 passed; version 3, with shuffled labels, failed, and says why."""
     models = told.world.project.models
-    (allowed,) = {item.verdict for item in chapters.find_decisions(told.world, models.get(MODEL, 2), "production")}
+    (allowed,) = {
+        item.verdict for item in chapters.find_decisions(told.world, models.get(MODEL, 2), "production")
+    }
     assert allowed is Verdict.PASS
     refused = chapters.find_decisions(told.world, models.get(MODEL, 3), "production")[-1]
     assert refused.verdict is Verdict.FAIL
-    failed = {reason.requirement.split("(")[0] for reason in refused.reasons if reason.verdict is Verdict.FAIL}
+    failed = {
+        reason.requirement.split("(")[0] for reason in refused.reasons if reason.verdict is Verdict.FAIL
+    }
     assert failed == {"check.metric", "check.beats"}
 
 

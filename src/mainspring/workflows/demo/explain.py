@@ -11,7 +11,13 @@ import polars as pl
 from mainspring.lineage import AssetKind
 from mainspring.lineage.trace import Origin
 from mainspring.workflows.demo.drawing import Box, draw
-from mainspring.workflows.demo.honesty import logged_features, recomputed_features, same, touched_by_lineage, touched_by_search
+from mainspring.workflows.demo.honesty import (
+    logged_features,
+    recomputed_features,
+    same,
+    touched_by_lineage,
+    touched_by_search,
+)
 from mainspring.workflows.demo.world import DEPLOYMENT, World
 
 
@@ -70,7 +76,7 @@ def find_correction(world: World) -> Any | None:
 
 
 def choose(world: World) -> str | None:
-    """A prediction worth explaining: one that used the corrected weather, or else the last one; None if there is none."""
+    """A prediction worth explaining: one that used the corrected weather, or else the last; None without any."""
     log = world.project.deployments.get(DEPLOYMENT).log().filter(pl.col("arm") == "champion")
     if not log.height:
         return None
@@ -86,7 +92,9 @@ def explain(world: World, prediction_id: str) -> Explained:
     """Walk back, and compute the features again from the rows that were named."""
     origin = world.project.lineage.upstream(prediction_id)
     log = world.project.deployments.get(DEPLOYMENT).log()
-    row = log.filter((pl.col("prediction_id") == prediction_id) & (pl.col("arm") == "champion")).row(0, named=True)
+    row = log.filter((pl.col("prediction_id") == prediction_id) & (pl.col("arm") == "champion")).row(
+        0, named=True
+    )
     logged, again = logged_features(world, prediction_id), recomputed_features(world, prediction_id)
     honest = logged.keys() == again.keys() and all(same(logged[name], again[name]) for name in logged)
     return Explained(prediction_id, origin, row, len(again), honest)
@@ -99,14 +107,17 @@ def trace_correction(world: World) -> Touched | None:
         return None
     walked, searched = touched_by_lineage(world, commit.asset_id), touched_by_search(world, commit.asset_id)
     downstream = world.project.lineage.downstream(commit.asset_id).graph
-    versions = sorted(int(asset.attributes["number"]) for asset in downstream.of_kind(AssetKind.MODEL_VERSION))
+    versions = sorted(
+        int(asset.attributes["number"]) for asset in downstream.of_kind(AssetKind.MODEL_VERSION)
+    )
     return Touched(
         commit_id=commit.asset_id,
         number=commit.number,
         direct=len(walked["direct"]),
         all=len(walked["all"]),
         versions=tuple(versions),
-        honest=walked["direct"] == searched["direct"] and walked["all"] == searched["direct"] | searched["by model"],
+        honest=walked["direct"] == searched["direct"]
+        and walked["all"] == searched["direct"] | searched["by model"],
     )
 
 
@@ -115,29 +126,65 @@ def drawing(world: World, explained: Explained) -> str:
     graph, leaf = explained.origin.graph, explained.origin.leaf
     assert leaf is not None
     version = graph.assets[leaf.parents["model_version"]]
-    data = [asset for asset in graph.of_kind(AssetKind.TRAINING_DATASET) if asset.id == _dataset_id(world, version)]
-    run = [asset for asset in graph.of_kind(AssetKind.RUN) if asset.id in _inputs(explained, version.execution_id)]
+    data = [
+        asset
+        for asset in graph.of_kind(AssetKind.TRAINING_DATASET)
+        if asset.id == _dataset_id(world, version)
+    ]
+    run = [
+        asset
+        for asset in graph.of_kind(AssetKind.RUN)
+        if asset.id in _inputs(explained, version.execution_id)
+    ]
     taught = _inputs(explained, data[0].execution_id) if data else []
     boxes, arrows = [], []
-    for name in sorted({graph.assets[one].name for one in taught if graph.assets[one].kind is AssetKind.COMMIT}):
-        commits = [one for one in taught if graph.assets[one].kind is AssetKind.COMMIT and graph.assets[one].name == name]
-        boxes.append(Box(f"taught-{name}", 0, name, f"{len(commits)} commit{'s' * (len(commits) != 1)}", "data"))
+    for name in sorted(
+        {graph.assets[one].name for one in taught if graph.assets[one].kind is AssetKind.COMMIT}
+    ):
+        commits = [
+            one
+            for one in taught
+            if graph.assets[one].kind is AssetKind.COMMIT and graph.assets[one].name == name
+        ]
+        boxes.append(
+            Box(f"taught-{name}", 0, name, f"{len(commits)} commit{'s' * (len(commits) != 1)}", "data")
+        )
         arrows.append((f"taught-{name}", "data"))
     if data:
         counts = data[0].attributes["counts"]
-        boxes.append(Box("data", 1, "training dataset", f"{sum(counts.values()):,} rows · {data[0].digest[:8]}", "data"))
+        boxes.append(
+            Box(
+                "data", 1, "training dataset", f"{sum(counts.values()):,} rows · {data[0].digest[:8]}", "data"
+            )
+        )
         arrows.append(("data", "run"))
     execution = graph.executions[version.execution_id]
-    commit = f"commit {execution.code_commit[:8]}" if execution.code_commit else f"digest {execution.code_digest[:8]}"
+    commit = (
+        f"commit {execution.code_commit[:8]}"
+        if execution.code_commit
+        else f"digest {execution.code_digest[:8]}"
+    )
     boxes.append(Box("code", 1, "code", commit, "work"))
     boxes.append(Box("who", 1, "who", execution.actor, "work"))
     arrows += [("code", "run"), ("who", "run")]
     boxes.append(Box("run", 2, "run", run[0].name if run else "", "work"))
-    boxes.append(Box("version", 3, f"{version.name} {version.attributes['number']}", f"package {version.attributes['package_digest'][:8]}", "model"))
+    boxes.append(
+        Box(
+            "version",
+            3,
+            f"{version.name} {version.attributes['number']}",
+            f"package {version.attributes['package_digest'][:8]}",
+            "model",
+        )
+    )
     arrows.append(("run", "version"))
     decision = leaf.parents.get("decision")
     if decision is not None and decision in graph.assets:
-        checks = [one for one in _inputs(explained, graph.assets[decision].execution_id) if graph.assets[one].kind is AssetKind.EVIDENCE]
+        checks = [
+            one
+            for one in _inputs(explained, graph.assets[decision].execution_id)
+            if graph.assets[one].kind is AssetKind.EVIDENCE
+        ]
         boxes.append(Box("gate", 3, "gate: production", f"{len(checks)} pieces of evidence", "rule"))
         arrows.append(("gate", "revision"))
     boxes.append(Box("revision", 4, "deployment", f"revision {leaf.values['revision']}", "model"))
@@ -146,16 +193,31 @@ def drawing(world: World, explained: Explained) -> str:
         key = " ".join(str(value) for name, value in row.key.items() if name != "event_time")
         moment = row.key.get("event_time")
         when = f" {datetime.fromisoformat(moment):%H:%M}Z" if moment else ""
-        boxes.append(Box(f"row-{row.table}", 4, row.table, f"{key}{when} · commit {row.values['commit']}", "data"))
+        boxes.append(
+            Box(f"row-{row.table}", 4, row.table, f"{key}{when} · commit {row.values['commit']}", "data")
+        )
         arrows.append((f"row-{row.table}", "answer"))
     boxes.append(Box("answer", 5, f"{leaf.values['prediction']:.3f}", explained.prediction_id, "answer"))
-    heads = ["learnt from", "data, code, people", "run", "model and gate", "deployment and rows read", "prediction"]
+    heads = [
+        "learnt from",
+        "data, code, people",
+        "run",
+        "model and gate",
+        "deployment and rows read",
+        "prediction",
+    ]
     return draw(boxes, arrows, heads, f"Lineage of prediction {explained.prediction_id}")
 
 
 def _inputs(explained: Explained, execution_id: str) -> list[str]:
     links = explained.origin.graph.links
-    return [link.asset_id for link in links if link.execution_id == execution_id and link.direction.value == "input" and link.asset_id in explained.origin.graph.assets]
+    return [
+        link.asset_id
+        for link in links
+        if link.execution_id == execution_id
+        and link.direction.value == "input"
+        and link.asset_id in explained.origin.graph.assets
+    ]
 
 
 def _dataset_id(world: World, version: Any) -> str | None:

@@ -96,14 +96,25 @@ def days_figure(
         top = float(np.nanmax(share)) if len(share) else 1.0
         for name, first, last in spans:
             axes.annotate(
-                "", (first, top * 1.09), (last, top * 1.09), arrowprops={"arrowstyle": "|-|,widthA=.25,widthB=.25", "color": MUTED}
+                "",
+                (first, top * 1.09),
+                (last, top * 1.09),
+                arrowprops={"arrowstyle": "|-|,widthA=.25,widthB=.25", "color": MUTED},
             )
-            axes.text(first + (last - first) / 2, top * 1.12, name, ha="center", va="bottom", color=MUTED, fontsize=9.5)
+            axes.text(
+                first + (last - first) / 2,
+                top * 1.12,
+                name,
+                ha="center",
+                va="bottom",
+                color=MUTED,
+                fontsize=9.5,
+            )
         axes.set_ylim(0, top * 1.25)
         axes.margins(x=0.005)
         axes.yaxis.set_major_formatter(_percent())
         axes.set_ylabel("flights arriving late")
-        axes.xaxis.set_major_formatter(plot.matplotlib.dates.DateFormatter("%b"))
+        axes.xaxis.set_major_formatter(_months())
         axes.grid(axis="x", visible=False)
         axes.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, -0.1))
         return _svg(figure, "Share of flights arriving late, day by day")
@@ -119,7 +130,12 @@ def precision_recall_figure(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], b
         for (name, (precision, recall)), colour in zip(curves.items(), (MUTED, BLUE, ORANGE), strict=False):
             y, x = _thin(np.asarray(precision, dtype=float), np.asarray(recall, dtype=float))
             axes.plot(x, y, color=colour, linewidth=1.8, label=name)
-        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="recall: late flights found", ylabel="precision: alarms that were right")
+        axes.set(
+            xlim=(0, 1),
+            ylim=(0, 1),
+            xlabel="recall: late flights found",
+            ylabel="precision: alarms that were right",
+        )
         axes.legend(loc="upper right")
         return _svg(figure, "Precision against recall")
 
@@ -157,15 +173,46 @@ def months_figure(months: Sequence[Month]) -> str:
         low = np.array([month.low for month in months])
         high = np.array([month.high for month in months])
         axes.vlines(at, low, high, color=ORANGE, linewidth=2)
-        axes.plot(at, observed, "o", color=ORANGE, markersize=7, label="observed, 95 % interval (days as clusters)")
-        axes.plot(at, [month.predicted for month in months], "_", color=BLUE, markersize=22, markeredgewidth=2.6, label="predicted")
+        axes.plot(
+            at, observed, "o", color=ORANGE, markersize=7, label="observed, 95 % interval (days as clusters)"
+        )
+        axes.plot(
+            at,
+            [month.predicted for month in months],
+            "_",
+            color=BLUE,
+            markersize=22,
+            markeredgewidth=2.6,
+            label="predicted",
+        )
         top = float(np.nanmax(high)) if len(months) else 1.0
         for place, month in zip(at, months, strict=True):
             if month.alert:
-                axes.plot(place, month.observed, "o", markersize=17, markerfacecolor="none", markeredgecolor=RED, markeredgewidth=1.6)
-                axes.text(place, max(month.high, month.predicted) + top * 0.04, "alert", ha="center", color=RED, fontweight="bold")
+                axes.plot(
+                    place,
+                    month.observed,
+                    "o",
+                    markersize=17,
+                    markerfacecolor="none",
+                    markeredgecolor=RED,
+                    markeredgewidth=1.6,
+                )
+                axes.text(
+                    place,
+                    max(month.high, month.predicted) + top * 0.04,
+                    "alert",
+                    ha="center",
+                    color=RED,
+                    fontweight="bold",
+                )
             elif month.warning:
-                axes.text(place, max(month.high, month.predicted) + top * 0.04, "conspicuous", ha="center", color=MUTED)
+                axes.text(
+                    place,
+                    max(month.high, month.predicted) + top * 0.04,
+                    "conspicuous",
+                    ha="center",
+                    color=MUTED,
+                )
         axes.set_xticks(at, [month.label for month in months])
         axes.set_ylim(0, top * 1.2)
         axes.set_xlim(-0.6, max(len(months) - 0.4, 0.6))
@@ -182,12 +229,19 @@ def performance_figure(months: Sequence[Month]) -> str:
     at = np.arange(len(months))
     with plot.rc_context(_STYLE):
         figure, both = plot.subplots(1, 2, figsize=(9.2, 2.7))
-        for axes, name, title in zip(both, ("auc", "brier"), ("ROC AUC (higher is better)", "Brier score (lower is better)"), strict=True):
+        for axes, name, title in zip(
+            both,
+            ("auc", "brier"),
+            ("ROC AUC (higher is better)", "Brier score (lower is better)"),
+            strict=True,
+        ):
             _model_bands(axes, months, names=False)
             low = [getattr(month, f"{name}_low") for month in months]
             high = [getattr(month, f"{name}_high") for month in months]
             axes.vlines(at, low, high, color=BLUE, linewidth=1.8, alpha=0.6)
-            axes.plot(at, [getattr(month, name) for month in months], "o-", color=BLUE, markersize=5, linewidth=1.2)
+            axes.plot(
+                at, [getattr(month, name) for month in months], "o-", color=BLUE, markersize=5, linewidth=1.2
+            )
             axes.set_xticks(at, [month.label for month in months])
             axes.set_xlim(-0.6, max(len(months) - 0.4, 0.6))
             axes.set_title(title, loc="left", fontsize=10.5, color=INK)
@@ -208,7 +262,9 @@ def duel_figure(rows: Sequence[tuple[str, str, float, float, float]]) -> str:
         figure, axes = plot.subplots(figsize=(9.2, 0.75 + 0.8 * len(occasions)))
         for place, occasion in enumerate(occasions):
             pair = [row for row in rows if row[0] == occasion]
-            for (_, model, value, low, high), colour, shift in zip(pair, (BLUE, ORANGE), (-0.16, 0.16), strict=False):
+            for (_, model, value, low, high), colour, shift in zip(
+                pair, (BLUE, ORANGE), (-0.16, 0.16), strict=False
+            ):
                 axes.hlines(place + shift, low, high, color=colour, linewidth=2.2)
                 axes.plot(value, place + shift, "o", color=colour, markersize=7)
                 axes.text(high + 0.0012, place + shift, f"{model}  {value:.3f}", va="center", color=colour)
@@ -229,7 +285,14 @@ def _model_bands(axes: Any, months: Sequence[Month], *, names: bool = True) -> N
             if order % 2 == 0:
                 axes.axvspan(start - 0.5, place - 0.5, color="#f4f6f8", zorder=0, linewidth=0)
             if names:
-                axes.text(start - 0.45, 0.015, months[start].model, transform=axes.get_xaxis_transform(), color=MUTED, fontsize=9.5)
+                axes.text(
+                    start - 0.45,
+                    0.015,
+                    months[start].model,
+                    transform=axes.get_xaxis_transform(),
+                    color=MUTED,
+                    fontsize=9.5,
+                )
             start = place
 
 
@@ -239,6 +302,12 @@ def _thin(y: np.ndarray, x: np.ndarray, points: int = 400) -> tuple[np.ndarray, 
     # The first points of the curve rest on a handful of rows and say nothing but noise.
     keep = keep[(x[keep] > 0.005) | (keep == len(x) - 1)] if len(x) > points else keep
     return y[keep], x[keep]
+
+
+def _months() -> Any:
+    from matplotlib.dates import DateFormatter
+
+    return DateFormatter("%b")  # type: ignore[no-untyped-call]
 
 
 def _percent() -> Any:
@@ -262,11 +331,10 @@ def _svg(figure: Any, description: str) -> str:
 
 def _pyplot() -> Any:
     try:
-        import matplotlib
+        import matplotlib as mpl
     except ImportError as error:
         raise MissingExtraError.of("matplotlib", "demo", where="the report's pictures") from error
-    matplotlib.use("Agg")
-    import matplotlib.dates
-    import matplotlib.pyplot
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
 
-    return matplotlib.pyplot
+    return plt

@@ -32,10 +32,19 @@ def recomputed_features(world: World, prediction_id: str) -> dict[str, Any]:
     for selection in world.view.spec.selections:
         row = next((row for row in leaf.rows if row.table == selection.side), None)
         taken = {} if row is None else _stored_row(world, selection.group, row)
-        values.update({output: taken.get(column) for column, output in zip(selection.columns, selection.outputs, strict=True)})
-    values.update({name: given.get(name) for name in (*world.view.spec.requests, *world.view.spec.on_demand_requests)})
+        values.update(
+            {
+                output: taken.get(column)
+                for column, output in zip(selection.columns, selection.outputs, strict=True)
+            }
+        )
+    values.update(
+        {name: given.get(name) for name in (*world.view.spec.requests, *world.view.spec.on_demand_requests)}
+    )
     for function in (world.features.view.distance_km, world.features.view.aircraft_age_years):
-        numbers = [np.array([math.nan if values[name] is None else float(values[name])]) for name in function.inputs]
+        numbers = [
+            np.array([math.nan if values[name] is None else float(values[name])]) for name in function.inputs
+        ]
         result = float(function(*numbers)[0])
         values[function.name] = None if math.isnan(result) else result
     return {name: values[name] for name in world.view.features}
@@ -50,7 +59,9 @@ def _stored_row(world: World, group_name: str, row: Any) -> dict[str, Any]:
             frame = frame.filter(pl.col(name) == value)
         elif value is not None:
             moment = utc(datetime.fromisoformat(value))
-            frame = frame.filter(pl.col(group.spec.event_time) == pl.lit(moment).cast(pl.Datetime("us", "UTC")))
+            frame = frame.filter(
+                pl.col(group.spec.event_time) == pl.lit(moment).cast(pl.Datetime("us", "UTC"))
+            )
     (found,) = frame.tail(1).to_dicts()
     return dict(found)
 

@@ -94,7 +94,9 @@ class LiveDays:
         self._remember(flights, begin, present)
         n_asked = 0
         bucket = None
-        for moment, together in itertools.groupby(flights.iter_rows(named=True), key=lambda row: row["sched_dep"]):
+        for moment, together in itertools.groupby(
+            flights.iter_rows(named=True), key=lambda row: row["sched_dep"]
+        ):
             if moment < present:
                 continue
             if bucket is None or moment >= bucket + BUCKET:
@@ -145,14 +147,18 @@ class LiveDays:
         due = [row for row in self._waiting if row[0] <= until]
         self._waiting = [row for row in self._waiting if row[0] > until]
         if due:
-            self._asks.post([{"prediction_id": name, "value": late, "known_at": known_at} for known_at, name, late in due])
+            self._asks.post(
+                [{"prediction_id": name, "value": late, "known_at": known_at} for known_at, name, late in due]
+            )
 
 
 def correct(world: World) -> Any:
     """Insert the corrected hour of weather; a second time changes nothing."""
     weather = world.features.weather
     return world.groups["weather"].insert(
-        weather.correction(world.sources), idempotency_key="correction", source="weather feed, hour sent again"
+        weather.correction(world.sources),
+        idempotency_key="correction",
+        source="weather feed, hour sent again",
     )
 
 
@@ -171,5 +177,3 @@ def _bucket(moment: datetime) -> datetime:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-

@@ -64,7 +64,8 @@ def page(title: str, lead: str, head: Sequence[str], sections: Sequence[Section]
         sections: numbered in their order.
     """
     contents = "".join(
-        f'<a href="#s{number}">{number}. {html.escape(section.title)}</a>' for number, section in enumerate(sections, 1)
+        f'<a href="#s{number}">{number}. {html.escape(section.title)}</a>'
+        for number, section in enumerate(sections, 1)
     )
     body = "".join(
         f'<section id="s{number}"><h2><span class="number">{number}</span>{html.escape(section.title)}</h2>{"".join(section.blocks)}</section>'
@@ -96,9 +97,14 @@ def note(text: str) -> str:
 
 def facts(items: Sequence[tuple[str, str]]) -> str:
     """Large numbers, each with a line of explanation."""
-    return '<div class="facts">' + "".join(
-        f"<div><b>{html.escape(number)}</b><span>{html.escape(text)}</span></div>" for number, text in items
-    ) + "</div>"
+    return (
+        '<div class="facts">'
+        + "".join(
+            f"<div><b>{html.escape(number)}</b><span>{html.escape(text)}</span></div>"
+            for number, text in items
+        )
+        + "</div>"
+    )
 
 
 def figure(svg: str, caption: str, *, scroll: bool = False) -> str:
@@ -126,7 +132,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], numeric: Sequen
     marks = [' class="n"' if place in numeric else "" for place in range(len(head))]
     top = "".join(f"<th{mark}>{html.escape(text)}</th>" for text, mark in zip(head, marks, strict=True))
     lines = (
-        "<tr>" + "".join(f"<td{mark}>{_cell(value)}</td>" for value, mark in zip(row, marks, strict=True)) + "</tr>"
+        "<tr>"
+        + "".join(f"<td{mark}>{_cell(value)}</td>" for value, mark in zip(row, marks, strict=True))
+        + "</tr>"
         for row in rows
     )
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'

@@ -7,7 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 
@@ -35,10 +42,22 @@ class Screen:
         self.console.print(text)
 
     def table(
-        self, head: Sequence[str], rows: Sequence[Sequence[object]], *, numeric: Sequence[int] = (), title: str | None = None
+        self,
+        head: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        numeric: Sequence[int] = (),
+        title: str | None = None,
     ) -> None:
         """A table; `numeric` are the positions of right-aligned columns."""
-        table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+        table = Table(
+            title=title,
+            title_justify="left",
+            title_style="bold",
+            header_style="dim",
+            box=None,
+            pad_edge=False,
+        )
         for place, text in enumerate(head):
             table.add_column(text, justify="right" if place in numeric else "left", overflow="fold")
         for row in rows:
@@ -56,7 +75,9 @@ class Screen:
             TimeElapsedColumn(),
         )
         shown = self.console.is_terminal
-        with Progress(*columns, console=self.console, transient=True, disable=not shown, refresh_per_second=8) as drawn:
+        with Progress(
+            *columns, console=self.console, transient=True, disable=not shown, refresh_per_second=8
+        ) as drawn:
             yield Bar(drawn, text, total)
 
 

@@ -25,7 +25,14 @@ from mainspring.pipelines.api import PipelineRun
 from mainspring.server.supervisor import Server
 from mainspring.serving.spec import Cause
 from mainspring.workflows.demo import chapters
-from mainspring.workflows.demo.explain import Explained, Touched, choose, explain, find_correction, trace_correction
+from mainspring.workflows.demo.explain import (
+    Explained,
+    Touched,
+    choose,
+    explain,
+    find_correction,
+    trace_correction,
+)
 from mainspring.workflows.demo.live import Asks, InProcess, LiveDays, OverHttp, body_of
 from mainspring.workflows.demo.options import Options
 from mainspring.workflows.demo.report import decided, month_name, write_report
@@ -95,7 +102,15 @@ def ingest(story: Story) -> None:
 
 def show_groups(story: Story) -> None:
     """Every group with its rows so far and what its expectations found."""
-    head = ["group", "keys", "event time", "known time", "commits", "rows", "expectations that found something"]
+    head = [
+        "group",
+        "keys",
+        "event time",
+        "known time",
+        "commits",
+        "rows",
+        "expectations that found something",
+    ]
     story.screen.table(head, group_rows(story.world), numeric=(4, 5))
 
 
@@ -126,7 +141,9 @@ def failures(world: World, commits: list[Any]) -> dict[str, int]:
     again = find_correction(world)
     commits = [commit for commit in commits if again is None or commit.asset_id != again.asset_id]
     found: dict[str, int] = {}
-    for entry in world.project.graph.evidence_for(*(commit.asset_id for commit in commits), kind="expectations"):
+    for entry in world.project.graph.evidence_for(
+        *(commit.asset_id for commit in commits), kind="expectations"
+    ):
         for result in entry.figures["expectations"]:
             if result["n_failed"]:
                 found[in_words(result["name"])] = found.get(in_words(result["name"]), 0) + result["n_failed"]
@@ -159,7 +176,10 @@ def train(story: Story) -> PipelineRun:
         data = run.outputs["data"]
         counts = ", ".join(f"{count:,} {part}" for part, count in data.counts.items())
         story.say(f"dataset {data.digest[:12]}: {counts}; {data.n_unlabelled:,} flights without a label")
-        story.say(f"made again from its pinned commits: {'the same digest' if first == second else 'ANOTHER DIGEST'}")
+        story.say(
+            "made again from its pinned commits: "
+            f"{'the same digest' if first == second else 'ANOTHER DIGEST'}"
+        )
         screen.table(
             ["step", "first", "again", "why again"],
             [
@@ -209,7 +229,10 @@ def deploy(story: Story, run: PipelineRun) -> None:
         deployment = chapters.deploy(world, run.outputs["candidate"])
         chapters.listen_for_alerts(world)
         table = deployment.table
-        story.say(f"deployment [bold]{deployment.name}[/]: revision {table.revision} answers with version {table.champion.version}")
+        story.say(
+            f"deployment [bold]{deployment.name}[/]: revision {table.revision} answers with version "
+            f"{table.champion.version}"
+        )
 
 
 # -------------------------------------------------------------------------------------------------------- live
@@ -257,12 +280,14 @@ def look_back(story: Story, month: int) -> None:
     if month < world.options.until_month:
         for run in chapters.answer_alerts(world):
             version, decision = chapters.challenge(world, run)
-            story.say(f"  the alert started training on January to {MONTHS[month - 1]}: version {version.number}")
+            story.say(
+                f"  the alert started training on January to {MONTHS[month - 1]}: version {version.number}"
+            )
             show_decision(story, decision)
-    decision = chapters.conclude_shadow(world, month)
-    if decision is not None:
-        show_decision(story, decision)
-        if decision.passed:
+    concluded = chapters.conclude_shadow(world, month)
+    if concluded is not None:
+        show_decision(story, concluded)
+        if concluded.passed:
             drill(story)
 
 
@@ -300,7 +325,9 @@ def drill(story: Story) -> None:
         wait_for(story.wire, back.revision)
     story.rollback_seconds = time.perf_counter() - began_s
     forward: ModelVersion = world.project.models.get(back.model, version)
-    deployment.promote(forward, world.view, decision_id=decision_id, reason="end of the drill", origin="human")
+    deployment.promote(
+        forward, world.view, decision_id=decision_id, reason="end of the drill", origin="human"
+    )
     if story.wire is not None:
         wait_for(story.wire, deployment.table.revision)
     chapters.keep_drill(world, revisions[-1].id, back.seconds, story.rollback_seconds)
@@ -334,9 +361,15 @@ def lineage(story: Story) -> tuple[Explained | None, Touched | None]:
             show_origin(story, explained)
         if touched is not None:
             story.say(
-                f"weather commit {touched.number} (the corrected hour): gave values to {touched.direct:,} predictions, taught versions "
-                f"{', '.join(str(number) for number in touched.versions) or 'none'}, touched {touched.all:,} predictions in all; "
-                + ("a search of the whole log finds the same" if touched.honest else "[red]a search of the log finds others[/]")
+                f"weather commit {touched.number} (the corrected hour): gave values to {touched.direct:,} "
+                "predictions, taught versions "
+                f"{', '.join(str(number) for number in touched.versions) or 'none'}, touched "
+                f"{touched.all:,} predictions in all; "
+                + (
+                    "a search of the whole log finds the same"
+                    if touched.honest
+                    else "[red]a search of the log finds others[/]"
+                )
             )
             story.say(f"  mainspring lineage downstream {touched.commit_id}")
     return explained, touched
@@ -345,17 +378,27 @@ def lineage(story: Story) -> tuple[Explained | None, Touched | None]:
 def show_origin(story: Story, explained: Explained) -> None:
     """A prediction, the rows that it read, and what answered."""
     values, graph = explained.values, explained.origin.graph
-    story.say(f"prediction [bold]{explained.prediction_id}[/]: {values['prediction']:.3f}, made at {values['now']}")
+    story.say(
+        f"prediction [bold]{explained.prediction_id}[/]: {values['prediction']:.3f}, made at {values['now']}"
+    )
     story.screen.table(
         ["row of", "key", "event time", "commit"],
         [
-            [row.table, " ".join(str(part) for name, part in row.key.items() if name != "event_time"), row.key.get("event_time") or "-", row.values["commit"]]
+            [
+                row.table,
+                " ".join(str(part) for name, part in row.key.items() if name != "event_time"),
+                row.key.get("event_time") or "-",
+                row.values["commit"],
+            ]
             for row in (explained.origin.leaf.rows if explained.origin.leaf else ())
         ],
         numeric=(3,),
     )
     kinds = {kind.value: len(graph.of_kind(kind)) for kind in AssetKind if graph.of_kind(kind)}
-    story.say("  it hangs on " + ", ".join(f"{count} {kind.replace('_', ' ')}{'s' * (count > 1)}" for kind, count in kinds.items()))
+    story.say(
+        "  it hangs on "
+        + ", ".join(f"{count} {kind.replace('_', ' ')}{'s' * (count > 1)}" for kind, count in kinds.items())
+    )
     story.say(
         f"  {explained.recomputed} features computed again from these rows alone: "
         + ("equal to the logged ones" if explained.honest else "[red]not equal to the logged ones[/]")
@@ -376,7 +419,8 @@ def end(story: Story, explained: Explained | None, touched: Touched | None) -> N
         counts = world.project.deployments.get(DEPLOYMENT).log_counts()
         n_assets = sum(world.project.graph.count_assets().values())
         story.say(
-            f"{counts.n_logged:,} predictions and {counts.n_shadow:,} shadow predictions logged, {counts.n_gaps} lost; {n_assets:,} assets in the graph"
+            f"{counts.n_logged:,} predictions and {counts.n_shadow:,} shadow predictions logged, "
+            f"{counts.n_gaps} lost; {n_assets:,} assets in the graph"
         )
         story.say(f"report: {path}")
 
@@ -410,10 +454,14 @@ def serve_on(story: Story) -> None:
     story.say(f"report: {(world.folder / 'report.html').as_uri()}")
     server.start()
     story.say(f"health: {server.url}/health")
-    story.say(f"ask:    curl -s {server.url}{path}/predict -H 'content-type: application/json' -d '{example}'")
+    story.say(
+        f"ask:    curl -s {server.url}{path}/predict -H 'content-type: application/json' -d '{example}'"
+    )
     story.say("Ctrl-C ends it")
     stopped = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {
+        number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         stopped.wait()
     finally:
@@ -442,7 +490,11 @@ def asking(story: Story) -> Iterator[Asks]:
 
 
 def tell_demo(
-    folder: Path, options: Options, console: Console | None = None, *, overrides: Mapping[str, Any] | None = None
+    folder: Path,
+    options: Options,
+    console: Console | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Story:
     """Live the year in a folder, or go on with it. The world stays open; close it.
 

@@ -13,7 +13,6 @@ import msgspec
 
 from mainspring.errors import UnavailableError
 
-
 PATIENCE_S: Final = 20.0
 """How long a server may stay away."""
 

@@ -83,14 +83,17 @@ class World:
     @cached_property
     def rows(self) -> dict[str, pl.DataFrame]:
         """The whole year's rows of every group."""
-        modules = {"flights": self.features.schedule}
-        return {name: modules.get(name, getattr(self.features, name, None)).rows(self.sources) for name in (*MONTHLY, *STATIC)}
+        modules = {name: getattr(self.features, name, None) for name in (*MONTHLY, *STATIC)}
+        modules["flights"] = self.features.schedule
+        return {name: module.rows(self.sources) for name, module in modules.items() if module is not None}
 
     def rows_of_month(self, group: str, month: int) -> pl.DataFrame:
         """The rows of one monthly file: by scheduled departure for flights, by event time for the others."""
         rows = self.rows[group]
         if group == "arrivals":
-            return rows.join(self.rows_of_month("flights", month).select("flight_id"), on="flight_id", how="semi")
+            return rows.join(
+                self.rows_of_month("flights", month).select("flight_id"), on="flight_id", how="semi"
+            )
         time = self.groups[group].spec.event_time
         return rows.filter(pl.col(time).is_between(midnight(month), midnight(month + 1), closed="left"))
 

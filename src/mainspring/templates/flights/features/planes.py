@@ -32,4 +32,6 @@ def define(features: Any) -> Any:
 
 def rows(sources: Sources) -> pl.DataFrame:
     """One row a tail number."""
-    return sources.planes.select("tailnum", pl.col("year").alias("built_year"), "seats", "engines", "manufacturer")
+    return sources.planes.select(
+        "tailnum", pl.col("year").alias("built_year"), "seats", "engines", "manufacturer"
+    )

@@ -161,5 +161,3 @@ def _timed_weather(weather: pl.DataFrame) -> pl.DataFrame:
 def month_of(instants: pl.Expr) -> pl.Expr:
     """The local month (1 to 12) in which a UTC instant falls at New York."""
     return instants.dt.convert_time_zone(NEW_YORK).dt.month().cast(pl.Int64)
-
-

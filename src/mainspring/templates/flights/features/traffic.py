@@ -51,9 +51,9 @@ def rows(sources: Sources) -> pl.DataFrame:
     first = left["sched_dep"].dt.truncate("1d").min()
     last = left["sched_dep"].max()
     grid = pl.datetime_range(first, last, EVERY, time_unit="us", time_zone="UTC", eager=True)
-    return pl.concat(_of_origin(origin, flights, grid) for (origin,), flights in left.group_by("origin")).sort(
-        "measured_at", "origin"
-    )
+    return pl.concat(
+        _of_origin(origin, flights, grid) for (origin,), flights in left.group_by("origin")
+    ).sort("measured_at", "origin")
 
 
 def _of_origin(origin: object, left: pl.DataFrame, grid: pl.Series) -> pl.DataFrame:

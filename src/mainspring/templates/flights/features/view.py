@@ -19,7 +19,9 @@ def distance_km(origin_lat: float, origin_lon: float, dest_lat: float, dest_lon:
     """Great-circle distance (haversine), from degrees; null where an airport's place is unknown."""
     a_lat, a_lon = np.radians(origin_lat), np.radians(origin_lon)
     b_lat, b_lon = np.radians(dest_lat), np.radians(dest_lon)
-    chord = np.sin((b_lat - a_lat) / 2) ** 2 + np.cos(a_lat) * np.cos(b_lat) * np.sin((b_lon - a_lon) / 2) ** 2
+    chord = (
+        np.sin((b_lat - a_lat) / 2) ** 2 + np.cos(a_lat) * np.cos(b_lat) * np.sin((b_lon - a_lon) / 2) ** 2
+    )
     return 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(chord))
 
 
@@ -47,7 +49,9 @@ def define(features: Any, groups: dict[str, Any]) -> Any:
         "flight_delay",
         version=1,
         features=[
-            ms.request(carrier="string", origin="string", dest="string", sched_minute="int64", weekday="int64"),
+            ms.request(
+                carrier="string", origin="string", dest="string", sched_minute="int64", weekday="int64"
+            ),
             groups["weather"]["humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"],
             groups["traffic"]["n_departures_2h", "mean_delay_2h"],
             groups["planes"]["built_year", "seats"].static(),

@@ -17,7 +17,17 @@ import mainspring as ms
 
 from .sources import Sources
 
-COLUMNS: Final = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"]
+COLUMNS: Final = [
+    "temp",
+    "dewp",
+    "humid",
+    "wind_dir",
+    "wind_speed",
+    "wind_gust",
+    "precip",
+    "pressure",
+    "visib",
+]
 
 CORRECTED_HOUR: Final = datetime(2013, 5, 22, 14, tzinfo=UTC)
 """JFK reported no wind speed for this hour. Half an hour later the hour is sent again, whole."""
@@ -66,7 +76,9 @@ def correction(sources: Sources) -> pl.DataFrame:
     for it. This is the one value in the project that was made up.
     """
     hour = timedelta(hours=1)
-    around = rows(sources).filter(pl.col("observed_at").is_between(CORRECTED_HOUR - hour, CORRECTED_HOUR + hour))
+    around = rows(sources).filter(
+        pl.col("observed_at").is_between(CORRECTED_HOUR - hour, CORRECTED_HOUR + hour)
+    )
     means = around.group_by("origin").agg(pl.col("wind_speed").mean().alias("wind_mean"))
     return (
         around.filter(pl.col("observed_at") == CORRECTED_HOUR)

@@ -60,7 +60,9 @@ def dataset(
     """
     spine = features.get_group("flights").read().filter(pl.col("sched_dep") < until)
     view = features.get_view(MODEL, view_version)
-    return view.training_dataset(spine, split=ms.split.by_time(test_from=test_from), seed=seed, as_of=known_until)
+    return view.training_dataset(
+        spine, split=ms.split.by_time(test_from=test_from), seed=seed, as_of=known_until
+    )
 
 
 @ms.step(cache=True)
@@ -74,7 +76,9 @@ def baseline(
     """Logistic regression on the same features: what the candidate has to beat."""
     from sklearn.linear_model import LogisticRegression
 
-    model = ms.Model(LogisticRegression(C=penalty, max_iter=300), CATEGORIES + NUMBERS, categorical=CATEGORIES)
+    model = ms.Model(
+        LogisticRegression(C=penalty, max_iter=300), CATEGORIES + NUMBERS, categorical=CATEGORIES
+    )
     return fit(model, data, "baseline", {"penalty": penalty}, tracking, models)
 
 

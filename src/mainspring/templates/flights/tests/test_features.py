@@ -11,18 +11,22 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from features import times, view  # noqa: E402
+from features import times, view
 
 
 def test_a_flight_from_new_york_to_los_angeles_is_3974_km() -> None:
     """JFK to LAX, as the great circle goes."""
-    km = view.distance_km(np.array([40.6398]), np.array([-73.7789]), np.array([33.9425]), np.array([-118.4081]))
+    km = view.distance_km(
+        np.array([40.6398]), np.array([-73.7789]), np.array([33.9425]), np.array([-118.4081])
+    )
     assert abs(km[0] - 3974) < 5
 
 
 def test_an_unknown_place_has_no_distance() -> None:
     """A destination that is not in the airport file."""
-    assert np.isnan(view.distance_km(np.array([40.6]), np.array([-73.8]), np.array([np.nan]), np.array([np.nan])))[0]
+    assert np.isnan(
+        view.distance_km(np.array([40.6]), np.array([-73.8]), np.array([np.nan]), np.array([np.nan]))
+    )[0]
 
 
 def test_summer_time_is_an_hour_closer_to_utc() -> None:
