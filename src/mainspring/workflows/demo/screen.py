@@ -38,8 +38,8 @@ class Screen:
             self.seconds[title] = self.seconds.get(title, 0.0) + time.perf_counter() - began_s
 
     def say(self, text: str) -> None:
-        """One line; rich markup is understood."""
-        self.console.print(text)
+        """One line, however long: commands in it can be copied. Rich markup is understood."""
+        self.console.print(text, soft_wrap=True)
 
     def table(
         self,

@@ -449,7 +449,7 @@ def serve_on(story: Story) -> None:
     world = story.world
     server = Server(world.project, say=story.say)
     path = f"/v1/deployments/{DEPLOYMENT}"
-    flight = world.flights.row(-1, named=True)
+    flight = world.flights.row(world.flights.height // 2, named=True)
     example = msgspec.json.encode({name: body_of(flight)[name] for name in ("keys", "request")}).decode()
     story.say(f"report: {(world.folder / 'report.html').as_uri()}")
     server.start()

@@ -33,6 +33,5 @@ def define(features: Any) -> Any:
 
 def rows(sources: Sources) -> pl.DataFrame:
     """One row a flight, cancelled ones included."""
-    return sources.flights.select(
-        ["flight_id", "sched_dep", "carrier", "tailnum", "origin", "dest", "sched_minute", "weekday"]
-    ).with_columns(flight_year=pl.col("sched_dep").dt.year().cast(pl.Int64))
+    columns = ["flight_id", "sched_dep", "carrier", "tailnum", "origin", "dest", "sched_minute", "weekday"]
+    return sources.flights.select(*columns, pl.col("local_day").dt.year().cast(pl.Int64).alias("flight_year"))
