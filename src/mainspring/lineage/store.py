@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
 from mainspring.lineage.spec import Asset, Event, Evidence, Execution, ExecutionState, Link, Value
 from mainspring.ports.records.schema import row, table, value
@@ -42,11 +42,22 @@ evidence = table("evidence", Evidence, key=["id"], indexes=[["subject_id", "kind
 IDS_PER_STATEMENT = 10_000
 
 
-def add(connection: Connection, into: Any, specs: Sequence[Value], project_id: str) -> None:
+# Built once: building a statement costs as much as running it.
+_INSERTS = {into: insert(into) for into in (assets, executions, links, events, evidence)}
+
+
+def add(connection: Connection, into: Table, specs: Sequence[Value], project_id: str) -> None:
     """Insert specs into their table; nothing happens for none."""
     if specs:
-        connection.execute(insert(into), [row(spec, project_id) for spec in specs])
+        connection.execute(_INSERTS[into], [row(spec, project_id) for spec in specs])
 
+
+_LAST_SHA256 = (
+    select(events.c.sha256)
+    .where(events.c.project_id == bindparam("project"))
+    .order_by(events.c.seq.desc())
+    .limit(1)
+)
 
 _FINISH = (
     update(executions)
@@ -80,13 +91,12 @@ def append_events(connection: Connection, entries: Sequence[Event], project_id: 
     """Append to the log. The caller holds the log's lock, so that `seq` is the visible order."""
     if not entries:
         return
-    last = select(events.c.sha256).where(events.c.project_id == project_id)
-    before = connection.execute(last.order_by(events.c.seq.desc()).limit(1)).scalar_one_or_none() or ""
+    before = connection.execute(_LAST_SHA256, {"project": project_id}).scalar_one_or_none() or ""
     chained = []
     for entry in entries:
         before = event_sha256(entry, before)
         chained.append(row(entry.model_copy(update={"sha256": before}), project_id))
-    connection.execute(insert(events), chained)
+    connection.execute(_INSERTS[events], chained)
 
 
 def event_sha256(entry: Event, before: str) -> str:

@@ -6,13 +6,14 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import chain, islice
 
 from mainspring.errors import InputError
 from mainspring.ports.engine._base import Engine, Outcome, Task
 
 
 class LocalEngine(Engine):
-    """Threads of this process. With one worker the caller's own thread, so that a debugger stops in the task."""
+    """Threads of this process; for one worker or a single task the caller's own, where a debugger stops in it."""
 
     def __init__(self, n_workers: int | None = None) -> None:
         self.n_workers = _n_processors() if n_workers is None else n_workers
@@ -25,7 +26,12 @@ class LocalEngine(Engine):
             )
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
-        return map(_call, tasks) if self.n_workers == 1 else self._run_threads(iter(tasks))
+        if self.n_workers == 1:
+            return map(_call, tasks)
+        given = iter(tasks)
+        begun = list(islice(given, 2))
+        # A thread costs more than most steps' bookkeeping, and a debugger stops in the caller's.
+        return map(_call, begun) if len(begun) < 2 else self._run_threads(chain(begun, given))
 
     def _run_threads(self, tasks: Iterator[Task]) -> Iterator[Outcome]:
         running: dict[Future[Outcome], str] = {}
