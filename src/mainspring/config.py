@@ -38,13 +38,17 @@ class ProjectSection(Section):
 class HomeSection(Section):
     """Where local state lives."""
 
-    path: str = Field(default=".mainspring", description="Folder for local state: records, blobs, tables, keys, logs.")
+    path: str = Field(
+        default=".mainspring", description="Folder for local state: records, blobs, tables, keys, logs."
+    )
 
 
 class RecordsSection(Section):
     """Metadata."""
 
-    url: str = Field(default="sqlite:///{home}/records.db", description="SQLAlchemy URL: sqlite: or postgresql:.")
+    url: str = Field(
+        default="sqlite:///{home}/records.db", description="SQLAlchemy URL: sqlite: or postgresql:."
+    )
 
 
 class BlobsSection(Section):
@@ -68,13 +72,17 @@ class KeysSection(Section):
 class EngineSection(Section):
     """Who runs tasks."""
 
-    kind: str = Field(default="local", description="Where pipeline steps run: local (threads of this process).")
+    kind: str = Field(
+        default="local", description="Where pipeline steps run: local (threads of this process)."
+    )
 
 
 class ClockSection(Section):
     """What the present is."""
 
-    kind: str = Field(default="system", description="system, or replay: a present that the project sets itself.")
+    kind: str = Field(
+        default="system", description="system, or replay: a present that the project sets itself."
+    )
 
 
 class ActorSection(Section):

@@ -75,7 +75,10 @@ class UnknownNameError(MainspringError, LookupError):
         shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
         hint = f"Did you mean {near[0]!r}?" if near else f"Name one that exists, or create the {kind} first."
         return cls(
-            expected=f"a known {kind} (there is: {shown or 'none yet'})", got=repr(name), where=where, hint=hint
+            expected=f"a known {kind} (there is: {shown or 'none yet'})",
+            got=repr(name),
+            where=where,
+            hint=hint,
         )
 
 
