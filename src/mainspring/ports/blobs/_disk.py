@@ -33,13 +33,14 @@ class DiskBlobs(Blobs):
         blob = Blob(digest_bytes(data), len(data))
         with refusals(self._objects):
             if not self._publish_existing(blob):
-                staged, _ = self._stage([data])
-                self._publish(staged, blob)
+                self._publish(self._stage([data]), blob)
         return blob
 
     def put_file(self, path: str | Path) -> Blob:
         with refusals(self._objects):
-            staged, blob = self._stage(_chunks(Path(path)))
+            content = _Content(_chunks(Path(path)))
+            staged = self._stage(content)
+            blob = content.blob()
             if self._publish_existing(blob):
                 staged.unlink()
             else:
@@ -83,16 +84,13 @@ class DiskBlobs(Blobs):
     def _place(self, sha256: str) -> Path:
         return self._objects / check_sha256(sha256)[:2] / sha256
 
-    def _stage(self, chunks: Iterable[bytes]) -> tuple[Path, Blob]:
+    def _stage(self, chunks: Iterable[bytes]) -> Path:
         make_folder(self._staging)
         staged = self._staging / new_id()
-        sha256, size_bytes = hashlib.sha256(), 0
         try:
             with staged.open("xb") as file:
                 for chunk in chunks:
                     file.write(chunk)
-                    sha256.update(chunk)
-                    size_bytes += len(chunk)
                 file.flush()
                 os.chmod(staged, 0o444)
                 os.fsync(file.fileno())
@@ -100,7 +98,7 @@ class DiskBlobs(Blobs):
             # Also on Ctrl-C: what is staged belongs to this call alone.
             staged.unlink(missing_ok=True)
             raise
-        return staged, Blob(sha256.hexdigest(), size_bytes)
+        return staged
 
     def _publish(self, staged: Path, blob: Blob) -> None:
         place = self._place(blob.sha256)
@@ -129,6 +127,25 @@ class DiskBlobs(Blobs):
         # Another process may have made it without having synced yet.
         sync_folder(folder.parent)
         self._durable_folders.add(folder)
+
+
+class _Content:
+    """Chunks that are digested and counted as they pass."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self._sha256 = hashlib.sha256()
+        self._size_bytes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self._sha256.update(chunk)
+            self._size_bytes += len(chunk)
+            yield chunk
+
+    def blob(self) -> Blob:
+        """What has passed so far."""
+        return Blob(self._sha256.hexdigest(), self._size_bytes)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
