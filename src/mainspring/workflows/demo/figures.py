@@ -185,8 +185,9 @@ def months_figure(months: Sequence[Month]) -> str:
             markeredgewidth=2.6,
             label="predicted",
         )
-        top = float(np.nanmax(high)) if len(months) else 1.0
-        for place, month in zip(at, months, strict=True):
+        tips = [float(np.nanmax([month.high, month.observed, month.predicted])) for month in months]
+        top = max(tips, default=1.0)
+        for place, month, tip in zip(at, months, tips, strict=True):
             if month.alert:
                 axes.plot(
                     place,
@@ -199,7 +200,7 @@ def months_figure(months: Sequence[Month]) -> str:
                 )
                 axes.text(
                     place,
-                    max(month.high, month.predicted) + top * 0.04,
+                    tip + top * 0.04,
                     "alert",
                     ha="center",
                     color=RED,
@@ -208,7 +209,7 @@ def months_figure(months: Sequence[Month]) -> str:
             elif month.warning:
                 axes.text(
                     place,
-                    max(month.high, month.predicted) + top * 0.04,
+                    tip + top * 0.04,
                     "conspicuous",
                     ha="center",
                     color=MUTED,

@@ -18,9 +18,9 @@ h2 .number { color: var(--muted); font-weight: 400; margin-right: .5rem; }
 h3 { font-size: 1rem; margin: 1.7rem 0 .3rem; }
 p { margin: .5rem 0 .9rem; max-width: 46rem; }
 .lead { font-size: 1.1rem; color: #3e4c59; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(138px, 1fr)); gap: .75rem; margin: 1.6rem 0 .6rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: .75rem; margin: 1.6rem 0 .6rem; }
 .facts div { background: var(--pale); border: 1px solid var(--line); border-radius: 10px; padding: .8rem .9rem; }
-.facts b { display: block; font-size: 1.22rem; white-space: nowrap; line-height: 1.25; font-variant-numeric: tabular-nums; letter-spacing: -.01em; }
+.facts b { display: block; font-size: 1.35rem; white-space: nowrap; line-height: 1.25; font-variant-numeric: tabular-nums; letter-spacing: -.01em; }
 .facts span { color: var(--muted); font-size: .86rem; line-height: 1.35; display: block; }
 nav { columns: 2; column-gap: 2rem; margin: 1.4rem 0 0; font-size: .95rem; }
 nav a { color: var(--blue); text-decoration: none; display: block; padding: .1rem 0; }

@@ -487,9 +487,8 @@ def _months(world: World, findings: list[Finding]) -> Section:
         paragraph(
             f"An alert needs a gap that costs a tenth of the model's skill on held-out weeks ({gaps}), and "
             f"a p of at most {spec.alpha:.4f} in one month "
-            "or a conspicuous one in two of three months on the same side. Each of these two rules may cry "
-            "wolf once in twenty years. None of these numbers "
-            "was chosen by looking at 2013."
+            "or a conspicuous one in two of three months on the same side. Together the two rules may cry "
+            "wolf once in twenty years. None of these numbers was chosen by looking at 2013."
         )
     )
     return Section("Month by month", blocks)
@@ -653,7 +652,7 @@ def _sources(timings: dict[str, float]) -> Section:
         ],
         ["shadow for at least 14 days", "every weekday twice"],
         [
-            "alert: one false alarm in twenty years, for each rule",
+            "alert: one false alarm in twenty years",
             "the usual 5 %, Shewhart 1931 and Western Electric 1956",
         ],
         [
