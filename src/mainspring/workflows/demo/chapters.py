@@ -20,6 +20,7 @@ from mainspring.models.spec import ModelVersion
 from mainspring.monitoring.api import ALERT_RAISED
 from mainspring.monitoring.spec import Finding
 from mainspring.pipelines.api import PipelineRun
+from mainspring.pipelines.spec import RequestState
 from mainspring.types import utc
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, MONITOR, MONTHLY, STATIC, World, midnight
 
@@ -28,6 +29,7 @@ HELD_OUT: Final = timedelta(days=14)
 
 SHADOW_DAYS: Final = 14
 LOCAL_DAY: Final = "local_day"
+TRIGGER: Final = "alerts start training"
 
 
 # ------------------------------------------------------------------------------------------------------ ingest
@@ -180,6 +182,7 @@ def deploy(world: World, version: ModelVersion) -> Any:
     deployments = world.project.deployments
     found = deployments.find(DEPLOYMENT)
     if found is not None:
+        keep_watch(world)
         return found
     decision = world.project.gates.promote("production", version)
     made = deployments.create(
@@ -191,6 +194,16 @@ def deploy(world: World, version: ModelVersion) -> Any:
     )
     watch(world, version)
     return made
+
+
+def keep_watch(world: World) -> None:
+    """Put the monitor on what answers, if it is not: a telling may have ended between the two."""
+    champion = world.project.models.get(
+        MODEL, world.project.deployments.get(DEPLOYMENT).table.champion.version
+    )
+    monitor = world.project.monitors.find(MONITOR)
+    if monitor is None or monitor.spec.dataset_id != champion.dataset_id:
+        watch(world, champion)
 
 
 def watch(world: World, version: ModelVersion) -> Any:
@@ -246,13 +259,23 @@ def listen_for_alerts(world: World) -> None:
         world.pipelines.training.training,
         where=wanted,
         parameters=parameters,
-        name="alerts start training",
+        name=TRIGGER,
     )
 
 
 def answer_alerts(world: World) -> list[PipelineRun]:
-    """Run what new alerts ask for."""
-    return world.project.pipelines.handle_events()
+    """Run what new alerts ask for; the runs whose candidates have not been tried yet, in this telling or before."""
+    pipelines, deployment = world.project.pipelines, world.project.deployments.get(DEPLOYMENT)
+    pipelines.handle_events()
+    tried = {rollout.candidate_version for rollout in deployment.rollouts()}
+    done = [request for request in pipelines.requests(TRIGGER) if request.state is RequestState.DONE]
+    runs = [pipelines.get_run(request.run_id) for request in done if request.run_id is not None]
+    return [run for run in runs if not _was_tried(world, run.outputs["candidate"], tried)]
+
+
+def _was_tried(world: World, version: ModelVersion, tried: set[int]) -> bool:
+    refused = any(not decision.passed for decision in find_decisions(world, version, "shadow"))
+    return version.number in tried or refused
 
 
 def challenge(world: World, run: PipelineRun) -> tuple[ModelVersion, Decision]:

@@ -19,11 +19,10 @@ from rich.console import Console
 from mainspring.config import FILE_NAME
 from mainspring.gates.spec import Decision
 from mainspring.lineage import AssetKind, Verdict
-from mainspring.models.spec import ModelVersion
 from mainspring.monitoring.spec import Finding
 from mainspring.pipelines.api import PipelineRun
 from mainspring.server.supervisor import Server
-from mainspring.serving.spec import Cause
+from mainspring.serving.spec import Cause, DeploymentRevision
 from mainspring.workflows.demo import chapters
 from mainspring.workflows.demo.explain import (
     Explained,
@@ -49,13 +48,11 @@ class Story:
     """One telling: the world, the screen, and what only a running telling knows.
 
     Attributes:
-        rollback_seconds: how long the drill's rollback took, with the workers following; None if there was none
-            in this telling.
+        wire: the connection to the server while days are lived over HTTP; None otherwise.
     """
 
     world: World
     screen: Screen
-    rollback_seconds: float | None = None
     wire: Wire | None = None
 
     def say(self, text: str) -> None:
@@ -287,8 +284,7 @@ def look_back(story: Story, month: int) -> None:
     concluded = chapters.conclude_shadow(world, month)
     if concluded is not None:
         show_decision(story, concluded)
-        if concluded.passed:
-            drill(story)
+    drill(story)
 
 
 def show_finding(story: Story, month: int, finding: Finding) -> None:
@@ -312,29 +308,45 @@ def show_finding(story: Story, month: int, finding: Finding) -> None:
 
 
 def drill(story: Story) -> None:
-    """One command back, measured until the server answers with the old version; then forward again."""
+    """After the first promotion: one command back, measured until the server answers with it; then forward again.
+
+    A drill that a killed telling left half done is ended.
+    """
     world = story.world
     deployment = world.project.deployments.get(DEPLOYMENT)
     revisions = deployment.revisions()
-    if any(revision.cause is Cause.ROLLBACK for revision in revisions):
+    causes = [revision.cause for revision in revisions]
+    if causes[-1] is Cause.ROLLBACK:
+        go_forward(story, revisions[-2])
         return
-    version, decision_id = revisions[-1].model_version, deployment.table.used.get("decision")
+    if Cause.PROMOTE not in causes or Cause.ROLLBACK in causes:
+        return
     began_s = time.perf_counter()
     back = deployment.rollback(reason="drill")
     if story.wire is not None:
         wait_for(story.wire, back.revision)
-    story.rollback_seconds = time.perf_counter() - began_s
-    forward: ModelVersion = world.project.models.get(back.model, version)
+    seconds = time.perf_counter() - began_s
+    go_forward(story, revisions[-1])
+    chapters.keep_drill(world, revisions[-1].id, back.seconds, seconds)
+    story.say(
+        f"  rollback drill: the table was on disk after {back.seconds * 1000:.1f} ms; "
+        f"version {back.version} answered after {seconds * 1000:.0f} ms; then forward again"
+    )
+
+
+def go_forward(story: Story, revision: DeploymentRevision) -> None:
+    """Serve again what the drill rolled back, on the decision that let it in."""
+    world = story.world
+    deployment = world.project.deployments.get(DEPLOYMENT)
+    version = world.project.models.get(revision.model, revision.model_version)
+    passed = [
+        decision for decision in chapters.find_decisions(world, version, "production") if decision.passed
+    ]
     deployment.promote(
-        forward, world.view, decision_id=decision_id, reason="end of the drill", origin="human"
+        version, world.view, decision_id=passed[-1].id, reason="end of the drill", origin="human"
     )
     if story.wire is not None:
         wait_for(story.wire, deployment.table.revision)
-    chapters.keep_drill(world, revisions[-1].id, back.seconds, story.rollback_seconds)
-    story.say(
-        f"  rollback drill: the table was on disk after {back.seconds * 1000:.1f} ms; "
-        f"version {back.version} answered after {story.rollback_seconds * 1000:.0f} ms; then forward again"
-    )
 
 
 def wait_for(wire: Wire, revision: int, within_s: float = 10.0) -> None:
