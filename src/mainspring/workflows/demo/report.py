@@ -488,7 +488,8 @@ def _months(world: World, findings: list[Finding]) -> Section:
             f"An alert needs a gap that costs a tenth of the model's skill on held-out weeks ({gaps}), and "
             f"a p of at most {spec.alpha:.4f} in one month "
             "or a conspicuous one in two of three months on the same side. Together the two rules may cry "
-            "wolf once in twenty years. None of these numbers was chosen by looking at 2013."
+            "wolf once in twenty years. None of these numbers was fitted to 2013; that there is a second rule "
+            "was decided after a trial on it, so this year is no independent proof of the rules."
         )
     )
     return Section("Month by month", blocks)
