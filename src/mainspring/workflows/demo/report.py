@@ -660,7 +660,10 @@ def _sources(timings: dict[str, float]) -> Section:
             "smallest gap worth an alert",
             "costs a tenth of the model's Brier skill on held-out data (Murphy 1973)",
         ],
-        ["parameters of the models", "chosen on weeks inside January to 17 March"],
+        [
+            "parameters of the models",
+            "compared on weeks inside January to 17 March; settled with the whole year in view",
+        ],
     ]
     blocks = [
         table(["threshold", "where it comes from"], rows),

@@ -42,7 +42,8 @@ def define(features: Any, groups: dict[str, Any]) -> Any:
     """The view. The groups must have rows, so that their columns are known.
 
     Temperature and dew point are stored but left out: a model that learns from January to March has never seen a
-    summer's temperature, and in those months it stands for the date as much as for the weather.
+    summer's temperature, and in those months it stands for the date as much as for the weather. (With it the
+    held-out AUC is about 0.01 higher; the choice was made with the year's results in view.)
     """
     airport = groups["airports"]["lat", "lon"].static().hidden()
     return features.view(
