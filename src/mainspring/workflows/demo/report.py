@@ -488,8 +488,10 @@ def _months(world: World, findings: list[Finding]) -> Section:
             f"An alert needs a gap that costs a tenth of the model's skill on held-out weeks ({gaps}), and "
             f"a p of at most {spec.alpha:.4f} in one month "
             "or a conspicuous one in two of three months on the same side. Together the two rules may cry "
-            "wolf once in twenty years. None of these numbers was fitted to 2013; that there is a second rule "
-            "was decided after a trial on it, so this year is no independent proof of the rules."
+            "wolf once in twenty years. These numbers follow from that budget and from the training data. But "
+            "the year was known when the story was written: that the second rule is kept, how many flights are "
+            "asked about, which features are used and how the trees grow were settled with 2013 in view. Take "
+            "June's alert as a demonstration of the machinery, not as proof that it would have been raised unseen."
         )
     )
     return Section("Month by month", blocks)
