@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 from sqlalchemy import text
 
@@ -63,3 +65,22 @@ def test_a_home_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".mainspring").write_text("in the way")
     with pytest.raises(AccessError, match="home"):
         open_project(tmp_path)
+
+
+def test_a_shared_folder_of_tables_mixes_nothing(tmp_path: Path, records_url: str) -> None:
+    """Another project, or a new database beside old tables, reads its own rows only."""
+    first = datetime(2024, 1, 1, tzinfo=UTC)
+    read = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        overrides = {
+            "project.id": name,
+            "records.url": records_url,
+            "tables.url": f"file:{tmp_path / 'tables'}",
+        }
+        with open_project(folder, overrides=overrides) as project:
+            group = project.features.group("sales", keys=["shop"], event_time="day")
+            group.insert(pl.DataFrame({"shop": [name], "day": [first], "sold": [1.0]}))
+            read.append(group.read().to_polars()["shop"].to_list())
+    assert read == [["one"], ["two"]]

@@ -149,3 +149,18 @@ def test_an_unknown_asset_is_said(graph: Graph) -> None:
     assert graph.find_asset("nothing") is None
     with pytest.raises(UnknownNameError):
         graph.get_asset("nothing")
+
+
+def test_a_durable_publication_that_is_refused_is_recorded_as_failed(graph: Graph) -> None:
+    """If the last transaction fails, the execution does not stay `running` for ever."""
+
+    def refuse(_: object) -> None:
+        raise RuntimeError("a unique key is taken")
+
+    with pytest.raises(RuntimeError), graph.execution("train", "model", durable=True) as work:
+        asset = work.add(AssetKind.MODEL_PACKAGE, "model")
+        work.write(refuse)
+    assert graph.find_asset(asset.id) is None
+    failed = graph.find_execution(work.id)
+    assert failed is not None
+    assert (failed.state, failed.error) == (ExecutionState.FAILED, "RuntimeError: a unique key is taken")

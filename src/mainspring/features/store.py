@@ -18,7 +18,7 @@ from mainspring.ports.keys import Keys
 from mainspring.ports.records import Records
 from mainspring.ports.records.schema import row, table, value
 from mainspring.ports.tables import Tables
-from mainspring.types import to_us
+from mainspring.types import new_id, to_us
 
 groups = table(
     "feature_groups",
@@ -72,8 +72,11 @@ class Stores:
 
 
 def table_name(spec: FeatureGroupSpec) -> str:
-    """The columnar table of a group version; its name can be read by people and other engines."""
-    return f"features_{spec.name}_v{spec.version}"
+    """The columnar table of a group version; its name can be read by people and other engines.
+
+    The end of the group's id keeps two projects, or a project and its new beginning, apart in one folder.
+    """
+    return f"features_{spec.name}_v{spec.version}_{spec.group_id[-8:]}"
 
 
 def lock_name(group_id: str) -> str:
@@ -128,9 +131,15 @@ def find_commit_by_token(connection: Connection, group_id: str, token: str) -> C
 
 
 def next_ticket(connection: Connection, group_id: str) -> int:
-    """The next ticket; the caller holds the group's lock."""
-    query = select(func.coalesce(func.max(commits.c.ticket), 0) + 1).where(commits.c.group_id == group_id)
-    return int(connection.execute(query).scalar_one())
+    """A ticket above all others of the group; the caller holds the group's lock.
+
+    It is made of the time and of chance (the first 48 bits of a UUIDv7 and 15 random ones), not counted: rows
+    that a lost or restored database no longer knows must never come back under a ticket that is given again.
+    """
+    query = select(func.coalesce(func.max(commits.c.ticket), 0)).where(commits.c.group_id == group_id)
+    last = int(connection.execute(query).scalar_one())
+    drawn = new_id()
+    return max(last + 1, int(drawn[:12], 16) << 15 | int(drawn[-4:], 16) >> 1)
 
 
 def stage_commit(connection: Connection, spec: CommitSpec, project_id: str) -> None:

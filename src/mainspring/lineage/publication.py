@@ -15,8 +15,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
-from mainspring.errors import FencedError, StateError
+from mainspring.errors import FencedError, MainspringError, StateError
 from mainspring.lineage import store
 from mainspring.lineage.spec import (
     Asset,
@@ -93,10 +94,14 @@ class Publication:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open = False
-        if error is None:
-            self._publish()
-        elif self._durable:
+        if error is not None:
             self._fail(error)
+            return
+        try:
+            self._publish()
+        except BaseException as refused:
+            self._fail(refused)
+            raise
 
     def use(self, asset_id: str, role: str = "input", attributes: Mapping[str, Any] | None = None) -> None:
         """Name an input. Naming it twice in one role is the same as once."""
@@ -260,9 +265,16 @@ class Publication:
         )
 
     def _fail(self, error: BaseException) -> None:
+        """Keep the failure of a durable execution; one that was fenced off or has ended stays as it is."""
+        if not self._durable:
+            return
         line = traceback.format_exception_only(error)[-1].strip()
         finished = self._execution.model_copy(
             update={"finished_at": datetime.now(UTC), "state": ExecutionState.FAILED, "error": line}
         )
-        with self._scope.records.write() as connection:
-            store.finish_execution(connection, finished)
+        try:
+            with self._scope.records.write() as connection:
+                store.finish_execution(connection, finished)
+        except (MainspringError, SQLAlchemyError) as unrecorded:
+            # The first failure is what the caller must see; its execution stays `running` until it is swept.
+            error.add_note(f"and it could not be recorded: {unrecorded}")

@@ -151,7 +151,11 @@ class ActiveRun:
     ) -> None:
         self._is_open = False
         if error is None:
-            self._publish()
+            try:
+                self._publish()
+            except BaseException as refused:
+                self._work.__exit__(type(refused), refused, refused.__traceback__)
+                raise
         self._work.__exit__(kind, error, trace)
 
     def log(
