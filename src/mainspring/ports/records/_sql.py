@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Text, column, inspect, select, table
 from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from mainspring.errors import MainspringError, SchemaVersionError, StateError
+from mainspring.errors import MainspringError, SchemaVersionError, StateError, UnavailableError
 from mainspring.ports.records._base import Records
 from mainspring.ports.records.migrations import HEAD, REVISIONS, VERSION_TABLE, upgrade
 
@@ -86,6 +87,13 @@ class SqlRecords(Records):
             if meaning is None:
                 raise
             raise meaning from error
+        except PoolTimeoutError as error:
+            raise UnavailableError(
+                expected="a free connection of this process within its wait",
+                got="all of them stayed in use",
+                where=f"records {self.url}",
+                hint="A transaction of another thread does not end: find it, or use fewer threads.",
+            ) from error
 
     def schema_revision(self) -> str | None:
         with self.read() as connection:
