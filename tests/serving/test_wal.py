@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mainspring.errors import AccessError, InputError, IntegrityError
+from mainspring.errors import AccessError, InputError, IntegrityError, MainspringError, UnavailableError
 from mainspring.serving.wal import (
     MAGIC,
     MAX_PAYLOAD_BYTES,
@@ -20,7 +21,9 @@ from mainspring.serving.wal import (
     find_segments,
     frame,
     read_segment,
+    sweep,
 )
+from mainspring.types import new_id
 
 PAYLOADS = [b"first", b"second" * 40, b"\x00", b"last"]
 
@@ -189,6 +192,67 @@ def test_a_full_disk_leaves_the_segment_as_it_was(tmp_path: Path) -> None:
     (path,) = find_segments(tmp_path)
     segment = read_segment(path)
     assert (segment.payloads, segment.damage) == ([b"first", b"third"], None)
+
+
+NO_ROOM = """
+import os, resource, sys
+from pathlib import Path
+from mainspring.errors import UnavailableError
+from mainspring.serving.wal import SegmentWriter
+folder = Path(sys.argv[1])
+before = len(os.listdir("/dev/fd"))
+resource.setrlimit(resource.RLIMIT_FSIZE, (4, resource.RLIM_INFINITY))
+for _ in range(20):
+    try:
+        SegmentWriter(folder, b"first")
+    except UnavailableError:
+        print("refused")
+print(len(os.listdir("/dev/fd")) - before, os.listdir(folder))
+"""
+
+
+def test_a_segment_that_cannot_be_begun_leaves_nothing(tmp_path: Path) -> None:
+    """However often a full disk refuses: no descriptor stays open, and no file stays behind."""
+    done = subprocess.run(
+        [sys.executable, "-c", NO_ROOM, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["refused"] * 20 + ["0 []"]
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (errno.ENOSPC, UnavailableError),
+        (errno.EDQUOT, UnavailableError),
+        (errno.EMFILE, UnavailableError),
+        (errno.EACCES, AccessError),
+        (errno.EROFS, AccessError),
+    ],
+)
+def test_what_the_system_refuses_at_opening_keeps_its_meaning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, error: type[MainspringError]
+) -> None:
+    """A full disk is no matter of permissions: who may answer without a log must be able to tell them apart."""
+
+    def refuse(path: object, *_: object) -> int:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(error, match=os.strerror(number).lower()):
+        SegmentWriter(tmp_path, b"first")
+
+
+def test_segments_that_were_never_begun_are_swept(tmp_path: Path) -> None:
+    """Old and unlocked ones only: a young one may be about to be locked, and a locked one has a writer."""
+    old, young, locked = (tmp_path / ("." + new_id()) for _ in range(3))
+    for path in (old, young, locked):
+        path.write_bytes(MAGIC)
+    for path in (old, locked):
+        os.utime(path, (0, 0))
+    with claimed(locked) as ours:
+        assert ours
+        assert sweep(tmp_path) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {young.name, locked.name}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
+import pytest
+from tests.serving.airport import KEYS, REQUEST, Airport
 from tests.serving.test_columns import TABLE, scored
 
 from mainspring.serving import writer as module
+from mainspring.serving.api import Deployment
 from mainspring.serving.columns import decoded, gaps, predictions
 from mainspring.serving.frames import Context, Opening
 from mainspring.serving.wal import claimed, find_segments, read_segment
@@ -67,3 +72,23 @@ def test_gaps_at_the_very_end_are_written_at_close(tmp_path: Path) -> None:
     (path,) = find_segments(tmp_path)
     segment = read_segment(path)
     assert gaps(segment, decoded(segment))["n_lost"].to_list() == [1]
+
+
+def test_a_full_disk_is_a_gap_where_gaps_are_wanted(
+    airport: Airport, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the disk refuses already the file: the caller is answered, and the loss is counted."""
+    predictor = airport.deployments.predictor("flights", when_log_fails="gap")
+    genuine = os.open
+
+    def refuse(path: str | Path, *arguments: int) -> int:
+        if Path(path).parent.name == "log":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return genuine(path, *arguments)
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "open", refuse)
+        answer, _ = predictor.answer(KEYS, REQUEST)
+    predictor.close()
+    assert 0 <= answer.prediction <= 1
+    assert (predictor.log.n_lost, deployment.log_counts().n_gaps) == (1, 1)

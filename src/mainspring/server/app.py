@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from mainspring.errors import (
+    AccessError,
     ConflictError,
     InputError,
     MainspringError,
@@ -37,6 +38,7 @@ _JSON: Final = (b"content-type", b"application/json")
 _STATUS: Final[list[tuple[type[MainspringError], int]]] = [
     (ConflictError, 409),
     (UnavailableError, 503),
+    (AccessError, 503),
     (StateError, 503),
     (UnknownNameError, 404),
     (InputError, 400),

@@ -14,7 +14,7 @@ from mainspring.serving import columns
 from mainspring.serving.frames import Scored
 from mainspring.serving.predictor import Answer
 from mainspring.serving.spec import LogCounts, Published
-from mainspring.serving.wal import Segment, claimed, find_segments, read_segment
+from mainspring.serving.wal import Segment, claimed, find_segments, read_segment, sweep
 from mainspring.types import utc
 
 
@@ -42,6 +42,7 @@ class PredictionLog:
         A segment whose bytes were damaged is published as far as it can be read, its losses are counted as
         gaps, and the file is kept as `<segment>.damaged`.
         """
+        sweep(self.folder)
         n_segments = n_rows = n_gaps = 0
         for path in find_segments(self.folder):
             with claimed(path) as ours:

@@ -22,13 +22,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mainspring.errors import AccessError, InputError, IntegrityError, UnavailableError
+from mainspring.errors import InputError, IntegrityError, MainspringError, UnavailableError
+from mainspring.ports._disk import refusal
 from mainspring.types import new_id
 
 MAGIC: Final = b"MSWAL\x01\r\n"
 SUFFIX: Final = ".wal"
 MAX_PAYLOAD_BYTES: Final = 16 * 1024 * 1024
+HIDDEN_MAX_AGE_S: Final = 60.0
 
+_HIDDEN: Final = "."
 _HEAD: Final = struct.Struct("<II")
 
 
@@ -159,6 +162,10 @@ class SegmentWriter:
     Args:
         folder: where segments of one deployment lie; made if missing.
         first: the payload of the first frame, there before anybody can see the file.
+
+    Raises:
+        AccessError: the folder may not be written.
+        UnavailableError: the disk is full or failing. Nothing is left of the segment.
     """
 
     def __init__(self, folder: Path, first: bytes) -> None:
@@ -166,16 +173,28 @@ class SegmentWriter:
         self.path = folder / (self.id + SUFFIX)
         self.opened_monotonic_s = time.monotonic()
         # Made under another name and locked first: a publisher must never find it without its lock.
-        hidden = folder / ("." + self.id)
+        hidden = folder / (_HIDDEN + self.id)
+        self.n_bytes = 0
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         except OSError as error:
             raise _refused(error, folder) from error
+        try:
+            self._begin(hidden, first)
+        except BaseException:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            hidden.unlink(missing_ok=True)
+            raise
+
+    def _begin(self, hidden: Path, first: bytes) -> None:
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        self.n_bytes = 0
         self._write(MAGIC + frame(first))
-        os.rename(hidden, self.path)
+        try:
+            os.rename(hidden, self.path)
+        except OSError as error:
+            raise _refused(error, hidden) from error
 
     def append(self, payload: bytes) -> None:
         """Hand one frame to the operating system, in one write.
@@ -207,14 +226,30 @@ class SegmentWriter:
     def close(self) -> None:
         """Sync and let the segment go: it may be published from now on."""
         if self._descriptor >= 0:
-            os.fsync(self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = -1
+            descriptor, self._descriptor = self._descriptor, -1
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def find_segments(folder: Path) -> list[Path]:
     """The segments of a folder, oldest first."""
     return sorted(folder.glob("*" + SUFFIX))
+
+
+def sweep(folder: Path) -> int:
+    """Delete segments that were never begun: their process died before anything was logged. Returns how many.
+
+    One that is locked, or young enough that its writer may be about to lock it, stays.
+    """
+    n_deleted = 0
+    for path in folder.glob(_HIDDEN + "[0-9a-f]*"):
+        with claimed(path) as ours:
+            if ours and time.time() - path.stat().st_mtime > HIDDEN_MAX_AGE_S:
+                path.unlink()
+                n_deleted += 1
+    return n_deleted
 
 
 @contextmanager
@@ -239,10 +274,10 @@ def claimed(path: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _refused(error: OSError, path: Path) -> AccessError:
-    return AccessError(
-        expected="a folder for the prediction log that can be written",
-        got=str(error.strerror),
-        where=str(path),
-        hint="Check the permissions of the project's home.",
+def _refused(error: OSError, path: Path) -> MainspringError:
+    return refusal(error, path) or UnavailableError(
+        expected="a file for the prediction log",
+        got=str(error.strerror).lower(),
+        where=str(error.filename or path),
+        hint="Look at the folder and at the limits of the process. Predictions that cannot be logged are refused.",
     )

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from mainspring.errors import UnavailableError
+from mainspring.errors import AccessError, UnavailableError
 from mainspring.serving.frames import FORMAT, Context, Gap, Opening, Scored, encoder
 from mainspring.serving.wal import SegmentWriter
 from mainspring.serving.weights import WeightTable
@@ -46,6 +46,7 @@ class LogWriter:
         """Log one prediction, with its context if this segment does not have it yet.
 
         Raises:
+            AccessError: the log's folder may not be written. Nothing was logged.
             UnavailableError: the disk does not take it. Nothing was logged.
         """
         payload = encoder.encode(scored)
@@ -125,7 +126,7 @@ class LogWriter:
         owed, self._owed = self._owed, None
         try:
             self._current().append(encoder.encode(owed))
-        except UnavailableError:
+        except (AccessError, UnavailableError):
             self._owed = owed
 
     def close(self) -> None:
