@@ -13,7 +13,7 @@ from tests.serving.airport import KEYS, REQUEST, START, Airport
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.api import request
 from mainspring.serving.api import Deployment
-from mainspring.serving.wal import find_segments
+from mainspring.serving.wal import MAGIC, find_segments, frame, read_segment
 from mainspring.serving.weights import CHECK_EVERY_S
 
 
@@ -109,7 +109,7 @@ def test_a_torn_tail_loses_only_what_was_never_acknowledged(airport: Airport, de
 
 
 def test_damaged_bytes_become_a_counted_gap(airport: Airport, deployment: Deployment) -> None:
-    """What follows a damaged frame is counted as lost, and the file is kept aside: served = logged + gaps."""
+    """A damaged record is counted as lost, and the file is kept aside: served = logged + gaps."""
     for _ in range(5):
         deployment.predict(KEYS, REQUEST)
     (path,) = segments(airport)
@@ -119,9 +119,40 @@ def test_damaged_bytes_become_a_counted_gap(airport: Airport, deployment: Deploy
     path.write_bytes(bytes(data))
     deployment.publish_log()
     counts = deployment.log_counts()
-    assert counts.n_logged + counts.n_gaps == 5
-    assert counts.n_gaps > 0
+    assert (counts.n_logged, counts.n_gaps) == (4, 1)
     assert path.with_suffix(".damaged").exists()
+
+
+def test_a_length_that_was_changed_loses_no_row(airport: Airport, deployment: Deployment) -> None:
+    """A length beyond the file's end is damage and no torn end: all rows are read, and the file is kept aside."""
+    for _ in range(5):
+        deployment.predict(KEYS, REQUEST)
+    (path,) = segments(airport)
+    airport.deployments.close()
+    data = bytearray(path.read_bytes())
+    data[len(MAGIC) + 2] ^= 0x01
+    path.write_bytes(bytes(data))
+    deployment.publish_log()
+    counts = deployment.log_counts()
+    assert (counts.n_logged, counts.n_gaps) == (5, 0)
+    assert path.with_suffix(".damaged").exists()
+
+
+def test_rows_whose_context_was_damaged_are_counted_gaps(airport: Airport, deployment: Deployment) -> None:
+    """Without its context nobody can say what a row means: it is lost, and the count says so before and after."""
+    for _ in range(5):
+        deployment.predict(KEYS, REQUEST)
+    (path,) = segments(airport)
+    airport.deployments.close()
+    data = bytearray(path.read_bytes())
+    opening, context = (len(frame(payload)) for payload in read_segment(path).payloads[:2])
+    data[len(MAGIC) + opening + context // 2] ^= 0xFF
+    path.write_bytes(bytes(data))
+    before = deployment.log_counts()
+    deployment.publish_log()
+    after = deployment.log_counts()
+    # Five rows, and the context's own frame, which cannot be told from a row.
+    assert (before.n_logged, before.n_gaps) == (after.n_logged, after.n_gaps) == (0, 6)
 
 
 def test_log_by_time_takes_the_start_and_leaves_the_end(airport: Airport, deployment: Deployment) -> None:

@@ -62,7 +62,7 @@ def decoded(segment: Segment) -> list[Frame]:
         IntegrityError: a frame has a right checksum and no meaning: another version wrote it.
     """
     try:
-        return [decoder.decode(payload) for payload in segment.payloads]
+        frames = [decoder.decode(payload) for payload in segment.payloads]
     except msgspec.DecodeError as error:
         raise IntegrityError(
             expected="log records that this version knows",
@@ -70,6 +70,22 @@ def decoded(segment: Segment) -> list[Frame]:
             where=f"log segment {segment.id}",
             hint="Publish the segment with the version of mainspring that wrote it.",
         ) from error
+    return frames if segment.damage is None else _explained(frames)
+
+
+def _explained(frames: Sequence[Frame]) -> list[Frame]:
+    """The frames with predictions whose context was lost to damage as gaps: nothing says what they mean."""
+    tables = {frame.table.context_id for frame in frames if isinstance(frame, Context)}
+    kept: list[Frame] = []
+    lost: dict[str, Gap] = {}
+    for frame in frames:
+        if isinstance(frame, Scored) and frame.context_id not in tables:
+            gap = lost.get(frame.context_id, Gap(frame.context_id, 0, frame.now_us, frame.now_us, "damage"))
+            from_us, until_us = min(gap.from_us, frame.now_us), max(gap.until_us, frame.now_us)
+            lost[frame.context_id] = Gap(frame.context_id, gap.n_lost + 1, from_us, until_us, "damage")
+        else:
+            kept.append(frame)
+    return [*kept, *lost.values()]
 
 
 def predictions(segment: Segment, frames: Sequence[Frame]) -> pl.DataFrame:

@@ -39,8 +39,8 @@ class PredictionLog:
     def publish(self) -> Published:
         """Move every segment without a writer into the table.
 
-        A segment whose bytes were damaged is published as far as it can be read, its losses are counted as
-        gaps, and the file is kept as `<segment>.damaged`.
+        Of a segment whose bytes were damaged, every whole record is published, what is lost is counted as gaps,
+        and the file is kept as `<segment>.damaged`.
         """
         sweep(self.folder)
         n_segments = n_rows = n_gaps = 0

@@ -16,7 +16,7 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,9 @@ HIDDEN_MAX_AGE_S: Final = 60.0
 _HIDDEN: Final = "."
 _HEAD: Final = struct.Struct("<II")
 
+_MAX_SOUGHT_BYTES: Final = 1024 * 1024
+"""No longer frame is looked for after damage: each byte might begin one, whose checksum is to be computed."""
+
 
 def frame(payload: bytes) -> bytes:
     """`payload` with its length and checksum in front."""
@@ -49,30 +52,30 @@ def frame(payload: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Damage:
-    """Where a segment stops being readable.
+    """What of a segment cannot be read.
 
     Attributes:
-        offset: bytes into the file.
+        offset: bytes into the file, where the first unreadable frame begins.
         torn: True if the file merely ends inside a frame, as after kill -9: that frame was never acknowledged.
-            False if bytes were changed: what follows may have been acknowledged and is lost.
-        bytes_left: bytes from `offset` to the end.
-        n_frames_lost: frames after `offset` as far as their lengths can be followed; at least 1 unless torn.
+            False if bytes were changed: what they held may have been acknowledged.
+        n_bytes_lost: bytes of unreadable frames.
+        n_frames_lost: frames among them that may have been acknowledged, as far as their lengths can be followed.
     """
 
     offset: int
     torn: bool
-    bytes_left: int
+    n_bytes_lost: int
     n_frames_lost: int
 
 
 @dataclass(frozen=True)
 class Segment:
-    """What could be read of a segment: payloads up to the first damaged frame.
+    """What could be read of a segment: every payload whose checksum is right.
 
     Attributes:
         id: the segment's id, from its file name.
         payloads: in the order they were appended.
-        damage: None for a clean end.
+        damage: None if all of the file was read.
     """
 
     id: str
@@ -96,14 +99,20 @@ def read_segment(path: Path) -> Segment:
             hint="Move the file away; nothing in this folder should be written by hand.",
         )
     payloads: list[bytes] = []
+    damages: list[Damage] = []
     offset = len(MAGIC)
     while offset < len(data):
         payload = _payload_at(data, offset)
-        if payload is None:
-            return Segment(path.stem, payloads, _damage(data, offset))
-        payloads.append(payload)
-        offset += _HEAD.size + len(payload)
-    return Segment(path.stem, payloads, None)
+        if payload is not None:
+            offset += _HEAD.size + len(payload)
+        else:
+            end = _find_frame(data, offset)
+            payload = _payload_until(data, offset, end)
+            damages.append(_damage(data, offset, end, whole=payload is not None))
+            offset = end
+        if payload is not None:
+            payloads.append(payload)
+    return Segment(path.stem, payloads, _together(damages))
 
 
 def payloads_from(path: Path, offset: int) -> tuple[list[bytes], int]:
@@ -123,30 +132,59 @@ def payloads_from(path: Path, offset: int) -> tuple[list[bytes], int]:
     return payloads, offset + place
 
 
-def _payload_at(data: bytes, offset: int) -> bytes | None:
+def _payload_at(data: bytes, offset: int, max_bytes: int = MAX_PAYLOAD_BYTES) -> bytes | None:
     start = offset + _HEAD.size
     if start > len(data):
         return None
     length, checksum = _HEAD.unpack_from(data, offset)
     # A zero length is never written, but a file system may leave zeros where data never reached the disk.
-    if not 0 < length <= MAX_PAYLOAD_BYTES or start + length > len(data):
+    if not 0 < length <= max_bytes or start + length > len(data):
         return None
     payload = data[start : start + length]
     return payload if zlib.crc32(payload) == checksum else None
 
 
-def _damage(data: bytes, offset: int) -> Damage:
-    left = len(data) - offset
-    if _ends_inside_frame(data, offset):
-        return Damage(offset, True, left, 0)
-    lost = 0
-    while offset + _HEAD.size <= len(data):
-        length, _ = _HEAD.unpack_from(data, offset)
-        if not 0 < length <= len(data) - offset - _HEAD.size:
+def _find_frame(data: bytes, damaged: int) -> int:
+    """Where the next readable frame begins after a damaged one; the end of the data if there is none."""
+    # Not where the damaged length points to: a changed one may point beyond frames that are whole.
+    for offset in range(damaged + 1, len(data) - _HEAD.size):
+        if _payload_at(data, offset, _MAX_SOUGHT_BYTES) is not None:
+            return offset
+    return len(data)
+
+
+def _payload_until(data: bytes, offset: int, end: int) -> bytes | None:
+    """The payload of a frame of which nothing but the length was changed, if it ends at `end`."""
+    payload = data[offset + _HEAD.size : end]
+    if not payload or zlib.crc32(payload) != _HEAD.unpack_from(data, offset)[1]:
+        return None
+    return payload
+
+
+def _damage(data: bytes, offset: int, end: int, *, whole: bool) -> Damage:
+    if whole:
+        return Damage(offset, False, 0, 0)
+    if end == len(data) and _ends_inside_frame(data, offset):
+        return Damage(offset, True, end - offset, 0)
+    place, n_lost = offset, 0
+    while place < end:
+        n_lost += 1
+        length = _HEAD.unpack_from(data, place)[0] if place + _HEAD.size <= end else 0
+        if not 0 < length <= end - place - _HEAD.size:
             break
-        lost += 1
-        offset += _HEAD.size + length
-    return Damage(len(data) - left, False, left, max(lost, 1))
+        place += _HEAD.size + length
+    return Damage(offset, False, end - offset, n_lost)
+
+
+def _together(damages: Sequence[Damage]) -> Damage | None:
+    if not damages:
+        return None
+    return Damage(
+        damages[0].offset,
+        all(damage.torn for damage in damages),
+        sum(damage.n_bytes_lost for damage in damages),
+        sum(damage.n_frames_lost for damage in damages),
+    )
 
 
 def _ends_inside_frame(data: bytes, offset: int) -> bool:
