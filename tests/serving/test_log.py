@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from tests.serving.airport import KEYS, REQUEST, START, Airport
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.api import request
 from mainspring.serving.api import Deployment
+from mainspring.serving.spec import OutcomeCounts
 from mainspring.serving.wal import MAGIC, find_segments, frame, read_segment
 from mainspring.serving.weights import CHECK_EVERY_S
 
@@ -235,6 +238,28 @@ def test_posting_the_same_frame_twice_changes_nothing(airport: Airport, deployme
     assert (first.n_stored, first.n_duplicates) == (4, 4)
     assert (second.n_stored, second.n_duplicates) == (0, 8)
     assert deployment.log()["outcome"].to_list() == [1.0, 0.0, 1.0, 0.0]
+
+
+def test_labels_posted_at_the_same_time_are_as_if_one_came_first(
+    airport: Airport, deployment: Deployment
+) -> None:
+    """Of different values with one known time exactly one is stored, and the others are told so."""
+    ids = [deployment.predict(KEYS, REQUEST).prediction_id for _ in range(4)]
+    noon = START + timedelta(hours=12)
+    airport.at(13)
+    together = threading.Barrier(4)
+
+    def post(value: int, prediction_id: str) -> OutcomeCounts:
+        together.wait()
+        return deployment.post_outcomes([(prediction_id, float(value), noon)])
+
+    with ThreadPoolExecutor(4) as pool:
+        done = [list(pool.map(post, range(4), [prediction_id] * 4)) for prediction_id in ids]
+    assert [sum(counts.n_stored for counts in four) for four in done] == [1] * 4
+    assert [sum(counts.n_contradictory for counts in four) for four in done] == [3] * 4
+    stored = [next(value for value, counts in enumerate(four) if counts.n_stored) for four in done]
+    log = dict(deployment.log().select("prediction_id", "outcome").iter_rows())
+    assert [log[prediction_id] for prediction_id in ids] == stored
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
+from sqlalchemy import Connection
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.lineage.api import Graph
@@ -111,17 +112,37 @@ def post(
 ) -> OutcomeCounts:
     """Store what is new of `rows`, in one execution, and say what became of each.
 
+    Postings at the same time, from threads or processes, are as if one came after the other.
+
     Args:
         revision_id: the deployment revision in force, which the posting is linked to.
         knows: which of the given prediction ids are in the log.
     """
     ids = {row[0] for row in rows}
-    with graph.records.read() as connection:
-        labelled = store.latest_outcomes(connection, deployment, graph.project_id, sorted(ids))
-    found = sort_rows(rows, labelled, knows(ids))
-    received_at = graph.clock.now()
-    counts = OutcomeCounts(
-        n_rows=len(rows),
+    known = knows(ids)
+    while True:
+        with graph.records.read() as connection:
+            labelled = store.latest_outcomes(connection, deployment, graph.project_id, sorted(ids))
+        found = sort_rows(rows, labelled, known)
+        received_at = graph.clock.now()
+        counts = _counted(found, len(rows), received_at)
+        if not found.kept and not found.contradictory:
+            return counts
+        try:
+            _publish(graph, deployment, revision_id, found.kept, counts, received_at, labelled, ids)
+        except _OvertakenError:
+            # Another posting about the same predictions was stored first: what becomes of ours may be different.
+            continue
+        return counts
+
+
+class _OvertakenError(Exception):
+    """Between the sorting of a posting and its storing, other labels were stored."""
+
+
+def _counted(found: Sorted, n_rows: int, received_at: datetime) -> OutcomeCounts:
+    return OutcomeCounts(
+        n_rows=n_rows,
         n_stored=len(found.stored),
         n_corrected=len(found.corrected),
         n_duplicates=found.n_duplicates,
@@ -131,9 +152,6 @@ def post(
         contradictory=tuple(row[0] for row in found.contradictory[:10]),
         orphans=tuple(row[0] for row in found.orphans[:10]),
     )
-    if found.kept or found.contradictory:
-        _publish(graph, deployment, revision_id, found.kept, counts, received_at)
-    return counts
 
 
 def _publish(
@@ -143,7 +161,15 @@ def _publish(
     kept: Sequence[Row],
     counts: OutcomeCounts,
     received_at: datetime,
+    labelled: Mapping[str, tuple[int, float]],
+    ids: set[str],
 ) -> None:
+    def write(connection: Connection) -> None:
+        graph.records.lock(connection, f"outcomes/{graph.project_id}/{deployment}")
+        if store.latest_outcomes(connection, deployment, graph.project_id, sorted(ids)) != labelled:
+            raise _OvertakenError
+        store.add_outcomes(graph.records, connection, kept, posting)
+
     with graph.execution("outcomes", deployment) as work:
         work.use(revision_id, role="deployment")
         posting = {
@@ -152,5 +178,5 @@ def _publish(
             "received_us": to_us(received_at),
             "execution_id": work.id,
         }
-        work.write(lambda connection: store.add_outcomes(graph.records, connection, kept, posting))
+        work.write(write)
         work.event("outcomes.received", revision_id, counts.model_dump(mode="json"))
