@@ -371,7 +371,7 @@ class Deployment:
         Args:
             keys: the entity's keys.
             request: what only the caller knows.
-            prediction_id: your name for it; the same id with the same content gets the first answer again.
+            prediction_id: your name for it; the same id with the same content gets this process' first answer again.
 
         Raises:
             InputError: keys or request are not what the view takes.

@@ -217,7 +217,7 @@ class SegmentWriter:
             folder.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         except OSError as error:
-            raise _refused(error, folder) from error
+            raise refused(error, folder) from error
         try:
             self._begin(hidden, first)
         except BaseException:
@@ -232,7 +232,7 @@ class SegmentWriter:
         try:
             os.rename(hidden, self.path)
         except OSError as error:
-            raise _refused(error, hidden) from error
+            raise refused(error, hidden) from error
 
     def append(self, payload: bytes) -> None:
         """Hand one frame to the operating system, in one write.
@@ -299,7 +299,7 @@ def claimed(path: Path) -> Iterator[bool]:
         yield False
         return
     except OSError as error:
-        raise _refused(error, path) from error
+        raise refused(error, path) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -312,7 +312,8 @@ def claimed(path: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _refused(error: OSError, path: Path) -> MainspringError:
+def refused(error: OSError, path: Path) -> MainspringError:
+    """What it means that the system refuses a file of the prediction log."""
     return refusal(error, path) or UnavailableError(
         expected="a file for the prediction log",
         got=str(error.strerror).lower(),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mainspring.errors import AccessError, UnavailableError
+from mainspring.serving.claims import Claims
 from mainspring.serving.frames import FORMAT, Context, Gap, Opening, Scored, encoder
 from mainspring.serving.wal import SegmentWriter
 from mainspring.serving.weights import WeightTable
@@ -36,6 +37,7 @@ class LogWriter:
         self._segment: SegmentWriter | None = None
         self._explained: set[str] = set()
         self._owed: Gap | None = None
+        self._claims = Claims(folder / "given.ids")
         self._lock = threading.Lock()
         self._synced_bytes = 0
         self.n_appended = 0
@@ -46,11 +48,14 @@ class LogWriter:
         """Log one prediction, with its context if this segment does not have it yet.
 
         Raises:
+            ConflictError: this or another process used the caller's id for other content. Nothing was logged.
             AccessError: the log's folder may not be written. Nothing was logged.
             UnavailableError: the disk does not take it. Nothing was logged.
         """
         payload = encoder.encode(scored)
         with self._lock:
+            if scored.content:
+                self._claims.claim(scored.prediction_id, scored.content)
             segment = self._current()
             if self._owed is not None:
                 segment.append(encoder.encode(self._owed))
@@ -132,3 +137,5 @@ class LogWriter:
     def close(self) -> None:
         """Sync and end the segment. Writing again begins another."""
         self.rotate()
+        with self._lock:
+            self._claims.close()

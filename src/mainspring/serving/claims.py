@@ -1,0 +1,120 @@
+"""Which prediction ids callers chose, and for what: one small file that all processes of a deployment share.
+
+The file is a ring: how many ids were ever claimed (little-endian, 64 bits), then `N_KEPT` slots of 32 bytes, the
+digest of the id and the digest of its content. Whoever claims holds a lock on the file for some microseconds,
+reads what others claimed since, and adds its own. As with the log, kill -9 takes back nothing; power loss may.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import struct
+from collections import OrderedDict
+from pathlib import Path
+from typing import Final
+
+from mainspring.errors import ConflictError
+from mainspring.serving.wal import refused
+
+N_KEPT: Final = 100_000
+"""Ids that are remembered: the latest, of all processes together."""
+
+_COUNT: Final = struct.Struct("<Q")
+_DIGEST_BYTES: Final = 16
+_SLOT_BYTES: Final = 2 * _DIGEST_BYTES
+
+
+class Claims:
+    """Keeps an id from being used for two contents. Processes may share the file; not for many threads at once.
+
+    Args:
+        path: the file; made with the first claim.
+        n_kept: how many ids are remembered; the same for all who share the file.
+    """
+
+    def __init__(self, path: Path, n_kept: int = N_KEPT) -> None:
+        self._path = path
+        self._n_kept = n_kept
+        self._descriptor = -1
+        self._n_read = 0
+        self._contents: OrderedDict[bytes, bytes] = OrderedDict()
+
+    def claim(self, prediction_id: str, content: str) -> None:
+        """Bind an id to its content, in whatever process it is used next; again with the same content is fine.
+
+        Raises:
+            ConflictError: the id is bound to other content.
+            AccessError: the file may not be written.
+            UnavailableError: the disk is full or failing.
+        """
+        key, bound = _digest(prediction_id), _digest(content)
+        try:
+            before = self._claim(key, bound)
+        except OSError as error:
+            raise refused(error, self._path) from error
+        if before not in (None, bound):
+            raise ConflictError(
+                expected="the keys and request that this prediction id came with first",
+                got="others",
+                where=f"prediction_id {prediction_id!r}",
+                hint="Use a new id for a new request, or leave it out.",
+            )
+
+    def _claim(self, key: bytes, bound: bytes) -> bytes | None:
+        if self._descriptor < 0:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            self._catch_up()
+            before = self._contents.get(key)
+            if before is None:
+                self._add(key, bound)
+        finally:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        return before
+
+    def _catch_up(self) -> None:
+        count = self._count()
+        number = max(self._n_read, count - self._n_kept)
+        while number < count:
+            slot = number % self._n_kept
+            n_slots = min(count - number, self._n_kept - slot)
+            data = os.pread(self._descriptor, n_slots * _SLOT_BYTES, self._place(slot))
+            for start in range(0, len(data), _SLOT_BYTES):
+                middle = start + _DIGEST_BYTES
+                self._remember(data[start:middle], data[middle : start + _SLOT_BYTES])
+            number += n_slots
+        self._n_read = count
+
+    def _count(self) -> int:
+        head = os.pread(self._descriptor, _COUNT.size, 0)
+        return int(_COUNT.unpack(head)[0]) if len(head) == _COUNT.size else 0
+
+    def _add(self, key: bytes, bound: bytes) -> None:
+        # The count last: a slot that it does not cover was never claimed.
+        os.pwrite(self._descriptor, key + bound, self._place(self._n_read % self._n_kept))
+        os.pwrite(self._descriptor, _COUNT.pack(self._n_read + 1), 0)
+        self._n_read += 1
+        self._remember(key, bound)
+
+    def _remember(self, key: bytes, bound: bytes) -> None:
+        self._contents[key] = bound
+        if len(self._contents) > self._n_kept:
+            self._contents.popitem(last=False)
+
+    @staticmethod
+    def _place(slot: int) -> int:
+        return _COUNT.size + slot * _SLOT_BYTES
+
+    def close(self) -> None:
+        """Give the file back. Claiming again opens it."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()
