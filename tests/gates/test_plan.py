@@ -29,8 +29,14 @@ def found(
     expires_at: datetime | None = None,
     **parameters: object,
 ) -> Evidence:
-    if kind == "check.metric":
-        parameters = {"metric": "roc_auc", "at_least": 0.7, **parameters}
+    # As evaluation stores it: with every parameter of the check, those left to their defaults too.
+    given: dict[str, dict[str, object]] = {
+        "check.metric": {"metric": "roc_auc", "at_least": 0.7, "level": 0.95},
+        "check.beats": {"metric": "roc_auc", "alpha": 0.05, "margin": 0.0},
+        "check.slice": {"metric": "roc_auc", "min_rows": 300, "min_class_rows": 20, "alpha": 0.05},
+        "check.latency": {"n_calls": 1_000},
+    }
+    parameters = {**given.get(kind, {}), **parameters}
     return Evidence(
         id=f"{number:032x}",
         subject_id="version",
@@ -101,6 +107,34 @@ def test_a_laxer_check_does_not_count_and_a_stricter_one_does():
     assert decide(policy(quick), [found(kind="check.latency", p95_ms=2.0)], NOW).verdict is Verdict.PASS
     slow = decide(policy(quick), [found(kind="check.latency", p95_ms=9.0)], NOW)
     assert slow.verdict is Verdict.INSUFFICIENT_DATA and "laxer" in slow.reasons[0].text
+
+
+@pytest.mark.parametrize(
+    ("require", "made"),
+    [
+        (AUC, {"level": 0.01}),
+        (Requirement(kind="check.beats", parameters={"against": "baseline"}), {"margin": 0.5}),
+        (Requirement(kind="check.beats", parameters={"against": "baseline"}), {"alpha": 0.4}),
+        (Requirement(kind="check.slice", parameters={"column": "c", "max_drop": 0.1}), {"min_rows": 10**6}),
+        (Requirement(kind="check.slice", parameters={"column": "c", "max_drop": 0.1}), {"alpha": 1e-9}),
+        (Requirement(kind="check.latency", parameters={"p95_ms": 5}), {"n_calls": 3}),
+    ],
+)
+def test_what_a_policy_leaves_open_may_not_be_laxer_than_the_default(require, made):
+    """A check is not made to pass by a parameter that the policy does not name."""
+    asked = {**require.parameters, **made}
+    assert decide(policy(require), [found(kind=require.kind, **asked)], NOW).verdict is (
+        Verdict.INSUFFICIENT_DATA
+    )
+    assert (
+        decide(policy(require), [found(kind=require.kind, **require.parameters)], NOW).verdict is Verdict.PASS
+    )
+
+
+def test_failing_a_laxer_check_fails():
+    """A newer failure at 0.6 is not outlived by an older pass at 0.7; failing at 0.6 is failing at 0.7."""
+    older, newer = found(days_old=5, number=1), found(Verdict.FAIL, days_old=2, number=2, at_least=0.6)
+    assert decide(policy(AUC), [older, newer], NOW).verdict is Verdict.FAIL
 
 
 def test_another_metric_does_not_count():

@@ -6,13 +6,24 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from pydantic import BaseModel
+
+from mainspring.evaluation.spec import BeatsCheck, LatencyCheck, MetricCheck, SliceCheck
 from mainspring.gates.spec import Policy, Reason, Requirement, Ruling
 from mainspring.lineage import Evidence, Verdict
 
 AT_LEAST: Final = frozenset({"at_least", "level", "n_calls", "min_days"})
 """Parameters where a larger number is the stricter check."""
 AT_MOST: Final = frozenset({"at_most", "max_drop", "p95_ms", "alpha", "margin", "min_rows", "min_class_rows"})
-"""Parameters where a smaller number is the stricter check."""
+"""Parameters where a smaller number is the stricter check. A slice check is the other way round in `alpha`: a
+slice is worse where p is below it, so a smaller one excuses more."""
+
+_CHECKS: Final[Mapping[str, type[BaseModel]]] = {
+    "check.metric": MetricCheck,
+    "check.beats": BeatsCheck,
+    "check.slice": SliceCheck,
+    "check.latency": LatencyCheck,
+}
 
 _WORDS = {
     "check.metric": "metric",
@@ -28,8 +39,9 @@ def decide(
 ) -> Ruling:
     """Whether the evidence about one version satisfies the policy at `now`.
 
-    For each requirement the newest matching evidence counts, never an older, kinder one. Missing, expired,
-    overtaken and inconclusive evidence holds.
+    For each requirement the newest evidence counts that was made as asked or stricter, never an older, kinder
+    one; what the policy leaves open must have been made with the check's own defaults or stricter. A check that
+    failed although it was laxer counts too. Missing, expired, overtaken and inconclusive evidence holds.
 
     Args:
         evidence: findings about the version and its package, in any order.
@@ -87,24 +99,50 @@ def _held(said: str, text: str, evidence_id: str | None, supply: str) -> Reason:
 
 
 def _matches(requirement: Requirement, entry: Evidence) -> bool:
-    """Whether the check was made as asked, or stricter."""
+    """Whether the check was made as asked or stricter; or laxer, and failed all the same."""
     made: Mapping[str, Any] = entry.figures.get("check", {})
-    return all(
-        _strict_enough(name, wanted, made.get(name)) for name, wanted in requirement.parameters.items()
-    )
+    asked = _asked(requirement)
+    kind = requirement.kind
+    if all(_strict_enough(kind, name, wanted, made.get(name)) for name, wanted in asked.items()):
+        return True
+    failed = entry.verdict is Verdict.FAIL
+    return failed and all(_lax_enough(kind, name, wanted, made.get(name)) for name, wanted in asked.items())
 
 
-def _strict_enough(name: str, wanted: Any, made: Any) -> bool:
+def _asked(requirement: Requirement) -> dict[str, Any]:
+    """The requirement's parameters, and the check's own numbers where it leaves them open."""
+    check = _CHECKS.get(requirement.kind)
+    fields = {} if check is None else check.model_fields
+    own = {
+        name: field.default
+        for name, field in fields.items()
+        if name in AT_LEAST | AT_MOST and isinstance(field.default, int | float)
+    }
+    return {**own, **requirement.parameters}
+
+
+def _strict_enough(kind: str, name: str, wanted: Any, made: Any) -> bool:
     if name == "against" and isinstance(made, str):
         # The name of a model stands for any of its versions: `baseline` for `baseline/4`.
         return bool(wanted in (made, made.rpartition("/")[0]))
-    if made is None or isinstance(made, bool) or not isinstance(made, int | float):
+    direction = _direction(kind, name)
+    if direction == 0 or isinstance(made, bool) or not isinstance(made, int | float):
         return bool(made == wanted)
-    if name in AT_LEAST:
-        return bool(made >= wanted)
-    if name in AT_MOST:
-        return bool(made <= wanted)
-    return bool(made == wanted)
+    return bool(direction * (made - wanted) >= 0)
+
+
+def _lax_enough(kind: str, name: str, wanted: Any, made: Any) -> bool:
+    direction = _direction(kind, name)
+    if direction == 0 or isinstance(made, bool) or not isinstance(made, int | float):
+        return _strict_enough(kind, name, wanted, made)
+    return bool(direction * (made - wanted) <= 0)
+
+
+def _direction(kind: str, name: str) -> int:
+    """1 where a larger number is the stricter check, -1 where a smaller one is, 0 where it must be equal."""
+    if name in AT_LEAST or (kind == "check.slice" and name == "alpha"):
+        return 1
+    return -1 if name in AT_MOST else 0
 
 
 def _overtaken(requirement: Requirement, entry: Evidence, now: datetime, holders: Mapping[str, str]) -> str:
