@@ -125,7 +125,9 @@ def _judged_slices(check: SliceCheck, table: list[dict[str, Any]]) -> Finding:
     said = f"{check.metric} by {check.column}, drop at most {check.max_drop:g}: {said or 'no slices'}"
     if by_status["worse"]:
         return Finding(verdict=Verdict.FAIL, summary=said, figures=figures)
-    if not by_status["holds"] and not by_status["unclear"]:
+    if by_status["unclear"]:
+        return _not_shown(said, figures)
+    if not by_status["holds"]:
         return _not_shown(f"{said}: no slice has {check.min_rows} rows", figures)
     return Finding(verdict=Verdict.PASS, summary=said, figures=figures)
 
