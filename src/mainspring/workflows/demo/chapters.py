@@ -101,8 +101,8 @@ def train_spoiled(world: World) -> PipelineRun:
 # -------------------------------------------------------------------------------------------------------- gate
 
 
-def checks(world: World, *, against_champion: bool = False) -> list[Check]:
-    """What is examined: exactly what the policies ask for."""
+def checks(world: World, environment: str = "production", *, against_champion: bool = False) -> list[Check]:
+    """What is examined: exactly what the environment's policy asks for."""
     asked: dict[str, Any] = {
         "metric": check.metric,
         "beats": check.beats,
@@ -111,7 +111,7 @@ def checks(world: World, *, against_champion: bool = False) -> list[Check]:
     }
     positional = {"metric": "metric", "beats": "against", "slice": "column"}
     made: list[Check] = []
-    for requirement in world.project.gates.policy("production").policy.require:
+    for requirement in world.project.gates.policy(environment).policy.require:
         word = requirement.kind.removeprefix("check.")
         if word not in asked:
             continue
@@ -123,13 +123,20 @@ def checks(world: World, *, against_champion: bool = False) -> list[Check]:
     return made
 
 
+def with_local_day(rows: pl.DataFrame, instant: str) -> pl.DataFrame:
+    """The rows with the New York day of an instant, whose flights belong together in every test."""
+    day = pl.col(instant).dt.convert_time_zone("America/New_York").dt.date().cast(pl.String)
+    return rows.with_columns(day.alias(LOCAL_DAY))
+
+
 def examine(world: World, version: ModelVersion, data: Any, *, against_champion: bool = False) -> Any:
     """Evaluate a version on the held-out rows of a dataset, unless that was done; returns the report's asset."""
     name = f"evaluation of {version}"
     found = world.project.graph.find_assets(kind=AssetKind.REPORT, name=name)
     if not found:
         asked = checks(world, against_champion=against_champion)
-        world.project.evaluation.evaluate(version, data["test"], asked, data=data, trigger="pipeline")
+        rows = with_local_day(data["test"], "sched_dep")
+        world.project.evaluation.evaluate(version, rows, asked, data=data, trigger="pipeline")
         found = world.project.graph.find_assets(kind=AssetKind.REPORT, name=name)
     return found[0]
 
@@ -141,8 +148,10 @@ def name_baseline(world: World, version: ModelVersion, data: Any) -> Decision:
         return found[-1]
     name = f"evaluation of {version}"
     if not world.project.graph.find_assets(kind=AssetKind.REPORT, name=name):
-        asked = [check.metric("roc_auc", at_least=0.55)]
-        world.project.evaluation.evaluate(version, data["test"], asked, data=data, trigger="pipeline")
+        rows = with_local_day(data["test"], "sched_dep")
+        world.project.evaluation.evaluate(
+            version, rows, checks(world, "baseline"), data=data, trigger="pipeline"
+        )
     return world.project.gates.promote("baseline", version)
 
 
@@ -307,8 +316,7 @@ def live_rows(world: World, version: ModelVersion, begin: datetime, end: datetim
     label = world.view.label
     joined = shadow.join(champion, on="prediction_id", how="inner", maintain_order="left")
     known = joined.filter(pl.col("outcome").is_not_null())
-    day = pl.col("now").dt.convert_time_zone("America/New_York").dt.date().cast(pl.String)
-    return known.with_columns((pl.col("outcome") > 0.5).alias(label), day.alias(LOCAL_DAY))
+    return with_local_day(known.with_columns((pl.col("outcome") > 0.5).alias(label)), "now")
 
 
 def judge_shadow(
