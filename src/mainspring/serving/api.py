@@ -90,16 +90,7 @@ class Deployments:
             ConflictError: there is a deployment of that name; promote to change what it serves.
             InputError: a bad name, or a view that lacks features of the model.
         """
-        if not _NAME.fullmatch(name):
-            raise InputError(
-                expected="a name of lower case letters, digits, '_' and '-', at most 63",
-                got=repr(name),
-                where="deployments.create",
-                hint="Begin with a letter or digit.",
-            )
-        if weights.find_table(self._weights(name)) is not None:
-            raise self._taken(name)
-        arm = self._champion(version, view)
+        arm = self._creatable(name, version, view)
 
         def first(present: WeightTable | None) -> WeightTable:
             if present is not None:
@@ -121,6 +112,22 @@ class Deployments:
         weights.change(self._weights(name), first)
         self.record(name)
         return Deployment(self, name)
+
+    def check_create(self, name: str, version: ModelVersion, view: FeatureView | None = None) -> None:
+        """Raise what `create` would raise, and change nothing: asked before a gate moves an alias."""
+        self._creatable(name, version, view)
+
+    def _creatable(self, name: str, version: ModelVersion, view: FeatureView | None) -> Arm:
+        if not _NAME.fullmatch(name):
+            raise InputError(
+                expected="a name of lower case letters, digits, '_' and '-', at most 63",
+                got=repr(name),
+                where="deployments.create",
+                hint="Begin with a letter or digit.",
+            )
+        if weights.find_table(self._weights(name)) is not None:
+            raise self._taken(name)
+        return self._champion(version, view)
 
     def get(self, name: str) -> Deployment:
         """The deployment of that name.
@@ -385,6 +392,10 @@ class Deployment:
         if rest is not None:
             rest()
         return answer
+
+    def check_promote(self, version: ModelVersion, view: FeatureView | None = None) -> None:
+        """Raise what a person's `promote` would raise, and change nothing: asked before a gate moves an alias."""
+        self._room._champion(version, view)
 
     def promote(
         self,
