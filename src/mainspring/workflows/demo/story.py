@@ -17,6 +17,7 @@ import msgspec
 from rich.console import Console
 
 from mainspring.config import FILE_NAME
+from mainspring.errors import StateError
 from mainspring.gates.spec import Decision
 from mainspring.lineage import AssetKind, Verdict
 from mainspring.monitoring.spec import Finding
@@ -350,13 +351,24 @@ def go_forward(story: Story, revision: DeploymentRevision) -> None:
 
 
 def wait_for(wire: Wire, revision: int, within_s: float = 10.0) -> None:
-    """Wait until the server answers with a revision."""
+    """Wait until the server answers with a revision.
+
+    Raises:
+        StateError: it still answers with another after `within_s`.
+    """
     until_s = time.monotonic() + within_s
+    served: dict[str, Any] = {}
     while time.monotonic() < until_s:
         served = wire.get("/v1/deployments").body["deployments"].get(DEPLOYMENT, {})
         if served.get("revision") == revision:
             return
         time.sleep(0.002)
+    raise StateError(
+        expected=f"an answer from revision {revision} within {within_s:g} s",
+        got=f"revision {served.get('revision')}",
+        where=f"deployment {DEPLOYMENT!r}",
+        hint="The server did not take up the new table. Tell the story again in the same folder to go on.",
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- end
