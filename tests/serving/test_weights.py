@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -78,6 +81,43 @@ def test_a_leftover_draft_does_not_stop_a_change(tmp_path: Path) -> None:
     weights.change(tmp_path, following)
     (tmp_path / ".00000002.draft").write_text("left")
     assert weights.change(tmp_path, following).epoch == 2
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from mainspring.serving import weights
+folder, due, n_seen = Path(sys.argv[1]), int(sys.argv[2]), 0
+
+def kill_at(event, arguments):
+    global n_seen
+    # Reading the history opens files as well; only what comes from the drafts on is counted.
+    begun = n_seen or ".draft" in str(arguments[:1])
+    if begun and event in ("open", "os.remove", "os.rename", "os.link"):
+        n_seen += 1
+        if n_seen == due:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(kill_at)
+weights.roll_back(folder, actor="user:killed", reason="", changed_us=1)
+"""
+
+
+@pytest.mark.parametrize("due", range(1, 8))
+def test_a_change_killed_at_any_step_stops_no_later_change(tmp_path: Path, due: int) -> None:
+    """Kill -9 before each system call that replaces the table: promote and rollback work afterwards."""
+    weights.change(tmp_path, following)
+    weights.change(tmp_path, following)
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(due)], check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    n_in_force = weights.read_table(tmp_path).epoch
+    # The seventh is the sync of the folder: by then the table is in force.
+    assert n_in_force == (2 if due < 7 else 3)
+    promoted = weights.change(tmp_path, following)
+    assert weights.read_table(tmp_path) == promoted
+    back = weights.roll_back(tmp_path, actor="user:test", reason="", changed_us=2)
+    assert weights.read_table(tmp_path) == back
+    assert [table.epoch for table in weights.history(tmp_path)] == list(range(1, n_in_force + 3))
 
 
 def test_changes_of_many_threads_come_one_after_another(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def roll_back(folder: Path, *, actor: str, reason: str, changed_us: int) -> Weig
             held=True,
             changed_us=changed_us,
             used={"restores": before.revision_id},
-            rollout_id=present.rollout_id,
+            rollout_id=present.rollout_id if present.find_arm("shadow") else None,
         )
 
     return change(folder, back)
@@ -249,14 +249,18 @@ def _check(present: WeightTable | None, following: WeightTable) -> None:
 def _replace(folder: Path, table: WeightTable) -> None:
     named = folder / f"{table.epoch:08d}.json"
     draft = folder / f".{table.epoch:08d}.draft"
-    with open(draft, "wb") as file:
+    second = folder / f".{table.epoch:08d}.second"
+    # A process killed in here leaves drafts, which may share an inode with what is named: never write to them.
+    draft.unlink(missing_ok=True)
+    second.unlink(missing_ok=True)
+    with open(draft, "xb") as file:
         file.write(msgspec.json.format(_encoder.encode(table), indent=2) + b"\n")
         file.flush()
         os.fsync(file.fileno())
     os.replace(draft, named)
-    os.link(named, draft)
+    os.link(named, second)
     # One inode under two names: the move below is what puts the table in force, in one step.
-    os.replace(draft, folder / CURRENT)
+    os.replace(second, folder / CURRENT)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
