@@ -8,7 +8,8 @@ import pytest
 from tests.serving.airport import KEYS, REQUEST, Airport
 
 from mainspring.errors import ConflictError, InputError, StateError, UnknownNameError
-from mainspring.lineage.spec import AssetKind
+from mainspring.gates.spec import Policy, Requirement
+from mainspring.lineage.spec import AssetKind, Verdict
 from mainspring.ports.records import open_records
 from mainspring.serving import weights
 from mainspring.serving.api import Deployment, Deployments, weights_folder
@@ -49,6 +50,24 @@ def test_create_refuses_bad_names(airport: Airport, name: str) -> None:
     with pytest.raises(InputError, match="lower case"):
         airport.deployments.create(name, airport.versions[0], airport.view)
     assert airport.deployments.list() == []
+
+
+def test_a_decision_must_have_let_this_very_version_through(airport: Airport) -> None:
+    """An id of nothing, or of a ruling on another version, deploys and promotes nothing; the right one does."""
+    project, (first, second) = airport.project, airport.versions[:2]
+    project.gates.define(Policy(environment="p", alias="champion", require=(Requirement(kind="review"),)))
+    with project.graph.execution("review", str(first)) as work:
+        work.evidence(first.asset_id, "review", verdict=Verdict.PASS, figures={})
+    decision = project.gates.decide("p", first)
+    for given in ("nonsense", project.gates.decide("p", second).id):
+        with pytest.raises(UnknownNameError, match="decision"):
+            airport.deployments.create("flights", first, airport.view, decision_id=given)
+    assert airport.deployments.find("flights") is None
+    deployment = airport.deployments.create("flights", first, airport.view, decision_id=decision.id)
+    with pytest.raises(UnknownNameError, match="decision"):
+        deployment.promote(second, airport.view, decision_id=decision.id)
+    (revision,) = deployment.revisions()
+    assert decision.id in project.graph.upstream(revision.id).assets
 
 
 def test_create_refuses_a_view_without_the_models_features(airport: Airport) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from mainspring.errors import ConflictError, RefusedError, UnknownNameError
 from mainspring.gates import plan, store
+from mainspring.gates.decision import DECISION_KIND
 from mainspring.gates.spec import Decision, Policy, Ruling, StoredPolicy
 from mainspring.lineage import AssetKind, Graph, Publication, Verdict
 from mainspring.models import store as models_store
@@ -19,8 +20,6 @@ from mainspring.types import new_id
 
 PROMOTION_ATTEMPTS: Final = 100
 """Promotions that may come in between before one gives up."""
-
-DECISION_KIND: Final = "gate.decision"
 
 
 class Gates:

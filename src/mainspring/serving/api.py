@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mainspring.errors import ConflictError, InputError, MainspringError, StateError, UnknownNameError
 from mainspring.features.api import Features
 from mainspring.features.view import FeatureView
+from mainspring.gates.decision import get_passed
 from mainspring.lineage.api import Graph
 from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import AssetKind
@@ -83,13 +84,17 @@ class Deployments:
             name: lower case letters, digits, `_` and `-`; at most 63.
             version: what answers.
             view: where its features come from; None = the view of its training dataset.
-            decision_id: the gate's decision (evidence) that let it through, for the lineage.
+            decision_id: the gate's decision (evidence) that let this version through; it becomes part of the
+                lineage. None = nobody decided.
             reason: in your words.
 
         Raises:
             ConflictError: there is a deployment of that name; promote to change what it serves.
             InputError: a bad name, or a view that lacks features of the model.
+            UnknownNameError: no decision of that id on this version.
+            RefusedError: the decision did not let the version through.
         """
+        used = self._decided(version, decision_id)
         arm = self._creatable(name, version, view)
 
         def first(present: WeightTable | None) -> WeightTable:
@@ -106,7 +111,7 @@ class Deployments:
                 reason=reason,
                 actor=self._graph.actor,
                 changed_us=to_us(self._graph.clock.now()),
-                used={} if decision_id is None else {"decision": decision_id},
+                used=used,
             )
 
         weights.change(self._weights(name), first)
@@ -232,6 +237,12 @@ class Deployments:
             where="deployments.create",
             hint="Use deployments.get(name).promote(version) to change what it serves.",
         )
+
+    def _decided(self, version: ModelVersion, decision_id: str | None) -> dict[str, str]:
+        """What a change rests on, by role; a decision must have let this very version through."""
+        if decision_id is None:
+            return {}
+        return {"decision": get_passed(self._graph, version, decision_id).id}
 
     def _champion(self, version: ModelVersion, view: FeatureView | None) -> Arm:
         return self._arm("champion", version, view)
@@ -414,10 +425,12 @@ class Deployment:
 
         Raises:
             InputError: the view lacks features of the model.
+            UnknownNameError: no decision of that id on this version.
+            RefusedError: the decision did not let the version through.
             StateError: a controller's promotion after a person's rollback.
         """
+        used = self._room._decided(version, decision_id)
         arm = self._room._champion(version, view)
-        used = {} if decision_id is None else {"decision": decision_id}
 
         def following(present: WeightTable) -> dict[str, Any]:
             ended = present.rollout_id if present.find_arm("shadow") else None
