@@ -8,31 +8,31 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from mainspring.config import FILE_NAME, HOME_VARIABLE, Config
 from mainspring.errors import AccessError, InputError
-from mainspring.evaluation.api import Evaluation
-from mainspring.features.api import Features
-from mainspring.features.dataset import TrainingDataset
-from mainspring.gates.api import Gates
 from mainspring.lineage.api import Graph
 from mainspring.lineage.code import capture_code
-from mainspring.lineage.trace import Lineage
-from mainspring.models.api import Models
-from mainspring.models.materialize import ModelMaterializer
-from mainspring.models.spec import ModelVersion
-from mainspring.monitoring.api import Monitors
-from mainspring.pipelines.api import Pipelines
 from mainspring.ports.blobs import Blobs, open_blobs
 from mainspring.ports.clock import Clock, open_clock
 from mainspring.ports.engine import Engine, open_engine
 from mainspring.ports.keys import Keys, open_keys
 from mainspring.ports.records import Records, open_records
 from mainspring.ports.tables import Tables, open_tables
-from mainspring.serving.api import Deployments
-from mainspring.serving.leaves import PredictionLeaves
-from mainspring.tracking.api import Tracking
+
+# A room is imported when it is first used: a command that lists models must not wait for scipy and the rest.
+if TYPE_CHECKING:
+    from mainspring.evaluation.api import Evaluation
+    from mainspring.features.api import Features
+    from mainspring.gates.api import Gates
+    from mainspring.lineage.trace import Lineage
+    from mainspring.models.api import Models
+    from mainspring.models.spec import ModelVersion
+    from mainspring.monitoring.api import Monitors
+    from mainspring.pipelines.api import Pipelines
+    from mainspring.serving.api import Deployments
+    from mainspring.tracking.api import Tracking
 
 
 class Project:
@@ -106,16 +106,30 @@ class Project:
     @cached_property
     def features(self) -> Features:
         """Feature groups, views, training datasets and online reads."""
+        from mainspring.features.api import Features
+
         return Features(self.graph, self.tables, self.keys)
 
     @cached_property
     def tracking(self) -> Tracking:
         """Experiments and runs."""
+        from mainspring.tracking.api import Tracking
+
         return Tracking(self.graph)
 
     @cached_property
     def pipelines(self) -> Pipelines:
         """Steps, plans and triggers. A step may take the project or any of its rooms as a resource."""
+        from mainspring.evaluation.api import Evaluation
+        from mainspring.features.api import Features
+        from mainspring.features.dataset import TrainingDataset
+        from mainspring.gates.api import Gates
+        from mainspring.models.api import Models
+        from mainspring.models.materialize import ModelMaterializer
+        from mainspring.models.spec import ModelVersion
+        from mainspring.pipelines.api import Pipelines
+        from mainspring.serving.api import Deployments
+
         made = Pipelines(self.graph, self.engine, self.tracking)
         made.provide(Project, lambda _: self)
         made.provide(Features, lambda _: self.features)
@@ -135,31 +149,44 @@ class Project:
     @cached_property
     def models(self) -> Models:
         """Model packages, versions and aliases."""
+        from mainspring.models.api import Models
+
         return Models(self.graph)
 
     @cached_property
     def evaluation(self) -> Evaluation:
         """Checks of model versions, stored as evidence."""
+        from mainspring.evaluation.api import Evaluation
+
         return Evaluation(self.graph, self.models)
 
     @cached_property
     def gates(self) -> Gates:
         """Policies, decisions and promotions; policies are read from the project's `policies` folder."""
+        from mainspring.gates.api import Gates
+
         return Gates(self.graph, self.models, self.config.folder / "policies")
 
     @cached_property
     def deployments(self) -> Deployments:
         """Endpoints, rollouts, the prediction log and outcomes."""
+        from mainspring.serving.api import Deployments
+
         return Deployments(self.graph, self.models, self.features, self.tables, self.home)
 
     @cached_property
     def monitors(self) -> Monitors:
         """Scheduled checks of what was served, and the alerts that they raise."""
+        from mainspring.monitoring.api import Monitors
+
         return Monitors(self.graph, self.deployments)
 
     @cached_property
     def lineage(self) -> Lineage:
         """Backward from any asset or prediction to rows, code and people; forward to all that it touched."""
+        from mainspring.lineage.trace import Lineage
+        from mainspring.serving.leaves import PredictionLeaves
+
         return Lineage(self.graph, [PredictionLeaves(self.deployments.lineage)])
 
     def close(self) -> None:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.docs.warm import WarmCommands
+
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -70,11 +72,12 @@ def links(page: Path) -> list[str]:
 
 
 class Reader:
-    """Does what a page says, in an empty folder."""
+    """Does what a page says, in an empty folder; `mainspring` itself is run by `warm`."""
 
-    def __init__(self, page: Path, folder: Path) -> None:
+    def __init__(self, page: Path, folder: Path, warm: WarmCommands) -> None:
         self._page = page
         self._folder = folder
+        self._warm = warm
         self._namespace: dict[str, Any] = {"__name__": "__page__"}
 
     def follow(self) -> int:
@@ -109,20 +112,26 @@ class Reader:
             if command.startswith("cd "):
                 self._folder = (self._folder / command[3:].strip()).resolve()
                 continue
-            done = subprocess.run(
-                command,
-                shell=True,
-                cwd=self._folder,
-                env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=120,
-            )
+            done = self._run(command)
             place = f"{self._page.name}:{block.line}: $ {command}\n{done.stdout}\n{done.stderr}"
             refused = any(line.startswith("Error [") for line in expected)
             assert (done.returncode != 0) == refused, place
             _must_show(expected, (done.stdout + done.stderr).splitlines(), place)
+
+    def _run(self, command: str) -> subprocess.CompletedProcess[str]:
+        words = self._warm.find_words(command)
+        if words is not None:
+            return self._warm.run(words, self._folder)
+        return subprocess.run(
+            command,
+            shell=True,
+            cwd=self._folder,
+            env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
 
 
 def _commands(text: str) -> list[tuple[str, list[str]]]:
