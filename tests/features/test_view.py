@@ -345,6 +345,47 @@ def test_made_again_it_is_found_again(delay: FeatureView, weather: FeatureGroup,
     assert len(graph.find_assets(kind=AssetKind.TRAINING_DATASET)) == 3
 
 
+def test_equal_rows_of_other_commits_are_another_dataset(
+    delay: FeatureView, weather: FeatureGroup, graph: Graph
+) -> None:
+    """One digest and one blob, but pins and lineage of its own; the latest question finds the latest answer."""
+    options: dict[str, Any] = {"split": split.by_time(test_from=at(3)), "as_of": at(9)}
+    first = delay.training_dataset(spine(1, 2, 3), **options)
+    same = weather.insert(
+        pl.DataFrame(
+            {
+                "origin": ["JFK"] * 6,
+                "observed_at": [at(i) for i in range(6)],
+                "temp": [float(i) for i in range(6)],
+            }
+        )
+    )
+    other = delay.training_dataset(spine(1, 2, 3), **options)
+    assert other.asset_id != first.asset_id
+    assert (other.digest, other.spec.blob) == (first.digest, first.spec.blob)
+    assert (first.pins["weather@1"], other.pins["weather@1"]) == (1, 2)
+    assert same.asset_id in graph.upstream(other.asset_id).assets
+    assert same.asset_id not in graph.upstream(first.asset_id).assets
+    assert delay.training_dataset(spine(1, 2, 3), **options).asset_id == other.asset_id
+
+
+def test_the_recipe_is_what_was_asked_for(
+    delay: FeatureView, weather: FeatureGroup, clock: ReplayClock
+) -> None:
+    """Another name, `as_of` or pin is another dataset; what is left open is the present, which changed no row."""
+    clock.set(at(9))
+    first = delay.training_dataset(spine(1, 2))
+    assert delay.training_dataset(spine(1, 2), name="march").asset_id != first.asset_id
+    assert delay.training_dataset(spine(1, 2), as_of=at(8)).asset_id != first.asset_id
+    clock.set(at(10))
+    weather.insert(pl.DataFrame({"origin": ["LGA"], "observed_at": [at(1)], "temp": [99.0]}))
+    assert delay.training_dataset(spine(1, 2)).asset_id == first.asset_id
+    assert delay.training_dataset(spine(1, 2), pins={"weather@1": 1}).asset_id == first.asset_id
+    newest = delay.training_dataset(spine(1, 2), pins={"weather@1": 2})
+    assert newest.asset_id != first.asset_id
+    assert newest.pins["weather@1"] == 2
+
+
 def test_is_read_back_by_id(delay: FeatureView, reopen: Callable[[], Features]) -> None:
     """A stored dataset is the same for another process; its id is no other asset's."""
     data = delay.training_dataset(spine(1, 2, 3), split=split.by_time(test_from=at(3)), as_of=at(9))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -15,8 +16,8 @@ from mainspring.features.digest import frame_digest
 from mainspring.features.spec import FeatureViewSpec, SplitSpec, TrainingDatasetSpec
 from mainspring.features.split import GAP, assign
 from mainspring.features.store import Stores
-from mainspring.lineage.spec import Asset, AssetKind
-from mainspring.types import digest
+from mainspring.lineage.spec import Asset, AssetKind, Direction
+from mainspring.types import digest, utc
 
 #: Column of the stored frame that names the part a row belongs to.
 PART = "_split"
@@ -108,6 +109,24 @@ class TrainingDataset:
         return f"<TrainingDataset {self.name!r} {self.digest[:12]}: {counts}>"
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the caller of a dataset named. What is left open is the present, and no part of the recipe.
+
+    Attributes:
+        as_of: None = left open.
+        pins: as for `FeatureView.join`; a group that is not named is left open.
+    """
+
+    as_of: datetime | None
+    pins: Mapping[str, int]
+
+    def fits(self, spec: TrainingDatasetSpec) -> bool:
+        """Whether an existing dataset was read at the named moment and commits."""
+        same_labels = self.as_of is None or spec.as_of == utc(self.as_of)
+        return same_labels and all(spec.pins.get(group) == number for group, number in self.pins.items())
+
+
 def make(
     stores: Stores,
     view: FeatureViewSpec,
@@ -119,12 +138,14 @@ def make(
     spine_assets: Callable[[pl.Series], Sequence[str]],
     pins: Mapping[str, int],
     as_of: datetime | None,
+    asked: Asked,
+    row_key: Sequence[str],
     report: dict[str, Any],
     split: SplitSpec,
     seed: int,
     name: str,
 ) -> TrainingDataset:
-    """Leave out what has no label, split, store and publish; or find the equal dataset that exists.
+    """Leave out what has no label, split, store and publish; or find the very dataset that exists.
 
     Args:
         spine: the rows that asked.
@@ -132,6 +153,8 @@ def make(
         provenance: by side, as the join gives it.
         assets: side → commit number → asset.
         spine_assets: from a mask of the rows that are kept to the assets that they came from.
+        asked: what the caller named.
+        row_key: spine columns that say which row it is.
     """
     label = view.label_name
     kept = joined.get_column(label).is_not_null() if label else pl.repeat(True, joined.height, eager=True)
@@ -152,10 +175,14 @@ def make(
     frame = joined.select(columns).with_columns(parts.alias(PART)).filter(taken)
     content = frame_digest(frame)
     key = digest(["training_dataset", view.digest, split, seed, content])
-    existing = stores.graph.find_assets(kind=AssetKind.TRAINING_DATASET, digest=key)
-    if existing:
-        return TrainingDataset(stores, existing[0])
     rows = _provenance(provenance, taken)
+    used = [("view", view.view_id), *(("spine", asset_id) for asset_id in spine_assets(taken))]
+    for side, numbers in assets.items():
+        used += [(side, asset_id) for asset_id in _used(rows, side, numbers)]
+    for found in stores.graph.find_assets(kind=AssetKind.TRAINING_DATASET, name=name, digest=key):
+        existing = TrainingDataset(stores, found)
+        if asked.fits(existing.spec) and _inputs(stores, found) == set(used):
+            return existing
     spec = TrainingDatasetSpec(
         view=view.name,
         view_version=view.version,
@@ -163,6 +190,7 @@ def make(
         features=view.features,
         label=label,
         spine_time=view.spine_time,
+        row_key=tuple(row_key),
         blob=_store(stores, frame),
         provenance=_store(stores, rows),
         content=content,
@@ -175,8 +203,17 @@ def make(
         n_gap=int(in_gap.sum()),
         report=report,
     )
-    used = {side: _used(rows, side, numbers) for side, numbers in assets.items()}
-    return TrainingDataset(stores, _publish(stores, spec, name, key, used, spine_assets(taken)))
+    return TrainingDataset(stores, _publish(stores, spec, name, key, used))
+
+
+def _inputs(stores: Stores, asset: Asset) -> set[tuple[str, str]]:
+    """Role and id of what a dataset was made of."""
+    links = stores.graph.upstream(asset.id, depth=1).links
+    return {
+        (link.role, link.asset_id)
+        for link in links
+        if link.direction is Direction.INPUT and link.execution_id == asset.execution_id
+    }
 
 
 def _provenance(provenance: Mapping[str, pl.DataFrame], taken: pl.Series) -> pl.DataFrame:
@@ -210,17 +247,12 @@ def _publish(
     spec: TrainingDatasetSpec,
     name: str,
     key: str,
-    used: Mapping[str, Sequence[str]],
-    spine_assets: Sequence[str],
+    used: Sequence[tuple[str, str]],
 ) -> Asset:
     parameters = {"view": f"{spec.view}@{spec.view_version}", "seed": spec.seed, "pins": spec.pins}
     with stores.graph.execution("training_dataset", name, parameters=parameters) as work:
-        work.use(spec.view_id, role="view")
-        for asset_id in spine_assets:
-            work.use(asset_id, role="spine")
-        for side, asset_ids in used.items():
-            for asset_id in asset_ids:
-                work.use(asset_id, role=side)
+        for role, asset_id in used:
+            work.use(asset_id, role=role)
         asset = work.add(
             AssetKind.TRAINING_DATASET, name, digest=key, attributes=spec.model_dump(mode="json")
         )

@@ -7,7 +7,6 @@ same idempotency key finds the staged row and the append, and publishes them.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,9 +21,10 @@ from mainspring.errors import ConflictError, ExpectationError, InputError
 from mainspring.features import schema, store
 from mainspring.features.digest import frame_digest
 from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
+from mainspring.features.origin import Origin, read, source_asset
 from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
-from mainspring.lineage.spec import Asset, AssetKind, Verdict
+from mainspring.lineage.spec import AssetKind, Verdict
 from mainspring.types import digest, new_id
 
 
@@ -93,15 +93,14 @@ def insert(
 ) -> Commit:
     """Bring rows to the group's schema, validate, append and publish them."""
     where = f"feature group {group.label}"
-    frame = schema.frame_of(data, where)
+    frame, origin = read(data, source, where)
     _check_nonempty(frame, where)
     columns = group.columns or schema.infer(frame, _times(group), where)
     check_columns(group, columns, where)
     rows = schema.conform(frame, columns, not_null=_not_null(group), where=where)
     validation = validate(rows, expectations_of(group)) if group.expectations else None
     _refuse(group, validation, where)
-    path = data if isinstance(data, str | Path) else source
-    return _commit(stores, group, columns, rows, PUT, idempotency_key, validation, path)
+    return _commit(stores, group, columns, rows, PUT, idempotency_key, validation, origin)
 
 
 def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency_key: str | None) -> Commit:
@@ -118,7 +117,7 @@ def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency
         pl.col(item.name) if item.name in needed else pl.lit(None, schema.STORAGE[item.type]).alias(item.name)
         for item in group.columns
     )
-    return _commit(stores, group, group.columns, rows, DELETE, idempotency_key, None, None)
+    return _commit(stores, group, group.columns, rows, DELETE, idempotency_key, None, Origin())
 
 
 def _check_nonempty(frame: pl.DataFrame, where: str) -> None:
@@ -192,7 +191,7 @@ def _commit(
     op: int,
     idempotency_key: str | None,
     validation: Validation | None,
-    source: str | Path | None,
+    origin: Origin,
 ) -> Commit:
     content = digest([op, frame_digest(rows)])
     staged = _stage(stores, group, columns, rows, op, idempotency_key or new_id(), content)
@@ -208,7 +207,7 @@ def _commit(
             pl.lit(op, dtype=pl.Int64).alias(OP),
         ]
         stores.tables.append(name, rows.with_columns(system), token=spec.token)
-    return _publish(stores, group, spec, rows, validation, source)
+    return _publish(stores, group, spec, rows, validation, origin)
 
 
 def _stage(
@@ -285,10 +284,10 @@ def _publish(
     spec: CommitSpec,
     rows: pl.DataFrame,
     validation: Validation | None,
-    source: str | Path | None,
+    origin: Origin,
 ) -> Commit:
     n_failed = failing_rows(rows, expectations_of(group)).height if validation is not None else 0
-    origin = source_asset(stores, group.name, source, spec.digest, rows.height)
+    source = source_asset(stores, group.name, origin, spec.digest, rows.height)
     graph = stores.graph
     parameters = {
         "group": group.label,
@@ -298,7 +297,7 @@ def _publish(
     }
     try:
         with graph.execution("insert", group.name, parameters=parameters) as work:
-            work.use(origin.id, role="rows")
+            work.use(source.id, role="rows")
             asset = work.add(
                 AssetKind.COMMIT, group.name, digest=spec.digest, attributes=_attributes(group, spec)
             )
@@ -346,23 +345,3 @@ def _attributes(group: FeatureGroupSpec, spec: CommitSpec) -> dict[str, Any]:
         "min_event": None if spec.min_event_at is None else spec.min_event_at.isoformat(),
         "max_event": None if spec.max_event_at is None else spec.max_event_at.isoformat(),
     }
-
-
-def source_asset(stores: Stores, group: str, source: str | Path | None, content: str, n_rows: int) -> Asset:
-    """Where rows came from: a file by the digest of its bytes, or rows by the digest of their values.
-
-    The same file or rows under the same name are found again, not made twice.
-    """
-    graph = stores.graph
-    path = Path(source) if source is not None else None
-    name = path.name if path is not None else f"{group} rows"
-    attributes: dict[str, Any] = {"n_rows": n_rows}
-    if path is not None and path.is_file():
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        attributes = {"file": path.name, "size_bytes": path.stat().st_size}
-    existing = graph.find_assets(kind=AssetKind.SOURCE, name=name, digest=content)
-    if existing:
-        return existing[-1]
-    with graph.execution("receive", name) as work:
-        return work.add(AssetKind.SOURCE, name, digest=content, attributes=attributes)

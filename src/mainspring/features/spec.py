@@ -270,10 +270,12 @@ class TrainingDatasetSpec(Value):
     """A materialised, split, pinned read of a view; stored as the attributes of its asset.
 
     Attributes:
+        row_key: columns that say which row it is: what the label is looked up by and the spine time; without
+            label all columns of the spine.
         blob: SHA-256 of the parquet file.
         provenance: SHA-256 of the parquet file that says, row by row, which commit and event time answered each side.
         content: digest of the rows over their logical values.
-        pins: `name@version` → the highest commit number that was read.
+        pins: `name@version` → the highest commit number that was read when it was made.
         as_of: labels that became known later were not used.
         counts: split → rows.
         n_unlabelled: spine rows that had no label at `as_of`, and were left out.
@@ -287,6 +289,7 @@ class TrainingDatasetSpec(Value):
     features: tuple[str, ...]
     label: str | None
     spine_time: str
+    row_key: tuple[str, ...]
     blob: str
     provenance: str
     content: str

@@ -10,11 +10,12 @@ from pathlib import Path
 import polars as pl
 
 from mainspring.errors import InputError, StateError
-from mainspring.features import dataset, ingest, on_demand, schema, store
-from mainspring.features.dataset import TrainingDataset
+from mainspring.features import dataset, on_demand, schema, store
+from mainspring.features.dataset import Asked, TrainingDataset
 from mainspring.features.digest import frame_digest
 from mainspring.features.join import NUMBER, Side, SideReport, join
 from mainspring.features.online import OnlineReader
+from mainspring.features.origin import Origin, read, source_asset
 from mainspring.features.read import Read
 from mainspring.features.rows import delay_us, scan, ttl_us
 from mainspring.features.spec import (
@@ -63,14 +64,14 @@ class Spine:
         times_us: the moment of each row.
         numbers: the commit number that each row came from; None where they came from elsewhere.
         commits: number → asset id of these commits.
-        source: a file or a name, where it was given.
+        origin: of rows from elsewhere.
     """
 
     frame: pl.DataFrame
     times_us: pl.Series
     numbers: pl.Series | None
     commits: Mapping[int, str]
-    source: str | Path | None
+    origin: Origin
 
 
 class FeatureView:
@@ -135,12 +136,17 @@ class FeatureView:
         pins: Mapping[str, int] | None = None,
         source: str | Path | None = None,
     ) -> TrainingDataset:
-        """The join of a spine, without the rows that have no label yet, split and stored; made again it is found again.
+        """The join of a spine, without the rows that have no label yet, split and stored.
+
+        Asked for again it is found again, with the pins of the first time, as long as the same commits decide its
+        rows. Equal rows of other commits are a dataset of their own, with its own pins and lineage: the digest is
+        the same, and the bytes are stored once.
 
         Args:
             split: made by `ms.split`; None = everything is `train`.
             seed: of random splits.
             name: what people call it; the view's name by default.
+            as_of, pins: as for `join`.
             source: the file that the spine came from, where it is a frame.
 
         Raises:
@@ -158,6 +164,8 @@ class FeatureView:
             spine_assets=lambda taken: self._spine_assets(asked, taken),
             pins=result.pins,
             as_of=result.as_of,
+            asked=Asked(as_of, dict(pins or {})),
+            row_key=self._row_key(asked.frame),
             report={side: counts.to_dict() for side, counts in result.report.items()},
             split=split or SplitSpec(kind="none"),
             seed=seed,
@@ -202,6 +210,7 @@ class FeatureView:
         return f"view {self.spec.name}@{self.spec.version}, spine"
 
     def _spine(self, given: object, source: str | Path | None = None) -> Spine:
+        origin = Origin()
         commits: dict[int, str] = {}
         numbers: pl.Series | None = None
         if isinstance(given, Read):
@@ -210,9 +219,7 @@ class FeatureView:
             commits = {item.number or 0: item.asset_id or "" for item in given.commits_of(numbers.to_list())}
             frame = frame.select([item.name for item in given.group.columns or ()])
         else:
-            frame = schema.frame_of(given, self._where())
-            if isinstance(given, str | Path):
-                source = given
+            frame, origin = read(given, source, self._where())
         self._check_spine(frame)
         times = schema.instants(frame.get_column(self.spec.spine_time), self._where())
         if times.null_count():
@@ -227,7 +234,7 @@ class FeatureView:
             times_us=times.dt.timestamp("us"),
             numbers=numbers,
             commits=commits,
-            source=source,
+            origin=origin,
         )
 
     def _check_spine(self, frame: pl.DataFrame) -> None:
@@ -368,13 +375,21 @@ class FeatureView:
                     frame = frame.with_columns(schema.cast(frame.get_column(name), kind, self._where()))
         return frame
 
+    def _row_key(self, spine: pl.DataFrame) -> tuple[str, ...]:
+        """Spine columns that say which row it is."""
+        label = self.spec.label
+        if label is None:
+            return tuple(spine.columns)
+        keys = self._groups()[label.group, label.version].keys
+        return (*(label.on.get(key, key) for key in keys), self.spec.spine_time)
+
     def _spine_assets(self, spine: Spine, taken: pl.Series) -> list[str]:
         """Where the rows that are kept came from: commits of a group, or a source."""
         if spine.numbers is not None:
             used = set(spine.numbers.filter(taken).unique().to_list())
             return [asset_id for number, asset_id in spine.commits.items() if number in used]
         name, content = f"{self.spec.name} spine", frame_digest(spine.frame)
-        return [ingest.source_asset(self._stores, name, spine.source, content, spine.frame.height).id]
+        return [source_asset(self._stores, name, spine.origin, content, spine.frame.height).id]
 
 
 def _timed(rows: pl.DataFrame) -> pl.DataFrame:
