@@ -68,12 +68,23 @@ class UnknownNameError(MainspringError, LookupError):
     code = "name.unknown"
 
     @classmethod
-    def of(cls, kind: str, name: object, known: Iterable[object], where: str) -> UnknownNameError:
-        """For a `kind` ("column", "model") called `name`, with what there is and the nearest of it."""
+    def of(
+        cls, kind: str, name: object, known: Iterable[object], where: str, *, otherwise: str | None = None
+    ) -> UnknownNameError:
+        """For a `kind` ("column", "model") called `name`, with what there is and the nearest of it.
+
+        Args:
+            kind: what it would be, as people say it.
+            name: what was asked for.
+            known: what there is.
+            where: the place in the caller's input.
+            otherwise: the hint where nothing known is near; None = a general one.
+        """
         names = sorted({str(item) for item in known})
         near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
         shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
-        hint = f"Did you mean {near[0]!r}?" if near else f"Name one that exists, or create the {kind} first."
+        general = "Name one that exists." if names else f"Make one first: there is no {kind} yet."
+        hint = f"Did you mean {near[0]!r}?" if near else otherwise or general
         return cls(
             expected=f"a known {kind} (there is: {shown or 'none yet'})",
             got=repr(name),

@@ -140,7 +140,8 @@ def test_every_list_reads_an_almost_empty_project(shop: Path, words: list[str]) 
 
 UNKNOWN = [
     (["features", "show", "custmers"], "Did you mean 'customers"),
-    (["features", "commits", "nothing@3"], "known feature group"),
+    (["features", "commits", "nothing@3"], "known feature group (there is: customers), got 'nothing'"),
+    (["features", "commits", "customers@3"], "feature group 'customers': expected a known version"),
     (["runs", "show", "0" * 32], "run"),
     (["pipelines", "show", "0" * 32], "pipeline run"),
     (["pipelines", "run", "pipelines.training:nothing"], "known pipeline"),
@@ -152,7 +153,7 @@ UNKNOWN = [
     (["deployments", "predict", "churn", "--keys", "[1]"], "a JSON object"),
     (["deployments", "log", "churn", "--from", "yesterday"], "deployment"),
     (["monitors", "findings", "drift"], "monitor"),
-    (["lineage", "upstream", "0" * 32], "the id of an asset"),
+    (["lineage", "upstream", "order-1"], "mainspring deployments log"),
     (["lineage", "list", "--kind", "comit"], "Did you mean 'commit'"),
 ]
 

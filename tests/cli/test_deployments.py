@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 
 import mainspring as ms
 from mainspring.cli._app import app
+from mainspring.errors import InputError
 from mainspring.gates.spec import Policy, Requirement
 from mainspring.project import open_project
 
@@ -40,3 +43,30 @@ def test_a_refused_create_leaves_the_alias_as_it_was(
     assert done.exit_code != 0
     with open_project(folder) as project:
         assert list(project.models.aliases("churn")) == []
+
+
+def test_predict_without_keys(tmp_path: Path, records_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a view looks nothing up, nobody writes `--keys`; what else is missing is named."""
+    folder = tmp_path / "shop"
+    assert CliRunner().invoke(app, ["init", str(folder)]).exit_code == 0
+    monkeypatch.setenv("MAINSPRING_RECORDS_URL", records_url)
+    rows = pl.DataFrame({"spend": [1.0, 2.0, 3.0, 4.0], "left": [False, True, False, True]})
+    with open_project(folder) as project:
+        fates = project.features.group("fates", keys=["customer"], event_time="left_at")
+        fates.insert(
+            pl.DataFrame({"customer": [1], "left_at": [datetime(2024, 1, 1, tzinfo=UTC)], "left": [True]})
+        )
+        view = project.features.view(
+            "churn", features=[ms.request(spend="float64")], label=fates["left"], spine_time="asked_at"
+        )
+        version = project.models.register(
+            "churn", ms.Model(LogisticRegression(), ["spend"]).fit(rows, "left")
+        )
+        project.deployments.create("churn", version, view)
+
+    words = ["deployments", "predict", "churn", "--project", str(folder)]
+    done = CliRunner().invoke(app, [*words, "--request", '{"spend": 2}', "--json"])
+    assert 0 < json.loads(done.output)["prediction"] < 1
+    refused = CliRunner().invoke(app, words).exception
+    assert isinstance(refused, InputError)
+    assert (refused.expected, refused.got) == ("request spend", "no 'spend'")

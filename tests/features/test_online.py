@@ -215,7 +215,13 @@ def test_same_group_twice_with_on_demand(features: Features) -> None:
         ({"origin": "JFK"}, {}, "no 'carrier'"),
         ({"origin": 1}, {"carrier": "AA"}, "a key of type string"),
         ({"origin": "JFK"}, {"carrier": 7}, "type string"),
-        ({"origin": "JFK"}, {"carrier": "AA", "carier": "AA"}, "unknown column 'carier'"),
+        (
+            {"origin": "JFK"},
+            {"carrier": "AA", "carier": "AA"},
+            "keys origin and request carrier, got unknown column 'carier'",
+        ),
+        ({"origin": "JFK"}, {"carrier": "AA", "temp": 7.0}, "got unknown column 'temp'. Leave it out"),
+        ({}, {}, "got no 'origin', no 'carrier'"),
     ],
 )
 def test_bad_requests_are_refused(features: Features, keys: Any, asked: Any, message: str) -> None:

@@ -110,7 +110,7 @@ def test_defining_twice_is_once(features: Features, weather: FeatureGroup, graph
     assert len(graph.find_assets(kind=AssetKind.FEATURE_VIEW)) == 1
     with pytest.raises(ConflictError, match="another spine_time.*define version 2"):
         features.view("v", features=[weather["temp"]], spine_time="t")
-    with pytest.raises(UnknownNameError, match="Did you mean 'v@1'"):
+    with pytest.raises(UnknownNameError, match="feature view 'v': expected a known version"):
         features.get_view("v", 2)
 
 

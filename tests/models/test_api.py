@@ -81,7 +81,7 @@ def test_unknown_names_are_told_with_what_exists(models, linear):
         models.get("flight_dealy", 1)
     with pytest.raises(UnknownNameError, match="there is: 1"):
         models.get("flight_delay", 7)
-    with pytest.raises(UnknownNameError, match="champion"):
+    with pytest.raises(UnknownNameError, match="a known alias.*gates promote ENVIRONMENT flight_delay/1"):
         models.get("flight_delay", "champion")
     assert models.find("flight_delay", "champion") is None
 

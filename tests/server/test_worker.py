@@ -61,7 +61,6 @@ def test_health_says_ready_and_what_is_served(client: httpx.Client) -> None:
         (b"\xff\xfe", "JSON"),
         (b'{"keys": {}, "request"', "JSON"),
         (b"[]", "fields"),
-        (b"{}", "fields"),
         (b'{"keys": 3}', "fields"),
         (b'{"keys": {}, "surplus": 1}', "fields"),
         (b'{"keys": {}, "prediction_id": 7}', "fields"),
@@ -75,6 +74,7 @@ def test_malformed_bodies_are_400(client: httpx.Client, body: bytes, words: str)
 @pytest.mark.parametrize(
     ("keys", "request_values", "named"),
     [
+        ({}, {}, "'origin', no 'carrier', no 'distance'"),
         ({"origin": "JFK"}, REQUEST, "carrier"),
         ({**KEYS, "colour": 1}, REQUEST, "colour"),
         (KEYS, {}, "distance"),

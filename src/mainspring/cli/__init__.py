@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from typing import NoReturn
 
 from mainspring.errors import MainspringError
 
 
-def main() -> None:
-    """Run `mainspring`; whatever mainspring refuses is printed in four parts, and the exit code is 1."""
+def main() -> NoReturn:
+    """Run `mainspring` and leave with its exit code.
+
+    0 = done; 1 = mainspring refused; 2 = no command is written like that; 3 = a gate did not pass. A refusal is
+    printed on stderr in four parts, or as JSON where the command line asks for `--json`.
+    """
+    import typer
+
     from mainspring.cli._app import app
+    from mainspring.cli._usage import UsageError, explained, is_help
 
     try:
-        app()
+        code = app(standalone_mode=False)
+    except UsageError as error:
+        if is_help(error):
+            error.show()
+        else:
+            _print_refusal(explained(error))
+        code = 2
     except MainspringError as error:
-        print(four_parts(error), file=sys.stderr)
-        sys.exit(1)
+        _print_refusal(error)
+        code = 1
+    except typer.Abort:
+        code = 1
     except BrokenPipeError:
         # The reader of our output (`| head`) went away; closing quietly is what it expects.
         sys.stderr.close()
-        sys.exit(141)
+        code = 141
+    sys.exit(code)
+
+
+def _print_refusal(error: MainspringError) -> None:
+    as_json = "--json" in sys.argv[1:]
+    print(json.dumps(error.to_dict(), indent=2) if as_json else four_parts(error), file=sys.stderr)
 
 
 def four_parts(error: MainspringError) -> str:

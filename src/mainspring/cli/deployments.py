@@ -13,6 +13,7 @@ from mainspring.cli._output import print_fields, print_json, print_rows
 app = noun("Deployments: predictions, log, rollback.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The deployment's name.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="NAME/NUMBER or NAME/ALIAS.")]
+Environment = Annotated[str, typer.Option("--environment", help="Whose policy must let it pass.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in your words; kept for ever.")]
 
 
@@ -56,9 +57,7 @@ def show_deployment(name: Name, project: In = None, json: Json = False) -> None:
 def create(
     name: Name,
     model: Model,
-    environment: Annotated[
-        str, typer.Option("--environment", help="Whose policy must let it pass.")
-    ] = "production",
+    environment: Environment = "production",
     reason: Reason = "",
     project: In = None,
     json: Json = False,
@@ -76,9 +75,7 @@ def create(
 def promote(
     name: Name,
     model: Model,
-    environment: Annotated[
-        str, typer.Option("--environment", help="Whose policy must let it pass.")
-    ] = "production",
+    environment: Environment = "production",
     reason: Reason = "",
     project: In = None,
     json: Json = False,
@@ -122,7 +119,9 @@ def end_shadow(name: Name, reason: Reason = "", project: In = None, json: Json =
 @app.command("predict")
 def predict(
     name: Name,
-    keys: Annotated[str, typer.Option("--keys", help="JSON object of the entity's keys, or @file.json.")],
+    keys: Annotated[
+        str, typer.Option("--keys", help="JSON object of the entity's keys, or @file.json.")
+    ] = "{}",
     request: Annotated[
         str, typer.Option("--request", help="JSON object of what only the caller knows.")
     ] = "{}",
@@ -169,7 +168,9 @@ def log(
 @app.command("outcomes")
 def outcomes(
     name: Name,
-    path: Annotated[Path, typer.Argument(help="CSV or Parquet with prediction_id, value, known_at.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV or Parquet with prediction_id, value, known_at.")
+    ],
     project: In = None,
     json: Json = False,
 ) -> None:

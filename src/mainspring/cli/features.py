@@ -89,7 +89,7 @@ def head(
 @app.command("insert")
 def insert(
     name: Group,
-    path: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file.")],
     project: In = None,
     json: Json = False,
 ) -> None:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from mainspring.lineage import Asset, Subgraph
 
 app = noun("Where things came from, what they touched.")
-Id = Annotated[str, typer.Argument(metavar="ID", help="32 hex digits: an asset, or a prediction.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="An asset's id: 32 hex digits.")]
+LeafId = Annotated[
+    str, typer.Argument(metavar="ID", help="An asset's id, or a prediction's as the reply or the log has it.")
+]
 Depth = Annotated[int | None, typer.Option("--depth", min=1, help="At most so many hops; else to the end.")]
 SHOWN: Final = 12
 """Branches of one parent that a tree shows before it counts the rest."""
@@ -60,7 +63,7 @@ def show_asset(asset_id: Id, project: In = None, json: Json = False) -> None:
 
 
 @app.command("upstream")
-def upstream(asset_id: Id, depth: Depth = None, project: In = None, json: Json = False) -> None:
+def upstream(asset_id: LeafId, depth: Depth = None, project: In = None, json: Json = False) -> None:
     """Everything that a prediction or an asset was made from, as a tree."""
     with opened(project) as found:
         origin = found.lineage.upstream(asset_id, depth)

@@ -154,8 +154,10 @@ class Features:
         with stores.records.read() as connection:
             found = store.find_group(connection, stores.project_id, name, version)
             if found is None:
-                known = [item.label for item in store.all_groups(connection, stores.project_id)]
-                raise UnknownNameError.of("feature group", f"{name}@{version}", known, "features.get_group")
+                known = [
+                    (item.name, item.version) for item in store.all_groups(connection, stores.project_id)
+                ]
+                raise _unknown("feature group", name, version, known)
         return FeatureGroup(stores, found)
 
     def groups(self) -> list[FeatureGroup]:
@@ -286,8 +288,8 @@ class Features:
         if found is None:
             with self._stores.records.read() as connection:
                 everything = store.all_views(connection, self._stores.project_id)
-            known = [f"{item.name}@{item.version}" for item in everything]
-            raise UnknownNameError.of("feature view", f"{name}@{version}", known, "features.get_view")
+            known = [(item.name, item.version) for item in everything]
+            raise _unknown("feature view", name, version, known)
         return FeatureView(self._stores, found)
 
     def views(self) -> list[FeatureView]:
@@ -310,3 +312,11 @@ class Features:
         """Every training dataset, oldest first."""
         found = self._stores.graph.find_assets(kind=AssetKind.TRAINING_DATASET, name=name)
         return [TrainingDataset(self._stores, asset) for asset in found]
+
+
+def _unknown(kind: str, name: str, version: int, known: Sequence[tuple[str, int]]) -> UnknownNameError:
+    """What of `name` and `version` there is not."""
+    versions = [number for other, number in known if other == name]
+    if versions:
+        return UnknownNameError.of("version", version, versions, f"{kind} {name!r}")
+    return UnknownNameError.of(kind, name, [other for other, _ in known], "features")

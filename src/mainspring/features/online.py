@@ -118,7 +118,7 @@ class OnlineReader:
             wanted = [[given[column] for column in lookup.columns] for lookup in self._lookups]
             values: dict[str, Any] = {name: given[name] for name in self.request_columns}
         except KeyError as error:
-            raise self._absent(str(error.args[0])) from error
+            raise self._absent(given) from error
         for name, kinds, kind in self._checks:
             value = values[name]
             if value is not None and (
@@ -161,20 +161,31 @@ class OnlineReader:
 
     def _unknown(self, given: Mapping[str, Any]) -> UnknownNameError | InputError:
         name = next(name for name in given if name not in self._allowed)
+        where = f"request to view {self.view.name}@{self.view.version}"
         near = UnknownNameError.of(
-            "column", name, self._allowed, f"request to view {self.view.name}@{self.view.version}"
+            "column",
+            name,
+            self._allowed,
+            where,
+            otherwise="Leave it out: features of groups are looked up and not sent.",
         )
-        return InputError(
-            expected=near.expected, got=f"unknown column {name!r}", where=near.where, hint=near.hint
-        )
+        return InputError(expected=self._taken(), got=f"unknown column {name!r}", where=where, hint=near.hint)
 
-    def _absent(self, name: str) -> InputError:
+    def _absent(self, given: Mapping[str, Any]) -> InputError:
+        needed = dict.fromkeys((*self.key_columns, *self.request_columns))
         return InputError(
-            expected=f"the columns {', '.join(dict.fromkeys((*self.key_columns, *self.request_columns)))}",
-            got=f"no {name!r}",
+            expected=self._taken(),
+            got=f"no {', no '.join(repr(name) for name in needed if name not in given)}",
             where=f"request to view {self.view.name}@{self.view.version}",
             hint="Send every key and request column; send null where the value is not known.",
         )
+
+    def _taken(self) -> str:
+        """What a request consists of, in words."""
+        known = [name for name in self.request_columns if name not in self.key_columns]
+        parts = [f"keys {', '.join(self.key_columns)}"] if self.key_columns else []
+        parts += [f"request {', '.join(known)}"] if known else []
+        return " and ".join(parts) or "neither keys nor request"
 
 
 _PYTHON: Final[Mapping[str, type | tuple[type, ...]]] = {

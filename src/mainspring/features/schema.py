@@ -223,7 +223,7 @@ def conform(
     if missing:
         raise InputError(
             expected=f"the columns {', '.join(known)}",
-            got=f"no column {', '.join(missing)}",
+            got=f"no column{'s' if len(missing) > 1 else ''} {', '.join(map(repr, missing))}",
             where=where,
             hint="Add the missing columns; fill them with null where the value is unknown.",
         )
@@ -245,7 +245,7 @@ def _unknown_column(unknown: Sequence[str], known: Sequence[str], where: str) ->
     near = UnknownNameError.of("column", unknown[0], known, where)
     return InputError(
         expected=f"the columns {', '.join(known)}",
-        got=f"unknown column {', '.join(repr(name) for name in unknown)}",
+        got=f"unknown column{'s' if len(unknown) > 1 else ''} {', '.join(map(repr, unknown))}",
         where=where,
         hint=(near.hint + " " if near.hint.startswith("Did you mean") else "")
         + "Drop the column, or add it with features.group(..., schema=...), which makes a new revision.",

@@ -116,7 +116,7 @@ class Graph:
                 expected="the id of an asset of this project",
                 got=repr(asset_id),
                 where="lineage",
-                hint="Ids have 32 hex digits; `mainspring lineage` lists the newest assets.",
+                hint="It has 32 hex digits; `mainspring lineage list` shows the newest.",
             )
         return found
 

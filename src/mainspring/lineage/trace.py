@@ -108,7 +108,8 @@ class Lineage:
                 expected=f"the id of an asset{f' or of a {kinds}' if kinds else ''} of this project",
                 got=repr(asset_or_leaf_id),
                 where="lineage",
-                hint="Ids have 32 hex digits; copy one from a log, a table or a page.",
+                hint="`mainspring lineage list` shows ids of assets; a prediction's is in its reply and in "
+                "`mainspring deployments log NAME`.",
             )
         parents = dict.fromkeys([*leaf.parents.values(), *(row.commit_id for row in leaf.rows)])
         return Origin(leaf, self._graph.upstream(*parents, depth=depth))

@@ -103,8 +103,18 @@ class Models:
         existing = self.versions(name)
         if not existing:
             raise UnknownNameError.of("model", name, self.names(), where="models")
-        known = [str(each.number) for each in existing] + [alias.alias for alias in self.aliases(name)]
-        raise UnknownNameError.of("version", version, known, where=f"model {name!r}")
+        numbers = [str(each.number) for each in existing]
+        if str(version).isdigit():
+            raise UnknownNameError.of("version", version, numbers, where=f"model {name!r}")
+        aliases = [alias.alias for alias in self.aliases(name)]
+        raise UnknownNameError.of(
+            "alias",
+            version,
+            aliases,
+            where=f"model {name!r}",
+            otherwise=f"Name a version by number (the newest is {numbers[-1]}). A gate gives an alias: "
+            f"mainspring gates promote ENVIRONMENT {name}/{numbers[-1]}",
+        )
 
     def find(self, name: str, version: int | str) -> ModelVersion | None:
         """The version of that number (`2` or `"2"`) or alias; None if there is none."""

@@ -278,18 +278,19 @@ def _no_port(error: OSError, host: str, port: int) -> MainspringError:
             expected="a port that this user may listen on",
             got=str(port),
             where=f"{host}:{port}",
-            hint="Use a port above 1023.",
+            hint="Use a port above 1023: --port on the command line, `serving.port` in mainspring.toml.",
         )
     if error.errno == errno.EADDRINUSE:
         return UnavailableError(
             expected="a free port",
             got=f"port {port}, on which somebody listens already",
             where=f"{host}:{port}",
-            hint="Stop the other server, or choose another: `serving.port` in mainspring.toml, or 0 for any.",
+            hint="Stop the other server, or choose another port: --port on the command line (0 = any that is free), "
+            "port= in Python, `serving.port` in mainspring.toml.",
         )
     return UnavailableError(
         expected="an address of this machine",
         got=str(error.strerror),
         where=f"{host}:{port}",
-        hint="Correct `serving.host`.",
+        hint="Correct --host, or `serving.host` in mainspring.toml.",
     )

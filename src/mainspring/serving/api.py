@@ -235,7 +235,8 @@ class Deployments:
             expected="a name that is free",
             got=f"deployment {name!r}, which exists",
             where="deployments.create",
-            hint="Use deployments.get(name).promote(version) to change what it serves.",
+            hint=f"To change what it serves: mainspring deployments promote {name} MODEL, or "
+            "deployments.get(name).promote(version) in Python.",
         )
 
     def _decided(self, version: ModelVersion, decision_id: str | None) -> dict[str, str]:
@@ -380,15 +381,15 @@ class Deployment:
 
     def predict(
         self,
-        keys: Mapping[str, Any],
+        keys: Mapping[str, Any] | None = None,
         request: Mapping[str, Any] | None = None,
         prediction_id: str | None = None,
     ) -> Answer:
         """Answer one request in this process, and log it, exactly as a server would.
 
         Args:
-            keys: the entity's keys.
-            request: what only the caller knows.
+            keys: the entity's keys; None where the view looks nothing up.
+            request: what only the caller knows; None for nothing.
             prediction_id: your name for it; the same id with the same content gets this process' first answer again.
 
         Raises:
@@ -399,7 +400,7 @@ class Deployment:
         predictor = self._room._predictors.get(self.name)
         if predictor is None:
             predictor = self._room._predictors.setdefault(self.name, self._room.predictor(self.name))
-        answer, rest = predictor.answer(keys, request or {}, prediction_id)
+        answer, rest = predictor.answer(keys or {}, request or {}, prediction_id)
         if rest is not None:
             rest()
         return answer

@@ -12,12 +12,12 @@ class PredictBody(msgspec.Struct, forbid_unknown_fields=True):
     """POST /v1/deployments/{name}/predict.
 
     Attributes:
-        keys: the entity's keys.
+        keys: the entity's keys; none where the view looks nothing up.
         request: what only the caller knows.
         prediction_id: the caller's name for it; the same id gets the first answer again.
     """
 
-    keys: dict[str, Any]
+    keys: dict[str, Any] = {}
     request: dict[str, Any] = {}
     prediction_id: str | None = None
 
