@@ -21,7 +21,7 @@ def main() -> NoReturn:
     from mainspring.cli._usage import UsageError, explained, is_help
 
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="mainspring", standalone_mode=False)
     except UsageError as error:
         if is_help(error):
             error.show()
