@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from typing import Any
 from tests.docs.warm import WarmCommands
 
 ROOT = Path(__file__).parents[2]
+CURL = shutil.which("curl")
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -122,6 +124,8 @@ class Reader:
         words = self._warm.find_words(command)
         if words is not None:
             return self._warm.run(words, self._folder)
+        if command.startswith("curl ") and CURL is None:
+            command = f"'{sys.executable}' '{Path(__file__).with_name('curl.py')}' {command[5:]}"
         return subprocess.run(
             command,
             shell=True,

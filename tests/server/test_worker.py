@@ -98,8 +98,14 @@ def test_unknown_places_are_404(client: httpx.Client) -> None:
 
 
 def test_wrong_method_is_405(client: httpx.Client) -> None:
-    """Predictions are posted."""
-    assert error(client.get(PREDICT), 405)["expected"] == "POST"
+    """Predictions are posted, the rest is asked with GET; the reply names the right one."""
+    for reply, right in [
+        (client.get(PREDICT), "POST"),
+        (client.post("/health"), "GET"),
+        (client.delete("/v1/deployments"), "GET"),
+    ]:
+        assert error(reply, 405)["expected"] == right
+        assert reply.headers["allow"] == right
 
 
 def test_too_large_a_body_is_413(client: httpx.Client) -> None:

@@ -110,10 +110,12 @@ class App:
             await self._health(send)
         elif path == PREFIX and method == "GET":
             await _reply(send, 200, encoder.encode({"deployments": self._served()}))
+        elif path in ("/health", PREFIX):
+            await _reply(send, 405, _error(_wrong_method(path, method, "GET")), allow=b"GET")
         elif action not in ("predict", "outcomes"):
             await _reply(send, 404, _error(_no_route(path)))
         elif method != "POST":
-            await _reply(send, 405, _error(_wrong_method(path, method)))
+            await _reply(send, 405, _error(_wrong_method(path, method, "POST")), allow=b"POST")
         elif name not in self._predictors:
             await _reply(
                 send, 404, _error(UnknownNameError.of("deployment", name, self._predictors, f"POST {path}"))
@@ -230,7 +232,7 @@ def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes, path: str) -> Any:
             expected="the fields that this route takes" if valid else "JSON",
             got=str(error),
             where=f"POST {path}",
-            hint="See the reference of the HTTP routes.",
+            hint=f"It takes {', '.join(decoder.type.__struct_fields__)}: see docs/reference/http.md.",
         ) from error
 
 
@@ -252,8 +254,12 @@ async def _reply_answer(send: Send, answer: Answer) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _reply(send: Send, status: int, body: bytes, *, retry: bool = False) -> None:
+async def _reply(
+    send: Send, status: int, body: bytes, *, retry: bool = False, allow: bytes | None = None
+) -> None:
     headers = [_JSON, (b"content-length", str(len(body)).encode())]
+    if allow is not None:
+        headers.append((b"allow", allow))
     if retry:
         headers.append((b"retry-after", RETRY_AFTER_S))
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -286,8 +292,9 @@ def _no_route(path: str) -> UnknownNameError:
     return UnknownNameError.of("route", path, routes, "HTTP")
 
 
-def _wrong_method(path: str, method: str) -> InputError:
-    return InputError(expected="POST", got=method, where=path, hint="Send the body with POST.")
+def _wrong_method(path: str, method: str, right: str) -> InputError:
+    hint = "Send the body with POST." if right == "POST" else "Ask with GET."
+    return InputError(expected=right, got=method, where=path, hint=hint)
 
 
 class _ServerError(MainspringError):
