@@ -88,7 +88,7 @@ class Project:
     @cached_property
     def clock(self) -> Clock:
         """What the present is."""
-        return open_clock(self.config.clock.kind, self.home / "clock")
+        return clock_of(self.config)
 
     @cached_property
     def graph(self) -> Graph:
@@ -226,11 +226,28 @@ def open_project(path: str | Path | None = None, *, overrides: Mapping[str, Any]
         AccessError: the home cannot be written.
         SchemaVersionError: a newer mainspring wrote the database.
     """
-    folder = _folder(path)
-    project = Project(Config.load(folder, overrides))
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+    config = load_config(path, overrides=overrides)
+    project = Project(config)
+    if str(config.folder) not in sys.path:
+        sys.path.insert(0, str(config.folder))
     return project
+
+
+def load_config(path: str | Path | None = None, *, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The configuration of the project in a folder, which is not opened: for what must work without its ports.
+
+    Args:
+        path, overrides: as for `open_project`.
+
+    Raises:
+        InputError: there is no project there, or its configuration is wrong.
+    """
+    return Config.load(_folder(path), overrides)
+
+
+def clock_of(config: Config) -> Clock:
+    """The project's clock, which needs nothing but its home."""
+    return open_clock(config.clock.kind, config.home_path / "clock")
 
 
 def _folder(path: str | Path | None) -> Path:

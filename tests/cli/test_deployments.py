@@ -1,4 +1,4 @@
-"""What the deployment commands leave behind when they refuse."""
+"""What the deployment commands leave behind when they refuse, and a rollback without a database."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
-from typer.testing import CliRunner
+from tests.serving.airport import make_airport
+from typer.testing import CliRunner, Result
 
 import mainspring as ms
 from mainspring.cli._app import app
-from mainspring.errors import InputError
+from mainspring.errors import InputError, StateError, UnknownNameError
 from mainspring.gates.spec import Policy, Requirement
-from mainspring.project import open_project
+from mainspring.project import Project, open_project
+from mainspring.serving.api import Deployment
+
+NOBODY_LISTENS = "postgresql://nobody@127.0.0.1:1/gone"
 
 
 @pytest.mark.parametrize("name", ["Bad Name", "churn"])
@@ -70,3 +74,70 @@ def test_predict_without_keys(tmp_path: Path, records_url: str, monkeypatch: pyt
     refused = CliRunner().invoke(app, words).exception
     assert isinstance(refused, InputError)
     assert (refused.expected, refused.got) == ("request spend", "no 'spend'")
+
+
+@pytest.fixture
+def promoted(project: Project, records_url: str, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """A deployment `flights` at its second revision, in a project that commands open by its folder alone."""
+    monkeypatch.setenv("MAINSPRING_CLOCK_KIND", "replay")
+    monkeypatch.setenv("MAINSPRING_ACTOR_NAME", "user:night")
+    monkeypatch.setenv("MAINSPRING_RECORDS_URL", records_url)
+    airport = make_airport(project)
+    deployment = airport.deployments.create("flights", airport.versions[0], airport.view)
+    deployment.promote(airport.versions[1], airport.view)
+    return deployment
+
+
+def rollback(project: Project, name: str) -> Result:
+    """`mainspring deployments rollback NAME` in this process."""
+    words = ["deployments", "rollback", name, "--reason", "worse", "--json", "-p", str(project.config.folder)]
+    return CliRunner().invoke(app, words)
+
+
+def test_a_rollback_is_recorded_at_once_where_the_records_are(project: Project, promoted: Deployment) -> None:
+    """Nothing is said on stderr, and the last revision is the rollback."""
+    done = rollback(project, "flights")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["recorded"] is True
+    assert promoted.revisions()[-1].cause == "rollback"
+
+
+def test_a_rollback_works_while_the_database_cannot_be_reached(
+    project: Project, promoted: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in force and says so, with exit code 0; the records have it when they are back."""
+    with monkeypatch.context() as away:
+        away.setenv("MAINSPRING_RECORDS_URL", NOBODY_LISTENS)
+        done = rollback(project, "flights")
+    assert done.exit_code == 0, done.output
+    printed = json.loads(done.stdout)
+    assert (printed["version"], printed["revision"], printed["recorded"]) == (1, 3, False)
+    assert "The rollback is in force" in done.stderr
+    assert "127.0.0.1:1" in done.stderr
+    assert promoted.table.champion.version == 1
+    shown = CliRunner().invoke(
+        app, ["deployments", "revisions", "flights", "--json", "-p", str(project.config.folder)]
+    )
+    last = json.loads(shown.stdout)[-1]
+    assert (last["cause"], last["actor"], last["reason"]) == ("rollback", "user:night", "worse")
+
+
+@pytest.mark.parametrize("name", ["flihgts", "../serving/flights", "other"])
+def test_a_rollback_of_an_unknown_name_leaves_nothing(
+    project: Project, promoted: Deployment, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The name is refused before anything is made, without a database, with the names that there are."""
+    monkeypatch.setenv("MAINSPRING_RECORDS_URL", NOBODY_LISTENS)
+    before = sorted(project.home.rglob("*"))
+    done = rollback(project, name)
+    assert isinstance(done.exception, UnknownNameError)
+    assert "flights" in done.exception.expected + done.exception.hint
+    assert sorted(project.home.rglob("*")) == before
+    assert promoted.table.epoch == 2
+
+
+def test_a_rollback_with_nothing_before_is_refused(project: Project, promoted: Deployment) -> None:
+    """A second rollback has no earlier revision to go to; what is served stays."""
+    assert rollback(project, "flights").exit_code == 0
+    assert isinstance(rollback(project, "flights").exception, StateError)
+    assert promoted.table.epoch == 3

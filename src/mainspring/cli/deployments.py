@@ -93,8 +93,9 @@ def promote(
 @app.command("rollback")
 def rollback(name: Name, reason: Reason = "", project: In = None, json: Json = False) -> None:
     """Serve again what was served before; works while the database is away."""
-    with opened(project) as found:
-        done = found.deployments.get(name).rollback(reason=reason)
+    from mainspring.workflows.rollback import roll_back
+
+    done = roll_back(project, name, reason=reason, say=lambda line: typer.echo(line, err=True))
     print_fields(done, as_json=json)
 
 

@@ -53,6 +53,12 @@ def weights_folder(home: Path, name: str) -> Path:
     return home / "serving" / name / "weights"
 
 
+def deployed_in(home: Path) -> tuple[str, ...]:
+    """Names of all deployments of a home, in order."""
+    found = (home / "serving").glob(f"*/weights/{weights.CURRENT}")
+    return tuple(sorted(path.parent.parent.name for path in found))
+
+
 class Deployments:
     """Named endpoints whose model versions are swapped hot.
 
@@ -157,8 +163,7 @@ class Deployments:
 
     def names(self) -> tuple[str, ...]:
         """Names of all deployments, in order."""
-        found = (self._home / "serving").glob(f"*/weights/{weights.CURRENT}")
-        return tuple(sorted(path.parent.parent.name for path in found))
+        return deployed_in(self._home)
 
     @property
     def lineage(self) -> PredictionLineage:

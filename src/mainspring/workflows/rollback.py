@@ -1,0 +1,73 @@
+"""The big red button: rolls a deployment back by its files, and tells the records afterwards if they are there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from mainspring.config import Config
+from mainspring.errors import MainspringError, UnknownNameError
+from mainspring.project import clock_of, load_config, open_project
+from mainspring.serving import weights
+from mainspring.serving.api import deployed_in, weights_folder
+from mainspring.serving.spec import RolledBack
+from mainspring.types import to_us
+
+
+def roll_back(
+    path: str | Path | None, name: str, *, reason: str = "", say: Callable[[str], None]
+) -> RolledBack:
+    """Serve again what was served before the present revision of deployment `name`.
+
+    Nothing but the configuration and the home folder is needed. The project is opened only when the rollback is
+    in force, to record it; where that fails, whoever next looks at the revisions, changes the deployment or
+    publishes its log records it, a running server among them.
+
+    Args:
+        path: the project's folder, as for `open_project`.
+        name: the deployment's name.
+        reason: in your words.
+        say: hears, in one line, why the records do not have it yet.
+
+    Raises:
+        InputError: there is no project there, or its configuration is wrong.
+        UnknownNameError: no deployment of that name.
+        StateError: there is no earlier revision.
+        AccessError: the home cannot be written.
+    """
+    config = load_config(path)
+    known = deployed_in(config.home_path)
+    if name not in known:
+        raise UnknownNameError.of("deployment", name, known, "deployments rollback")
+    began_s = time.perf_counter()
+    table = weights.roll_back(
+        weights_folder(config.home_path, name),
+        actor=config.actor_name,
+        reason=reason,
+        changed_us=to_us(clock_of(config).now()),
+    )
+    seconds = time.perf_counter() - began_s
+    return RolledBack(
+        revision=table.revision,
+        model=table.champion.model,
+        version=table.champion.version,
+        seconds=seconds,
+        recorded=_recorded(config, name, say),
+    )
+
+
+def _recorded(config: Config, name: str, say: Callable[[str], None]) -> bool:
+    try:
+        with open_project(config.folder) as project:
+            project.deployments.record(name)
+    except (MainspringError, SQLAlchemyError, OSError) as error:
+        # Whatever keeps the records away must not keep anybody from rolling back.
+        say(
+            "The rollback is in force. The records cannot be reached and will have it when they are: "
+            f"by a running server, or by `mainspring deployments revisions {name}`. {error}"
+        )
+        return False
+    return True
