@@ -117,6 +117,8 @@ def test_a_process_that_starts_late_can_roll_back_without_loading(
     swapped.promote(shared.airport.versions[1], shared.airport.view)
     predictor = shared.airport.deployments.predictor(swapped.name, background=True)
     predictor.poll()
+    while len(predictor._loaded) < 2:
+        time.sleep(0.002)
     asked: list[object] = []
     predictor._load = asked.append  # type: ignore[assignment, method-assign]
     swapped.rollback()

@@ -161,20 +161,47 @@ def test_a_shadow_after_a_rollback_is_nothing_to_go_back_to(tmp_path: Path) -> N
     assert weights.roll_back(tmp_path, actor="a", reason="", changed_us=1).champion.version == 1
 
 
-def test_a_watch_tells_of_each_change_once(tmp_path: Path) -> None:
-    """First the table that is there, then nothing, then the next one."""
+def ask(watch: WeightWatch) -> WeightTable | None:
+    """What the watch says once the interval is over in which it does not look."""
+    time.sleep(weights.CHECK_EVERY_S)
+    return watch.find_change()
+
+
+def test_a_watch_tells_of_a_change_until_it_is_settled(tmp_path: Path) -> None:
+    """The table that is there, again and again; nothing once it was taken up; then the next one."""
     watch = WeightWatch(tmp_path)
     assert watch.find_change() is None
-    weights.change(tmp_path, following)
-    time.sleep(weights.CHECK_EVERY_S)
-    first = watch.find_change()
-    time.sleep(weights.CHECK_EVERY_S)
-    assert first is not None
-    assert watch.find_change() is None
-    weights.change(tmp_path, following)
-    time.sleep(weights.CHECK_EVERY_S)
-    second = watch.find_change()
-    assert (first.epoch, second and second.epoch) == (1, 2)
+    first = weights.change(tmp_path, following)
+    assert ask(watch) == ask(watch) == first
+    watch.settle(first)
+    assert ask(watch) is None
+    second = weights.change(tmp_path, following)
+    assert ask(watch) == second
+
+
+def test_a_table_that_was_put_off_waits_and_a_newer_one_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a failure the watch is silent for a while; a change ends that, and the late end of the old is nothing."""
+    watch = WeightWatch(tmp_path)
+    first = weights.change(tmp_path, following)
+    assert ask(watch) == first
+    watch.put_off(first)
+    assert ask(watch) is None
+    second = weights.change(tmp_path, following)
+    assert ask(watch) == second
+    watch.settle(first)
+    watch.put_off(first)
+    assert ask(watch) == second
+    monkeypatch.setattr(weights, "RETRY_FIRST_S", 0.0)
+    watch.put_off(second)
+    assert ask(watch) == second
+
+
+def test_retries_come_later_each_time_up_to_a_bound() -> None:
+    """Doubling from the first wait; any number of failures is fine."""
+    waits = [weights.retry_after_s(n_failed) for n_failed in (0, 1, 2, 10_000)]
+    assert waits == [weights.RETRY_FIRST_S * factor for factor in (1, 2, 4)] + [weights.RETRY_MOST_S]
 
 
 def test_a_damaged_table_is_said_to_be_damaged(tmp_path: Path) -> None:

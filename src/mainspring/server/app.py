@@ -6,6 +6,9 @@ Every reply is JSON. A refusal has the five fields of an error: code, expected, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
@@ -82,6 +85,8 @@ class App:
         self.n_waiting += 1
         try:
             await self._route(scope, receive, send)
+        except Exception as error:  # noqa: BLE001  no route's failure may end the worker or leave a caller waiting
+            await self._fail(f"{scope['method']} {scope['path']}", error, send)
         finally:
             self.n_waiting -= 1
             if self.draining and not self.n_waiting:
@@ -138,13 +143,13 @@ class App:
         except MainspringError as error:
             await _refuse(send, error)
             return
-        except Exception as error:  # noqa: BLE001  a model's failure must not end the worker
-            await _reply(send, 500, _error(_failed(name, error)))
-            return
         self.n_answered += 1
         await _reply_answer(send, answer)
         if rest is not None:
-            rest()
+            try:
+                rest()
+            except Exception as error:  # noqa: BLE001  the caller has the answer; only the operator is to know
+                self._trace(f"the shadow of {name!r}", error)
 
     async def _outcomes(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -169,6 +174,17 @@ class App:
                 hint="Try again in a second; /health says when it is ready.",
             )
 
+    async def _fail(self, where: str, error: Exception, send: Send) -> None:
+        self._trace(where, error)
+        # The reply may have begun, or its reader may be gone: then there is nobody to tell.
+        with contextlib.suppress(Exception):
+            await _reply(send, 500, _error(_failed(where, error, self._worker)))
+
+    def _trace(self, where: str, error: Exception) -> None:
+        sys.stderr.write(f"{self._worker}: {where} failed\n")
+        traceback.print_exception(error, file=sys.stderr)
+        sys.stderr.flush()
+
     async def _health(self, send: Send) -> None:
         state = "draining" if self.draining else "ready" if self.ready else "loading"
         body = {"status": state, "worker": self._worker, "deployments": self._served()}
@@ -176,7 +192,7 @@ class App:
 
     def _served(self) -> dict[str, Any]:
         served: dict[str, Any] = {}
-        for name, predictor in self._predictors.items():
+        for name, predictor in list(self._predictors.items()):
             table, error = predictor.table, predictor.load_error
             served[name] = {
                 "arms": [] if table is None else [[arm.name, arm.model, arm.version] for arm in table.arms],
@@ -303,10 +319,10 @@ class _ServerError(MainspringError):
     code = "server.failed"
 
 
-def _failed(name: str, error: Exception) -> _ServerError:
+def _failed(where: str, error: Exception, worker: str) -> _ServerError:
     return _ServerError(
-        expected="an answer of the model",
+        expected="an answer",
         got=f"{type(error).__name__}: {error}",
-        where=f"deployment {name!r}",
-        hint="No prediction was made or logged. See the worker's log for the traceback.",
+        where=where,
+        hint=f"The traceback is on the server's standard error, under {worker}.",
     )

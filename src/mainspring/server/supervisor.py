@@ -2,69 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import IO, Any, Final, Self, cast
-
-import msgspec
+from typing import Any, Final, Self
 
 from mainspring.errors import AccessError, MainspringError, UnavailableError
 from mainspring.project import Project
+from mainspring.server.seat import Seat
 from mainspring.server.worker import DRAIN_S, Orders
 
-START_S: Final = 60.0
 PORT_S: Final = 1.5
 LOOK_EVERY_S: Final = 0.1
 PUBLISH_EVERY_S: Final = 30.0
-MAX_RESTARTS: Final = 5
-"""In a row, each within a second of its start; then the server gives up and says so."""
-
-
-class _Process:
-    """One worker process and what it says."""
-
-    def __init__(self, orders: Orders) -> None:
-        self.orders = orders
-        self.started_s = time.monotonic()
-        self.said: list[str] = []
-        self.ready = threading.Event()
-        self.popen = subprocess.Popen(
-            [sys.executable, "-m", "mainspring.server.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            # Ctrl-C in a terminal reaches the whole group; the supervisor passes it on in its own time.
-            start_new_session=True,
-        )
-        # Left open: its end tells the worker that the supervisor is gone.
-        self._orders_in = self._pipe(self.popen.stdin)
-        self._orders_in.write(msgspec.json.encode(orders) + b"\n")
-        self._orders_in.flush()
-        threading.Thread(target=self._listen, name=f"listen-{orders.name}", daemon=True).start()
-
-    def _listen(self) -> None:
-        with self._pipe(self.popen.stdout) as words:
-            for line in words:
-                text = line.decode(errors="replace").strip()
-                self.said.append(text)
-                if text == "ready":
-                    self.ready.set()
-        self._orders_in.close()
-        # The end of its words is the end of waiting, ready or not.
-        self.ready.set()
-
-    @staticmethod
-    def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-        return cast("IO[bytes]", pipe)
 
 
 class Server:
@@ -78,7 +33,6 @@ class Server:
 
     Attributes:
         url: where it answers, after `start`.
-        n_restarts: workers that were started again.
     """
 
     def __init__(
@@ -98,16 +52,27 @@ class Server:
         self._n_workers = workers or serving.workers
         self._http = http
         self._say = say or _tell
-        self._processes: list[_Process] = []
+        self._seats: list[Seat] = []
         self._stopping = threading.Event()
+        self._ended = threading.Event()
         self._watcher: threading.Thread | None = None
+        self._n_restarts = 0
         self.url = ""
-        self.n_restarts = 0
 
     @property
     def pids(self) -> list[int]:
         """Process ids of the workers."""
-        return [process.popen.pid for process in self._processes]
+        return [seat.pid for seat in self._seats]
+
+    @property
+    def n_restarts(self) -> int:
+        """How often a worker was started again."""
+        return self._n_restarts + sum(seat.n_restarts for seat in self._seats)
+
+    @property
+    def failure(self) -> UnavailableError | None:
+        """Why a worker is not started any more; None while none was given up."""
+        return next((seat.failure for seat in self._seats if seat.failure is not None), None)
 
     def start(self) -> Self:
         """Start the workers; returns when all of them answer.
@@ -119,10 +84,11 @@ class Server:
         """
         self._port = _free_port(self._host, self._port)
         self.url = f"http://{self._host}:{self._port}"
-        self._processes = [_Process(self._orders(number)) for number in range(1, self._n_workers + 1)]
         try:
-            for process in self._processes:
-                _wait_ready(process)
+            for number in range(1, self._n_workers + 1):
+                self._seats.append(Seat(self._orders(number), self._say))
+            for seat in self._seats:
+                seat.wait_ready()
         except BaseException:
             self._end()
             raise
@@ -137,23 +103,29 @@ class Server:
             self._watcher.join()
             self._watcher = None
         self._end()
-        for deployment in self._project.deployments.list():
-            deployment.publish_log()
+        self._publish()
 
     def run_forever(self) -> None:
-        """Start, and serve until SIGTERM or Ctrl-C. For the main thread."""
-        told = threading.Event()
+        """Start, and serve until SIGTERM or Ctrl-C. For the main thread.
+
+        Raises:
+            UnavailableError: a worker died again and again before it was ready; the others were drained.
+        """
         before = {
-            number: signal.signal(number, lambda *_: told.set()) for number in (signal.SIGTERM, signal.SIGINT)
+            number: signal.signal(number, lambda *_: self._ended.set())
+            for number in (signal.SIGTERM, signal.SIGINT)
         }
         try:
             with self:
                 self._say(f"serving on {self.url} with {self._n_workers} worker(s)")
-                told.wait()
+                self._ended.wait()
+                failure = self.failure
                 self._say("draining")
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+        if failure is not None:
+            raise failure
 
     def __enter__(self) -> Self:
         return self.start()
@@ -180,79 +152,43 @@ class Server:
         )
 
     def _watch(self) -> None:
-        n_quick = 0
         publish_at_s = time.monotonic() + PUBLISH_EVERY_S
         while not self._stopping.wait(LOOK_EVERY_S):
-            for place, process in enumerate(self._processes):
-                status = process.popen.poll()
-                if status is None:
-                    continue
-                n_quick = n_quick + 1 if time.monotonic() - process.started_s < 1.0 else 0
-                if n_quick > MAX_RESTARTS:
-                    self._say(f"{process.orders.name} keeps dying; giving up: {_last_words(process)}")
-                    return
-                self._say(
-                    f"{process.orders.name} (pid {process.popen.pid}) {_how(status)}; starting it again"
-                )
-                self._processes[place] = _Process(process.orders)
-                self.n_restarts += 1
+            for seat in self._seats:
+                self._try(f"looking after {seat.name}", seat.look)
+            if self.failure is not None:
+                self._ended.set()
             if time.monotonic() >= publish_at_s:
                 publish_at_s = time.monotonic() + PUBLISH_EVERY_S
                 self._publish()
 
     def _publish(self) -> None:
-        try:
-            for deployment in self._project.deployments.list():
-                deployment.publish_log()
-        except MainspringError as error:
+        self._try("publishing the prediction log", self._publish_each)
+
+    def _publish_each(self) -> None:
+        for deployment in self._project.deployments.list():
             # What is not published waits in its segment; the next round tries again.
-            self._say(f"the prediction log waits: {error}")
+            self._try(f"publishing the prediction log of {deployment.name!r}", deployment.publish_log)
+
+    def _try(self, what: str, do: Callable[[], object]) -> None:
+        """The watcher outlives whatever fails, the database and the disk among it."""
+        try:
+            do()
+        except Exception as error:  # noqa: BLE001  said, and tried again at the next round
+            self._say(f"{what} failed: {type(error).__name__}: {error}")
 
     def _end(self) -> None:
-        for process in self._processes:
-            if process.popen.poll() is None:
-                process.popen.terminate()
-        for process in self._processes:
-            try:
-                process.popen.wait(DRAIN_S + 5)
-            except subprocess.TimeoutExpired:
-                self._say(f"{process.orders.name} did not drain in time and is killed")
-                process.popen.kill()
-                process.popen.wait()
-        self._processes = []
+        for seat in self._seats:
+            seat.terminate()
+        for seat in self._seats:
+            seat.end(DRAIN_S + 5)
+        self._n_restarts += sum(seat.n_restarts for seat in self._seats)
+        self._seats = []
 
 
 def _tell(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
-
-
-def _wait_ready(process: _Process) -> None:
-    process.ready.wait(START_S)
-    if "ready" in process.said:
-        return
-    words = _last_words(process)
-    if words.startswith("failed "):
-        parts = msgspec.json.decode(words.removeprefix("failed "))
-        parts.pop("code")
-        raise UnavailableError(**parts)
-    raise UnavailableError(
-        expected=f"a worker that is ready within {START_S:.0f} s",
-        got=words or "no word from it",
-        where=process.orders.name,
-        hint="What it printed above says why.",
-    )
-
-
-def _last_words(process: _Process) -> str:
-    return process.said[-1] if process.said else ""
-
-
-def _how(status: int) -> str:
-    if status < 0:
-        with contextlib.suppress(ValueError):
-            return f"was killed by {signal.Signals(-status).name}"
-    return f"ended with exit code {status}"
 
 
 def _free_port(host: str, port: int) -> int:

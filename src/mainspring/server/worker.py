@@ -14,6 +14,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ from mainspring.project import open_project
 from mainspring.server.app import App
 from mainspring.serving.api import Deployments
 from mainspring.serving.predictor import Predictor
+from mainspring.serving.weights import retry_after_s
 
 TICK_S: Final = 0.025
 """How often a worker looks for changed weight tables when no requests come."""
@@ -32,6 +34,8 @@ FIND_EVERY_S: Final = 0.25
 """How often it looks for new deployments."""
 SYNC_EVERY_S: Final = 1.0
 DRAIN_S: Final = 10.0
+COMPLAIN_EVERY_S: Final = 30.0
+"""How often the same thing is complained about, at most."""
 
 
 class Orders(msgspec.Struct):
@@ -60,21 +64,39 @@ class Worker:
         self._deployments = deployments
         self._name = name
         self.predictors: dict[str, Predictor] = {}
-        self._complaints: dict[str, str] = {}
+        self._quiet_until_s: dict[str, float] = {}
+        self._failed: dict[str, tuple[int, float]] = {}
         self.app = App(self.predictors, self._post_outcomes, name)
 
     def _post_outcomes(self, name: str, rows: list[tuple[str, float, Any]]) -> Any:
         return self._deployments.get(name).post_outcomes(rows)
 
     def take_up(self) -> None:
-        """Load what is deployed."""
-        for name in self._deployments.names():
-            self._take_up(name)
+        """Load what is deployed, each deployment by itself: a bad one does not stop the others.
 
-    def _take_up(self, name: str) -> None:
-        predictor = self._deployments.predictor(name, writer=self._name, background=True)
-        predictor.poll()
+        Raises:
+            Exception: whatever kept the first of them from being loaded, if none of them could be.
+        """
+        errors = [self._take_up(name) for name in self._deployments.names()]
+        failures = [error for error in errors if error is not None]
+        if failures and len(failures) == len(errors):
+            raise failures[0]
+
+    def _take_up(self, name: str) -> Exception | None:
+        """Answer for one deployment; returns why it cannot be yet, which is complained about and tried again."""
+        try:
+            predictor = self._deployments.predictor(name, writer=self._name, background=True)
+        except Exception as error:  # noqa: BLE001  one bad deployment must not stop the others
+            n_failed = self._failed.get(name, (0, 0.0))[0]
+            self._failed[name] = n_failed + 1, time.monotonic() + retry_after_s(n_failed)
+            return self._complain(f"deployment {name!r}", error)
+        failure = None
+        try:
+            predictor.poll()
+        except Exception as error:  # noqa: BLE001  its callers hear it, and it is tried again with every poll
+            failure = self._complain(f"deployment {name!r}", error)
         self.predictors[name] = predictor
+        return failure
 
     async def run(self, serve: Callable[[App], Awaitable[Callable[[], Awaitable[None]]]]) -> None:
         """Serve until SIGTERM or SIGINT, then drain."""
@@ -96,39 +118,65 @@ class Worker:
         await self.app.drain(DRAIN_S)
         timer.cancel()
         await stop()
-        for predictor in self.predictors.values():
-            predictor.close()
+        for name, predictor in self.predictors.items():
+            try:
+                predictor.close()
+            except OSError as error:
+                self._complain(f"the log of {name!r}", error)
 
     async def _keep_current(self) -> None:
-        ticks = 0
+        await asyncio.gather(
+            self._every(TICK_S, "looking for changed weights", self._poll),
+            self._every(FIND_EVERY_S, "looking for new deployments", self._find_new, beside=True),
+            self._every(SYNC_EVERY_S, "syncing the log", self._sync, beside=True),
+        )
+
+    async def _every(
+        self, seconds: float, part: str, do: Callable[[], None], *, beside: bool = False
+    ) -> None:
+        """Do one part of the upkeep again and again, whatever becomes of it; in a thread if it may be slow."""
         while True:
-            await asyncio.sleep(TICK_S)
-            ticks += 1
-            for predictor in list(self.predictors.values()):
+            await asyncio.sleep(seconds)
+            try:
+                if beside:
+                    await asyncio.to_thread(do)
+                else:
+                    do()
+            except Exception as error:  # noqa: BLE001  the timer must outlive the disk and the database
+                self._complain(part, error)
+
+    def _poll(self) -> None:
+        for name, predictor in list(self.predictors.items()):
+            try:
                 predictor.poll()
-            if ticks % round(FIND_EVERY_S / TICK_S) == 0:
-                self._find_new()
-            if ticks % round(SYNC_EVERY_S / TICK_S) == 0:
-                await asyncio.to_thread(self._sync)
+            except Exception as error:  # noqa: BLE001  one bad deployment must not stop the others
+                self._complain(f"deployment {name!r}", error)
+            else:
+                if predictor.load_error is not None:
+                    self._complain(f"deployment {name!r}", predictor.load_error)
 
     def _find_new(self) -> None:
         for name in self._deployments.names():
-            if name not in self.predictors:
-                try:
-                    self._take_up(name)
-                except Exception as error:  # noqa: BLE001  one bad deployment must not stop the others
-                    self._complain(name, error)
-
-    def _complain(self, name: str, error: Exception) -> None:
-        text = f"{self._name}: deployment {name!r} cannot be loaded: {error}"
-        if self._complaints.get(name) != text:
-            self._complaints[name] = text
-            sys.stderr.write(text + "\n")
+            _, again_s = self._failed.get(name, (0, 0.0))
+            if name not in self.predictors and time.monotonic() >= again_s:
+                self._take_up(name)
 
     def _sync(self) -> None:
-        for predictor in list(self.predictors.values()):
-            predictor.log.rotate_if_full()
-            predictor.log.sync()
+        for name, predictor in list(self.predictors.items()):
+            try:
+                predictor.log.rotate_if_full()
+                predictor.log.sync()
+            except OSError as error:
+                self._complain(f"the log of {name!r}", error)
+
+    def _complain(self, subject: str, error: Exception) -> Exception:
+        """Say on stderr what is amiss, once in a while; gives the error back."""
+        now_s = time.monotonic()
+        if now_s >= self._quiet_until_s.get(subject, 0.0):
+            self._quiet_until_s[subject] = now_s + COMPLAIN_EVERY_S
+            sys.stderr.write(f"{self._name}: {subject}: {type(error).__name__}: {error}\n")
+            sys.stderr.flush()
+        return error
 
 
 def granian(host: str, port: int) -> Callable[[App], Awaitable[Callable[[], Awaitable[None]]]]:

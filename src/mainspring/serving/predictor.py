@@ -15,10 +15,17 @@ from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
-from mainspring.errors import ConflictError, InputError, IntegrityError, StateError, UnavailableError
+from mainspring.errors import (
+    ConflictError,
+    InputError,
+    IntegrityError,
+    StateError,
+    UnavailableError,
+    UnknownNameError,
+)
 from mainspring.ports.clock import Clock
 from mainspring.serving.frames import Scored, encoder
-from mainspring.serving.weights import Arm, WeightTable, WeightWatch, find_previous
+from mainspring.serving.weights import Arm, WeightTable, WeightWatch, find_previous, retry_after_s
 from mainspring.serving.writer import LogWriter
 from mainspring.types import new_id, to_us
 
@@ -96,8 +103,13 @@ class Predictor:
         load: brings an arm into memory and warms it up.
         clock: the project's clock.
         writer: who writes the log.
-        background: load new versions in a thread of their own while the old ones go on answering.
+        background: load new versions in a thread of their own while the old ones go on answering, and the version
+            that a rollback would restore as well. Else whoever asks first loads.
         when_log_fails: `refuse` answers nothing that cannot be logged; `gap` answers and counts.
+
+    Attributes:
+        log: where predictions go.
+        load_error: why a table, or what a rollback of it restores, is not loaded; None if nothing is amiss.
     """
 
     def __init__(
@@ -123,7 +135,9 @@ class Predictor:
         self._in_force: _InForce | None = None
         self._answered: OrderedDict[str, tuple[str, Answer]] = OrderedDict()
         self._lock = threading.RLock()
-        self._loading = threading.Lock()
+        self._swapping = threading.Lock()
+        self._epochs_loading: set[int] = set()
+        self._closed = threading.Event()
         self.load_error: Exception | None = None
 
     @property
@@ -132,50 +146,116 @@ class Predictor:
         return None if self._in_force is None else self._in_force.table
 
     def poll(self) -> None:
-        """Take up a changed weight table. At once if its arms are in memory, else when they are loaded."""
+        """Take up a changed weight table: at once if its arms are in memory, else when they are loaded.
+
+        What cannot be taken up is kept in `load_error` and tried again, later each time; what was in force
+        goes on answering.
+
+        Raises:
+            Exception: whatever kept the first table of all from being loaded; nothing answers then.
+        """
         try:
             table = self._watch.find_change()
-        except (IntegrityError, OSError) as error:
+        except (IntegrityError, UnknownNameError, OSError) as error:
             # Whatever became of the file, the table in memory is the last good one.
             self.load_error = error
+            self._watch.put_off(None)
             return
         if table is None:
             return
-        if self._background and self._in_force is not None and not self._has_all(table):
-            threading.Thread(target=self._take_up_or_note, args=(table,), name="load-arms").start()
-        else:
-            self._take_up(table)
+        arms = self._find_arms(table)
+        # The first try of all is the caller's: there is nothing that loading could keep from answering.
+        beside = self._background and not (self._in_force is None and self.load_error is None)
+        if arms is not None:
+            self._put_in_force(table, arms)
+        elif not beside:
+            self._take_up_or_raise(table)
+        if self._background:
+            self._load_beside(table)
 
-    def _has_all(self, table: WeightTable) -> bool:
-        return all((arm.package_id, arm.view_id) in self._loaded for arm in table.arms)
+    def _find_arms(self, table: WeightTable) -> dict[str, LoadedArm] | None:
+        with self._swapping:
+            arms = {arm.name: self._loaded.get((arm.package_id, arm.view_id)) for arm in table.arms}
+        found = {name: arm for name, arm in arms.items() if arm is not None}
+        return found if len(found) == len(arms) else None
 
-    def _take_up_or_note(self, table: WeightTable) -> None:
+    def _put_in_force(self, table: WeightTable, arms: dict[str, LoadedArm]) -> None:
+        with self._swapping:
+            # A slow load may end after a rollback that came later and needed none.
+            epoch = 0 if self._in_force is None else self._in_force.table.epoch
+            if epoch < table.epoch:
+                self._in_force = _InForce(table, arms)
+            if epoch <= table.epoch:
+                self.load_error = None
+            self._watch.settle(table)
+
+    def _take_up_or_raise(self, table: WeightTable) -> None:
         try:
             self._take_up(table)
-        except Exception as error:  # noqa: BLE001  the thread's only way out; /health and GET show it
-            self.load_error = error
+        except Exception:
+            if self._in_force is None:
+                raise
 
     def _take_up(self, table: WeightTable) -> None:
-        with self._loading:
-            arms = {arm.name: self._arm(arm) for arm in table.arms}
-            # A slow load may end after a rollback that came later and needed none.
+        try:
+            arms = {arm.name: self._load_arm(arm) for arm in table.arms}
+        except Exception as error:
+            self.load_error = error
+            # Where nothing answers and loading holds nobody up, every call tries anew.
+            if self._background or self._in_force is not None:
+                self._watch.put_off(table)
+            raise
+        self._put_in_force(table, arms)
+
+    def _load_beside(self, table: WeightTable) -> None:
+        """In a thread of its own, at most one for each table: its arms, then what a rollback of it restores."""
+        with self._swapping:
+            if table.epoch in self._epochs_loading:
+                return
+            self._epochs_loading.add(table.epoch)
+        # Not waited for at the end of the process: a store that hangs must not hold it up.
+        threading.Thread(target=self._load_all, args=(table,), name="load-arms", daemon=True).start()
+
+    def _load_all(self, table: WeightTable) -> None:
+        try:
             if self._in_force is None or self._in_force.table.epoch < table.epoch:
-                self._in_force = _InForce(table, arms)
-                self.load_error = None
-            if self._background:
-                # Loading needs the records; a rollback must work without them.
+                self._take_up(table)
+            self._load_previous(table)
+        except Exception:  # noqa: BLE001, S110  `load_error` has it, which /health and GET show
+            pass
+        finally:
+            with self._swapping:
+                self._epochs_loading.discard(table.epoch)
+
+    def _load_previous(self, table: WeightTable) -> None:
+        """Loading needs the records, which may be away when a rollback is wanted: so now, and until it works."""
+        n_failed, failure = 0, None
+        while self._in_force is not None and self._in_force.table.epoch == table.epoch:
+            try:
                 before = find_previous(self._weights_folder, table)
                 if before is not None:
-                    self._arm(before.champion)
+                    self._load_arm(before.champion)
+            except Exception as error:  # noqa: BLE001  it undoes nothing of what answers; /health shows it
+                self.load_error = failure = error
+                if self._closed.wait(retry_after_s(n_failed)):
+                    return
+                n_failed += 1
+            else:
+                if failure is not None and self.load_error is failure:
+                    self.load_error = None
+                return
 
-    def _arm(self, arm: Arm) -> LoadedArm:
+    def _load_arm(self, arm: Arm) -> LoadedArm:
         key = (arm.package_id, arm.view_id)
         found = self._loaded.get(key)
         if found is None:
-            found = self._loaded[key] = self._load(arm)
+            # Not under the lock: what is loaded slowly must not keep a rollback from being put in force.
+            found = self._load(arm)
+        with self._swapping:
+            found = self._loaded.setdefault(key, found)
+            self._loaded.move_to_end(key)
             while len(self._loaded) > LOADED_ARMS:
                 self._loaded.popitem(last=False)
-        self._loaded.move_to_end(key)
         return found
 
     def remember(self, content: str, answer: Answer) -> None:
@@ -210,9 +290,9 @@ class Predictor:
             if in_force is None:
                 raise StateError(
                     expected="a loaded model",
-                    got="none yet",
+                    got="none yet" if self.load_error is None else f"none: {self.load_error}",
                     where=f"deployment {self.deployment!r}",
-                    hint="Wait until the server is ready.",
+                    hint="Wait until the server is ready; what cannot be loaded is tried again and again.",
                 )
             content = ""
             if prediction_id is not None:
@@ -333,7 +413,8 @@ class Predictor:
             self.log.n_shadow_lost += 1
 
     def close(self) -> None:
-        """Sync and end the log's segment."""
+        """Sync and end the log's segment, and try no more to load what could not be loaded."""
+        self._closed.set()
         self.log.close()
 
 

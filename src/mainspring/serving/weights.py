@@ -30,6 +30,9 @@ from mainspring.types import new_id
 CURRENT: Final = "current.json"
 CHECK_EVERY_S: Final = 0.02
 """How often a watching process looks, at most: well inside the 50 ms within which it promises to notice."""
+RETRY_FIRST_S: Final = 0.25
+RETRY_MOST_S: Final = 30.0
+"""Between two tries to take up a table whose models cannot be loaded: at first, and at most."""
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
@@ -286,12 +289,14 @@ def _decoded(data: bytes, path: Path) -> WeightTable:
             expected="a weight table",
             got=str(error),
             where=str(path),
-            hint="Restore the file from a backup, or roll back to write a new one.",
+            hint="Restore the file from a backup.",
         ) from error
 
 
 class WeightWatch:
     """Tells a serving process when the table changed. Cheap enough to ask on every request.
+
+    A table is told of until it is settled, so that one that could not be taken up is tried again.
 
     Args:
         folder: the deployment's `weights` folder.
@@ -300,11 +305,20 @@ class WeightWatch:
     def __init__(self, folder: Path) -> None:
         self._path = folder / CURRENT
         self._folder = folder
-        self._seen: tuple[int, int] | None = None
+        self._offered: tuple[int, int] | None = None
+        self._settled: tuple[int, int] | None = None
+        self._epoch: int | None = None
+        self._n_failed = 0
+        self._retry_s = 0.0
         self._next_s = 0.0
 
     def find_change(self) -> WeightTable | None:
-        """The table, if it is another than at the last call that returned one; None otherwise."""
+        """The table, if it is another than the one that was settled; None otherwise, or while it is put off.
+
+        Raises:
+            IntegrityError: the file is no weight table.
+            UnknownNameError: it has just gone.
+        """
         now_s = time.monotonic()
         if now_s < self._next_s:
             return None
@@ -314,10 +328,31 @@ class WeightWatch:
         except FileNotFoundError:
             return None
         seen = (status.st_ino, status.st_mtime_ns)
-        if seen == self._seen:
+        if seen == self._settled:
             return None
-        self._seen = seen
-        return read_table(self._folder)
+        if seen != self._offered:
+            self._offered, self._epoch, self._n_failed, self._retry_s = seen, None, 0, 0.0
+        if now_s < self._retry_s:
+            return None
+        table = read_table(self._folder)
+        self._epoch = table.epoch
+        return table
+
+    def settle(self, table: WeightTable) -> None:
+        """`table` was taken up: it is told of no more. Nothing, if there is a newer one by now."""
+        if table.epoch == self._epoch:
+            self._settled = self._offered
+
+    def put_off(self, table: WeightTable | None) -> None:
+        """`table` could not be taken up (None: not be read). It is told of again, later each time."""
+        if table is None or table.epoch == self._epoch:
+            self._retry_s = time.monotonic() + retry_after_s(self._n_failed)
+            self._n_failed += 1
+
+
+def retry_after_s(n_failed: int) -> float:
+    """How long to wait before trying again what has failed once and `n_failed` times before."""
+    return min(RETRY_MOST_S, RETRY_FIRST_S * 2.0 ** min(n_failed, 30))
 
 
 def changed(table: WeightTable, fields: dict[str, Any]) -> WeightTable:

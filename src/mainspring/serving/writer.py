@@ -101,13 +101,16 @@ class LogWriter:
         with self._lock:
             if self._segment is None or self._synced_bytes == self._segment.n_bytes:
                 return
-            self._synced_bytes = self._segment.n_bytes
-            descriptor = self._segment.duplicate()
+            segment, n_bytes = self._segment, self._segment.n_bytes
+            descriptor = segment.duplicate()
         # Syncing takes milliseconds, for which no request should wait: not under the lock.
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        with self._lock:
+            if self._segment is segment:
+                self._synced_bytes = n_bytes
 
     def rotate(self) -> None:
         """End the present segment, so that it can be published; the next row begins another."""
