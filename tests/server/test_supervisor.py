@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import polars as pl
@@ -17,7 +19,11 @@ from tests.server.load import Load, predict_path
 from tests.serving.airport import KEYS, REQUEST, Airport
 
 from mainspring.errors import UnavailableError
+from mainspring.models.spec import ModelVersion
+from mainspring.ports.records import open_records
+from mainspring.server import seat, supervisor
 from mainspring.server.supervisor import Server, _free_port
+from mainspring.serving import weights
 from mainspring.serving.api import Deployment, weights_folder
 from mainspring.serving.weights import CHECK_EVERY_S, roll_back
 
@@ -31,6 +37,18 @@ def wait_for_epoch(client: httpx.Client, name: str, epoch: int) -> None:
     """Until the worker answers under that weight table."""
     while client.get("/health").json()["deployments"].get(name, {}).get("epoch") != epoch:
         time.sleep(0.005)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Until it holds."""
+    while not condition():
+        time.sleep(0.005)
+
+
+def files_of(airport: Airport, version: ModelVersion) -> set[Path]:
+    """Where the files of a model version lie."""
+    package = airport.models.package(version)
+    return {airport.project.blobs.path(file.sha256) for file in package.files.values()}
 
 
 @pytest.fixture
@@ -167,13 +185,73 @@ def test_a_port_in_use_is_a_clear_error(airport: Airport) -> None:
 
 def test_a_model_that_cannot_be_loaded_is_a_clear_error(airport: Airport) -> None:
     """Start fails with the worker's reason, and leaves no process behind."""
-    package = airport.models.package(airport.versions[0])
-    for file in package.files.values():
-        airport.project.blobs.path(file.sha256).unlink()
+    for path in files_of(airport, airport.versions[0]):
+        path.unlink()
     server = Server(airport.project, port=0)
     with pytest.raises(UnavailableError):
         server.start()
     assert server.pids == []
+
+
+def test_a_deployment_that_cannot_be_loaded_does_not_stop_the_others(airport: Airport) -> None:
+    """The server starts; requests for the bad one are refused with the reason until its files are back."""
+    airport.deployments.create("spoiled", airport.versions[1], airport.view)
+    shared_files = files_of(airport, airport.versions[0])
+    away = [(path, path.read_bytes()) for path in files_of(airport, airport.versions[1]) - shared_files]
+    for path, _ in away:
+        path.unlink()
+    body = {"keys": KEYS, "request": REQUEST}
+    with Server(airport.project, port=0) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+        assert client.post(predict_path("flights"), json=body).status_code == 200
+        refused = client.post(predict_path("spoiled"), json=body)
+        assert refused.status_code == 503
+        assert refused.json()["got"].startswith("none: ")
+        assert client.get("/health").json()["deployments"]["spoiled"]["load_error"]
+        for path, data in away:
+            path.write_bytes(data)
+        wait_for_epoch(client, "spoiled", 1)
+        assert client.post(predict_path("spoiled"), json=body).status_code == 200
+
+
+def test_a_worker_that_never_gets_ready_again_ends_the_server(
+    airport: Airport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is started again a few times, then the server ends with the worker's own reason."""
+    monkeypatch.setattr(seat, "MAX_FAILED_STARTS", 2)
+    monkeypatch.setattr(weights, "RETRY_FIRST_S", 0.0)
+    said: list[str] = []
+
+    def spoil(line: str) -> None:
+        said.append(line)
+        if line.startswith("serving on"):
+            for path in files_of(airport, airport.versions[0]):
+                path.unlink()
+            os.kill(server.pids[0], signal.SIGKILL)
+
+    server = Server(airport.project, port=0, workers=1, say=spoil)
+    with pytest.raises(UnavailableError) as ended:
+        server.run_forever()
+    assert ended.value.got in said[-2]
+    assert (server.pids, server.n_restarts) == ([], 2)
+    assert "SIGKILL" in said[1]
+    assert said[-1] == "draining"
+
+
+def test_the_watcher_outlives_a_database_without_its_tables(
+    airport: Airport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Publishing fails and is said; a worker that dies afterwards is started again all the same."""
+    monkeypatch.setattr(supervisor, "PUBLISH_EVERY_S", 0.0)
+    graph = airport.project.graph
+    there = graph.records
+    said: list[str] = []
+    with Server(airport.project, port=0, workers=1, say=said.append) as server:
+        graph.records = open_records(f"sqlite:///{tmp_path / 'gone.db'}")
+        wait_until(lambda: any("publishing the prediction log of 'flights' failed" in line for line in said))
+        os.kill(server.pids[0], signal.SIGKILL)
+        wait_until(lambda: server.n_restarts == 1)
+        graph.records.close()
+        graph.records = there
 
 
 def test_a_server_without_deployments_is_ready_and_empty(airport: Airport, project: object) -> None:
