@@ -157,12 +157,14 @@ def test_rollback_works_while_the_database_is_away_and_is_replayed(
     graph = airport.project.graph
     there = graph.records
     # A database without any table: what a process finds where the file was moved away.
-    graph.records = open_records(f"sqlite:///{tmp_path_factory.mktemp('away') / 'gone.db'}")
+    away = open_records(f"sqlite:///{tmp_path_factory.mktemp('away') / 'gone.db'}")
+    graph.records = away
     result = deployment.rollback(reason="database away")
     weights_seen(deployment)
     assert (result.version, result.recorded) == (1, False)
     assert deployment.predict(KEYS, REQUEST).model_version == 1
     graph.records = there
+    away.close()
     assert [item.cause for item in deployment.revisions()] == [Cause.CREATE, Cause.PROMOTE, Cause.ROLLBACK]
     assert deployment.revisions()[-1].reason == "database away"
 
