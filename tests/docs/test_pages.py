@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from tests.docs.pages import ROOT, Reader, blocks, links, pages
 from tests.docs.warm import WarmCommands
+
+from mainspring.cli._app import app
 
 RUNNING = [page for page in pages() if page.name != "README.md" and any(block.runs for block in blocks(page))]
 
@@ -42,3 +47,22 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in links(page):
         path = page.parent / target.split("#")[0]
         assert path.exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_that_are_not_run_can_be(page: Path) -> None:
+    """A `mainspring` line in a block that the tests skip is one that the command line takes."""
+    for block in blocks(page):
+        if block.language != "console" or (block.runs and page.name != "README.md"):
+            continue
+        for line in block.text.splitlines():
+            if line.startswith("$ mainspring "):
+                _parse(typer.main.get_command(app), shlex.split(line)[2:])
+
+
+def _parse(command: Any, words: list[str]) -> None:
+    context = command.make_context(command.name, list(words))
+    if hasattr(command, "commands"):
+        name, chosen, rest = command.resolve_command(context, words)
+        assert name is not None
+        _parse(chosen, rest)
