@@ -15,19 +15,13 @@ from scipy.spatial.distance import jensenshannon
 from mainspring.checks.distances import (
     benjamini_hochberg,
     chi_square,
-    hellinger,
     js_distance,
     js_noise,
-    ks_binned,
-    l_infinity,
     merge_rare,
     psi,
-    psi_noise,
-    total_variation,
 )
 from mainspring.checks.drift import SMALL_EFFECT, Drift, DriftVerdict, drift, worst
 from mainspring.checks.profile import profile
-from mainspring.checks.tables import drift_cells
 from mainspring.errors import InputError
 
 COUNTS = st.lists(st.tuples(st.integers(0, 200), st.integers(0, 200)), min_size=2, max_size=12).filter(
@@ -51,13 +45,12 @@ def test_chi_square_and_distances_equal_scipy(pairs: list[tuple[int, int]]) -> N
 
 @settings(max_examples=100, deadline=None)
 @given(COUNTS)
-def test_distances_are_symmetric_and_bounded(pairs: list[tuple[int, int]]) -> None:
-    """Each is 0 on equal shares, the same both ways, and those with a bound keep it."""
+def test_the_distance_is_symmetric_and_bounded(pairs: list[tuple[int, int]]) -> None:
+    """0 on equal shares, the same both ways, at most 1."""
     a, b = np.array(pairs, dtype=float).T
-    for measure in (js_distance, hellinger, total_variation, l_infinity, ks_binned):
-        assert 0 <= measure(a, b) <= 1 + 1e-12
-        assert measure(a, b) == pytest.approx(measure(b, a))
-        assert measure(a, 3 * a) == pytest.approx(0, abs=1e-7)
+    assert 0 <= js_distance(a, b) <= 1 + 1e-12
+    assert js_distance(a, b) == pytest.approx(js_distance(b, a))
+    assert js_distance(a, 3 * a) == pytest.approx(0, abs=1e-7)
     assert psi(a, b) == pytest.approx(psi(b, a))
 
 
@@ -92,9 +85,7 @@ def test_noise_floor_formulas_hold_in_simulation(n: int, m: int, n_bins: int) ->
     a, b = random.multinomial(n, shares, 4_000), random.multinomial(m, shares, 4_000)
     tolerance = 4 * math.sqrt(0.05 * 0.95 / 4_000) + 0.01
     over_js = np.mean([js_distance(x, y) > js_noise(n, m, n_bins) for x, y in zip(a, b, strict=True)])
-    over_psi = np.mean([psi(x, y) > psi_noise(n, m, n_bins) for x, y in zip(a, b, strict=True)])
     assert abs(over_js - 0.05) < tolerance
-    assert abs(over_psi - 0.05) < tolerance
 
 
 def test_contingency_test_holds_its_level_at_equal_sizes() -> None:
@@ -146,7 +137,6 @@ def test_verdicts() -> None:
     assert found["small"].verdict is DriftVerdict.NEGLIGIBLE
     assert found["none"].verdict is DriftVerdict.OK
     assert worst(list(found.values())) is DriftVerdict.DRIFT
-    assert len(drift_cells(list(found.values()))) == 3
 
 
 def test_small_effect_is_the_distance_of_shifted_normals() -> None:

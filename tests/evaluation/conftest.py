@@ -1,11 +1,11 @@
-"""Fitted models on small synthetic flights."""
+"""Evaluation on the flights and models of `tests/models`; gates take it from here."""
 
 from __future__ import annotations
 
 import polars as pl
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
+from tests.models.conftest import boosted, flights, linear, models
 from tests.models.flights import fitted, make_flights
 
 from mainspring.evaluation.api import Evaluation
@@ -13,25 +13,20 @@ from mainspring.lineage import Graph
 from mainspring.models.api import Models
 from mainspring.models.model import Model
 
-
-@pytest.fixture(scope="session")
-def flights() -> pl.DataFrame:
-    return make_flights()
+__all__ = ["boosted", "flights", "linear", "models"]
 
 
 @pytest.fixture(scope="session")
-def linear(flights: pl.DataFrame) -> Model:
-    return fitted(LogisticRegression(max_iter=300), flights)
+def held_out() -> pl.DataFrame:
+    """Rows that no model of these tests was trained on."""
+    return make_flights(3000, seed=9)
 
 
 @pytest.fixture(scope="session")
-def boosted(flights: pl.DataFrame) -> Model:
-    return fitted(HistGradientBoostingClassifier(max_iter=20, random_state=0), flights)
-
-
-@pytest.fixture
-def models(graph: Graph) -> Models:
-    return Models(graph)
+def spoiled(flights: pl.DataFrame) -> Model:
+    """A model that learnt from shuffled labels."""
+    shuffled = flights.with_columns(pl.col("late").shuffle(seed=3))
+    return fitted(HistGradientBoostingClassifier(max_iter=20, random_state=0), shuffled)
 
 
 @pytest.fixture

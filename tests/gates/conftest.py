@@ -1,43 +1,15 @@
-"""Fitted models on small synthetic flights."""
+"""Gates over the evaluation, flights and models of the rooms below."""
 
 from __future__ import annotations
 
-import polars as pl
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from tests.models.flights import fitted, make_flights
+from tests.evaluation.conftest import boosted, evaluation, flights, held_out, linear, models, spoiled
 
-from mainspring.evaluation.api import Evaluation
 from mainspring.gates.api import Gates
 from mainspring.lineage import Graph
 from mainspring.models.api import Models
-from mainspring.models.model import Model
 
-
-@pytest.fixture(scope="session")
-def flights() -> pl.DataFrame:
-    return make_flights()
-
-
-@pytest.fixture(scope="session")
-def linear(flights: pl.DataFrame) -> Model:
-    return fitted(LogisticRegression(max_iter=300), flights)
-
-
-@pytest.fixture(scope="session")
-def boosted(flights: pl.DataFrame) -> Model:
-    return fitted(HistGradientBoostingClassifier(max_iter=20, random_state=0), flights)
-
-
-@pytest.fixture
-def models(graph: Graph) -> Models:
-    return Models(graph)
-
-
-@pytest.fixture
-def evaluation(graph: Graph, models: Models) -> Evaluation:
-    return Evaluation(graph, models)
+__all__ = ["boosted", "evaluation", "flights", "held_out", "linear", "models", "spoiled"]
 
 
 @pytest.fixture

@@ -27,13 +27,14 @@ def found(
     number: int = 1,
     bound: dict[str, str] | None = None,
     expires_at: datetime | None = None,
+    rows: str = "held_out",
     **parameters: object,
 ) -> Evidence:
     # As evaluation stores it: with every parameter of the check, those left to their defaults too.
     given: dict[str, dict[str, object]] = {
-        "check.metric": {"metric": "roc_auc", "at_least": 0.7, "level": 0.95},
-        "check.beats": {"metric": "roc_auc", "alpha": 0.05, "margin": 0.0},
-        "check.slice": {"metric": "roc_auc", "min_rows": 300, "min_class_rows": 20, "alpha": 0.05},
+        "check.metric": {"metric": "roc_auc", "at_least": 0.7, "level": 0.95, "cluster": None},
+        "check.beats": {"metric": "roc_auc", "alpha": 0.05, "margin": 0.0, "cluster": None},
+        "check.slice": {"metric": "roc_auc", "half_width": 0.1, "alpha": 0.05},
         "check.latency": {"n_calls": 1_000},
     }
     parameters = {**given.get(kind, {}), **parameters}
@@ -43,7 +44,11 @@ def found(
         kind=kind,
         name=kind,
         verdict=verdict,
-        figures={"check": parameters, "summary": "what was found"},
+        figures={
+            "check": parameters,
+            "summary": "what was found",
+            "rows": {"origin": rows, "why": "as the test says"},
+        },
         trigger="pipeline",
         bound=bound or {},
         actor="user:t",
@@ -64,6 +69,7 @@ def test_missing_evidence_holds_and_says_how_to_get_it():
     ruling = decide(policy(AUC), [], NOW)
     assert ruling.verdict is Verdict.INSUFFICIENT_DATA
     assert "ms.check.metric('roc_auc', at_least=0.7)" in ruling.reasons[0].supply
+    assert "`mainspring evaluate MODEL --metric roc_auc --at-least 0.7`" in ruling.reasons[0].supply
 
 
 @pytest.mark.parametrize("verdict", [Verdict.INSUFFICIENT_DATA, Verdict.ERROR])
@@ -74,7 +80,7 @@ def test_inconclusive_evidence_holds(verdict):
 
 def test_one_failure_fails_whatever_else_passes():
     """A failed requirement outranks passes and missing evidence."""
-    brier = Requirement(kind="check.metric", parameters={"metric": "brier"})
+    brier = Requirement(kind="check.metric", parameters={"metric": "brier", "at_most": 0.2})
     ruling = decide(policy(AUC, brier), [found(Verdict.FAIL)], NOW)
     assert ruling.verdict is Verdict.FAIL
     assert [reason.verdict for reason in ruling.reasons] == [Verdict.FAIL, Verdict.INSUFFICIENT_DATA]
@@ -115,7 +121,7 @@ def test_a_laxer_check_does_not_count_and_a_stricter_one_does():
         (AUC, {"level": 0.01}),
         (Requirement(kind="check.beats", parameters={"against": "baseline"}), {"margin": 0.5}),
         (Requirement(kind="check.beats", parameters={"against": "baseline"}), {"alpha": 0.4}),
-        (Requirement(kind="check.slice", parameters={"column": "c", "max_drop": 0.1}), {"min_rows": 10**6}),
+        (Requirement(kind="check.slice", parameters={"column": "c", "max_drop": 0.1}), {"half_width": 0.01}),
         (Requirement(kind="check.slice", parameters={"column": "c", "max_drop": 0.1}), {"alpha": 1e-9}),
         (Requirement(kind="check.latency", parameters={"p95_ms": 5}), {"n_calls": 3}),
     ],
@@ -135,6 +141,76 @@ def test_failing_a_laxer_check_fails():
     """A newer failure at 0.6 is not outlived by an older pass at 0.7; failing at 0.6 is failing at 0.7."""
     older, newer = found(days_old=5, number=1), found(Verdict.FAIL, days_old=2, number=2, at_least=0.6)
     assert decide(policy(AUC), [older, newer], NOW).verdict is Verdict.FAIL
+
+
+def test_what_is_laxer_in_one_and_stricter_in_another_parameter_shows_neither():
+    """Neither its pass nor its failure counts, but it is named, with what would count."""
+    for verdict in (Verdict.PASS, Verdict.FAIL):
+        ruling = decide(policy(AUC), [found(verdict, at_least=0.8, level=0.5)], NOW, subject="late/4")
+        (reason,) = ruling.reasons
+        assert ruling.verdict is Verdict.INSUFFICIENT_DATA
+        assert f"{verdict.value} of a check made with at_least=0.8 (stricter than 0.7)" in reason.text
+        assert "level=0.5 (laxer than 0.95)" in reason.text
+        assert "mainspring evaluate late/4 --metric roc_auc --at-least 0.7" in reason.supply
+        assert "project.evaluation.evaluate(project.models.get('late', 4), held_out_rows" in reason.supply
+
+
+def test_a_newer_failure_that_does_not_count_is_named_beside_the_pass_that_does():
+    """The ruling rests on the pass; whoever reads it sees the failure."""
+    pass_, failure = found(days_old=2), found(Verdict.FAIL, number=2, at_least=0.8, level=0.5)
+    (reason,) = decide(policy(AUC), [pass_, failure], NOW).reasons
+    assert (reason.verdict, reason.evidence_id) == (Verdict.PASS, pass_.id)
+    assert "not counted: fail of a check made with at_least=0.8" in reason.text
+    (reason,) = decide(
+        policy(AUC), [found(), found(Verdict.FAIL, number=2, days_old=3, level=0.5)], NOW
+    ).reasons
+    assert "not counted" not in reason.text
+
+
+def test_whole_days_are_stricter_than_single_rows():
+    """A policy without cluster takes both; one that names a cluster takes that one alone."""
+    by_day = Requirement(kind="check.metric", parameters={**AUC.parameters, "cluster": "day"})
+    assert decide(policy(AUC), [found(cluster="day")], NOW).verdict is Verdict.PASS
+    assert decide(policy(by_day), [found(cluster="day")], NOW).verdict is Verdict.PASS
+    assert decide(policy(by_day), [found()], NOW).verdict is Verdict.INSUFFICIENT_DATA
+    assert decide(policy(by_day), [found(cluster="week")], NOW).verdict is Verdict.INSUFFICIENT_DATA
+    assert decide(policy(by_day), [found(Verdict.FAIL)], NOW).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict", "ruled"),
+    [
+        ("held_out", Verdict.PASS, Verdict.PASS),
+        ("training", Verdict.PASS, Verdict.INSUFFICIENT_DATA),
+        ("unknown", Verdict.PASS, Verdict.INSUFFICIENT_DATA),
+        # Who fails on rows that he learnt from fails.
+        ("training", Verdict.FAIL, Verdict.FAIL),
+        ("unknown", Verdict.FAIL, Verdict.INSUFFICIENT_DATA),
+    ],
+)
+def test_only_rows_that_were_held_out_show_anything(rows, verdict, ruled):
+    """Evidence of training rows passes nothing, and the reason says that it is there; unless any rows will do."""
+    ruling = decide(policy(AUC), [found(verdict, rows=rows)], NOW)
+    assert ruling.verdict is ruled
+    if ruled is Verdict.INSUFFICIENT_DATA:
+        words = "on training rows" if rows == "training" else "on rows not known to be held out"
+        assert f"{words} (as the test says)" in ruling.reasons[0].text
+    any_rows = AUC.model_copy(update={"rows": "any"})
+    assert decide(policy(any_rows), [found(verdict, rows=rows)], NOW).verdict is verdict
+
+
+def test_latency_may_be_measured_on_any_rows():
+    """How quick an answer is does not depend on what was learnt."""
+    quick = Requirement(kind="check.latency", parameters={"p95_ms": 5})
+    seen = found(kind="check.latency", p95_ms=2.0, rows="training")
+    assert decide(policy(quick), [seen], NOW).verdict is Verdict.PASS
+
+
+def test_a_metric_that_is_left_open_is_the_checks_own():
+    """`check.beats` compares ROC AUC unless it is told otherwise, and so does a policy that asks for it."""
+    beats = Requirement(kind="check.beats", parameters={"against": "baseline"})
+    other = found(kind="check.beats", against="baseline", metric="brier")
+    assert decide(policy(beats), [other], NOW).verdict is Verdict.INSUFFICIENT_DATA
 
 
 def test_another_metric_does_not_count():

@@ -54,11 +54,15 @@ def test_the_digest_follows_the_content(tmp_path):
         ("alias = ", "Invalid"),
         ('environment = "staging"\n' + GOOD, "staging"),
         (GOOD.replace("unless_first", "unless_frist"), "unless_frist"),
+        (GOOD.replace("at_least = 0.70", "at_lest = 0.70"), "at_lest"),
+        (GOOD.replace(", at_least = 0.70", ""), "at_least="),
+        (GOOD.replace("roc_auc", "roc_acu"), "roc_auc"),
+        (GOOD.replace("max_age", 'rows = "some"\nmax_age'), "held_out"),
         (GOOD.replace('"champion"\ndes', '"7"\ndes'), "alias"),
     ],
 )
 def test_a_file_that_is_no_policy_is_refused(tmp_path, text, word):
-    """Nothing required, broken TOML, an unknown key, an alias that is a number."""
+    """Nothing required, broken TOML, an unknown key, a check that cannot be made, an alias that is a number."""
     path = tmp_path / "production.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=word):

@@ -1,4 +1,4 @@
-"""Fitted models on small synthetic flights."""
+"""Fitted models on small synthetic flights; evaluation and gates take them from here."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mainspring.models.model import Model
 
 @pytest.fixture(scope="session")
 def flights() -> pl.DataFrame:
+    """The rows that the models of these tests learnt from."""
     return make_flights()
 
 

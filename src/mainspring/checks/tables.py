@@ -1,4 +1,4 @@
-"""Validations, profiles and drifts as tables: plain rows for the terminal, HTML for notebooks and reports."""
+"""Validations as tables: plain rows for the terminal, HTML for notebooks and reports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mainspring.checks.drift import Drift
     from mainspring.checks.spec import Validation
 
 Cells = Sequence[Sequence[str]]
@@ -19,15 +18,6 @@ VALIDATION_HEADER = (
     "null",
     "failed",
     "examples",
-    "verdict",
-)
-DRIFT_HEADER = (
-    "column",
-    "reference rows",
-    "current rows",
-    "distance",
-    "noise floor",
-    "q",
     "verdict",
 )
 
@@ -46,26 +36,6 @@ def validation_cells(validation: Validation) -> list[tuple[str, ...]]:
         )
         for result in validation.results
     ]
-
-
-def drift_cells(drifts: Sequence[Drift]) -> list[tuple[str, ...]]:
-    """One row of seven texts per column, under `DRIFT_HEADER`."""
-    return [
-        (
-            found.column,
-            f"{found.n_reference:,}",
-            f"{found.n_current:,}",
-            _figure(found.js_distance, ".3f"),
-            _figure(found.noise_floor, ".3f"),
-            _figure(found.q_value, ".2g"),
-            found.verdict.value,
-        )
-        for found in drifts
-    ]
-
-
-def _figure(value: float | None, form: str) -> str:
-    return "" if value is None else format(value, form)
 
 
 def validation_html(validation: Validation) -> str:

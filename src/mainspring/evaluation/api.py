@@ -12,12 +12,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mainspring.errors import InputError, UnknownNameError
-from mainspring.evaluation import metrics, plan
+from mainspring.evaluation import plan
+from mainspring.evaluation.calibration import calibration_bins
+from mainspring.evaluation.comparison import compare
+from mainspring.evaluation.intervals import estimate
+from mainspring.evaluation.metrics import METRICS, precision_recall_curve
 from mainspring.evaluation.report import Comparison, Report
+from mainspring.evaluation.rows import judge_rows
 from mainspring.evaluation.spec import (
     BeatsCheck,
     Check,
     CheckResult,
+    EvaluatedRows,
     Finding,
     LatencyCheck,
     MetricCheck,
@@ -26,6 +32,7 @@ from mainspring.evaluation.spec import (
     parameters,
     words,
 )
+from mainspring.features.dataset import find_learnt
 from mainspring.features.digest import frame_digest
 from mainspring.lineage import AssetKind, Graph
 from mainspring.models.api import DatasetReference, Models
@@ -72,9 +79,12 @@ class Evaluation:
         checks: Sequence[Check] = (),
         *,
         data: DatasetReference | None = None,
+        time: str | None = None,
         trigger: str = "person",
     ) -> Report:
         """Score the rows once, make every check, and store one piece of evidence a check.
+
+        The evidence says whether the rows were held out from those that the version learnt from: gates ask for that.
 
         Args:
             version: what to evaluate.
@@ -82,6 +92,8 @@ class Evaluation:
                 label are left out and counted.
             checks: from `ms.check`.
             data: the dataset that the rows are a split of; the evidence is then bound to it.
+            time: the column with the moment at which each row was asked, for rows without the columns that name a
+                row of the training dataset: rows after its last training row are held out. None = its spine time.
             trigger: what asked for it: person, ci, pipeline, schedule or gate.
 
         Raises:
@@ -90,9 +102,13 @@ class Evaluation:
         """
         scored = self._score(version, as_frame(rows, "evaluate"))
         _check_columns(checks, scored.frame)
+        if time is not None and time not in scored.frame.columns:
+            raise UnknownNameError.of("column", time, scored.frame.columns, where="evaluate(time=)")
+        learnt = None if version.dataset_id is None else find_learnt(self._graph, version.dataset_id)
+        origin = judge_rows(scored.frame, learnt, time)
         rivals = self._rivals(version, checks)
         findings = [self._make(check, scored, rivals) for check in checks]
-        return self._publish(version, checks, findings, scored, rivals, data, trigger)
+        return self._publish(version, checks, findings, scored, origin, rivals, data, trigger)
 
     def compare(
         self, first: ModelVersion, second: ModelVersion, rows: object, *, cluster: str | None = None
@@ -106,8 +122,8 @@ class Evaluation:
         a, b = self._score(first, frame), self._score(second, frame)
         clusters = _clusters(cluster, a.frame)
         differences = {
-            name: plan.plain(asdict(metrics.compare(name, a.labels, a.scores, b.scores, clusters=clusters)))
-            for name in metrics.METRICS
+            name: plan.plain(asdict(compare(name, a.labels, a.scores, b.scores, clusters=clusters)))
+            for name in METRICS
         }
         return Comparison(
             first=first,
@@ -150,9 +166,7 @@ class Evaluation:
             return plan.insufficient("no row has a label")
         if isinstance(check, MetricCheck):
             clusters = _clusters(check.cluster, scored.frame)
-            found = metrics.estimate(
-                check.metric, scored.labels, scored.scores, clusters=clusters, level=check.level
-            )
+            found = estimate(check.metric, scored.labels, scored.scores, clusters=clusters, level=check.level)
             return plan.judge_metric(check, found)
         if isinstance(check, BeatsCheck):
             return self._make_beats(check, scored, rivals)
@@ -167,7 +181,7 @@ class Evaluation:
         if rival.package_digest == scored.loaded.digest:
             return plan.insufficient(f"{rival} is the very same package")
         other = self._score(rival, scored.frame)
-        found = metrics.compare(
+        found = compare(
             check.metric,
             scored.labels,
             scored.scores,
@@ -183,6 +197,7 @@ class Evaluation:
         checks: Sequence[Check],
         findings: Sequence[Finding],
         scored: Scored,
+        origin: EvaluatedRows,
         rivals: Mapping[str, ModelVersion],
         data: DatasetReference | None,
         trigger: str,
@@ -208,6 +223,7 @@ class Evaluation:
                         "summary": finding.summary,
                         "n_rows": scored.frame.height,
                         "n_unlabelled": scored.n_unlabelled,
+                        "rows": origin.model_dump(mode="json"),
                         "dataset_digest": digest,
                         "package_id": version.package_id,
                         "against_version": None if rival is None else str(rival),
@@ -233,6 +249,7 @@ class Evaluation:
                     "dataset_digest": digest,
                     "n_rows": scored.frame.height,
                     "n_unlabelled": scored.n_unlabelled,
+                    "rows": origin.model_dump(mode="json"),
                     "evidence": [result.evidence_id for result in results],
                     "overview": overview,
                 },
@@ -243,6 +260,7 @@ class Evaluation:
                 dataset_digest=digest,
                 n_rows=scored.frame.height,
                 n_unlabelled=scored.n_unlabelled,
+                rows=origin,
                 results=tuple(results),
                 overview=overview,
             )
@@ -296,13 +314,12 @@ def _measure(check: LatencyCheck, scored: Scored) -> Floats:
 
 def _overview(scored: Scored) -> dict[str, Any]:
     labels, scores = scored.labels, scored.scores
-    precision, recall, thresholds = metrics.precision_recall_curve(labels, scores)
+    precision, recall, thresholds = precision_recall_curve(labels, scores)
     kept = np.unique(np.linspace(0, max(len(thresholds) - 1, 0), CURVE_POINTS).astype(int))
     overview: dict[str, Any] = {
-        name: asdict(metrics.estimate(name, labels, scores, n_resamples=OVERVIEW_RESAMPLES))
-        for name in metrics.METRICS
+        name: asdict(estimate(name, labels, scores, n_resamples=OVERVIEW_RESAMPLES)) for name in METRICS
     }
-    overview["calibration"] = [asdict(entry) for entry in metrics.calibration_bins(labels, scores)]
+    overview["calibration"] = [asdict(entry) for entry in calibration_bins(labels, scores)]
     overview["precision_recall"] = [
         {"threshold": thresholds[at], "precision": precision[at], "recall": recall[at]}
         for at in (kept if len(thresholds) else [])

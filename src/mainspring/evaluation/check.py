@@ -75,8 +75,7 @@ def slice(  # noqa: A001 - read as `check.slice`
     metric: str = "roc_auc",
     *,
     max_drop: float,
-    min_rows: int = 300,
-    min_class_rows: int = 20,
+    half_width: float | None = None,
     alpha: float = 0.05,
 ) -> SliceCheck:
     """No value of `column` is served clearly worse than the other rows.
@@ -85,7 +84,9 @@ def slice(  # noqa: A001 - read as `check.slice`
         column: of the evaluated frame; each value is a slice, null too.
         metric: `roc_auc`, `brier` or `log_loss`.
         max_drop: how much worse than the rest is tolerated.
-        min_rows, min_class_rows: smaller slices are listed as too small.
+        half_width: a slice is judged if the 95 % interval of its own figure reaches at most so far to each side
+            (`comparison.slice_half_width`); the others are listed as too small. None = `max_drop`: who is that
+            far below the rest can then be told from noise.
         alpha: the chance of one false alarm among all slices together.
     """
     if metric not in SLICE_METRICS:
@@ -93,14 +94,15 @@ def slice(  # noqa: A001 - read as `check.slice`
     _check_share(alpha, "alpha", "check.slice")
     if max_drop < 0:
         raise _negative(max_drop, "check.slice(max_drop=)")
-    return SliceCheck(
-        column=column,
-        metric=metric,
-        max_drop=max_drop,
-        min_rows=min_rows,
-        min_class_rows=min_class_rows,
-        alpha=alpha,
-    )
+    width = max_drop if half_width is None else half_width
+    if width <= 0:
+        raise InputError(
+            expected="a half width above zero",
+            got=repr(width),
+            where="check.slice(half_width=)",
+            hint="With max_drop=0 say how precisely a slice must be known, such as half_width=0.05.",
+        )
+    return SliceCheck(column=column, metric=metric, max_drop=max_drop, half_width=width, alpha=alpha)
 
 
 def latency(*, p95_ms: float, n_calls: int = 1_000) -> LatencyCheck:

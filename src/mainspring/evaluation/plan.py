@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mainspring.evaluation import metrics
-from mainspring.evaluation.metrics import Difference, Estimate
+from mainspring.evaluation.comparison import Difference, holm, shortfall, slice_half_width
+from mainspring.evaluation.intervals import Estimate
 from mainspring.evaluation.spec import BeatsCheck, Finding, LatencyCheck, MetricCheck, SliceCheck
 from mainspring.lineage import Verdict
 
@@ -79,7 +79,8 @@ def judge_slices(check: SliceCheck, labels: Floats, scores: Floats, slices: Sequ
     """Whether any slice with enough rows is clearly worse than the rest by more than the tolerated drop.
 
     Each slice gets a status: `holds` (its drop is within the tolerance), `worse` (beyond it, Holm-adjusted p
-    below alpha), `unclear` (beyond it, but noise cannot be excluded), `too few rows`.
+    below alpha), `unclear` (beyond it, but noise cannot be excluded), `too few rows` (its interval would be wider
+    than the check's half width; see `comparison.slice_half_width`).
     """
     table: list[dict[str, Any]] = []
     tested: list[tuple[dict[str, Any], Difference]] = []
@@ -87,10 +88,11 @@ def judge_slices(check: SliceCheck, labels: Floats, scores: Floats, slices: Sequ
         n_rows, n_positives = int(part.rows.sum()), int(labels[part.rows].sum())
         entry: dict[str, Any] = {"slice": part.name, "n_rows": n_rows, "n_positives": n_positives}
         table.append(entry)
-        if n_rows < check.min_rows or min(n_positives, n_rows - n_positives) < check.min_class_rows:
+        entry["half_width"] = slice_half_width(check.metric, labels, scores, part.rows)
+        if not entry["half_width"] <= check.half_width:
             entry["status"] = "too few rows"
             continue
-        found = metrics.shortfall(check.metric, labels, scores, part.rows, margin=check.max_drop)
+        found = shortfall(check.metric, labels, scores, part.rows, margin=check.max_drop)
         entry |= {
             "value": found.first,
             "rest": found.second,
@@ -103,7 +105,7 @@ def judge_slices(check: SliceCheck, labels: Floats, scores: Floats, slices: Sequ
         else:
             entry["status"] = "too few rows"
     for (entry, found), p_value in zip(
-        tested, metrics.holm([found.p_greater for _, found in tested]).tolist(), strict=True
+        tested, holm([found.p_greater for _, found in tested]).tolist(), strict=True
     ):
         entry["p_adjusted"] = p_value
         beyond = found.value > check.max_drop
@@ -128,7 +130,9 @@ def _judged_slices(check: SliceCheck, table: list[dict[str, Any]]) -> Finding:
     if by_status["unclear"]:
         return _not_shown(said, figures)
     if not by_status["holds"]:
-        return _not_shown(f"{said}: no slice has {check.min_rows} rows", figures)
+        return _not_shown(
+            f"{said}: no slice has rows enough to be known within {check.half_width:g} to each side", figures
+        )
     return Finding(verdict=Verdict.PASS, summary=said, figures=figures)
 
 

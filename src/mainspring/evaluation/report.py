@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from mainspring.evaluation.spec import CheckResult, Value
+from mainspring.evaluation.spec import CheckResult, EvaluatedRows, RowsOrigin
 from mainspring.lineage import Verdict
+from mainspring.lineage.spec import Value
 from mainspring.models.spec import ModelVersion
 
 _MARKS = {
@@ -16,6 +17,12 @@ _MARKS = {
     Verdict.FAIL: "✗ fail",
     Verdict.INSUFFICIENT_DATA: "· insufficient data",
     Verdict.ERROR: "! error",
+}
+
+_ROWS = {
+    RowsOrigin.HELD_OUT: "held-out rows",
+    RowsOrigin.TRAINING: "rows, training rows among them",
+    RowsOrigin.UNKNOWN: "rows, not known to be held out",
 }
 
 
@@ -28,6 +35,7 @@ class Report(Value):
         dataset_digest: SHA-256 of the evaluated rows, in order.
         n_rows: rows with a label, which is what was evaluated.
         n_unlabelled: rows that were left out for want of a label.
+        rows: whether they were held out from what the version learnt from.
         results: one a check, in the order asked.
         overview: by metric, its estimate with interval; `calibration`: bins; `precision_recall`: points.
     """
@@ -37,6 +45,7 @@ class Report(Value):
     dataset_digest: str
     n_rows: int
     n_unlabelled: int
+    rows: EvaluatedRows
     results: tuple[CheckResult, ...]
     overview: dict[str, Any]
 
@@ -62,7 +71,7 @@ class Report(Value):
         return self.model_dump(mode="json") | {"verdict": self.verdict.value}
 
     def __str__(self) -> str:
-        head = f"{self.version} on {self.n_rows} rows: {self.verdict.value}"
+        head = f"{self.version} on {self.n_rows} {_ROWS[self.rows.origin]}: {self.verdict.value}"
         return "\n".join(
             [
                 head,
@@ -76,9 +85,10 @@ class Report(Value):
             for result in self.results
         )
         return (
-            f"<h4>{escape(str(self.version))}: {self.verdict.value}</h4><p>{self.n_rows} rows, "
-            f"{self.n_unlabelled} without a label left out</p><table><thead><tr><th>Check</th><th>Verdict</th>"
-            f"<th>Finding</th></tr></thead><tbody>{rows}</tbody></table>"
+            f"<h4>{escape(str(self.version))}: {self.verdict.value}</h4>"
+            f"<p>{self.n_rows} {_ROWS[self.rows.origin]} ({escape(self.rows.why)}), "
+            f"{self.n_unlabelled} without a label left out</p>"
+            f"<table><thead><tr><th>Check</th><th>Verdict</th><th>Finding</th></tr></thead><tbody>{rows}</tbody></table>"
         )
 
 

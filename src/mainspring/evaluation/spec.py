@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mainspring.lineage import Verdict
+from mainspring.lineage.spec import Value
 from mainspring.models.spec import ModelVersion
-
-
-class Value(BaseModel):
-    """A frozen value that refuses fields it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class MetricCheck(Value):
@@ -61,8 +57,8 @@ class SliceCheck(Value):
         column: its values make the slices; null is one of them.
         metric: `roc_auc`, `brier` or `log_loss`.
         max_drop: how much worse than the rest a slice may be.
-        min_rows: a slice with fewer rows is reported as too small, and neither passes nor fails.
-        min_class_rows: the same for its positives and its negatives.
+        half_width: a slice is judged if the 95 % interval of its own figure reaches at most so far to each side;
+            a slice with too few rows for that is named, and neither passes nor fails.
         alpha: the chance of one false alarm among all slices together (Holm).
     """
 
@@ -70,8 +66,7 @@ class SliceCheck(Value):
     column: str
     metric: str = "roc_auc"
     max_drop: float
-    min_rows: int = 300
-    min_class_rows: int = 20
+    half_width: float
     alpha: float = 0.05
 
 
@@ -89,6 +84,28 @@ class LatencyCheck(Value):
 
 
 Check = Annotated[MetricCheck | BeatsCheck | SliceCheck | LatencyCheck, Field(discriminator="kind")]
+
+
+class RowsOrigin(enum.StrEnum):
+    """Where evaluated rows stand to the rows that the version learnt from."""
+
+    HELD_OUT = "held_out"
+    TRAINING = "training"
+    UNKNOWN = "unknown"
+
+
+class EvaluatedRows(Value):
+    """Whether the evaluated rows were held out.
+
+    Attributes:
+        origin: held out: none of them was learnt from; training: at least one was; unknown: it cannot be told.
+        n_training: how many were learnt from; None where it cannot be told.
+        why: how it is known, or why not.
+    """
+
+    origin: RowsOrigin
+    n_training: int | None
+    why: str
 
 
 class Finding(Value):

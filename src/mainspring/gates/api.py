@@ -135,7 +135,7 @@ class Gates:
         # A version that carries the alias is not asked to beat itself.
         if holders.get(policy.policy.alias) == version.asset_id:
             holders = {alias: holder for alias, holder in holders.items() if holder != version.asset_id}
-        ruling = plan.decide(policy.policy, evidence, self._graph.clock.now(), holders)
+        ruling = plan.decide(policy.policy, evidence, self._graph.clock.now(), holders, str(version))
         return ruling, {alias.alias: alias.number for alias in aliases}
 
     def _record(

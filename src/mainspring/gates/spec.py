@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from mainspring.errors import InputError
+from mainspring.errors import InputError, MainspringError
+from mainspring.evaluation import check
+from mainspring.evaluation.spec import Check
 from mainspring.lineage import Verdict
+from mainspring.lineage.spec import Value
 from mainspring.types import digest
 
-
-class Value(BaseModel):
-    """A frozen value that refuses fields it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+_MAKERS: Final[Mapping[str, Callable[..., Check]]] = {
+    "check.metric": check.metric,
+    "check.beats": check.beats,
+    "check.slice": check.slice,
+    "check.latency": check.latency,
+}
+POSITIONAL: Final = {"check.metric": "metric", "check.beats": "against", "check.slice": "column"}
+"""The parameter that a check's call takes first, without a name."""
 
 
 class Requirement(Value):
@@ -25,18 +32,41 @@ class Requirement(Value):
 
     Attributes:
         kind: the evidence's kind: `check.metric`, `check.beats`, `check.slice`, `check.latency`, or any other.
-        parameters: what the check must have been made with (`metric = "roc_auc"`). A number that bounds
-            (`at_least`, `at_most`, `max_drop`, `p95_ms`, `alpha`, `margin` …) may have been stricter.
+        parameters: what the check must have been made with (`metric = "roc_auc"`), as `ms.check` takes it; what is
+            left open has the check's own default. A number that bounds (`at_least`, `at_most`, `max_drop`,
+            `p95_ms`, `alpha`, `margin` …) may have been stricter; a `cluster` that is not asked for may have been
+            named.
+        rows: which rows a metric, a comparison or slices must have been looked at on: `held_out`, none of which the
+            version learnt from, or `any`.
         max_age_days: older evidence proves nothing; None = only its own expiry counts.
         unless_first: waived while nobody carries the gate's alias: there is no champion to beat yet.
     """
 
     kind: str
     parameters: dict[str, Any] = Field(default_factory=dict, alias="with")
+    rows: Literal["held_out", "any"] = "held_out"
     max_age_days: float | None = None
     unless_first: bool = False
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @property
+    def check(self) -> Check | None:
+        """The check that is asked for, with every parameter; None for a kind that no check of ours makes."""
+        make = _MAKERS.get(self.kind)
+        if make is None:
+            return None
+        named = dict(self.parameters)
+        first = POSITIONAL.get(self.kind)
+        return make(*([named.pop(first)] if first in named else []), **named)
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> Self:
+        try:
+            _ = self.check
+        except (MainspringError, TypeError, ValidationError) as error:
+            raise ValueError(f"{self} is no check that can be made: {error}") from error
+        return self
 
     def __str__(self) -> str:
         named = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
@@ -119,10 +149,10 @@ class Reason(Value):
 
     Attributes:
         requirement: in words.
-        verdict: pass, fail, or insufficient data (missing, stale, laxer than asked, or not shown).
+        verdict: pass, fail, or insufficient data (missing, stale, made otherwise than asked, or not shown).
         text: one line for people.
         evidence_id: what it rests on; None where nothing was found.
-        supply: what to call to get what is missing; empty where nothing is.
+        supply: the command or call that makes what is missing; empty where nothing is.
     """
 
     requirement: str

@@ -33,7 +33,8 @@ from numpy.typing import NDArray
 from mainspring.checks.drift import Drift, drift
 from mainspring.checks.profile import ColumnKind, ColumnProfile, Profile, profile
 from mainspring.errors import InputError, UnknownNameError
-from mainspring.evaluation.metrics import Estimate, brier, estimate, roc_auc
+from mainspring.evaluation.intervals import Estimate, estimate
+from mainspring.evaluation.metrics import brier, roc_auc
 from mainspring.lineage.spec import Verdict
 from mainspring.monitoring.gap import GapTest, gap_test, repeated_level
 from mainspring.monitoring.spec import Figure, Finding, MonitorSpec, Reference, Window

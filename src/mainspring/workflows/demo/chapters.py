@@ -12,7 +12,7 @@ import polars as pl
 
 from mainspring.errors import RefusedError
 from mainspring.evaluation import check
-from mainspring.evaluation.metrics import compare
+from mainspring.evaluation.comparison import compare
 from mainspring.evaluation.spec import Check
 from mainspring.gates.spec import Decision, Reason
 from mainspring.lineage import AssetKind, Event, Verdict
@@ -365,7 +365,9 @@ def judge_shadow(
             },
             trigger="schedule",
         )
-    world.project.evaluation.evaluate(version, rows, checks(world, against_champion=True), trigger="schedule")
+    world.project.evaluation.evaluate(
+        version, rows, checks(world, against_champion=True), time="now", trigger="schedule"
+    )
     return verdict
 
 

@@ -11,7 +11,9 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from mainspring.evaluation.metrics import CalibrationBin, Estimate, calibration_bins, compare, estimate
+from mainspring.evaluation.calibration import CalibrationBin, calibration_bins
+from mainspring.evaluation.comparison import compare
+from mainspring.evaluation.intervals import Estimate, estimate
 from mainspring.gates.spec import Decision
 from mainspring.lineage import AssetKind, Verdict
 from mainspring.models.spec import ModelVersion
