@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from mainspring.config import FILE_NAME, HOME_VARIABLE, Config
-from mainspring.errors import AccessError, InputError
+from mainspring.errors import AccessError, ConflictError, InputError
 from mainspring.lineage.api import Graph
 from mainspring.lineage.code import capture_code
 from mainspring.ports.blobs import Blobs, open_blobs
@@ -20,6 +21,7 @@ from mainspring.ports.engine import Engine, open_engine
 from mainspring.ports.keys import Keys, open_keys
 from mainspring.ports.records import Records, open_records
 from mainspring.ports.tables import Tables, open_tables
+from mainspring.types import new_id
 
 # A room is imported when it is first used: a command that lists models must not wait for scipy and the rest.
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
     from mainspring.tracking.api import Tracking
 
 
+PROJECT_MARK: Final = "project"
+"""The file of a home that says whose it is."""
+
+
 class Project:
     """One project, opened: its ports, and a room for each noun that people work with.
 
@@ -48,17 +54,44 @@ class Project:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise AccessError(
-                expected="a home folder that can be made and written",
-                got=str(error.strerror),
-                where=str(self.home),
-                hint="Give write permission, or set `home.path` in mainspring.toml.",
-            ) from error
+            raise _home_refused(self.home, error) from error
+        self._claim_home()
         try:
             self.records.migrate()
+            self._settle()
         except BaseException:
             self.records.close()
             raise
+
+    def _claim_home(self) -> None:
+        """A home is one project's: its deployments and clock are files whose names say nothing of the project."""
+        mark = self.home / PROJECT_MARK
+        try:
+            if not mark.exists():
+                # Under a second name first: whoever opens the home meanwhile sees the whole file or none.
+                draft = self.home / f".{PROJECT_MARK}.{new_id()}"
+                draft.write_text(self.config.project.id, encoding="utf-8")
+                with contextlib.suppress(FileExistsError):
+                    os.link(draft, mark)
+                draft.unlink()
+            found = mark.read_text(encoding="utf-8")
+        except OSError as error:
+            raise _home_refused(self.home, error) from error
+        if found != self.config.project.id:
+            raise ConflictError(
+                expected=f"the home of project {self.config.project.id!r}",
+                got=f"the home of project {found!r}",
+                where=str(self.home),
+                hint="Give each project a home of its own: `home.path`. Databases and tables may be shared.",
+            )
+
+    def _settle(self) -> None:
+        """Record what a process that died, or a rollback without the database, left on disk alone."""
+        if not (self.home / "serving").is_dir():
+            return
+        from mainspring.serving.replay import Replay
+
+        Replay(self.graph, self.home).settle()
 
     @cached_property
     def records(self) -> Records:
@@ -172,7 +205,7 @@ class Project:
         """Endpoints, rollouts, the prediction log and outcomes."""
         from mainspring.serving.api import Deployments
 
-        return Deployments(self.graph, self.models, self.features, self.tables, self.home)
+        return Deployments(self.graph, self.models, self.features, self.gates, self.tables, self.home)
 
     @cached_property
     def monitors(self) -> Monitors:
@@ -208,6 +241,15 @@ class Project:
 
     def __repr__(self) -> str:
         return f"<Project {self.config.project.id!r} in {self.config.folder}>"
+
+
+def _home_refused(home: Path, error: OSError) -> AccessError:
+    return AccessError(
+        expected="a home folder that can be made and written",
+        got=str(error.strerror),
+        where=str(home),
+        hint="Give write permission, or set `home.path` in mainspring.toml.",
+    )
 
 
 def open_project(path: str | Path | None = None, *, overrides: Mapping[str, Any] | None = None) -> Project:

@@ -175,4 +175,4 @@ def test_no_other_door_leads_to_an_alias(models):
         for path in source.rglob("*.py")
         if re.search(r"\bmove_alias\(|insert\(aliases\)|update\(aliases\)", path.read_text())
     }
-    assert callers == {"gates/api.py", "models/store.py"}
+    assert callers == {"gates/alias.py", "models/store.py"}

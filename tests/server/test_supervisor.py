@@ -166,7 +166,7 @@ def test_stop_drains_flushes_and_publishes(airport: Airport) -> None:
         load.until(20)
         server.stop()
         load._stopping.set()
-    published = airport.project.tables.scan("predictions_flights").collect()
+    published = airport.project.tables.scan(airport.deployments.get("flights").log_table).collect()
     assert set(published["prediction_id"]) == {answer["prediction_id"] for answer in load.answers}
     assert set(load.refusals) <= {503}
 

@@ -44,7 +44,9 @@ class Airport:
     def rooms(self) -> Deployments:
         """A second api on the same project, as another process would have."""
         project = self.project
-        return Deployments(project.graph, self.models, self.features, project.tables, project.home)
+        return Deployments(
+            project.graph, self.models, self.features, project.gates, project.tables, project.home
+        )
 
 
 def weather(n_hours: int = N_HOURS, shift: float = 0.0) -> pl.DataFrame:
@@ -84,5 +86,5 @@ def make_airport(project: Project) -> Airport:
         late = sign * (rows["wind"] - 10) + random.normal(0, 1, 300) > 0
         model = Model(LogisticRegression(), names, label="late").fit(rows.with_columns(late.alias("late")))
         versions.append(models.register("lateness", model))
-    deployments = Deployments(project.graph, models, features, project.tables, project.home)
+    deployments = Deployments(project.graph, models, features, project.gates, project.tables, project.home)
     return Airport(project, features, models, deployments, view, versions, commits)

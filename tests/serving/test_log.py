@@ -83,7 +83,7 @@ def test_publishing_a_segment_twice_appends_once(airport: Airport, deployment: D
     path.write_bytes(data)
     assert deployment.log().height == 1
     deployment.publish_log()
-    table = airport.project.tables.scan("predictions_flights").collect()
+    table = airport.project.tables.scan(deployment.log_table).collect()
     assert (deployment.log().height, table.height) == (1, 1)
 
 

@@ -65,10 +65,8 @@ def create(
     """Deploy a version that the gate lets pass."""
     with opened(project) as found:
         version = found.models.get(*model_reference(model))
-        found.deployments.check_create(name, version)
-        decision = found.gates.promote(environment, version)
-        found.deployments.create(name, version, decision_id=decision.id, reason=reason)
-        print_fields(_summary(found.deployments.get(name)), as_json=json)
+        deployment = found.deployments.create(name, version, environment=environment, reason=reason)
+        print_fields(_summary(deployment), as_json=json)
 
 
 @app.command("promote")
@@ -84,9 +82,7 @@ def promote(
     with opened(project) as found:
         deployment = found.deployments.get(name)
         version = found.models.get(*model_reference(model))
-        deployment.check_promote(version)
-        decision = found.gates.promote(environment, version)
-        deployment.promote(version, decision_id=decision.id, reason=reason)
+        deployment.promote(version, environment=environment, reason=reason)
         print_fields(_summary(deployment), as_json=json)
 
 

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection
-
 from mainspring.errors import ConflictError, RefusedError, UnknownNameError
 from mainspring.gates import plan, store
+from mainspring.gates.alias import OvertakenError, place_alias
 from mainspring.gates.decision import DECISION_KIND
 from mainspring.gates.spec import Decision, Policy, Ruling, StoredPolicy
 from mainspring.lineage import AssetKind, Graph, Publication, Verdict
-from mainspring.models import store as models_store
 from mainspring.models.api import Models
 from mainspring.models.spec import AliasMove, ModelVersion
 from mainspring.types import new_id
@@ -100,6 +98,18 @@ class Gates:
         with self._graph.execution("decide", f"{environment}: {version}") as work:
             return self._record(work, policy, version, ruling)
 
+    def require(self, environment: str, version: ModelVersion) -> Decision:
+        """Rule, and store the ruling; no alias moves. A deployment asks this before it changes what it serves.
+
+        Raises:
+            UnknownNameError: that environment has no policy.
+            RefusedError: the ruling does not pass; it lists every reason and what would supply what is missing.
+        """
+        decision = self.decide(environment, version)
+        if not decision.passed:
+            raise _refused(decision)
+        return decision
+
     def promote(self, environment: str, version: ModelVersion) -> Decision:
         """Rule, and if the ruling passes put the gate's alias on the version, in one transaction.
 
@@ -118,7 +128,7 @@ class Gates:
                 raise _refused(decision)
             try:
                 return self._move(policy, version, ruling, holders)
-            except _OvertakenError:
+            except OvertakenError:
                 continue
         raise ConflictError(
             expected=f"an alias that stands still for one of {PROMOTION_ATTEMPTS} attempts",
@@ -203,32 +213,8 @@ class Gates:
                 execution_id=work.id,
                 moved_at=decision.decided_at,
             )
-            work.event(
-                "alias.moved",
-                version.asset_id,
-                {
-                    "name": version.name,
-                    "alias": alias,
-                    "number": version.number,
-                    "previous_number": move.previous_number,
-                    "decision": decision.id,
-                },
-            )
-            work.write(lambda connection: self._place(connection, move, holders))
+            place_alias(self._graph, work, move, version.asset_id, holders)
         return decision
-
-    def _place(self, connection: Connection, move: AliasMove, holders: Mapping[str, int]) -> None:
-        """Move the alias inside the publication's transaction, if no alias moved since the ruling was made."""
-        records, project_id = self._graph.records, self._graph.project_id
-        records.lock(connection, f"models/{project_id}/{move.name}")
-        present = models_store.list_aliases(connection, project_id, move.name)
-        if {alias.alias: alias.number for alias in present} != dict(holders):
-            raise _OvertakenError
-        models_store.move_alias(records, connection, move, project_id)
-
-
-class _OvertakenError(Exception):
-    """An alias moved between the ruling and its transaction: the ruling must be made again."""
 
 
 def _refused(decision: Decision) -> RefusedError:

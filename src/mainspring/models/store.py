@@ -104,7 +104,10 @@ def list_moves(connection: Connection, project_id: str, name: str, alias: str | 
 
 
 def move_alias(records: Records, connection: Connection, move: AliasMove, project_id: str) -> None:
-    """Put the alias on `move.number` and write the step down. Gates call this, beside their decision; no one else."""
+    """Put the alias on `move.number` and write the step down.
+
+    Gates call this beside their decision, and serving beside the revision that a decision allows; no one else.
+    """
     placed = row(
         Alias(
             name=move.name,

@@ -15,6 +15,7 @@ from mainspring.serving.frames import Scored
 from mainspring.serving.predictor import Answer
 from mainspring.serving.spec import LogCounts, Published
 from mainspring.serving.wal import Segment, claimed, find_segments, read_segment, sweep
+from mainspring.serving.weights import first_table
 from mainspring.types import utc
 
 
@@ -25,16 +26,19 @@ class PredictionLog:
     between the append and the deletion of the segment repeats nothing.
 
     Args:
-        folder: where the deployment's segments lie.
+        folder: the deployment's folder, with `weights` and `log` in it.
         deployment: its name.
-        tables: where `predictions_<name>` and `prediction_gaps_<name>` are.
+        tables: where `predictions_<name>_<end of an id>` and `prediction_gaps_<name>_<end of an id>` are. The id
+            is that of the deployment's first revision: it keeps two projects, or a project and its new beginning,
+            apart in one folder of tables.
     """
 
     def __init__(self, folder: Path, deployment: str, tables: Tables) -> None:
-        self.folder = folder
+        self.folder = folder / "log"
         self._tables = tables
-        self.table = f"predictions_{deployment}"
-        self.gaps_table = f"prediction_gaps_{deployment}"
+        name = f"{deployment}_{first_table(folder / 'weights').revision_id[-8:]}"
+        self.table = f"predictions_{name}"
+        self.gaps_table = f"prediction_gaps_{name}"
 
     def publish(self) -> Published:
         """Move every segment without a writer into the table.

@@ -149,6 +149,19 @@ def history(folder: Path) -> list[WeightTable]:
     return [_decoded(path.read_bytes(), path) for path in paths]
 
 
+def first_table(folder: Path) -> WeightTable:
+    """The table that the deployment began with.
+
+    Raises:
+        UnknownNameError: nothing was ever deployed there.
+    """
+    path = folder / f"{1:08d}.json"
+    try:
+        return _decoded(path.read_bytes(), path)
+    except FileNotFoundError:
+        return read_table(folder)
+
+
 def change(folder: Path, build: Callable[[WeightTable | None], WeightTable]) -> WeightTable:
     """Put the next table in force: it is on disk, and watched processes take it up, when this returns.
 
@@ -240,11 +253,21 @@ def _check(present: WeightTable | None, following: WeightTable) -> None:
             where=f"deployment {following.deployment!r}",
             hint="Somebody else changed it first. Look at what is served now and decide again.",
         )
-    if present is not None and present.held and following.origin == "controller":
+    if present is not None:
+        check_origin(present, following.cause, following.origin)
+
+
+def check_origin(present: WeightTable, cause: str, origin: str) -> None:
+    """Refuse a controller's change against a person's rollback.
+
+    Raises:
+        StateError: that is what it is.
+    """
+    if present.held and origin == "controller":
         raise StateError(
             expected="a change by a person, after a person rolled back",
-            got=f"a change by the controller ({following.cause})",
-            where=f"deployment {following.deployment!r}",
+            got=f"a change by the controller ({cause})",
+            where=f"deployment {present.deployment!r}",
             hint="Promote by hand when the reason for the rollback is gone.",
         )
 

@@ -193,12 +193,11 @@ def deploy(world: World, version: ModelVersion) -> Any:
     if found is not None:
         keep_watch(world)
         return found
-    decision = world.project.gates.promote("production", version)
     made = deployments.create(
         DEPLOYMENT,
         version,
         world.view,
-        decision_id=decision.id,
+        environment="production",
         reason="the first model that passed the gate",
     )
     watch(world, version)
@@ -388,15 +387,18 @@ def conclude_shadow(world: World, month: int) -> Decision | None:
     log = deployment.log(begin, end).filter(pl.col("arm") == "shadow")
     judge_shadow(world, version, rows, log.height, log["error"].drop_nulls().len())
     try:
-        decision = world.project.gates.promote("production", version)
+        deployment.promote(
+            version,
+            world.view,
+            environment="production",
+            reason="better on live requests",
+            origin="controller",
+        )
     except RefusedError:
         deployment.end_shadow(reason="the gate did not let it through")
-        return find_decisions(world, version, "production")[-1]
-    deployment.promote(
-        version, world.view, decision_id=decision.id, reason="better on live requests", origin="controller"
-    )
-    watch(world, version)
-    return decision
+    else:
+        watch(world, version)
+    return find_decisions(world, version, "production")[-1]
 
 
 def keep_drill(world: World, revision_id: str, on_disk_s: float, answered_s: float) -> None:

@@ -1,0 +1,54 @@
+"""Moving an alias: inside the publication of what allows it, and only if no alias moved since that was planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from mainspring.lineage import Graph, Publication
+from mainspring.models import store
+from mainspring.models.spec import AliasMove
+
+
+class OvertakenError(Exception):
+    """An alias of the model moved between the plan and its transaction: what was planned must be planned again."""
+
+
+def place_alias(
+    graph: Graph,
+    work: Publication,
+    move: AliasMove,
+    version_id: str,
+    seen: Mapping[str, int],
+    told: Mapping[str, Any] | None = None,
+) -> None:
+    """Put an alias on a version when `work` is published.
+
+    Args:
+        work: the publication of the ruling, or of the deployment revision that rests on one.
+        version_id: asset of the version that it goes to; the event's subject.
+        seen: alias → version number as it was when the move was planned, of all aliases of the model.
+        told: what the event says besides.
+
+    Raises:
+        OvertakenError: at the end of the publication, which then publishes nothing.
+    """
+    payload = {
+        "name": move.name,
+        "alias": move.alias,
+        "number": move.number,
+        "previous_number": move.previous_number,
+        "decision": move.decision_id,
+    }
+    work.event("alias.moved", version_id, {**payload, **(told or {})})
+    work.write(lambda connection: _place(graph, connection, move, seen))
+
+
+def _place(graph: Graph, connection: Connection, move: AliasMove, seen: Mapping[str, int]) -> None:
+    graph.records.lock(connection, f"models/{graph.project_id}/{move.name}")
+    present = store.list_aliases(connection, graph.project_id, move.name)
+    if {alias.alias: alias.number for alias in present} != dict(seen):
+        raise OvertakenError
+    store.move_alias(graph.records, connection, move, graph.project_id)

@@ -1,0 +1,360 @@
+"""A deployment as users hold it: ask it, change what it serves, read its log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import polars as pl
+from sqlalchemy.exc import SQLAlchemyError
+
+from mainspring.errors import ConflictError, MainspringError, StateError
+from mainspring.features.view import FeatureView
+from mainspring.lineage.api import Graph
+from mainspring.models.spec import ModelVersion
+from mainspring.serving import outcomes, store, weights
+from mainspring.serving.columns import TIME, group_columns
+from mainspring.serving.predictor import Answer
+from mainspring.serving.replay import weights_folder
+from mainspring.serving.spec import (
+    DeploymentRevision,
+    LogCounts,
+    OutcomeCounts,
+    Published,
+    RolledBack,
+    Rollout,
+    ServingContext,
+)
+from mainspring.serving.weights import WeightTable
+from mainspring.types import new_id, to_us
+
+if TYPE_CHECKING:
+    from mainspring.serving.api import Deployments
+
+Origin = Literal["human", "controller"]
+
+PROMOTION_ATTEMPTS: Final = 20
+"""Changes of what is served that may come between a ruling and its promotion before one gives up."""
+
+
+class Deployment:
+    """A named endpoint.
+
+    Attributes:
+        name: its name, also in the address of its routes.
+    """
+
+    def __init__(self, room: Deployments, name: str) -> None:
+        self._room = room
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<Deployment {self.name!r}>"
+
+    @property
+    def table(self) -> WeightTable:
+        """What is served now."""
+        return weights.read_table(self._folder)
+
+    @property
+    def log_table(self) -> str:
+        """The name of the columnar table of published predictions, as any engine finds it among the tables."""
+        return self._room._log(self.name).table
+
+    @property
+    def _folder(self) -> Path:
+        return weights_folder(self._room._home, self.name)
+
+    @property
+    def _graph(self) -> Graph:
+        return self._room._graph
+
+    def predict(
+        self,
+        keys: Mapping[str, Any] | None = None,
+        request: Mapping[str, Any] | None = None,
+        prediction_id: str | None = None,
+    ) -> Answer:
+        """Answer one request in this process, and log it, exactly as a server would.
+
+        Args:
+            keys: the entity's keys; None where the view looks nothing up.
+            request: what only the caller knows; None for nothing.
+            prediction_id: your name for it; the same id with the same content gets this process' first answer again.
+
+        Raises:
+            InputError: keys or request are not what the view takes.
+            ConflictError: the id was used with other content.
+            UnavailableError: the prediction cannot be logged, and is not given.
+        """
+        predictor = self._room._predictors.get(self.name)
+        if predictor is None:
+            predictor = self._room._predictors.setdefault(self.name, self._room.predictor(self.name))
+        answer, rest = predictor.answer(keys or {}, request or {}, prediction_id)
+        if rest is not None:
+            rest()
+        return answer
+
+    def promote(
+        self,
+        version: ModelVersion,
+        view: FeatureView | None = None,
+        *,
+        environment: str | None = None,
+        decision_id: str | None = None,
+        reason: str = "",
+        origin: Origin = "human",
+    ) -> DeploymentRevision:
+        """Serve another version, as a new revision; a shadow ends.
+
+        Everything that could refuse it is asked first. The gate's alias moves in the transaction that records the
+        revision; if the process dies before that, whoever opens the project next records both.
+
+        Args:
+            version, view, environment, decision_id, reason: as for `deployments.create`.
+            origin: `controller` is refused while a person's rollback holds.
+
+        Raises:
+            InputError: the view lacks features of the model.
+            UnknownNameError: no decision of that id on this version.
+            RefusedError: the gate of `environment`, or the decision, does not let it through. Only a new ruling
+                is stored.
+            StateError: a controller's promotion after a person's rollback.
+            ConflictError: what is served changed again and again while the gate ruled.
+        """
+        arm = self._room._champion(version, view)
+        for _ in range(PROMOTION_ATTEMPTS):
+            # A ruling looks at who carries the aliases, and a change that is not recorded yet may move one.
+            self._room.record(self.name)
+            seen = self.table
+            weights.check_origin(seen, "promote", origin)
+            allowed = self._room._ask(version, environment, decision_id)
+            ruled_at = None if environment is None else seen.epoch
+            following = partial(_promoted, arm=arm, decision_id=allowed, ruled_at=ruled_at)
+            try:
+                self._change("promote", reason, origin, following)
+            except _OvertakenError:
+                continue
+            return self.revisions()[-1]
+        raise ConflictError(
+            expected=f"a deployment that stands still for one of {PROMOTION_ATTEMPTS} attempts",
+            got="another change each time",
+            where=f"deployment {self.name!r}",
+            hint="Find out who else changes this deployment, then promote again.",
+        )
+
+    def shadow(
+        self, version: ModelVersion, view: FeatureView | None = None, *, reason: str = ""
+    ) -> WeightTable:
+        """Score `version` on every request from now on, without ever answering; logged as arm `shadow`.
+
+        Raises:
+            InputError: the view lacks features of the model.
+            StateError: there is a shadow already.
+        """
+        arm = self._room._arm("shadow", version, view)
+
+        def following(present: WeightTable) -> dict[str, Any]:
+            if present.find_arm("shadow") is not None:
+                raise StateError(
+                    expected="a deployment without a shadow",
+                    got=f"{present.arms[-1].model}/{present.arms[-1].version} as its shadow",
+                    where=f"deployment {self.name!r}",
+                    hint="End it first: deployment.end_shadow().",
+                )
+            return {"arms": (present.champion, arm), "used": {}, "rollout_id": new_id()}
+
+        return self._change("shadow", reason, "human", following)
+
+    def end_shadow(self, *, reason: str = "") -> WeightTable:
+        """Stop scoring the shadow; the champion goes on.
+
+        Raises:
+            StateError: there is none.
+        """
+
+        def following(present: WeightTable) -> dict[str, Any]:
+            if present.find_arm("shadow") is None:
+                raise StateError(
+                    expected="a deployment with a shadow",
+                    got="none",
+                    where=f"deployment {self.name!r}",
+                    hint="Begin one with deployment.shadow(version).",
+                )
+            return {"arms": (present.champion,), "used": {}}
+
+        return self._change("end_shadow", reason, "human", following)
+
+    def rollback(self, *, reason: str = "") -> RolledBack:
+        """Serve again what was served before the present revision. Works while the database is away.
+
+        The alias that the promotion moved goes back too, in the transaction that records the rollback, if the
+        same gate had let through what is served again.
+
+        The weight table is on disk first, where serving processes see it within 50 ms; the records follow, at
+        the next call that reaches them if not now. Until a person promotes again, no controller may.
+
+        Raises:
+            StateError: there is no earlier revision.
+        """
+        began_s = time.perf_counter()
+        graph = self._graph
+        table = weights.roll_back(
+            self._folder, actor=graph.actor, reason=reason, changed_us=to_us(graph.clock.now())
+        )
+        seconds = time.perf_counter() - began_s
+        try:
+            self._room.record(self.name)
+            recorded = True
+        except (MainspringError, SQLAlchemyError):
+            # Whatever keeps the records away must not keep anybody from rolling back.
+            recorded = False
+        return RolledBack(
+            revision=table.revision,
+            model=table.champion.model,
+            version=table.champion.version,
+            seconds=seconds,
+            recorded=recorded,
+        )
+
+    def _change(
+        self,
+        cause: Literal["promote", "shadow", "end_shadow"],
+        reason: str,
+        origin: Origin,
+        following: Callable[[WeightTable], dict[str, Any]],
+    ) -> WeightTable:
+        def build(present: WeightTable | None) -> WeightTable:
+            present = present or self.table
+            common = {
+                "epoch": present.epoch + 1,
+                "context_id": new_id(),
+                "cause": cause,
+                "reason": reason,
+                "origin": origin,
+                "actor": self._graph.actor,
+                "changed_us": to_us(self._graph.clock.now()),
+            }
+            return weights.changed(present, {**common, **following(present)})
+
+        # Before anything changes: where the records cannot be reached, only a rollback is possible.
+        self._room.record(self.name)
+        table = weights.change(self._folder, build)
+        self._room.record(self.name)
+        return table
+
+    def revisions(self) -> list[DeploymentRevision]:
+        """Every revision, oldest first; the last is in force."""
+        self._room.record(self.name)
+        with self._graph.records.read() as connection:
+            return store.get_revisions(connection, self.name, self._graph.project_id)
+
+    def contexts(self) -> list[ServingContext]:
+        """Every serving context, oldest first: what `context_id` in the log names."""
+        self._room.record(self.name)
+        with self._graph.records.read() as connection:
+            return store.get_contexts(connection, self.name, self._graph.project_id)
+
+    def rollouts(self) -> list[Rollout]:
+        """Every rollout, oldest first."""
+        with self._graph.records.read() as connection:
+            return store.get_rollouts(connection, self.name, self._graph.project_id)
+
+    def outcomes(self, frame: Any) -> OutcomeCounts:
+        """Post true labels.
+
+        Args:
+            frame: polars, pandas or Arrow, with the columns `prediction_id`, `value` (number or boolean) and
+                `known_at` (naive = UTC). Posting the same rows again changes nothing.
+
+        Returns:
+            What became of each row.
+
+        Raises:
+            InputError: a missing column, a wrong type or a null. Nothing was stored.
+        """
+        return self.post_outcomes(outcomes.rows_of(frame, f"outcomes of deployment {self.name!r}"))
+
+    def post_outcomes(self, rows: Sequence[tuple[str, float, datetime]]) -> OutcomeCounts:
+        """As `outcomes`, for rows of (prediction id, value, known at) that were checked already."""
+        return outcomes.post(self._graph, self.name, self.table.revision_id, rows, self._knows)
+
+    def _knows(self, prediction_ids: set[str]) -> set[str]:
+        return self._room._known(self.name).among(prediction_ids)
+
+    def log(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        outcomes_as_of: datetime | None = None,
+    ) -> pl.DataFrame:
+        """The prediction log with what became known of each prediction.
+
+        Args:
+            start, end: predictions with start <= `now` < end; None is no bound.
+            outcomes_as_of: only labels known until then; None = all.
+
+        Returns:
+            One row for every (prediction, arm) in order of `now`, with everything that was acknowledged
+            before the call. Columns: as in `serving.columns`, without `content`, `segment` and `ordinal`, and
+            with `outcome` and `outcome_known_at`, null where no label is known.
+        """
+        found = self._room._log(self.name).read(start, end).drop("content", "segment", "ordinal")
+        until_us = None if outcomes_as_of is None else to_us(outcomes_as_of)
+        with self._graph.records.read() as connection:
+            known = store.outcomes_until(connection, self.name, self._graph.project_id, until_us)
+        labels = pl.DataFrame(
+            known,
+            schema={"prediction_id": pl.String, "outcome_known_at": pl.Int64, "outcome": pl.Float64},
+            orient="row",
+        ).with_columns(pl.col("outcome_known_at").cast(TIME))
+        in_force = labels.unique("prediction_id", keep="last", maintain_order=True)
+        joined = found.join(in_force, on="prediction_id", how="left", maintain_order="left")
+        return _complete(joined, self.table)
+
+    def publish_log(self) -> Published:
+        """Move what is logged into the table `log_table`, save what others are still writing to."""
+        predictor = self._room._predictors.get(self.name)
+        if predictor is not None:
+            predictor.log.rotate()
+        self._room.record(self.name)
+        return self._room._log(self.name).publish()
+
+    def log_counts(self) -> LogCounts:
+        """How many predictions are logged, waiting and lost."""
+        return self._room._log(self.name).counts()
+
+
+class _OvertakenError(Exception):
+    """What is served changed between the ruling and the promotion: the ruling must be made again."""
+
+
+def _promoted(
+    present: WeightTable, arm: weights.Arm, decision_id: str | None, ruled_at: int | None
+) -> dict[str, Any]:
+    """What a promotion changes; `ruled_at` is the epoch that a ruling was made in, None without one."""
+    if ruled_at is not None and present.epoch != ruled_at:
+        raise _OvertakenError
+    return {
+        "revision_id": new_id(),
+        "revision": present.revision + 1,
+        "arms": (arm,),
+        "used": {} if decision_id is None else {"decision": decision_id},
+        "held": False,
+        "rollout_id": present.rollout_id if present.find_arm("shadow") else None,
+    }
+
+
+def _complete(frame: pl.DataFrame, table: WeightTable) -> pl.DataFrame:
+    """With a null column for every feature and group that never had a value."""
+    due: dict[str, Any] = {}
+    for arm in table.arms:
+        due.update(dict.fromkeys(arm.features, pl.Float64()))
+        for group in arm.groups:
+            due.update(group_columns(group))
+    missing = [pl.lit(None, dtype=due[name]).alias(name) for name in due if name not in frame.columns]
+    return frame.with_columns(missing)

@@ -1,0 +1,73 @@
+"""Two projects with deployments of one name, on one database and one folder of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.serving.airport import KEYS, REQUEST, START, Airport, make_airport
+
+from mainspring.errors import ConflictError
+from mainspring.project import open_project
+
+
+@pytest.fixture
+def airports(records_url: str, tmp_path: Path) -> Iterator[list[Airport]]:
+    """Two filled projects, `north` and `south`; each deploys `flights` and answers, `south` twice."""
+    made = [_opened(tmp_path, name, records_url) for name in ("north", "south")]
+    for n_requests, airport in enumerate(made, start=1):
+        deployment = airport.deployments.create("flights", airport.versions[0], airport.view)
+        for number in range(n_requests):
+            deployment.predict(KEYS, REQUEST, f"request-{number}")
+        airport.deployments.close()
+        deployment.publish_log()
+    yield made
+    for airport in made:
+        airport.project.close()
+
+
+def _opened(folder: Path, name: str, records_url: str) -> Airport:
+    (folder / name).mkdir()
+    overrides = {
+        "project.id": name,
+        "records.url": records_url,
+        "tables.url": f"file:{folder / 'tables'}",
+        "clock.kind": "replay",
+    }
+    project = open_project(folder / name, overrides=overrides)
+    project.clock.set(START)  # type: ignore[attr-defined]
+    airport = make_airport(project)
+    airport.at(6)
+    return airport
+
+
+def test_each_reads_its_own_predictions(airports: list[Airport]) -> None:
+    """The same deployment, the same prediction ids: two tables, and nothing of the other in either."""
+    logs = [airport.deployments.get("flights").log() for airport in airports]
+    assert [log.height for log in logs] == [1, 2]
+    names = {airport.deployments.get("flights").log_table for airport in airports}
+    assert len(names) == 2
+
+
+def test_each_has_its_own_outcomes_revisions_and_lineage(airports: list[Airport]) -> None:
+    """What is posted to one is unknown to the other."""
+    north, south = (airport.deployments.get("flights") for airport in airports)
+    known_at = START + timedelta(hours=7)
+    assert south.post_outcomes([("request-1", 1.0, known_at)]).n_stored == 1
+    assert north.post_outcomes([("request-1", 0.0, known_at)]).n_orphans == 1
+    assert south.log()["outcome"].to_list() == [None, 1.0]
+    assert north.log()["outcome"].to_list() == [None]
+    assert len(north.revisions()) == len(south.revisions()) == 1
+    traces = [airport.deployments.lineage.get("request-0") for airport in airports]
+    assert traces[0].assets["revision"] != traces[1].assets["revision"]
+
+
+def test_a_home_is_one_projects(airports: list[Airport], records_url: str) -> None:
+    """Opening it as another project is refused, and it stays whose it was."""
+    config = airports[0].project.config
+    overrides = {"project.id": "west", "records.url": records_url}
+    with pytest.raises(ConflictError, match="home of project 'north'"):
+        open_project(config.folder, overrides=overrides)
+    assert (airports[0].project.home / "project").read_text() == "north"
