@@ -38,7 +38,8 @@ _MAX_NAMES = 500
 def add_context(records: Records, connection: Connection, context: ServingContext, project_id: str) -> bool:
     """Write a context; False if it is there already, for two processes may replay the same files."""
     statement = records.insert(contexts).values([row(context, project_id)]).on_conflict_do_nothing()
-    return bool(connection.execute(statement).rowcount)
+    # Not by `rowcount`: on PostgreSQL the driver does not tell it for such an INSERT.
+    return connection.execute(statement.returning(contexts.c.id)).first() is not None
 
 
 def add_revision(
