@@ -179,12 +179,14 @@ def test_malformed_json_to_the_server(home: Home) -> None:
 
 
 def test_a_port_in_use(home: Home) -> None:
-    """The server says which port, and starts nothing."""
+    """The server says which port, starts nothing, and names the option that chooses another."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert port in home.refuses("server", "--port", port)
+        said = home.refuses("server", "--port", port)
+        assert f"port {port}" in said
+        assert "another port: --port" in said
 
 
 def test_a_database_of_a_newer_schema(home: Home) -> None:

@@ -72,7 +72,7 @@ class Answer(msgspec.Struct, frozen=True):
         deployment, revision: under what.
         context_id: the serving context, the same for all predictions under one weight table.
         now: the moment that features were looked up for.
-        statuses: by feature group, what the look-up came to (`ok`, `missing`, `stale` …).
+        statuses: by feature group, what the look-up came to: `present`, `null`, `missing` or `expired`.
     """
 
     prediction_id: str
