@@ -25,7 +25,7 @@ def commands_page() -> str:
         "Written by `scripts/write_reference.py` from the commands themselves.",
         "",
         "Every read takes `--json` and then prints plain JSON on stdout.",
-        "Errors go to stderr in four parts (expected, got, where, what to do).",
+        "Errors go to stderr in four parts (expected, got, where, what to do), with `--json` as JSON.",
         "",
         "Exit codes: 0 done; 1 refused by mainspring, see [errors](errors.md); 2 wrong usage;",
         "3 a gate's ruling that does not pass (`gates decide`).",
