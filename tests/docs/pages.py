@@ -21,6 +21,7 @@ from typing import Any
 from tests.docs.warm import WarmCommands
 
 ROOT = Path(__file__).parents[2]
+WARM_FROM = 5
 CURL = shutil.which("curl")
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -80,6 +81,9 @@ class Reader:
         self._page = page
         self._folder = folder
         self._warm = warm
+        shown = [block.text for block in blocks(page) if block.runs and block.language == "console"]
+        # Warming up takes as long as some commands do: a page of one or two is quicker without.
+        self._has_many = "".join(shown).count("$ mainspring ") >= WARM_FROM
         self._namespace: dict[str, Any] = {"__name__": "__page__"}
 
     def follow(self) -> int:
@@ -122,7 +126,7 @@ class Reader:
 
     def _run(self, command: str) -> subprocess.CompletedProcess[str]:
         words = self._warm.find_words(command)
-        if words is not None:
+        if words is not None and self._has_many:
             return self._warm.run(words, self._folder)
         if command.startswith("curl ") and CURL is None:
             command = f"'{sys.executable}' '{Path(__file__).with_name('curl.py')}' {command[5:]}"
