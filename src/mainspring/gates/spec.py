@@ -210,5 +210,5 @@ def _no_policy(path: Path, got: str) -> InputError:
         expected='a policy in TOML: alias = "…" and at least one [[require]] with kind and with = {…}',
         got=got,
         where=str(path),
-        hint="See the reference page on gates for an example.",
+        hint="`mainspring init` writes an example: policies/production.toml.",
     )
