@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from mainspring.ports.clock import ReplayClock
 from mainspring.ports.records import open_records
 from mainspring.project import Project, open_project
 from tests.databases import PostgresSchemas
+from tests.permissions import bound_by_permissions
 
 RECORDS = os.environ.get("MAINSPRING_TEST_RECORDS", "sqlite")
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -48,6 +50,18 @@ def pytest_report_header() -> str:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     random.seed(7)
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder that this test can read and not write, whoever runs it."""
+    if os.geteuid() == 0 and sys.platform != "linux":
+        pytest.skip("root may write anywhere")
+    folder = tmp_path / "read_only"
+    folder.mkdir(mode=0o500)
+    with bound_by_permissions():
+        yield folder
+    folder.chmod(0o700)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,12 +51,11 @@ def test_the_home_variable_names_a_home(tmp_path: Path, monkeypatch: pytest.Monk
     assert (tmp_path / "home" / "records.db").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_refused(read_only: Path) -> None:
     """No permission is a clear error, and nothing is left behind."""
-    tmp_path.chmod(0o500)
-    with pytest.raises(AccessError):
-        open_project(tmp_path)
+    with pytest.raises(AccessError, match=str(read_only)):
+        open_project(read_only)
+    assert list(read_only.iterdir()) == []
 
 
 def test_a_home_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

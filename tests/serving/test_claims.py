@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.serving.airport import KEYS, REQUEST, Airport
@@ -12,6 +14,7 @@ from tests.serving.airport import KEYS, REQUEST, Airport
 from mainspring.errors import ConflictError
 from mainspring.serving.api import Deployment
 from mainspring.serving.claims import Claims
+from mainspring.serving.predictor import _content
 
 
 def test_an_id_is_bound_to_its_content_for_everybody(tmp_path: Path) -> None:
@@ -84,3 +87,54 @@ def test_a_second_worker_refuses_an_id_with_other_content(airport: Airport, depl
         two.answer(KEYS, other, "id-2")
     two.close()
     assert deployment.log()["prediction_id"].to_list() == ["id-1", "id-2"]
+
+
+def test_a_second_worker_gives_the_first_answer_and_logs_nothing(
+    airport: Airport, deployment: Deployment
+) -> None:
+    """Also when features changed meanwhile, before the log is published and after."""
+    one, two = airport.deployments.predictor("flights"), airport.deployments.predictor("flights")
+    firsts = [one.answer(KEYS, REQUEST, name)[0] for name in ("id-1", "id-2")]
+    airport.at(9)
+    assert two.answer(KEYS, REQUEST, "id-1")[0] == firsts[0]
+    one.close()
+    deployment.publish_log()
+    assert two.answer(KEYS, REQUEST, "id-2")[0] == firsts[1]
+    assert two.log.n_appended == 0
+    two.close()
+    assert deployment.log()["prediction_id"].to_list() == ["id-1", "id-2"]
+
+
+def test_an_id_that_another_worker_logs_meanwhile_is_logged_once(
+    airport: Airport, deployment: Deployment
+) -> None:
+    """Two workers score the same id at the same moment: the later one gives the answer of the earlier."""
+    one, two = airport.deployments.predictor("flights"), airport.deployments.predictor("flights")
+    two.poll()
+    assert two._in_force is not None
+    genuine = two._in_force.arms["champion"].score
+    firsts = []
+
+    def overtaken(values: Mapping[str, Any]) -> float:
+        firsts.append(one.answer(KEYS, REQUEST, "id-1")[0])
+        return genuine(values) + 1.0
+
+    two._in_force.arms["champion"].score = overtaken  # type: ignore[method-assign]
+    assert two.answer(KEYS, REQUEST, "id-1")[0] == firsts[0]
+    for predictor in (one, two):
+        predictor.close()
+    assert deployment.log()["prediction"].to_list() == [firsts[0].prediction]
+    airport.deployments.get("flights").publish_log()
+    assert airport.project.tables.scan("predictions_flights").collect().height == 1
+
+
+def test_an_id_whose_worker_died_before_it_was_logged_is_logged_by_the_next(
+    airport: Airport, deployment: Deployment
+) -> None:
+    """Claimed and not in the log: nothing was acknowledged, so the request is answered anew."""
+    one, two = airport.deployments.predictor("flights"), airport.deployments.predictor("flights")
+    one.log._claims.claim("id-1", _content("id-1", KEYS, REQUEST))
+    two.answer(KEYS, REQUEST, "id-1")
+    two.close()
+    one.close()
+    assert deployment.log()["prediction_id"].to_list() == ["id-1"]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 from tests.serving.airport import KEYS, REQUEST, Airport
 from tests.serving.test_columns import TABLE, scored
 
+from mainspring.errors import MainspringError, UnavailableError
 from mainspring.serving import writer as module
 from mainspring.serving.api import Deployment
 from mainspring.serving.columns import decoded, gaps, predictions
 from mainspring.serving.frames import Context, Opening
-from mainspring.serving.wal import claimed, find_segments, read_segment
+from mainspring.serving.wal import SegmentWriter, claimed, find_segments, read_segment
 from mainspring.serving.writer import LogWriter
 
 
@@ -74,21 +77,81 @@ def test_gaps_at_the_very_end_are_written_at_close(tmp_path: Path) -> None:
     assert gaps(segment, decoded(segment))["n_lost"].to_list() == [1]
 
 
-def test_a_full_disk_is_a_gap_where_gaps_are_wanted(
-    airport: Airport, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also when the disk refuses already the file: the caller is answered, and the loss is counted."""
-    predictor = airport.deployments.predictor("flights", when_log_fails="gap")
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], AbstractContextManager[None]]:
+    """A block in which the system refuses every file of the log with that error number."""
     genuine = os.open
 
-    def refuse(path: str | Path, *arguments: int) -> int:
-        if Path(path).parent.name == "log":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-        return genuine(path, *arguments)
+    @contextmanager
+    def block(number: int) -> Iterator[None]:
+        def refuse(path: str | Path, *arguments: int) -> int:
+            if Path(path).parent.name == "log":
+                raise OSError(number, os.strerror(number), str(path))
+            return genuine(path, *arguments)
 
-    with monkeypatch.context() as full:
-        full.setattr(os, "open", refuse)
-        answer, _ = predictor.answer(KEYS, REQUEST)
+        with monkeypatch.context() as refused:
+            refused.setattr(os, "open", refuse)
+            yield
+
+    return block
+
+
+REFUSALS = pytest.mark.parametrize(
+    ("number", "prediction_id"), [(errno.ENOSPC, None), (errno.EROFS, None), (errno.EROFS, "mine")]
+)
+
+
+@REFUSALS
+def test_a_log_that_cannot_be_written_is_a_gap_where_gaps_are_wanted(
+    airport: Airport,
+    deployment: Deployment,
+    refusing: Callable[[int], AbstractContextManager[None]],
+    number: int,
+    prediction_id: str | None,
+) -> None:
+    """Whatever the system has against the file: the caller is answered, and the loss is counted."""
+    predictor = airport.deployments.predictor("flights", when_log_fails="gap")
+    with refusing(number):
+        answer, _ = predictor.answer(KEYS, REQUEST, prediction_id)
     predictor.close()
     assert 0 <= answer.prediction <= 1
     assert (predictor.log.n_lost, deployment.log_counts().n_gaps) == (1, 1)
+
+
+@REFUSALS
+def test_a_log_that_cannot_be_written_refuses_where_gaps_are_not_wanted(
+    airport: Airport,
+    deployment: Deployment,
+    refusing: Callable[[int], AbstractContextManager[None]],
+    number: int,
+    prediction_id: str | None,
+) -> None:
+    """In four parts; nothing is answered or counted, and the same request is answered when the log can be written."""
+    predictor = airport.deployments.predictor("flights")
+    with refusing(number), pytest.raises(MainspringError, match=os.strerror(number).lower()):
+        predictor.answer(KEYS, REQUEST, prediction_id)
+    predictor.answer(KEYS, REQUEST, prediction_id)
+    predictor.close()
+    counts = deployment.log_counts()
+    assert (predictor.log.n_lost, counts.n_gaps, counts.n_logged) == (0, 0, 1)
+
+
+def test_a_frame_that_cannot_be_taken_back_costs_no_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a frame stays when the disk refuses even to shorten the file; what comes before and after is whole."""
+    segment = SegmentWriter(tmp_path, b"first")
+    genuine = os.write
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "write", lambda descriptor, data: genuine(descriptor, data[:11]))
+        failing.setattr(os, "ftruncate", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "input/output")))
+        with pytest.raises(UnavailableError):
+            segment.append(b"half of this")
+    segment.append(b"second")
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "write", lambda descriptor, data: genuine(descriptor, data[:3]))
+        with pytest.raises(UnavailableError):
+            segment.append(b"none of this")
+    segment.append(b"third")
+    segment.close()
+    assert read_segment(segment.path).payloads == [b"first", b"second", b"third"]

@@ -184,16 +184,18 @@ class Deployments:
             background: load new versions beside the old ones' work, and the version before as well.
             when_log_fails: `refuse` answers nothing that cannot be logged; `gap` answers and counts.
         """
+        log = self._log(name)
         made = Predictor(
             serving_folder(self._home) / name,
             name,
             load=self._load,
             clock=self._graph.clock,
+            find_given=log.find_given,
             writer=writer,
             background=background,
             when_log_fails=when_log_fails,
         )
-        for content, answer in self._log(name).given_ids():
+        for content, answer in log.given_ids():
             made.remember(content, answer)
         return made
 

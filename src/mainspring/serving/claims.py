@@ -2,7 +2,8 @@
 
 The file is a ring: how many ids were ever claimed (little-endian, 64 bits), then `N_KEPT` slots of 32 bytes, the
 digest of the id and the digest of its content. Whoever claims holds a lock on the file for some microseconds,
-reads what others claimed since, and adds its own. As with the log, kill -9 takes back nothing; power loss may.
+reads what others claimed since, adds its own, and logs what it claimed the id for. As with the log, kill -9
+takes back nothing; power loss may.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import hashlib
 import os
 import struct
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +45,27 @@ class Claims:
         self._contents: OrderedDict[bytes, bytes] = OrderedDict()
 
     def claim(self, prediction_id: str, content: str) -> None:
-        """Bind an id to its content, in whatever process it is used next; again with the same content is fine.
+        """As `claimed`, for no longer than it takes."""
+        with self.claimed(prediction_id, content):
+            pass
+
+    def is_claimed(self, prediction_id: str, content: str) -> bool:
+        """Whether any process bound the id to this content.
+
+        Raises:
+            ConflictError, AccessError, UnavailableError: as for `claimed`.
+        """
+        self._hold()
+        before = self._contents.get(_digest(prediction_id))
+        self._release()
+        return _same(before, _digest(content), prediction_id)
+
+    @contextmanager
+    def claimed(self, prediction_id: str, content: str) -> Iterator[bool]:
+        """Bind an id to its content, in whatever process it is used next; no other process claims meanwhile.
+
+        Yields:
+            Whether it was bound to the same content before.
 
         Raises:
             ConflictError: the id is bound to other content.
@@ -50,31 +73,32 @@ class Claims:
             UnavailableError: the disk is full or failing.
         """
         key, bound = _digest(prediction_id), _digest(content)
+        self._hold()
         try:
-            before = self._claim(key, bound)
+            known = _same(self._contents.get(key), bound, prediction_id)
+            if not known:
+                self._add(key, bound)
+            yield known
+        finally:
+            self._release()
+
+    def _hold(self) -> None:
+        """Keep the others out, knowing what they claimed."""
+        try:
+            if self._descriptor < 0:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            try:
+                self._catch_up()
+            except BaseException:
+                self._release()
+                raise
         except OSError as error:
             raise refused(error, self._path) from error
-        if before not in (None, bound):
-            raise ConflictError(
-                expected="the keys and request that this prediction id came with first",
-                got="others",
-                where=f"prediction_id {prediction_id!r}",
-                hint="Use a new id for a new request, or leave it out.",
-            )
 
-    def _claim(self, key: bytes, bound: bytes) -> bytes | None:
-        if self._descriptor < 0:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        try:
-            self._catch_up()
-            before = self._contents.get(key)
-            if before is None:
-                self._add(key, bound)
-        finally:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-        return before
+    def _release(self) -> None:
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def _catch_up(self) -> None:
         count = self._count()
@@ -95,8 +119,11 @@ class Claims:
 
     def _add(self, key: bytes, bound: bytes) -> None:
         # The count last: a slot that it does not cover was never claimed.
-        os.pwrite(self._descriptor, key + bound, self._place(self._n_read % self._n_kept))
-        os.pwrite(self._descriptor, _COUNT.pack(self._n_read + 1), 0)
+        try:
+            os.pwrite(self._descriptor, key + bound, self._place(self._n_read % self._n_kept))
+            os.pwrite(self._descriptor, _COUNT.pack(self._n_read + 1), 0)
+        except OSError as error:
+            raise refused(error, self._path) from error
         self._n_read += 1
         self._remember(key, bound)
 
@@ -114,6 +141,17 @@ class Claims:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _same(before: bytes | None, bound: bytes, prediction_id: str) -> bool:
+    if before not in (None, bound):
+        raise ConflictError(
+            expected="the keys and request that this prediction id came with first",
+            got="others",
+            where=f"prediction_id {prediction_id!r}",
+            hint="Use a new id for a new request, or leave it out.",
+        )
+    return before is not None
 
 
 def _digest(text: str) -> bytes:

@@ -84,7 +84,8 @@ class Deployment:
         Args:
             keys: the entity's keys; None where the view looks nothing up.
             request: what only the caller knows; None for nothing.
-            prediction_id: your name for it; the same id with the same content gets this process' first answer again.
+            prediction_id: your name for it; the same id with the same content gets the first answer again, whichever
+                process gave it, and is logged once. Holds for the latest 100,000 such ids of a deployment.
 
         Raises:
             InputError: keys or request are not what the view takes.

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
 from mainspring.ports.tables import Tables
 from mainspring.serving.frames import Scored, decoder
 from mainspring.serving.wal import MAGIC, find_segments, payloads_from
 
+_log = logging.getLogger(__name__)
+
 
 class KnownIds:
     """The ids of all predictions of one log. Threads may share it.
 
-    It holds every id in memory, about 100 bytes each.
+    It holds every id in memory, about 100 bytes each. Damage in a segment is stepped over and said, once, as a
+    warning of this module's logger: ids that it took are not known. Publication counts what was lost.
 
     Args:
         folder: where the deployment's segments lie.
@@ -44,13 +50,14 @@ class KnownIds:
     def _read_segments(self) -> None:
         for path in find_segments(self._folder):
             try:
-                payloads, end = payloads_from(path, self._read_bytes.get(path.stem, len(MAGIC)))
+                payloads, end, n_damaged = payloads_from(path, self._read_bytes.get(path.stem, len(MAGIC)))
             except FileNotFoundError:
                 # Published meanwhile: the table has it.
                 continue
             self._read_bytes[path.stem] = end
-            frames = map(decoder.decode, payloads)
-            self._ids.update(frame.prediction_id for frame in frames if isinstance(frame, Scored))
+            if n_damaged:
+                _log.warning("%s: %d damaged bytes; ids in them are not known", path, n_damaged)
+            self._ids.update(_ids(payloads, path))
 
     def _read_table(self) -> None:
         if not self._tables.exists(self._table):
@@ -60,3 +67,14 @@ class KnownIds:
             rows = self._tables.scan(self._table, version).select(pl.col("prediction_id").unique()).collect()
             self._ids.update(rows["prediction_id"])
             self._version = version
+
+
+def _ids(payloads: list[bytes], path: Path) -> Iterator[str]:
+    for payload in payloads:
+        try:
+            found = decoder.decode(payload)
+        except msgspec.DecodeError as error:
+            _log.warning("%s: a record that is none of ours: %s", path, error)
+            continue
+        if isinstance(found, Scored):
+            yield found.prediction_id

@@ -106,7 +106,15 @@ class PredictionLog:
 
     def given_ids(self) -> Iterator[tuple[str, Answer]]:
         """Answers under ids that the caller chose, oldest first, with the digest of their content."""
-        given = (pl.col("content") != "") & (pl.col("arm") == "champion")
+        yield from self._given(pl.lit(True))
+
+    def find_given(self, prediction_id: str) -> Answer | None:
+        """The first answer under an id that a caller chose; None if it is not in the log."""
+        return next((answer for _, answer in self._given(pl.col("prediction_id") == prediction_id)), None)
+
+    def _given(self, where: pl.Expr) -> Iterator[tuple[str, Answer]]:
+        given = (pl.col("content") != "") & (pl.col("arm") == "champion") & where
+        # Segments first: one that is published meanwhile is then found in the table.
         waiting = self.read_waiting().filter(given)
         for row in columns.without_doubles([self._published(given), waiting]).iter_rows(named=True):
             prefix = "status_"

@@ -20,7 +20,6 @@ from mainspring.errors import (
     InputError,
     IntegrityError,
     StateError,
-    UnavailableError,
     UnknownNameError,
 )
 from mainspring.ports.clock import Clock
@@ -102,6 +101,7 @@ class Predictor:
         deployment: its name.
         load: brings an arm into memory and warms it up.
         clock: the project's clock.
+        find_given: the answer that the log has under an id that a caller chose; None if it has none.
         writer: who writes the log.
         background: load new versions in a thread of their own while the old ones go on answering, and the version
             that a rollback would restore as well. Else whoever asks first loads.
@@ -119,6 +119,7 @@ class Predictor:
         *,
         load: Callable[[Arm], LoadedArm],
         clock: Clock,
+        find_given: Callable[[str], Answer | None],
         writer: str = "",
         background: bool = False,
         when_log_fails: Literal["refuse", "gap"] = "refuse",
@@ -129,6 +130,7 @@ class Predictor:
         self._watch = WeightWatch(self._weights_folder)
         self._load = load
         self._clock = clock
+        self._find_given = find_given
         self._background = background
         self._when_log_fails = when_log_fails
         self._loaded: OrderedDict[tuple[str, str], LoadedArm] = OrderedDict()
@@ -273,7 +275,9 @@ class Predictor:
             keys: the entity's keys.
             request: what only the caller knows.
             prediction_id: the caller's name for it, 1 to 64 letters, digits, `-_.:`; None draws one. The same
-                id with the same content gets the first answer again and is not logged twice.
+                id with the same content gets the first answer again, whichever process gave it, and is logged
+                once: for the latest 100,000 such ids of the deployment. An answer that was given and not logged
+                (`gap`) is known to this process alone.
 
         Returns:
             The answer, and what remains to be done when it has been sent (scoring the shadow); None for nothing.
@@ -281,7 +285,7 @@ class Predictor:
         Raises:
             InputError: keys or request are not what the view takes.
             ConflictError: the id was used with other content.
-            UnavailableError: the prediction cannot be logged.
+            AccessError, UnavailableError: the prediction cannot be logged.
             StateError: nothing is loaded.
         """
         with self._lock:
@@ -297,7 +301,7 @@ class Predictor:
             content = ""
             if prediction_id is not None:
                 content = _content(prediction_id, keys, request)
-                earlier = self._earlier(prediction_id, content)
+                earlier = self._earlier(prediction_id, content) or self._elsewhere(prediction_id, content)
                 if earlier is not None:
                     return earlier, None
             return self._fresh(in_force, keys, request, prediction_id or new_id(), content)
@@ -314,6 +318,19 @@ class Predictor:
                 hint="Use a new id for a new request, or leave it out.",
             )
         return found[1]
+
+    def _elsewhere(self, prediction_id: str, content: str) -> Answer | None:
+        """What another process answered under that id."""
+        try:
+            given = self.log.is_given(prediction_id, content)
+        except OSError:
+            if self._when_log_fails == "refuse":
+                raise
+            return None
+        found = self._find_given(prediction_id) if given else None
+        if found is not None:
+            self.remember(content, found)
+        return found
 
     def _fresh(
         self,
@@ -348,7 +365,10 @@ class Predictor:
             None,
             content,
         )
-        self._record(scored, table)
+        earlier = self._record(scored, table)
+        if earlier is not None:
+            self.remember(content, earlier)
+            return earlier, None
         answer = Answer(
             prediction_id,
             prediction,
@@ -366,13 +386,18 @@ class Predictor:
             return answer, None
         return answer, lambda: self._score_shadows(in_force, scored, looked, now)
 
-    def _record(self, scored: Scored, table: WeightTable) -> None:
+    def _record(self, scored: Scored, table: WeightTable) -> Answer | None:
+        """Log it; returns the answer that another process logged under the same id meanwhile, if one did."""
         try:
+            if scored.content:
+                return self.log.append_given(scored, table, lambda: self._find_given(scored.prediction_id))
             self.log.append(scored, table)
-        except UnavailableError:
+        except OSError:
+            # Whatever the system has against it: a full disk, a read-only one, no descriptor to spare.
             if self._when_log_fails == "refuse":
                 raise
             self.log.lose(scored.context_id, scored.now_us)
+        return None
 
     def _score_shadows(self, in_force: _InForce, served: Scored, looked: Looked, now: datetime) -> None:
         champion = in_force.table.champion
@@ -409,7 +434,7 @@ class Predictor:
         )
         try:
             self.log.append(row, in_force.table)
-        except UnavailableError:
+        except OSError:
             self.log.n_shadow_lost += 1
 
     def close(self) -> None:

@@ -115,8 +115,11 @@ def read_segment(path: Path) -> Segment:
     return Segment(path.stem, payloads, _together(damages))
 
 
-def payloads_from(path: Path, offset: int) -> tuple[list[bytes], int]:
-    """The whole frames from a byte offset on, and the offset behind them; a frame in the making is left out.
+def payloads_from(path: Path, offset: int) -> tuple[list[bytes], int, int]:
+    """The whole frames from a byte offset on; a frame in the making is left out.
+
+    Returns:
+        The payloads, the offset behind the last of them, and how many damaged bytes lie before it.
 
     Raises:
         FileNotFoundError: the segment was published and deleted meanwhile.
@@ -125,11 +128,21 @@ def payloads_from(path: Path, offset: int) -> tuple[list[bytes], int]:
         file.seek(offset)
         data = file.read()
     payloads: list[bytes] = []
-    place = 0
-    while (payload := _payload_at(data, place)) is not None:
-        payloads.append(payload)
-        place += _HEAD.size + len(payload)
-    return payloads, offset + place
+    place = n_damaged = 0
+    while place < len(data):
+        payload = _payload_at(data, place)
+        if payload is not None:
+            place += _HEAD.size + len(payload)
+        else:
+            end = _find_frame(data, place)
+            if end == len(data):
+                break
+            payload = _payload_until(data, place, end)
+            n_damaged += 0 if payload is not None else end - place
+            place = end
+        if payload is not None:
+            payloads.append(payload)
+    return payloads, offset + place, n_damaged
 
 
 def _payload_at(data: bytes, offset: int, max_bytes: int = MAX_PAYLOAD_BYTES) -> bytes | None:
@@ -227,7 +240,10 @@ class SegmentWriter:
             raise
 
     def _begin(self, hidden: Path, first: bytes) -> None:
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise refused(error, hidden) from error
         self._write(MAGIC + frame(first))
         try:
             os.rename(hidden, self.path)
@@ -248,7 +264,7 @@ class SegmentWriter:
             if written != len(data):
                 raise OSError(f"only {written} of {len(data)} bytes were taken")
         except OSError as error:
-            os.ftruncate(self._descriptor, self.n_bytes)
+            self._take_back()
             raise UnavailableError(
                 expected="room for a log record on the disk",
                 got=str(error),
@@ -256,6 +272,14 @@ class SegmentWriter:
                 hint="Free disk space. Predictions that cannot be logged are refused.",
             ) from error
         self.n_bytes += len(data)
+
+    def _take_back(self) -> None:
+        """Of a frame that was not written whole."""
+        try:
+            os.ftruncate(self._descriptor, self.n_bytes)
+        except OSError:
+            # It stays as damage, which readers step over; what comes after it must not be cut off by the next one.
+            self.n_bytes = os.fstat(self._descriptor).st_size
 
     def duplicate(self) -> int:
         """A descriptor of the file, for whoever wants to sync it in its own time; to be closed by them."""

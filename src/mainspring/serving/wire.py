@@ -14,7 +14,8 @@ class PredictBody(msgspec.Struct, forbid_unknown_fields=True):
     Attributes:
         keys: the entity's keys; none where the view looks nothing up.
         request: what only the caller knows.
-        prediction_id: the caller's name for it; the same id gets the first answer again.
+        prediction_id: the caller's name for it; the same id with the same keys and request gets the first
+            answer again, from any worker, as long as it is among the latest 100,000 of the deployment.
     """
 
     keys: dict[str, Any] = {}

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from mainspring.errors import AccessError, UnavailableError
 from mainspring.serving.claims import Claims
 from mainspring.serving.frames import FORMAT, Context, Gap, Opening, Scored, encoder
 from mainspring.serving.wal import SegmentWriter
 from mainspring.serving.weights import WeightTable
+
+_Found = TypeVar("_Found")
 
 SEGMENT_MAX_BYTES: Final = 4 * 1024 * 1024
 SEGMENT_MAX_AGE_S: Final = 60.0
@@ -44,27 +46,59 @@ class LogWriter:
         self.n_lost = 0
         self.n_shadow_lost = 0
 
+    def is_given(self, prediction_id: str, content: str) -> bool:
+        """Whether any process was about to log this id of a caller's for this content.
+
+        Raises:
+            ConflictError, AccessError, UnavailableError: as for `append_given`.
+        """
+        with self._lock:
+            return self._claims.is_claimed(prediction_id, content)
+
+    def append_given(
+        self, scored: Scored, table: WeightTable, find: Callable[[], _Found | None]
+    ) -> _Found | None:
+        """As `append`, for an id that the caller chose: logged once, whatever other processes do meanwhile.
+
+        Args:
+            find: what of the log already has that id; asked only where some process claimed it before.
+
+        Returns:
+            What `find` found, and then nothing was logged; None if the prediction was.
+
+        Raises:
+            ConflictError: this or another process used the id for other content. Nothing was logged.
+            AccessError, UnavailableError: as for `append`.
+        """
+        payload = encoder.encode(scored)
+        with self._lock, self._claims.claimed(scored.prediction_id, scored.content) as known:
+            # Who claims it logs it before letting go of the claims, or has failed to.
+            found = find() if known else None
+            if found is None:
+                self._append(payload, table)
+            return found
+
     def append(self, scored: Scored, table: WeightTable) -> None:
         """Log one prediction, with its context if this segment does not have it yet.
 
         Raises:
-            ConflictError: this or another process used the caller's id for other content. Nothing was logged.
             AccessError: the log's folder may not be written. Nothing was logged.
             UnavailableError: the disk does not take it. Nothing was logged.
         """
         payload = encoder.encode(scored)
         with self._lock:
-            if scored.content:
-                self._claims.claim(scored.prediction_id, scored.content)
-            segment = self._current()
-            if self._owed is not None:
-                segment.append(encoder.encode(self._owed))
-                self._owed = None
-            if table.context_id not in self._explained:
-                segment.append(encoder.encode(Context(table)))
-                self._explained.add(table.context_id)
-            segment.append(payload)
-            self.n_appended += 1
+            self._append(payload, table)
+
+    def _append(self, payload: bytes, table: WeightTable) -> None:
+        segment = self._current()
+        if self._owed is not None:
+            segment.append(encoder.encode(self._owed))
+            self._owed = None
+        if table.context_id not in self._explained:
+            segment.append(encoder.encode(Context(table)))
+            self._explained.add(table.context_id)
+        segment.append(payload)
+        self.n_appended += 1
 
     def lose(self, context_id: str, now_us: int) -> None:
         """Count one prediction that was answered and could not be logged; written as soon as the disk allows."""
@@ -134,7 +168,7 @@ class LogWriter:
         owed, self._owed = self._owed, None
         try:
             self._current().append(encoder.encode(owed))
-        except (AccessError, UnavailableError):
+        except OSError:
             self._owed = owed
 
     def close(self) -> None:

@@ -23,8 +23,7 @@ def roll_back(
     """Serve again what was served before the present revision of deployment `name`.
 
     Nothing but the configuration and the home folder is needed. The project is opened only when the rollback is
-    in force, to record it; where that fails, whoever next looks at the revisions, changes the deployment or
-    publishes its log records it, a running server among them.
+    in force, to record it; where that fails, the next opening of the project records it, or a running server does.
 
     Args:
         path: the project's folder, as for `open_project`.
@@ -66,8 +65,8 @@ def _recorded(config: Config, name: str, say: Callable[[str], None]) -> bool:
     except (MainspringError, SQLAlchemyError, OSError) as error:
         # Whatever keeps the records away must not keep anybody from rolling back.
         say(
-            "The rollback is in force. The records cannot be reached and will have it when they are: "
-            f"by a running server, or by `mainspring deployments revisions {name}`. {error}"
+            "The rollback is in force. The records cannot be reached; the next opening of the project records it, "
+            f"or a running server does. {error}"
         )
         return False
     return True
