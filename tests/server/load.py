@@ -40,8 +40,12 @@ class Load:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopping.set()
+        self.stop()
         self._thread.join()
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._stopping.set()
 
     def until(self, n_answers: int) -> None:
         """Wait until that many more answers came."""

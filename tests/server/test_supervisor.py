@@ -165,7 +165,7 @@ def test_stop_drains_flushes_and_publishes(airport: Airport) -> None:
     with Server(airport.project, port=0) as server, Load(server.url) as load:
         load.until(20)
         server.stop()
-        load._stopping.set()
+        load.stop()
     published = airport.project.tables.scan(airport.deployments.get("flights").log_table).collect()
     assert set(published["prediction_id"]) == {answer["prediction_id"] for answer in load.answers}
     assert set(load.refusals) <= {503}

@@ -124,8 +124,8 @@ def test_an_id_that_another_worker_logs_meanwhile_is_logged_once(
     for predictor in (one, two):
         predictor.close()
     assert deployment.log()["prediction"].to_list() == [firsts[0].prediction]
-    airport.deployments.get("flights").publish_log()
-    assert airport.project.tables.scan("predictions_flights").collect().height == 1
+    deployment.publish_log()
+    assert airport.project.tables.scan(deployment.log_table).collect().height == 1
 
 
 def test_an_id_whose_worker_died_before_it_was_logged_is_logged_by_the_next(
