@@ -17,7 +17,14 @@ def test_the_whole_year_is_lived_by_default() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"until_month": 3}, {"until_month": 13}, {"requests_per_day": 0}, {"days_per_month": 0}]
+    "wrong",
+    [
+        {"until_month": 3},
+        {"until_month": 13},
+        {"requests_per_day": 0},
+        {"days_per_month": 0},
+        {"last_days": 0},
+    ],
 )
 def test_what_cannot_be_lived_is_refused(wrong: dict[str, int]) -> None:
     """Months that are learnt from, and days without requests."""

@@ -201,4 +201,4 @@ def test_a_second_telling_adds_nothing(told: Told) -> None:
     kinds = ("commit", "training_dataset", "model_version", "deployment_revision", "run", "evidence")
     assert {kind: after[kind] for kind in kinds} == {kind: before[0][kind] for kind in kinds}
     assert (told.log.height, told.world.clock.now()) == before[1:]
-    assert "going on" in told.text
+    assert "is complete" in told.text and "--serve" in told.text

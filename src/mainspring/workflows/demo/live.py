@@ -80,7 +80,6 @@ class LiveDays:
         self._world = world
         self._asks = asks
         self._waiting: list[tuple[datetime, str, bool]] = []
-        self._weather_at: datetime | None = None
         self._flights = world.flights.partition_by("local_day", as_dict=True)
 
     def live(self, month: int, day: int) -> int:
@@ -124,20 +123,16 @@ class LiveDays:
     def _come_online(self, moment: datetime) -> None:
         """What is known at `moment` goes to the online store, and nothing that is not."""
         self._world.set_clock(moment)
-        self._world.groups["traffic"].materialize(moment)
-        # Weather becomes known on the hour; but for what is sent again.
-        hour = moment.replace(minute=0)
-        if self._correct(moment) or self._weather_at != hour:
-            self._world.groups["weather"].materialize(moment)
-            self._weather_at = hour
+        self._correct(moment)
+        # All groups in one look at the records and one transaction of the online store.
+        self._world.project.features.materialize(moment)
 
-    def _correct(self, moment: datetime) -> bool:
-        """Insert the corrected hour, in the hours after it became known; whether it was time for it."""
+    def _correct(self, moment: datetime) -> None:
+        """Insert the corrected hour, in the hours after it became known."""
         known_at = self._world.features.weather.CORRECTION_KNOWN_AT
         due = known_at <= moment < known_at + timedelta(hours=12)
         if due and self._world.options.shuffle_days_seed is None:
             correct(self._world)
-        return bool(due)
 
     def _remember(self, flights: pl.DataFrame, begin: datetime, present: datetime) -> None:
         """Note what a day's flights will turn out to be, unless that was certainly posted before."""

@@ -40,6 +40,8 @@ from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, MONITOR, NEW_YORK
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 FILE_NAME: Final = "report.html"
+REPORT: Final = "the year"
+"""The name of the report's asset."""
 
 Duel = tuple[str, str, str, Estimate, Estimate, Any]
 """Occasion, champion, challenger, their AUCs, and the paired difference."""
@@ -87,15 +89,15 @@ def _publish(world: World, text: str) -> None:
     data = text.encode()
     sha256 = digest_bytes(data)
     graph = world.project.graph
-    if graph.find_assets(kind=AssetKind.REPORT, name="the year", digest=sha256):
+    if graph.find_assets(kind=AssetKind.REPORT, name=REPORT, digest=sha256):
         return
     graph.blobs.put(data)
-    with graph.execution("report", "the year") as work:
+    with graph.execution("report", REPORT) as work:
         for revision in world.project.deployments.get(DEPLOYMENT).revisions():
             work.use(revision.id, role="revision")
         work.add(
             AssetKind.REPORT,
-            "the year",
+            REPORT,
             digest=sha256,
             attributes={"file": FILE_NAME, "size_bytes": len(data)},
         )

@@ -25,6 +25,7 @@ from mainspring.pipelines.api import PipelineRun
 from mainspring.server.supervisor import Server
 from mainspring.serving.spec import Cause, DeploymentRevision
 from mainspring.workflows.demo import chapters
+from mainspring.workflows.demo.answers import answer_to
 from mainspring.workflows.demo.explain import (
     Explained,
     Touched,
@@ -35,10 +36,11 @@ from mainspring.workflows.demo.explain import (
 )
 from mainspring.workflows.demo.live import Asks, InProcess, LiveDays, OverHttp, body_of
 from mainspring.workflows.demo.options import Options
-from mainspring.workflows.demo.report import decided, month_name, write_report
+from mainspring.workflows.demo.report import FILE_NAME as FILE_NAME_OF_REPORT
+from mainspring.workflows.demo.report import REPORT, decided, month_name, write_report
 from mainspring.workflows.demo.screen import Bar, Screen
 from mainspring.workflows.demo.wire import Wire
-from mainspring.workflows.demo.world import DEPLOYMENT, World, midnight
+from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, World, midnight
 from mainspring.workflows.init import init_project
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -107,7 +109,7 @@ def show_groups(story: Story) -> None:
         "known time",
         "commits",
         "rows",
-        "expectations that found something",
+        "failing rows",
     ]
     story.screen.table(head, group_rows(story.world), numeric=(4, 5))
 
@@ -282,6 +284,8 @@ def look_back(story: Story, month: int) -> None:
                 f"  the alert started training on January to {MONTHS[month - 1]}: version {version.number}"
             )
             show_decision(story, decision)
+    if finding.alerted and (answer := answer_to(world, finding)).startswith("none"):
+        story.say(f"  started {answer}")
     concluded = chapters.conclude_shadow(world, month)
     if concluded is not None:
         show_decision(story, concluded)
@@ -438,8 +442,19 @@ def end(story: Story, explained: Explained | None, touched: Touched | None) -> N
         path = write_report(world, explained, touched, group_rows(world), chapters.find_drill(world), timings)
         show_groups(story)
         findings = decided(world)
-        head = ["month", "version", "served", "predicted", "observed", "AUC", "Brier", "verdict"]
-        story.screen.table(head, [year_row(finding) for finding in findings], numeric=(2, 3, 4, 5, 6))
+        head = [
+            "month",
+            "version",
+            "served",
+            "predicted",
+            "observed",
+            "AUC",
+            "Brier",
+            "verdict",
+            "came of it",
+        ]
+        rows = [[*year_row(finding), answer_to(world, finding)] for finding in findings]
+        story.screen.table(head, rows, numeric=(2, 3, 4, 5, 6))
         counts = world.project.deployments.get(DEPLOYMENT).log_counts()
         n_assets = sum(world.project.graph.count_assets().values())
         story.say(
@@ -497,6 +512,31 @@ def serve_on(story: Story) -> None:
 # ---------------------------------------------------------------------------------------------------- the telling
 
 
+def is_complete(world: World) -> bool:
+    """Whether the story was told to its end in this folder: all months lived, the report written."""
+    present = world.clock.find()
+    lived = present is not None and present >= midnight(world.options.until_month + 1)
+    told = world.project.graph.find_assets(kind=AssetKind.REPORT, name=REPORT)
+    return lived and bool(told) and (world.folder / FILE_NAME_OF_REPORT).exists()
+
+
+def show_what_exists(story: Story) -> None:
+    """A story that is complete, and what can be done with it."""
+    world, folder = story.world, story.world.folder
+    deployment = world.project.deployments.get(DEPLOYMENT)
+    counts, table = deployment.log_counts(), deployment.table
+    story.say(
+        f"The story in {folder} is complete: the clock stands at {world.clock.now():%Y-%m-%d %H:%M} UTC."
+    )
+    story.say(
+        f"  {counts.n_logged:,} predictions logged; {len(world.project.models.versions(MODEL))} model versions, "
+        f"{len(deployment.revisions())} revisions; version {table.champion.version} answers"
+    )
+    story.say(f"  report:     {folder / FILE_NAME_OF_REPORT}")
+    story.say(f"  serve it:   mainspring demo {folder} --serve")
+    story.say("  start over: remove the folder, or name another")
+
+
 @contextlib.contextmanager
 def asking(story: Story) -> Iterator[Asks]:
     """Where predictions come from, for as long as days are lived."""
@@ -531,9 +571,12 @@ def tell_demo(
     world, existed = open_world(folder, options, overrides)
     story = Story(world, Screen(console))
     present = world.clock.find()
-    if existed and present is not None:
-        story.say(f"going on in {folder}: the clock stands at {present:%Y-%m-%d %H:%M} UTC")
-    tell(story)
+    if existed and is_complete(world):
+        show_what_exists(story)
+    else:
+        if existed and present is not None:
+            story.say(f"going on in {folder}: the clock stands at {present:%Y-%m-%d %H:%M} UTC")
+        tell(story)
     if options.serve:
         serve_on(story)
     return story

@@ -111,7 +111,7 @@ class World:
     def days_of_month(self, month: int) -> list[int]:
         """The days of a month that are lived; where they are few, the day of the corrected weather is among them."""
         count = (midnight(month + 1) + timedelta(hours=12) - midnight(month)) // timedelta(days=1)
-        days = set(range(1, min(count, self.options.days_per_month or count) + 1))
+        days = set(range(1, min(count, self.options.days_of(month) or count) + 1))
         corrected = self.features.weather.CORRECTION_KNOWN_AT.astimezone(NEW_YORK)
         return sorted(days | {corrected.day} if corrected.month == month else days)
 

@@ -1,0 +1,143 @@
+"""The heart of the story: June's alert trains a version, July tries it, the gate lets it in, a drill takes it back.
+
+Full months, because an alert needs them; in this process, because the wire is tested elsewhere.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+
+import polars as pl
+import pytest
+from rich.console import Console
+
+from mainspring.lineage import Verdict
+from mainspring.pipelines.spec import RequestState
+from mainspring.serving.spec import Cause
+from mainspring.workflows.demo import chapters
+from mainspring.workflows.demo.options import Options
+from mainspring.workflows.demo.story import Story, tell_demo
+from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, MONITOR, midnight
+from tests.conftest import RECORDS
+
+pytestmark = [pytest.mark.story, pytest.mark.xdist_group("alert")]
+
+OPTIONS = Options(until_month=8, last_days=4, over_http=False)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="session")
+def told(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Story, str]]:
+    """April to the fourth of August, told once for all tests of this file; and what was printed."""
+    path = list(sys.path)
+    overrides = {}
+    if RECORDS == "postgres":
+        overrides["records.url"] = request.getfixturevalue("_postgres_schemas").fresh()
+    console = Console(file=io.StringIO(), width=200)
+    story = tell_demo(tmp_path_factory.mktemp("alert") / "demo", OPTIONS, console, overrides=overrides)
+    yield story, console.file.getvalue()  # type: ignore[attr-defined]
+    story.world.close()
+    sys.path[:] = path
+
+
+@pytest.fixture
+def story(told: tuple[Story, str]) -> Story:
+    """The story."""
+    return told[0]
+
+
+def test_june_raises_an_alert_and_the_months_before_it_none(story: Story) -> None:
+    """One event for June and one for July, which are as bad; April and May pass."""
+    monitors = story.world.project.monitors
+    alerts = monitors.alerts(MONITOR)
+    assert [alert.start_at for alert in alerts] == [midnight(6), midnight(7)]
+    events = story.world.project.graph.events(kinds=["alert.raised"])
+    assert len(events) == 2
+    verdicts = {finding.start_at: finding.verdict for finding in monitors.findings(MONITOR)}
+    assert verdicts[midnight(4)] is verdicts[midnight(5)] is Verdict.PASS
+
+
+def test_the_alert_starts_one_training_on_january_to_june(story: Story) -> None:
+    """One request, done, for June's event; what it learnt from ends with June."""
+    world = story.world
+    (request,) = world.project.pipelines.requests(chapters.TRIGGER)
+    first = world.project.graph.events(kinds=["alert.raised"])[0]
+    assert (request.state, request.event_id) == (RequestState.DONE, first.id)
+    run = world.project.pipelines.get_run(str(request.run_id))
+    times = run.outputs["data"].frame["sched_dep"]
+    assert midnight(1) <= times.min() < midnight(1, 2)
+    assert midnight(7) - DAY <= times.max() < midnight(7)
+    assert len(world.project.models.versions(MODEL)) == 5
+
+
+def test_the_challenger_is_scored_on_every_request_of_july_and_answers_none(story: Story) -> None:
+    """From the moment of its rollout to its promotion, on the same requests as the champion."""
+    deployment = story.world.project.deployments.get(DEPLOYMENT)
+    (rollout,) = deployment.rollouts()
+    log = deployment.log()
+    shadow, champion = (log.filter(pl.col("arm") == arm) for arm in ("shadow", "champion"))
+    assert shadow["model_version"].unique().to_list() == [rollout.candidate_version] == [5]
+    promoted_at = deployment.revisions()[1].created_at
+    asked = champion.filter(pl.col("now").is_between(rollout.created_at, promoted_at, closed="left"))
+    assert shadow["prediction_id"].sort().equals(asked["prediction_id"].sort())
+    assert shadow["error"].null_count() == shadow.height > 29 * OPTIONS.requests_per_day
+
+
+def test_what_answers_changes_by_revisions_in_order(story: Story) -> None:
+    """Made, promoted, rolled back in the drill, and forward again; each prediction names its own."""
+    deployment = story.world.project.deployments.get(DEPLOYMENT)
+    revisions = deployment.revisions()
+    assert [(item.cause, item.model_version) for item in revisions] == [
+        (Cause.CREATE, 2),
+        (Cause.PROMOTE, 5),
+        (Cause.ROLLBACK, 2),
+        (Cause.PROMOTE, 5),
+    ]
+    champion = deployment.log().filter(pl.col("arm") == "champion")
+    until, since = revisions[1].created_at, revisions[-1].created_at
+    assert champion.filter(pl.col("now") < until)["model_version"].unique().to_list() == [2]
+    assert champion.filter(pl.col("now") > since)["model_version"].unique().to_list() == [5]
+    assert champion.filter(pl.col("now") > since).height >= 2 * OPTIONS.requests_per_day
+
+
+def test_the_promotion_rests_on_a_passing_ruling_on_live_evidence(story: Story) -> None:
+    """The gate saw the shadow's days and the paired test on live requests, and both passed."""
+    world = story.world
+    version = world.project.models.get(MODEL, 5)
+    (ruling,) = chapters.find_decisions(world, version, "production")
+    assert ruling.passed
+    assert {reason.requirement.split("(")[0] for reason in ruling.reasons} >= {"shadow", "check.beats"}
+    assert not any("waived" in reason.text for reason in ruling.reasons)
+    used = world.project.deployments.get(DEPLOYMENT).contexts()[-1].table["used"]
+    assert used == {"decision": ruling.id}
+
+
+def test_the_alias_goes_where_the_answers_come_from(story: Story) -> None:
+    """To the first model, to the challenger, back in the drill, and forward again."""
+    models = story.world.project.models
+    moves = models.alias_history(MODEL, "champion")
+    assert [move.number for move in moves] == [2, 5, 2, 5]
+    assert models.get(MODEL, "champion").number == 5
+
+
+def test_the_drill_is_measured_and_kept(story: Story) -> None:
+    """One piece of evidence on the revision rolled back, with the time to the disk and to the answer."""
+    world = story.world
+    revisions = world.project.deployments.get(DEPLOYMENT).revisions()
+    ids = [revision.id for revision in revisions]
+    (drill,) = world.project.graph.evidence_for(*ids, kind="rollback.drill")
+    assert drill.subject_id == revisions[1].id
+    assert 0 < drill.figures["on_disk_seconds"] <= drill.figures["seconds"]
+
+
+def test_the_screen_says_what_came_of_each_alert(told: tuple[Story, str]) -> None:
+    """June trained a version; July started nothing, because that one was being tried."""
+    _, text = told
+    lines = [line for line in text.splitlines() if "alert  " in line]
+    assert ["trained version 5" in line for line in lines] == [True, False]
+    assert "none: version 5 was being tried already" in lines[1]
