@@ -14,7 +14,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_DIR ?= demo
 DEMO_ARGS ?=
-PYTEST ?= $(BIN)/python -m pytest -n 2
+# A story is told once for the tests that share it: they go to one worker.
+PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
 NAME ?=
 
 .PHONY: help install demo test check bench bench-report docs constraints clean

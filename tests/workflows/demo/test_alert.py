@@ -29,7 +29,7 @@ OPTIONS = Options(until_month=8, last_days=4, over_http=False)
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def told(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Story, str]]:
