@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +231,20 @@ def test_bad_requests_are_refused(features: Features, keys: Any, asked: Any, mes
     view = features.view("v", features=[group["temp"], request(carrier=str)], spine_time="t")
     with pytest.raises(InputError, match=message):
         view.online().read(keys, asked, at(2))
+
+
+def test_times_may_come_as_text(features: Features) -> None:
+    """What JSON can only say as text is the same request: as a key, and as a column of its own."""
+    group = features.group("days", keys=["day"], online=True)
+    group.insert(pl.DataFrame({"day": [date(2013, 6, 24)], "holiday": [True]}))
+    group.materialize(at(1))
+    view = features.view("v", features=[group["holiday"].static(), request(booked=datetime)], spine_time="t")
+    told = view.online().read({"day": "2013-06-24"}, {"booked": "2013-06-24T15:40:00+02:00"}, at(1))
+    booked = datetime(2013, 6, 24, 13, 40, tzinfo=UTC)
+    assert told == view.online().read({"day": date(2013, 6, 24)}, {"booked": booked}, at(1))
+    assert told.values == {"holiday": True, "booked": booked}
+    with pytest.raises(InputError, match="ISO 8601"):
+        view.online().read({"day": "2013-06-24"}, {"booked": "noon"}, at(1))
 
 
 def test_offline_groups_cannot_be_read_online(features: Features) -> None:

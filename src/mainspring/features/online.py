@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features import on_demand
+from mainspring.features.iso8601 import PARSERS
 from mainspring.features.keycode import encoder
 from mainspring.features.packing import ASSET_BYTES, SPACE, decode_row, unpack
 from mainspring.features.rows import delay_us, ttl_us
@@ -96,6 +97,16 @@ class OnlineReader:
         self.request_columns = (*types, *(name for name in view.on_demand_requests))
         """Columns that the request must carry (they may be among the keys)."""
         self._checks = [(name, _PYTHON[kind], kind) for name, kind in types.items() if kind is not None]
+        key_types = {
+            item.on.get(key, key): groups[item.group, item.version].type_of(key)
+            for item in view.selections
+            for key in groups[item.group, item.version].keys
+        }
+        self._parsers = [
+            (name, PARSERS[kind], kind)
+            for name, kind in {**key_types, **types}.items()
+            if kind is not None and kind in PARSERS
+        ]
         label_keys = view.label.on.values() if view.label else ()
         self._allowed = frozenset({*self.key_columns, *self.request_columns, *label_keys})
         self._feature_names = view.features
@@ -105,7 +116,8 @@ class OnlineReader:
 
         Args:
             keys: column → value, as the spine's columns are called; None never matches.
-            request: column → value, for request features and on-demand functions.
+            request: column → value, for request features and on-demand functions. Here and in `keys`, a column
+                declared as datetime or date may come as text of ISO 8601.
             now: the moment asked about (naive = UTC).
 
         Raises:
@@ -114,6 +126,13 @@ class OnlineReader:
         given = {**request, **keys}
         if not given.keys() <= self._allowed:
             raise self._unknown(given)
+        for name, parse, kind in self._parsers:
+            value = given.get(name)
+            if type(value) is str:
+                try:
+                    given[name] = parse(value)
+                except ValueError as error:
+                    raise _wrong_type(name, kind, value) from error
         try:
             wanted = [[given[column] for column in lookup.columns] for lookup in self._lookups]
             values: dict[str, Any] = {name: given[name] for name in self.request_columns}
@@ -207,8 +226,14 @@ def _wrong_type(name: str, kind: str, value: object) -> InputError:
         expected=f"type {kind}",
         got=f"{type(value).__name__}: {value!r}",
         where=f"request column {name!r}",
-        hint="Send the type that the view declares.",
+        hint=_AS_TEXT.get(kind, "Send the type that the view declares."),
     )
+
+
+_AS_TEXT: Final[Mapping[str, str]] = {
+    "datetime": 'As text, write date and time in ISO 8601, such as "2013-06-24T15:40:00Z"; at most microseconds.',
+    "date": 'As text, write it in ISO 8601, such as "2013-06-24".',
+}
 
 
 def _compile(view: FeatureViewSpec, selection: SelectionSpec, group: FeatureGroupSpec) -> _Lookup:
