@@ -14,8 +14,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_DIR ?= demo
 DEMO_ARGS ?=
-# A story is told once for the tests that share it: they go to one worker.
-PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
+# Files go whole to one worker: a story is told once for the tests that share it.
+PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile
 NAME ?=
 
 .PHONY: help install demo test check bench bench-report docs constraints clean

@@ -23,7 +23,7 @@ from mainspring.workflows.demo.story import Story, tell_demo
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, MONITOR, midnight
 from tests.conftest import RECORDS
 
-pytestmark = [pytest.mark.story, pytest.mark.xdist_group("alert")]
+pytestmark = pytest.mark.story
 
 OPTIONS = Options(until_month=8, last_days=4, over_http=False)
 DAY = timedelta(days=1)

@@ -20,7 +20,6 @@ from tests.conftest import RECORDS
 
 pytestmark = [
     pytest.mark.story,
-    pytest.mark.xdist_group("serve"),
     # Signals and addresses are the same on every database; the stories beside this one run on both.
     pytest.mark.skipif(RECORDS != "sqlite", reason="told on SQLite"),
 ]

@@ -20,7 +20,7 @@ from mainspring.workflows.demo.story import Story, tell_demo
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, World, midnight
 from tests.conftest import RECORDS
 
-pytestmark = [pytest.mark.story, pytest.mark.xdist_group("story")]
+pytestmark = pytest.mark.story
 
 OPTIONS = Options(requests_per_day=100, days_per_month=2, until_month=5)
 DAYS = 5
