@@ -19,7 +19,17 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results.jsonl"
-LIBRARIES = ("mainspring", "polars", "sqlalchemy", "deltalake", "lmdb", "pydantic", "scikit-learn", "typer")
+LIBRARIES = (
+    "mainspring",
+    "polars",
+    "sqlalchemy",
+    "deltalake",
+    "lmdb",
+    "redis",
+    "pydantic",
+    "scikit-learn",
+    "typer",
+)
 
 
 @dataclass(frozen=True)

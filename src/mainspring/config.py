@@ -66,7 +66,15 @@ class TablesSection(Section):
 class KeysSection(Section):
     """Latest row by key, for online reads."""
 
-    url: str = Field(default="lmdb:{home}/keys", description="Online store: an LMDB folder.")
+    url: str = Field(
+        default="lmdb:{home}/keys",
+        description="Online store: lmdb: and a folder, or redis://[user:password@]host[:port][/database] "
+        "(rediss: for TLS).",
+    )
+    connect_timeout_s: float = Field(
+        default=2.0, gt=0, description="Redis: seconds to wait for a connection."
+    )
+    read_timeout_s: float = Field(default=2.0, gt=0, description="Redis: seconds to wait for each reply.")
 
 
 class EngineSection(Section):

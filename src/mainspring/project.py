@@ -111,7 +111,12 @@ class Project:
     @cached_property
     def keys(self) -> Keys:
         """Latest row by key."""
-        return open_keys(self.config.url("keys"))
+        return open_keys(
+            self.config.url("keys"),
+            namespace=self.config.project.id,
+            connect_timeout_s=self.config.keys.connect_timeout_s,
+            read_timeout_s=self.config.keys.read_timeout_s,
+        )
 
     @cached_property
     def engine(self) -> Engine:

@@ -97,10 +97,10 @@ def test_not_a_store(tmp_path: Path) -> None:
         open_keys(tmp_path).get("s", [b"a"])
 
 
-@pytest.mark.parametrize("address", ["redis://host", "x:y/z".replace("x", "memcached")])
+@pytest.mark.parametrize("address", ["etcd://host", "x:y/z".replace("x", "memcached")])
 def test_unknown_scheme(address: str) -> None:
     """An address that no backend answers to names those that do."""
-    with pytest.raises(InputError, match="a path, file:, lmdb:"):
+    with pytest.raises(InputError, match="a path, file:, lmdb:, redis:"):
         open_keys(address)
 
 

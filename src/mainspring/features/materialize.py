@@ -68,6 +68,7 @@ def _materialize(
     stores: Stores, numbers: Mapping[str, int], groups: Mapping[str, FeatureGroupSpec], until_us: int
 ) -> int:
     with stores.materializing:
+        _forget_lost(stores, groups)
         batch = _Batch(stores.keys)
         try:
             for group_id, number in numbers.items():
@@ -78,6 +79,19 @@ def _materialize(
             stores.pending.clear()
             raise
         return batch.written
+
+
+def _forget_lost(stores: Stores, groups: Mapping[str, FeatureGroupSpec]) -> None:
+    """Begin again from the store where it lacks the cursor that was written: a server may lose its latest, or all."""
+    written = [
+        (group_id, pending.cursor)
+        for group_id, pending in stores.pending.items()
+        if pending.cursor is not None and group_id in groups
+    ]
+    found = stores.keys.get(SPACE, [cursor.key for _, cursor in written])
+    for (group_id, cursor), stored in zip(written, found, strict=True):
+        if stored is None or stored.age < cursor.age:
+            del stores.pending[group_id]
 
 
 class _Batch:
@@ -142,7 +156,7 @@ def _resume(stores: Stores, group: FeatureGroupSpec, pending: Pending) -> None:
     (cursor,) = stores.keys.get(SPACE, [_cursor_key(group)])
     if cursor is None:
         return
-    pending.number, pending.done_us = cursor.known_us, cursor.event_us
+    pending.number, pending.done_us, pending.cursor = cursor.known_us, cursor.event_us, cursor
     _load(stores, group, pending)
 
 
@@ -197,8 +211,10 @@ def _advance(stores: Stores, group: FeatureGroupSpec, pending: Pending, until_us
             bound, lambda rows: _encoded(group, rows, pending.assets), lambda rows: _newest(group, rows)
         )
         pending.done_us = max(pending.done_us, bound)
-        if taken:
-            batch.add(taken, Entry(_cursor_key(group), pending.done_us, pending.number, 0, b""))
+        if taken or pending.cursor is None or pending.cursor.known_us != pending.number:
+            # It also vouches for rows of late commits, which went before it.
+            pending.cursor = Entry(_cursor_key(group), pending.done_us, pending.number, 0, b"")
+            batch.add(taken, pending.cursor)
         if bound == until_us:
             return
         _load(stores, group, pending)

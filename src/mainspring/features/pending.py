@@ -31,6 +31,7 @@ class Pending:
         horizon_us: later rows were left in the table; None = there are none.
         assets: number → asset id (16 bytes) of the commits that rows may come from.
         ahead: entries of the rows from position `ahead_from` on.
+        cursor: the last entry that says how far the keys store was filled; None before the first.
     """
 
     number: int = 0
@@ -42,6 +43,7 @@ class Pending:
     assets: dict[int, bytes] = field(default_factory=dict)
     ahead: list[Entry] = field(default_factory=list)
     ahead_from: int = 0
+    cursor: Entry | None = None
 
     def remaining(self) -> pl.DataFrame | None:
         """What has not been taken; None when nothing was ever loaded."""

@@ -8,11 +8,25 @@ from mainspring.ports.keys._base import Entry, Keys
 __all__ = ["Entry", "Keys", "open_keys"]
 
 
-def open_keys(address: str | Path) -> Keys:
-    """The keys under a path, `file:` or `lmdb:` URL. The folder is made at the first `put`.
+def open_keys(
+    address: str | Path,
+    *,
+    namespace: str = "main",
+    connect_timeout_s: float = 2.0,
+    read_timeout_s: float = 2.0,
+) -> Keys:
+    """The keys under a path, `file:` or `lmdb:` URL, or in the server of a `redis:` or `rediss:` URL.
+
+    A folder is made at the first `put`; a server is connected to at the first call.
+
+    Args:
+        namespace: keeps projects apart that share one server; a folder is one project's alone.
+        connect_timeout_s: how long a call waits for a server to take a connection.
+        read_timeout_s: how long it waits for each reply.
 
     Raises:
-        InputError: no backend for the address's scheme.
+        InputError: no backend for the address's scheme, or an address that it cannot read.
+        MissingExtraError: the backend's library is not installed.
     """
     scheme = scheme_of(address)
     if scheme in {"file", "lmdb"}:
@@ -21,4 +35,10 @@ def open_keys(address: str | Path) -> Keys:
         if scheme == "lmdb":
             address = "file" + str(address)[len("lmdb") :]
         return LmdbKeys(path_of(address))
-    raise unknown_scheme("keys", scheme, ["a path", "file:", "lmdb:"])
+    if scheme in {"redis", "rediss"}:
+        from mainspring.ports.keys._redis import RedisKeys
+
+        return RedisKeys(
+            str(address), namespace, connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s
+        )
+    raise unknown_scheme("keys", scheme, ["a path", "file:", "lmdb:", "redis:", "rediss:"])

@@ -47,11 +47,16 @@ class Keys(ABC):
 
     Ownership: the store is a copy that can be made again from the tables; it is no source of truth.
 
-    Atomicity: one `put`, `delete` or `clear` becomes visible at once or not at all. One `get` sees one state
-    of the store for all its keys, as of its beginning, with every `put` that had returned by then.
+    Atomicity: one `put`, `delete` or `clear` becomes visible at once or not at all. On a server that others
+    share, which must not stand still for long, a `put` or `delete` of more than `entries_at_once` becomes
+    visible in parts of that length or shorter, in the order given. One `get` sees one state of the store for
+    all its keys, as of its beginning, with every `put` that had returned by then; it is one round trip.
 
-    Durability: when a call has returned, its effect survives kill -9 and power loss. A crash in the middle
-    leaves the state before.
+    Durability: when a call has returned, its effect survives kill -9 of any process, and power loss. A crash in
+    the middle leaves the state before. A server keeps what its own settings promise, and may lose the latest
+    calls: each backend says which. What is lost is always the latest, so that the tables can fill it in.
+
+    Waiting: a server that is away is an UnavailableError within a bounded time; the next call tries again.
 
     Order: an entry replaces another only if its (event_us, known_us, commit) is greater, so that puts may
     come twice and in any order and the end is the same. A delete leaves no trace: an older entry may come
@@ -59,6 +64,9 @@ class Keys(ABC):
 
     Limits: a space is 1 to 64 bytes of UTF-8, a key 1 to 440 bytes; there may be any number of spaces.
     """
+
+    entries_at_once: int | None = None
+    """How many entries of one call become visible together, at most; None = all."""
 
     @abstractmethod
     def put(self, space: str, entries: Sequence[Entry]) -> int:
@@ -77,6 +85,7 @@ class Keys(ABC):
         Raises:
             InputError: a space or key outside the limits.
             IntegrityError: a stored value cannot be read.
+            UnavailableError: the store cannot be reached.
         """
 
     @abstractmethod
