@@ -129,6 +129,12 @@ class UnavailableError(MainspringError, ConnectionError):
     code = "backend.unavailable"
 
 
+class WorkerError(MainspringError, RuntimeError):
+    """A worker process died, or was ended because its task took too long. Only that task failed."""
+
+    code = "engine.worker_lost"
+
+
 class AccessError(MainspringError, PermissionError):
     """The operating system refuses to read or write a file or folder."""
 

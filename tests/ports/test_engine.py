@@ -45,23 +45,6 @@ class TestThreeWorkers(EngineContract):
         gate.set()
         assert next(outcomes).id == "slow"
 
-    def test_same_id(self, engine: Engine) -> None:
-        """Two tasks of one id at the same time are refused."""
-        with pytest.raises(InputError, match="two tasks called 'a'"):
-            list(engine.run([Task("a", int), Task("a", int)]))
-
-
-@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-@pytest.mark.parametrize("n_workers", [1, 2])
-def test_interruption_ends_the_run(kind: type[BaseException], n_workers: int) -> None:
-    """Ctrl-C inside a task is no failure of the task: it reaches the caller."""
-
-    def interrupt() -> None:
-        raise kind
-
-    with pytest.raises(kind):
-        list(open_engine("local:", n_workers).run([Task("a", interrupt)]))
-
 
 def test_no_workers() -> None:
     """An engine needs a worker."""
@@ -69,11 +52,26 @@ def test_no_workers() -> None:
         open_engine("local:", n_workers=0)
 
 
-@pytest.mark.parametrize("address", ["ray://head:10001", "k8s", "processes:"])
+@pytest.mark.parametrize("address", ["ray://head:10001", "k8s"])
 def test_unknown_scheme(address: str) -> None:
     """An address that no backend answers to names those that do."""
     with pytest.raises(InputError, match="local:"):
         open_engine(address)
+
+
+@pytest.mark.parametrize("timeout_s", [0.0, -1.0, float("nan")])
+def test_no_time(timeout_s: float) -> None:
+    """A timeout is above zero."""
+    with pytest.raises(InputError, match="above 0 s"):
+        open_engine("processes:", task_timeout_s=timeout_s)
+
+
+def test_threads_keep_no_timeout() -> None:
+    """A timeout that cannot be kept is refused, for the engine and for a task."""
+    with pytest.raises(InputError, match="cannot be ended"):
+        open_engine("local:", task_timeout_s=1.0)
+    with pytest.raises(InputError, match="processes"):
+        list(open_engine("local:").run([Task("a", int, timeout_s=1.0)]))
 
 
 def test_default() -> None:
