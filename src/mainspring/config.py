@@ -81,7 +81,16 @@ class EngineSection(Section):
     """Who runs tasks."""
 
     kind: str = Field(
-        default="local", description="Where pipeline steps run: local (threads of this process)."
+        default="local",
+        description="Where pipeline steps run: local (threads of this process) or processes (warm worker processes).",
+    )
+    workers: int = Field(
+        default=0, ge=0, description="Tasks at a time; 0 = one for each processor that may be used."
+    )
+    task_timeout_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="processes: seconds after which a step is ended and has failed; 0 = no bound.",
     )
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from mainspring.config import FILE_NAME, HOME_VARIABLE, Config
+from mainspring.config import FILE_NAME, HOME_VARIABLE, Config, EngineSection
 from mainspring.errors import AccessError, ConflictError, InputError
 from mainspring.lineage.api import Graph
 from mainspring.lineage.code import capture_code
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from mainspring.models.spec import ModelVersion
     from mainspring.monitoring.api import Monitors
     from mainspring.pipelines.api import Pipelines
+    from mainspring.pipelines.elsewhere import Surroundings
     from mainspring.serving.api import Deployments
     from mainspring.tracking.api import Tracking
 
@@ -121,7 +123,10 @@ class Project:
     @cached_property
     def engine(self) -> Engine:
         """Who runs tasks."""
-        return open_engine(self.config.engine.kind)
+        section = self.config.engine
+        return open_engine(
+            section.kind, section.workers or None, task_timeout_s=section.task_timeout_s or None
+        )
 
     @cached_property
     def clock(self) -> Clock:
@@ -178,6 +183,7 @@ class Project:
         made.materializers.register(ModelMaterializer())
         made.materializers.register_reference(ModelVersion, self._model_version)
         made.materializers.register_reference(TrainingDataset, self.features.get_training_dataset)
+        made.reached_by(partial(_surroundings, self.config))
         return made
 
     def _model_version(self, asset_id: str) -> ModelVersion:
@@ -232,7 +238,7 @@ class Project:
         if "deployments" in self.__dict__:
             # Its open log segment can be published once it is let go.
             self.deployments.close()
-        for port in ("records", "keys"):
+        for port in ("engine", "records", "keys"):
             if port in self.__dict__:
                 self.__dict__.pop(port).close()
 
@@ -295,6 +301,20 @@ def load_config(path: str | Path | None = None, *, overrides: Mapping[str, Any] 
 def clock_of(config: Config) -> Clock:
     """The project's clock, which needs nothing but its home."""
     return open_clock(config.clock.kind, config.home_path / "clock")
+
+
+_reached: dict[str, Project] = {}
+
+
+def _surroundings(config: Config) -> Surroundings:
+    """What a step needs, in a worker process: the project, opened at its first step and kept until the end."""
+    name = repr(config)
+    if name not in _reached:
+        # A pipeline that a step runs in turn is run where the step is.
+        opened = Project(config.model_copy(update={"engine": EngineSection()}))
+        atexit.register(opened.close)
+        _reached[name] = opened
+    return _reached[name].pipelines.surroundings
 
 
 def _folder(path: str | Path | None) -> Path:

@@ -1,8 +1,8 @@
 """Pipelines of typed steps: planned, cached by content, and remembered in the asset graph."""
 
 from mainspring.pipelines.api import Outputs, PipelineRun, Pipelines
+from mainspring.pipelines.elsewhere import StepContext
 from mainspring.pipelines.materialize import Materializer, Materializers, ReferenceMaterializer, Slot
-from mainspring.pipelines.scheduler import StepContext
 from mainspring.pipelines.spec import Change, PipelineSpec, Plan, StepRun, StepSpec, StepState, Stored
 from mainspring.pipelines.step import RESOURCE, Pipeline, Step, pipeline, step
 from mainspring.pipelines.trigger import Trigger

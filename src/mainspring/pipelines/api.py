@@ -14,9 +14,10 @@ from mainspring.lineage import Event, ExecutionState, Graph
 from mainspring.lineage.process import is_dead, process_name
 from mainspring.lineage.store import executions_by_id
 from mainspring.pipelines import store
+from mainspring.pipelines.elsewhere import Elsewhere, StepContext, Surroundings
 from mainspring.pipelines.key import explain as explain_keys
-from mainspring.pipelines.materialize import Materializers, Slot
-from mainspring.pipelines.scheduler import Runner, StepContext
+from mainspring.pipelines.materialize import Materializer, Materializers, Slot
+from mainspring.pipelines.scheduler import Runner
 from mainspring.pipelines.spec import (
     CacheEntry,
     Change,
@@ -184,12 +185,32 @@ class Pipelines:
         ]
         self._triggers: dict[str, Trigger] = {}
         self.materializers = Materializers()
+        self._reach: Callable[[], Surroundings] | None = None
+        self._n_reached = 0
+        self._known_there: frozenset[Materializer] = frozenset()
         if tracking is not None:
             self.provide(Tracking, lambda context: tracking.within(context.execution_id))
 
     def provide(self, kind: type, supply: Callable[[StepContext], Any]) -> None:
         """Hand steps that take a resource annotated `kind` what `supply` returns for the step."""
         self._suppliers.insert(0, (kind, supply))
+
+    def reached_by(self, reach: Callable[[], Surroundings]) -> None:
+        """Say how another process comes by all that was provided and registered so far.
+
+        What is provided or registered later is pickled for every step that runs in another process.
+
+        Args:
+            reach: called there; importable by name, or a `functools.partial` of plain data over such a function.
+        """
+        self._reach = reach
+        self._n_reached = len(self._suppliers)
+        self._known_there = frozenset(self.materializers.known)
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """What a step's call needs of this project."""
+        return Surroundings(self._graph, self.materializers, self._supply)
 
     def run(
         self,
@@ -225,6 +246,7 @@ class Pipelines:
         trace = pipeline.trace(**parameters)
         plan = trace.plan
         _check_force(force, plan.nodes, pipeline.name)
+        elsewhere = self._elsewhere() if self._engine.leaves_process else None
         self._end_abandoned()
         graph = self._graph
         with graph.execution("pipeline", pipeline.name, parameters=plan.parameters, durable=True) as work:
@@ -241,7 +263,15 @@ class Pipelines:
                 if request is not None:
                     store.set_request_run(connection, request.id, work.id)
             runner = Runner(
-                graph, self._engine, self.materializers, self._supply, work.id, trace, force, on_step
+                graph,
+                self._engine,
+                self.materializers,
+                self._supply,
+                work.id,
+                trace,
+                force,
+                on_step,
+                elsewhere,
             )
             runner.run()
             payload = {"pipeline": pipeline.name, "n_executed": _count(runner.done, StepState.EXECUTED)}
@@ -260,6 +290,21 @@ class Pipelines:
             for name, ref in trace.outputs.items()
         }
         return PipelineRun(row, ExecutionState.COMPLETED, runner.done, Outputs(outputs, self._load), None)
+
+    def _elsewhere(self) -> Elsewhere:
+        if self._reach is None:
+            raise InputError(
+                expected="pipelines that another process can reach",
+                got="nothing that says how",
+                where="pipelines.run",
+                hint='Use project.pipelines, call reached_by, or set engine.kind = "local".',
+            )
+        own = self._suppliers[: len(self._suppliers) - self._n_reached]
+        return Elsewhere(
+            self._reach,
+            tuple(each for each in self.materializers.known if each not in self._known_there),
+            lambda kind: isinstance(kind, type) and any(issubclass(known, kind) for known, _ in own),
+        )
 
     def _end_abandoned(self) -> None:
         """Record runs whose process was killed as failed; they would seem to run for ever."""

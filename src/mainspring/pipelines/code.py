@@ -116,7 +116,7 @@ class _Collector:
     # Definitions -------------------------------------------------------------------------------------------
 
     def _function(self, function: FunctionType) -> str:
-        name = f"{function.__module__}:{function.__qualname__}"
+        name = f"{_place(function.__module__)}:{function.__qualname__}"
         if not is_first_party(function.__module__):
             self._library(function.__module__)
             return name
@@ -142,7 +142,7 @@ class _Collector:
         return name
 
     def _class(self, kind: type) -> str:
-        name = f"{kind.__module__}:{kind.__qualname__}"
+        name = f"{_place(kind.__module__)}:{kind.__qualname__}"
         if not is_first_party(kind.__module__):
             self._library(kind.__module__)
             return name
@@ -176,7 +176,7 @@ class _Collector:
         bound: dict[str, Any] = {}
         for name in sorted(_global_names(code) | _decorator_names(node, scope)):
             if name in scope:
-                found = scope[name]
+                found = _place(scope[name]) if name == "__name__" else scope[name]
             elif hasattr(builtins, name):
                 if name in _UNTRACEABLE:
                     self._dynamic(where, f"uses {name}", scope)
@@ -188,7 +188,7 @@ class _Collector:
                 if name in _UNTRACEABLE or (is_first_party(found.__name__) and _is_bare(node, name)):
                     self._dynamic(where, f"uses module {name} as a value", scope)
             else:
-                bound[name] = self._named(found, f"{scope.get('__name__')}:{name}")
+                bound[name] = self._named(found, f"{_place(str(scope.get('__name__')))}:{name}")
         for module_name, names in _imports(code, scope):
             bound[f"import {module_name} {','.join(names)}"] = self._import(
                 module_name, names, attributes, where
@@ -366,6 +366,11 @@ class _Collector:
 
 _BY_NAME: Final = frozenset({"function", "class", "module", "routine", "ours"})
 _PLAIN: Final = (bool, str, bytes, float, datetime)
+
+
+def _place(module_name: str) -> str:
+    """A module's name as the program knows it: a worker process imports the main module by another name."""
+    return "__main__" if module_name == "__mp_main__" else module_name
 
 
 def is_first_party(module_name: str) -> bool:

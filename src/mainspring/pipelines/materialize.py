@@ -241,13 +241,21 @@ class ReferenceMaterializer(Materializer):
 class Materializers:
     """The materializers of one project, the latest registered first."""
 
-    def __init__(self) -> None:
-        self._known: list[Materializer] = [
-            FrameMaterializer(),
-            ArrayMaterializer(),
-            BytesMaterializer(),
-            PlainMaterializer(),
-        ]
+    def __init__(self, known: Sequence[Materializer] | None = None) -> None:
+        self._known: list[Materializer] = (
+            [FrameMaterializer(), ArrayMaterializer(), BytesMaterializer(), PlainMaterializer()]
+            if known is None
+            else list(known)
+        )
+
+    @property
+    def known(self) -> tuple[Materializer, ...]:
+        """All of them, in the order in which they are asked."""
+        return tuple(self._known)
+
+    def before(self, added: Sequence[Materializer]) -> Materializers:
+        """These, with `added` asked before them."""
+        return Materializers([*added, *self._known]) if added else self
 
     def register(self, materializer: Materializer) -> None:
         """Let `materializer` have the first say."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,28 +15,15 @@ from mainspring.errors import InputError, IntegrityError, MainspringError, State
 from mainspring.lineage import AssetKind, Graph, Publication
 from mainspring.pipelines import store
 from mainspring.pipelines.code import CodeClosure, code_closure
+from mainspring.pipelines.elsewhere import Done, Elsewhere, Job, StepContext, Taken, perform
 from mainspring.pipelines.key import explain, key_fields, key_of
 from mainspring.pipelines.materialize import Materializers, Slot, damaged_blobs
+from mainspring.pipelines.outputs import parts_of, store_parts
 from mainspring.pipelines.spec import CacheEntry, StepRun, StepState, Stored
 from mainspring.pipelines.step import Call, Step, Trace, shown
 from mainspring.ports.engine import Engine, Task
 
 CHANGES_SHOWN = 4
-
-
-@dataclass(frozen=True)
-class StepContext:
-    """A resource that any step may take: where it runs.
-
-    Attributes:
-        execution_id: the step's own execution; the parent of what the step makes itself.
-        run_id: the pipeline run.
-        idempotency_key: the same on every attempt to make the same result; None for a step that is never cached.
-    """
-
-    execution_id: str
-    run_id: str
-    idempotency_key: str | None
 
 
 @dataclass(frozen=True)
@@ -66,6 +53,7 @@ class Runner:
     Attributes:
         supply: the resource of a type for an execution; raises InputError for a type that nobody provides.
         force: True, or the names of steps, that are executed though their results could be reused.
+        elsewhere: how steps are called in other processes; None = they are called in this one.
     """
 
     graph: Graph
@@ -76,6 +64,7 @@ class Runner:
     trace: Trace
     force: bool | Collection[str]
     on_step: Callable[[StepRun], None] | None
+    elsewhere: Elsewhere | None = None
     codes: dict[Step[Any, Any], CodeClosure] = field(default_factory=dict)
     done: list[StepRun] = field(default_factory=list)
     results: dict[tuple[str, str], Stored] = field(default_factory=dict)
@@ -235,8 +224,13 @@ class Runner:
         try:
             with work:
                 self._use(work, inputs)
-                value, seconds = self._call(call, StepContext(work.id, self.run_id, identity.key))
-                outputs = self._keep(work, call, value)
+                context = StepContext(work.id, self.run_id, identity.key)
+                if self.elsewhere is None:
+                    value, seconds = self._call(call, context)
+                    stored = self._keep(call, value)
+                else:
+                    stored, seconds = self._call_elsewhere(call, context, self.elsewhere)
+                outputs = self._publish(work, call, stored)
                 step = step.model_copy(update={"seconds": seconds, "outputs": outputs})
                 finished = step
                 work.write(lambda connection: self._write(connection, finished, identity))
@@ -288,59 +282,89 @@ class Runner:
             raise outcome.error
         return outcome.value, outcome.seconds
 
-    def _resources(self, call: Call, context: StepContext) -> dict[str, Any]:
+    def _resources(
+        self, call: Call, context: StepContext, only: Collection[str] | None = None
+    ) -> dict[str, Any]:
         return {
             port.name: self.supply(
                 call.step.annotations[port.name], context, f"{self._where(call)}, {port.name}"
             )
             for port in call.step.spec.resources
+            if only is None or port.name in only
         }
 
-    def _keep(self, work: Publication, call: Call, value: Any) -> list[Stored]:
-        kept = []
-        for name, (part, annotation) in self._parts(call, value).items():
-            materializer = self.materializers.choose(annotation)
-            slot = Slot(name, annotation, self.graph)
-            try:
-                stored = materializer.store(part, slot)
-            except InputError as error:
-                raise InputError(
-                    expected=error.expected,
-                    got=error.got,
-                    where=f"{self._where(call)}, {error.where}",
-                    hint=error.hint,
-                ) from error
+    def _call_elsewhere(
+        self, call: Call, context: StepContext, elsewhere: Elsewhere
+    ) -> tuple[list[Stored], float]:
+        """Call a step in another process; its outputs, kept there, and how long it took."""
+        job = self._job(call, context, elsewhere)
+        other: list[str] = []
+        for _ in range(2):
+            (outcome,) = self.engine.run([Task(call.id, perform, {"job": job})])
+            if outcome.error is not None:
+                raise outcome.error
+            if isinstance(outcome.value, Done):
+                return outcome.value.outputs, outcome.value.seconds
+            # A worker keeps what it has imported, and what steps did to it: another one starts afresh.
+            self.engine.close()
+            other = outcome.value.names
+        more = f" and {len(other) - CHANGES_SHOWN} more" if len(other) > CHANGES_SHOWN else ""
+        raise StateError(
+            expected="the same code and module-level values in every process",
+            got=f"a new process has other ones: {', '.join(other[:CHANGES_SHOWN])}{more}",
+            where=self._where(call),
+            hint="If files were edited since they were imported, start again. Values that differ from process to "
+            "process, such as the time of import, must be parameters.",
+        )
+
+    def _job(self, call: Call, context: StepContext, elsewhere: Elsewhere) -> Job:
+        producers = {each.id: each.step for each in self.trace.calls}
+        resources = [port.name for port in call.step.spec.resources]
+        ours = {name for name in resources if elsewhere.is_ours(call.step.annotations[name])}
+        return Job(
+            step=call.step,
+            inputs={
+                name: [Taken(self.results[ref.node, ref.output], producers[ref.node]) for ref in refs]
+                for name, refs in call.inputs.items()
+            },
+            many=call.many,
+            given={**call.parameters, **self._resources(call, context, ours)},
+            wanted=tuple(name for name in resources if name not in ours),
+            context=context,
+            code=self.codes[call.step].definitions,
+            reach=elsewhere.reach,
+            materializers=elsewhere.materializers,
+            where=self._where(call),
+        )
+
+    def _keep(self, call: Call, value: Any) -> list[Stored]:
+        parts = parts_of(call.step, value, self._where(call))
+        stored = store_parts(parts, self.materializers, self.graph, self._where(call))
+        for name, (part, annotation) in parts.items():
+            if self.materializers.choose(annotation).copy(part) is not None:
+                self.values[call.id, name] = part
+        return stored
+
+    def _publish(self, work: Publication, call: Call, outputs: Sequence[Stored]) -> list[Stored]:
+        """Make what was kept outputs of the step's execution."""
+        published = []
+        for stored in outputs:
+            name = stored.name
             if stored.by_reference:
                 work.output(stored.asset_id, role=name)
-            else:
-                attributes = {
-                    "type": next(port.type for port in call.step.spec.outputs if port.name == name),
-                    "materializer": stored.materializer,
-                    "blobs": list(stored.blobs),
-                }
-                title = call.id if name == "output" else f"{call.id}.{name}"
-                asset = work.add(
-                    AssetKind.ARTIFACT, title, digest=stored.digest, attributes=attributes, role=name
-                )
-                stored = stored.model_copy(update={"asset_id": asset.id})
-            if materializer.copy(part) is not None:
-                self.values[call.id, name] = part
-            kept.append(stored)
-        return kept
-
-    def _parts(self, call: Call, value: Any) -> dict[str, tuple[Any, Any]]:
-        types = call.step.output_types
-        if list(types) == ["output"]:
-            return {"output": (value, types["output"])}
-        parts = () if value is None and not types else value
-        if not isinstance(parts, tuple) or len(parts) != len(types):
-            raise InputError(
-                expected=f"a tuple of {len(types)} results" if types else "None, as annotated",
-                got=f"{type(value).__name__}: {value!r:.80}",
-                where=self._where(call),
-                hint="Return what the annotation says.",
+                published.append(stored)
+                continue
+            attributes = {
+                "type": next(port.type for port in call.step.spec.outputs if port.name == name),
+                "materializer": stored.materializer,
+                "blobs": list(stored.blobs),
+            }
+            title = call.id if name == "output" else f"{call.id}.{name}"
+            asset = work.add(
+                AssetKind.ARTIFACT, title, digest=stored.digest, attributes=attributes, role=name
             )
-        return {name: (part, types[name]) for name, part in zip(types, parts, strict=True)}
+            published.append(stored.model_copy(update={"asset_id": asset.id}))
+        return published
 
     def _write(self, connection: Connection, step: StepRun, identity: Identity) -> None:
         store.add_step(connection, step, self.graph.project_id)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import importlib
 import inspect
 import math
+import sys
 import typing
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -135,8 +137,38 @@ class Step(Generic[P, R]):
                 )
         return self.function(*args, **kwargs)
 
+    def __reduce__(self) -> tuple[Callable[[str, str], Step[Any, Any]], tuple[str, str]]:
+        """Another process finds it by its name; the function itself does not travel.
+
+        Raises:
+            InputError: it cannot be found by its name.
+        """
+        place = (self.function.__module__, self.function.__qualname__)
+        try:
+            found: object = find_step(*place)
+        except (ImportError, AttributeError):
+            found = None
+        main = sys.modules.get("__main__")
+        is_typed_in = place[0] == "__main__" and not getattr(main, "__file__", None)
+        if found is not self or is_typed_in:
+            raise InputError(
+                expected="a step at the top level of a module that another process can import",
+                got="a notebook or prompt" if is_typed_in else f"{place[0]}:{place[1]}",
+                where=f"step {self.name}",
+                hint='Move it into a module, or set engine.kind = "local".',
+            )
+        return find_step, place
+
     def __repr__(self) -> str:
         return f"<Step {self.name}>"
+
+
+def find_step(module: str, qualname: str) -> Step[Any, Any]:
+    """The step of that name, imported."""
+    found: Any = importlib.import_module(module)
+    for name in qualname.split("."):
+        found = getattr(found, name)
+    return typing.cast("Step[Any, Any]", found)
 
 
 class Pipeline(Generic[P, R]):
