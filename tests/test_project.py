@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+import redis
 from sqlalchemy import text
 
-from mainspring.errors import AccessError, InputError, SchemaVersionError
+from mainspring.errors import AccessError, InputError, SchemaVersionError, UnavailableError, WorkerError
 from mainspring.lineage import AssetKind
+from mainspring.ports.engine import Task
+from mainspring.ports.keys import Entry
 from mainspring.project import open_project
+from mainspring.types import new_id
+from tests.ports.engine_tasks import hang, pid
+from tests.redis_servers import shared_redis
 
 
 def test_a_project_opens_where_there_was_nothing(tmp_path: Path, records_url: str) -> None:
@@ -82,3 +90,41 @@ def test_a_shared_folder_of_tables_mixes_nothing(tmp_path: Path, records_url: st
             group.insert(pl.DataFrame({"shop": [name], "day": [first], "sold": [1.0]}))
             read.append(group.read().to_polars()["shop"].to_list())
     assert read == [["one"], ["two"]]
+
+
+def test_keys_in_redis(tmp_path: Path, records_url: str) -> None:
+    """A project with a redis: address keeps its keys there, under its own id."""
+    url, name = shared_redis(), f"test-{new_id()}"
+    overrides = {"records.url": records_url, "project.id": name, "keys.url": url}
+    with open_project(tmp_path, overrides=overrides) as project, redis.Redis.from_url(url) as client:
+        project.keys.put("s", [Entry(b"a", 1, 2, 3, b"")])
+        assert client.hexists(f"mainspring:{{{name}}}:s", "a")
+        project.keys.clear("s")
+
+
+def test_redis_that_does_not_answer(tmp_path: Path, records_url: str) -> None:
+    """The configured waits bound a call to a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        overrides = {
+            "records.url": records_url,
+            "keys.url": f"redis://127.0.0.1:{silent.getsockname()[1]}/0",
+            "keys.connect_timeout_s": 11,
+            "keys.read_timeout_s": 0.1,
+        }
+        with open_project(tmp_path, overrides=overrides) as project:
+            with pytest.raises(UnavailableError, match=r"a connection within 11 s and a reply within 0\.1 s"):
+                project.keys.get("s", [b"a"])
+
+
+def test_steps_in_processes(tmp_path: Path, records_url: str) -> None:
+    """`engine.kind` chooses where steps run, with so many workers and that timeout; closing the project ends them."""
+    engine = {"engine.kind": "processes", "engine.workers": 3, "engine.task_timeout_s": 0.5}
+    with open_project(tmp_path, overrides={"records.url": records_url, **engine}) as project:
+        assert project.engine.leaves_process
+        assert project.engine.n_workers == 3
+        (late,) = project.engine.run([Task("late", hang)])
+        assert isinstance(late.error, WorkerError)
+        assert "within 0.5 s" in str(late.error)
+        (kept,) = project.engine.run([Task("kept", pid, timeout_s=60)])
+    with pytest.raises(ProcessLookupError):
+        os.kill(kept.value, 0)

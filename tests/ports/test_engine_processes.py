@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -148,6 +150,35 @@ def test_idle_worker_killed(pool: Engine) -> None:
     outcomes = list(pool.run(Task(str(n), pid) for n in range(4)))
     assert [outcome.error for outcome in outcomes] == [None] * 4
     assert before.value not in {outcome.value for outcome in outcomes}
+
+
+def test_killed_at_random_moments() -> None:
+    """However workers are killed from outside, each task has one outcome: its value, or that its worker died."""
+    engine = open_engine("processes:", n_workers=2)
+    done = threading.Event()
+
+    def kill_some() -> None:
+        order = random.Random(7)
+        for _ in range(12):
+            if done.wait(order.uniform(0.0, 0.4)):
+                return
+            for worker in multiprocessing.active_children():
+                if worker.name == "mainspring-worker" and order.random() < 0.7:
+                    worker.kill()
+
+    killer = threading.Thread(target=kill_some)
+    killer.start()
+    outcomes = []
+    while killer.is_alive():
+        outcomes += list(engine.run(Task(f"{len(outcomes)} {n}", same, {"value": n}) for n in range(200)))
+    done.set()
+    killer.join()
+    engine.close()
+    assert len({outcome.id for outcome in outcomes}) == len(outcomes)
+    assert len(outcomes) % 200 == 0
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    assert all(isinstance(outcome.error, WorkerError) for outcome in failed)
+    assert all(outcome.value == int(outcome.id.split()[1]) for outcome in outcomes if outcome.error is None)
 
 
 def is_alive(process_id: int) -> bool:

@@ -18,7 +18,7 @@ from tests.redis_servers import OwnRedis, shared_redis
 
 from mainspring.errors import AccessError, InputError, IntegrityError, UnavailableError
 from mainspring.ports.keys import Entry, Keys, open_keys
-from mainspring.ports.keys._redis import ENTRIES_AT_ONCE
+from mainspring.ports.keys._redis import ENTRIES_AT_ONCE, RedisKeys
 from mainspring.testing import KeysContract
 from mainspring.types import new_id
 
@@ -106,6 +106,17 @@ def test_one_round_trip(own: OwnRedis) -> None:
         calls = {name: facts["calls"] for name, facts in client.info("commandstats").items()}
     assert calls["cmdstat_eval"] + calls["cmdstat_evalsha"] == 3
     assert calls["cmdstat_hmget"] == 1
+    keys.close()
+
+
+def test_entries(namespace: str) -> None:
+    """Every entry of a space is listed once, and none of another space."""
+    keys = RedisKeys(shared_redis(), namespace)
+    entries = [entry(str(n), n) for n in range(3 * ENTRIES_AT_ONCE)]
+    keys.put("s", entries)
+    keys.put("t", [entry("other")])
+    assert sorted(keys.entries("s"), key=lambda each: each.event_us) == entries
+    assert list(keys.entries("none")) == []
     keys.close()
 
 

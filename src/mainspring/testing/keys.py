@@ -124,6 +124,15 @@ class KeysContract:
         keys.put("s", [entry(str(number), value=value) for number in range(8)])
         assert all(found and found.value == value for found in keys.get("s", [b"%d" % n for n in range(8)]))
 
+    def test_many_entries(self, keys: Keys) -> None:
+        """A put or delete may be long: nothing of it is left out or counted twice."""
+        entries = [entry(str(number), number) for number in range(2_500)]
+        names = [each.key for each in entries]
+        assert keys.put("s", [*entries, entry("0", 1)]) == 2_501
+        assert keys.get("s", names)[1:] == entries[1:]
+        assert keys.delete("s", names[:2_400]) == 2_400
+        assert keys.get("s", names[2_399:]) == [None, *entries[2_400:]]
+
     def test_close_and_again(self, address: str) -> None:
         """What was put is there after closing; a closed store opens by itself."""
         keys = type(self).open_store(address)

@@ -51,6 +51,7 @@ class ProcessEngine(Engine):
         self._task_timeout_s = task_timeout_s
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
+        self._workers: set[_Worker] = set()
         self._edition = 0
         self._owner = os.getpid()
         _engines.add(self)
@@ -58,6 +59,7 @@ class ProcessEngine(Engine):
     def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
         busy: dict[str, _Job] = {}
         given = iter(tasks)
+        mark = object()
         try:
             while True:
                 while len(busy) < self.n_workers and (task := next(given, None)) is not None:
@@ -66,7 +68,7 @@ class ProcessEngine(Engine):
                     if isinstance(packed, Exception):
                         yield Outcome(task.id, None, packed, 0.0)
                     else:
-                        busy[task.id] = self._begin(task, packed)
+                        busy[task.id] = self._begin(task, packed, mark)
                 if not busy:
                     return
                 yield from self._finished(busy)
@@ -76,20 +78,25 @@ class ProcessEngine(Engine):
                     pass
             raise
         finally:
-            # Only an interruption leaves any.
-            for job in busy.values():
-                job.worker.kill()
+            # Only an interruption leaves any; by their mark, because it may come between any two statements.
+            self._end([worker for worker in list(self._workers) if worker.run is mark], at_once=True)
 
     def close(self) -> None:
         with self._lock:
             self._edition += 1
             idle, self._idle = self._idle, []
         if os.getpid() == self._owner:
-            _end(idle)
+            self._end(idle)
 
-    def _begin(self, task: Task, packed: bytes) -> _Job:
+    def kill(self) -> None:
+        """End every worker at once, busy or not."""
+        self.close()
+        if os.getpid() == self._owner:
+            self._end(list(self._workers), at_once=True)
+
+    def _begin(self, task: Task, packed: bytes, mark: object) -> _Job:
         limit_s = self._task_timeout_s if task.timeout_s is None else task.timeout_s
-        job = _Job(task.id, packed, limit_s, self._take())
+        job = _Job(task.id, packed, limit_s, self._take(mark))
         job.send()
         return job
 
@@ -114,8 +121,8 @@ class ProcessEngine(Engine):
                 if job.began_s is not None or worker.n_tasks == 1:
                     return job.outcome(error=_died(job, worker.ended()))
                 # It had died before this task reached it.
-                worker.kill()
-                job.worker = self._start()
+                job.worker = self._start(worker.run)
+                self._end([worker])
                 job.send()
                 return None
             if reply == _BEGUN:
@@ -127,43 +134,72 @@ class ProcessEngine(Engine):
             return job.outcome(error=_late(job))
         return None
 
-    def _take(self) -> _Worker:
+    def _take(self, mark: object) -> _Worker:
         with self._lock:
             if os.getpid() != self._owner:
                 # A fork took this object along: its workers answer to the parent.
-                self._owner, self._idle = os.getpid(), []
+                self._owner, self._idle, self._workers = os.getpid(), [], set()
             while self._idle:
-                worker = self._idle.pop()
-                if not worker.has_ended():
+                worker = self._idle[-1]
+                worker.run = mark
+                self._idle.pop()
+                if worker.is_usable and not worker.has_ended():
                     return worker
-        return self._start()
+                self._workers.discard(worker)
+        return self._start(mark)
 
-    def _start(self) -> _Worker:
-        return _Worker(self._edition)
+    def _start(self, mark: object) -> _Worker:
+        worker = _Worker(self._edition, mark)
+        self._workers.add(worker)
+        worker.start()
+        return worker
 
     def _give_back(self, worker: _Worker) -> None:
         with self._lock:
             if worker.is_usable and worker.edition == self._edition and len(self._idle) < self.n_workers:
                 self._idle.append(worker)
+                worker.run = None
                 return
-        _end([worker])
+        self._end([worker])
+
+    def _end(self, workers: list[_Worker], *, at_once: bool = False) -> None:
+        """Let workers end by themselves; those that do not are killed."""
+        for worker in workers:
+            worker.wire.close()
+        for worker in workers:
+            if not at_once:
+                worker.process.join(END_S)
+            worker.kill()
+            self._workers.discard(worker)
 
 
 class _Worker:
-    """A process that does one task after another."""
+    """A process that does one task after another.
 
-    def __init__(self, edition: int) -> None:
+    Attributes:
+        edition: how often its engine had been closed when it was started.
+        run: whose it is; None while it is idle.
+        n_tasks: how many it was given.
+        is_usable: whether it can be given another.
+    """
+
+    def __init__(self, edition: int, run: object) -> None:
         self.edition = edition
+        self.run: object | None = run
         self.n_tasks = 0
         self.is_usable = True
         context = multiprocessing.get_context("spawn")
-        self.wire, theirs = context.Pipe()
+        self.wire, self._theirs = context.Pipe()
         # No daemon: those may have no children, and a library in a task may well start some.
-        self.process = context.Process(target=_serve, args=(theirs,), name="mainspring-worker", daemon=False)
+        self.process = context.Process(
+            target=_serve, args=(self._theirs,), name="mainspring-worker", daemon=False
+        )
+
+    def start(self) -> None:
         try:
             self.process.start()
         finally:
-            theirs.close()
+            self._theirs.close()
 
     def has_ended(self) -> bool:
         return self.process.exitcode is not None
@@ -188,17 +224,9 @@ class _Worker:
     def kill(self) -> None:
         self.is_usable = False
         self.wire.close()
-        self.process.kill()
-        self.process.join()
-
-
-def _end(workers: list[_Worker]) -> None:
-    """Let workers end by themselves; those that do not are killed."""
-    for worker in workers:
-        worker.wire.close()
-    for worker in workers:
-        worker.process.join(END_S)
-        worker.kill()
+        if self.process.pid is not None:
+            self.process.kill()
+            self.process.join()
 
 
 @dataclass
@@ -254,8 +282,9 @@ _engines: weakref.WeakSet[ProcessEngine] = weakref.WeakSet()
 
 @atexit.register
 def _close_all() -> None:
+    # Whoever still waits for a task at the exit was interrupted: `multiprocessing` would wait for it for ever.
     for engine in list(_engines):
-        engine.close()
+        engine.kill()
 
 
 def _packed(task: Task) -> bytes | Exception:

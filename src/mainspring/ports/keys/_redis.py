@@ -124,6 +124,26 @@ class RedisKeys(Keys):
             for key, stored in zip(keys, found, strict=True)
         ]
 
+    def entries(self, space: str) -> Iterator[Entry]:
+        """Every entry of a space. What is put or removed meanwhile may be left out.
+
+        Raises:
+            IntegrityError: a stored value cannot be read.
+            UnavailableError: the server cannot be reached.
+        """
+        name = self._name(space)
+        # While the server makes its table larger it may name an entry twice.
+        seen: set[bytes] = set()
+        cursor = b"0"
+        while True:
+            ((cursor, flat),) = self._ask([(b"HSCAN", name, cursor, b"COUNT", ENTRIES_AT_ONCE)])
+            for key, stored in zip(flat[::2], flat[1::2], strict=True):
+                if key not in seen:
+                    seen.add(key)
+                    yield decode(space, key, stored)
+            if cursor == b"0":
+                return
+
     def delete(self, space: str, keys: Sequence[bytes]) -> int:
         name = self._name(space)
         if not keys:
@@ -210,7 +230,7 @@ class RedisKeys(Keys):
             exceptions.AuthenticationError | exceptions.NoPermissionError | exceptions.ReadOnlyError,
         ):
             return AccessError(
-                expected="a primary and a user who may call EVAL, EVALSHA, HGET, HSET, HMGET, HDEL, UNLINK, INFO",
+                expected="a primary, and a user who may call EVAL, EVALSHA, UNLINK, INFO and the commands of hashes",
                 got=got,
                 where=self._where,
                 hint="Correct user, password or host in keys.url (MAINSPRING_KEYS_URL keeps them out of the file).",
