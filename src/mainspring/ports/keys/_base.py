@@ -56,7 +56,7 @@ class Keys(ABC):
     the middle leaves the state before. A server keeps what its own settings promise, and may lose the latest
     calls: each backend says which. What is lost is always the latest, so that the tables can fill it in.
 
-    Waiting: a server that is away is an UnavailableError within a bounded time; the next call tries again.
+    Waiting: a server that is away is an UnavailableError within a bounded time; a later call tries again.
 
     Order: an entry replaces another only if its (event_us, known_us, commit) is greater, so that puts may
     come twice and in any order and the end is the same. A delete leaves no trace: an older entry may come

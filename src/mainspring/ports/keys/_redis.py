@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
@@ -73,7 +74,9 @@ class RedisKeys(Keys):
     What is lost is the latest, never something in between, and is written again by the next materialisation.
 
     Waiting: a call ends after at most the connect timeout and, for each reply, the read timeout. After an
-    UnavailableError a write may have happened or not; it may be repeated. The next call connects again.
+    UnavailableError a write may have happened or not; it may be repeated. The next call connects again; but after
+    one that waited in vain, calls fail at once for as long as it had waited, so that a process that serves many
+    requests does not spend all its time on waiting.
     """
 
     entries_at_once = ENTRIES_AT_ONCE
@@ -83,6 +86,7 @@ class RedisKeys(Keys):
     ) -> None:
         self._start = b"mainspring:{" + quote(namespace, safe="").encode() + b"}:"
         self._names: dict[str, bytes] = {}
+        self._asks_again_s = 0.0
         self._waits_s = (connect_timeout_s, read_timeout_s)
         try:
             self._pool = ConnectionPool.from_url(
@@ -169,7 +173,10 @@ class RedisKeys(Keys):
 
         Without the library's client, whose retries would make the wait several times as long as configured.
         """
-        with self._translated():
+        began_s = time.monotonic()
+        if began_s < self._asks_again_s:
+            raise self._silent("it did not answer a moment ago, and was not asked again yet")
+        with self._translated(began_s):
             connection = self._pool.get_connection()
             try:
                 connection.send_packed_command(connection.pack_commands(commands))
@@ -208,23 +215,28 @@ class RedisKeys(Keys):
             )
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, began_s: float) -> Iterator[None]:
         try:
             yield
+        except exceptions.TimeoutError as error:
+            now_s = time.monotonic()
+            self._asks_again_s = now_s + (now_s - began_s)
+            raise self._silent(str(error)) from error
         except (exceptions.RedisError, OSError) as error:
             if isinstance(error, MainspringError):
                 raise
             raise self._meaning(error) from error
 
+    def _silent(self, got: str) -> UnavailableError:
+        return UnavailableError(
+            expected="a connection within {:g} s and a reply within {:g} s".format(*self._waits_s),
+            got=got,
+            where=self._where,
+            hint="Look whether the server is overloaded, or raise keys.connect_timeout_s, keys.read_timeout_s.",
+        )
+
     def _meaning(self, error: exceptions.RedisError | OSError) -> MainspringError:
         got = str(error) or type(error).__name__
-        if isinstance(error, exceptions.TimeoutError):
-            return UnavailableError(
-                expected="a connection within {:g} s and a reply within {:g} s".format(*self._waits_s),
-                got=got,
-                where=self._where,
-                hint="Look whether the server is overloaded, or raise keys.connect_timeout_s, keys.read_timeout_s.",
-            )
         if isinstance(
             error,
             exceptions.AuthenticationError | exceptions.NoPermissionError | exceptions.ReadOnlyError,
