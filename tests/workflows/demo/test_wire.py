@@ -21,7 +21,12 @@ class Echo(BaseHTTPRequestHandler):
     moody = True
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        self._answer(self.rfile.read(int(self.headers["content-length"])))
+
+    def do_GET(self) -> None:
+        self._answer(b"0")
+
+    def _answer(self, body: bytes) -> None:
         if self.path == "/moody" and Echo.moody:
             Echo.moody = False
             self.close_connection = True
@@ -59,6 +64,8 @@ def test_a_broken_connection_is_opened_again(port: int) -> None:
     Echo.moody = True
     with Wire("127.0.0.1", port, connections=2) as link:
         assert [reply.body for reply in link.post("/moody", [1, 2, 3])] == [1, 2, 3]
+        Echo.moody = True
+        assert link.get("/moody").body == 0
 
 
 def test_a_server_that_stays_away_is_named(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

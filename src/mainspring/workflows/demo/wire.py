@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 
 from mainspring.errors import UnavailableError
+
+T = TypeVar("T")
 
 PATIENCE_S: Final = 20.0
 """How long a server may stay away."""
@@ -45,10 +47,14 @@ class Wire:
         Raises:
             UnavailableError: the server stayed away.
         """
+        return self._patiently(lambda: self._post(path, bodies))
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """Ask, and again on new connections where the old ones are gone: a server closes those that lie idle."""
         until_s = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return self._post(path, bodies)
+                return ask()
             except OSError as error:
                 self.close()
                 if time.monotonic() > until_s:
@@ -72,14 +78,14 @@ class Wire:
         """GET `path`.
 
         Raises:
-            UnavailableError: the server went away.
+            UnavailableError: the server stayed away.
         """
+        return self._patiently(lambda: self._get(path))
+
+    def _get(self, path: str) -> Reply:
         link = self._links[0]
-        try:
-            link.sendall(f"GET {path} HTTP/1.1\r\nHost: {self._address[0]}\r\n\r\n".encode())
-            return _read(link)
-        except OSError as error:
-            raise self._gone(error) from error
+        link.sendall(f"GET {path} HTTP/1.1\r\nHost: {self._address[0]}\r\n\r\n".encode())
+        return _read(link)
 
     def close(self) -> None:
         """Close the connections."""
