@@ -109,6 +109,17 @@ class ActorSection(Section):
     on_behalf_of: str = Field(default="", description="For whom a service acts; empty = for itself.")
 
 
+class OpenLineageSection(Section):
+    """Telling lineage to other tools."""
+
+    url: str = Field(
+        default="",
+        description="Where run events go: file:PATH, or http(s):// with the endpoint's path; empty = nowhere.",
+    )
+    namespace: str = Field(default="", description="Of jobs and datasets; empty = the project's id.")
+    token: str = Field(default="", description="Sent to the endpoint as a bearer token; empty = none.")
+
+
 class ServingSection(Section):
     """The prediction server."""
 
@@ -129,6 +140,7 @@ class Config(Section):
     engine: EngineSection = EngineSection()
     clock: ClockSection = ClockSection()
     actor: ActorSection = ActorSection()
+    openlineage: OpenLineageSection = OpenLineageSection()
     serving: ServingSection = ServingSection()
 
     folder: Path = Field(Path("."), exclude=True)
@@ -140,7 +152,7 @@ class Config(Section):
         return (self.folder / self.home.path).resolve()
 
     def url(self, section: str) -> str:
-        """The URL of `records`, `blobs`, `tables` or `keys`, with the home filled in."""
+        """The URL of `records`, `blobs`, `tables`, `keys` or `openlineage`, with the home filled in."""
         found: str = getattr(self, section).url
         return found.replace("{home}", str(self.home_path))
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mainspring.evaluation.api import Evaluation
     from mainspring.features.api import Features
     from mainspring.gates.api import Gates
+    from mainspring.lineage.delivery import Delivery
     from mainspring.lineage.trace import Lineage
     from mainspring.models.api import Models
     from mainspring.models.spec import ModelVersion
@@ -232,6 +233,32 @@ class Project:
         from mainspring.serving.leaves import PredictionLeaves
 
         return Lineage(self.graph, [PredictionLeaves(self.deployments.lineage)])
+
+    @property
+    def openlineage_namespace(self) -> str:
+        """What jobs and datasets are told to be part of."""
+        return self.config.openlineage.namespace or self.config.project.id
+
+    def find_delivery(self) -> Delivery | None:
+        """What tells lineage to other tools; None where no destination is configured.
+
+        Raises:
+            InputError: `openlineage.url` names no destination.
+        """
+        from mainspring.lineage.delivery import Delivery
+
+        configured = self.config.openlineage
+        if not configured.url:
+            return None
+        return Delivery(
+            self.graph,
+            self.config.url("openlineage"),
+            known_as=configured.url,
+            folder=self.config.folder,
+            lock=self.home / "openlineage.lock",
+            namespace=self.openlineage_namespace,
+            token=configured.token,
+        )
 
     def close(self) -> None:
         """Give connections and files back."""

@@ -44,7 +44,7 @@ def test_a_killed_publication_is_whole_or_absent(records_url: str, tmp_path: Pat
     assert set(told["acknowledged"]) <= set(visible)
     assert {"short", "durable"} == {name.split("-")[0] for name in told["acknowledged"]}
 
-    events = {event.payload["name"]: event for event in graph.events()}
+    events = {event.payload["name"]: event for event in graph.events(kinds=["work.done"])}
     assert set(events) == set(visible)
     for name, asset in visible.items():
         assert graph.blobs.get(asset.digest) == name.encode() * 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
@@ -60,6 +61,52 @@ def test_a_durable_execution_is_seen_running_and_failed(graph: Graph) -> None:
     assert failed is not None
     assert failed.state is ExecutionState.FAILED
     assert failed.error == "RuntimeError: out of luck"
+
+
+def test_the_log_misses_no_execution(graph: Graph) -> None:
+    """Long work is entered when it starts and when it ends; work that says nothing of itself, by its end."""
+    with graph.execution("load", "quiet") as quiet:
+        pass
+    with graph.execution("load", "found") as found:
+        found.mark_cached()
+    with graph.execution("load", "speaking") as speaking:
+        speaking.event("source.loaded", "planes")
+    with graph.execution("train", "long", durable=True) as long:
+        assert [event.kind for event in graph.events()][3:] == ["execution.started"]
+    with pytest.raises(RuntimeError), graph.execution("train", "luckless", durable=True) as luckless:
+        raise RuntimeError("out of luck")
+    log = graph.events()
+    assert [(event.execution, event.kind) for event in log] == [
+        (quiet.id, "execution.completed"),
+        (found.id, "execution.cached"),
+        (speaking.id, "source.loaded"),
+        (long.id, "execution.started"),
+        (long.id, "execution.completed"),
+        (luckless.id, "execution.started"),
+        (luckless.id, "execution.failed"),
+    ]
+    assert log[-1].payload == {"kind": "train", "name": "luckless", "error": "RuntimeError: out of luck"}
+
+
+def test_a_fenced_worker_leaves_no_word(graph: Graph) -> None:
+    """Who was overtaken enters neither a result nor a failure."""
+    with pytest.raises(FencedError), graph.execution("train", "model", durable=True) as work:
+        with graph.records.write() as connection:
+            connection.execute(update(executions).where(executions.c.id == work.id).values(fence=1))
+    assert [event.kind for event in graph.events()] == ["execution.started"]
+
+
+def test_events_are_found_by_what_they_say(graph: Graph) -> None:
+    """Kind, subject, actor and time narrow what is read; the newest are found from the end."""
+    for name in "abc":
+        with graph.execution("load", name) as work:
+            work.event("source.loaded", name)
+    everything = graph.events()
+    assert graph.events(subject="b") == everything[1:2]
+    assert graph.events(actor="user:nobody") == []
+    assert graph.events(since=everything[0].occurred_at) == everything
+    assert graph.events(since=everything[0].occurred_at + timedelta(microseconds=1)) == []
+    assert graph.events(limit=2, newest=True) == everything[1:]
 
 
 def test_domain_rows_share_the_transaction(graph: Graph) -> None:

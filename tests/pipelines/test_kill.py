@@ -60,4 +60,9 @@ def test_a_killed_run_goes_on_from_what_it_made(records_url: str, tmp_path: Path
     with graph.records.read() as connection:
         left = connection.execute(select(executions.c.kind).where(executions.c.state == "running")).all()
     assert left == []
+    started = [event.subject for event in graph.events(kinds=["execution.started"])]
+    ended = [event.execution for event in graph.events() if event.kind != "execution.started"]
+    assert sorted(started) == sorted(set(ended) & set(started)), (
+        "the log does not say how a started execution ended"
+    )
     graph.records.close()

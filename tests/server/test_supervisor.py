@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,9 @@ from tests.server.conftest import Running
 from tests.server.load import Load, predict_path
 from tests.serving.airport import KEYS, REQUEST, Airport
 
+from mainspring.config import OpenLineageSection
 from mainspring.errors import UnavailableError
+from mainspring.lineage.sink import held
 from mainspring.models.spec import ModelVersion
 from mainspring.ports.records import open_records
 from mainspring.server import seat, supervisor
@@ -291,3 +295,58 @@ def test_workers_do_not_outlive_a_killed_supervisor(shared: Running) -> None:
     supervisor.stdout.close()
     port = int(url.rpartition(":")[2])
     assert _free_port("127.0.0.1", port) == port
+
+
+@pytest.fixture
+def told(airport: Airport, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that lineage is delivered to, as soon as there is any."""
+    monkeypatch.setattr(supervisor, "DELIVER_EVERY_S", 0.01)
+    config = airport.project.config
+    section = OpenLineageSection(url="file:told.ndjson")
+    monkeypatch.setattr(airport.project, "config", config.model_copy(update={"openlineage": section}))
+    return config.folder / "told.ndjson"
+
+
+def test_a_server_delivers_lineage_beside_serving(airport: Airport, told: Path) -> None:
+    """What is published while it serves reaches the destination without anybody's asking."""
+    with Server(airport.project, port=0, workers=1):
+        with airport.project.graph.execution("look", "around"):
+            pass
+        while not told.exists() or b"look.around" not in told.read_bytes():
+            time.sleep(0.01)
+
+
+def test_a_server_waits_for_its_destination(airport: Airport, told: Path) -> None:
+    """A destination that is away is said in each round, and delivered to once it is back."""
+    said: list[str] = []
+
+    def hear(line: str) -> None:
+        said.append(line)
+        if len(said) == 2:
+            away.close()
+
+    server = Server(airport.project, say=hear)
+    delivery = airport.project.find_delivery()
+    assert delivery is not None
+    with contextlib.ExitStack() as away:
+        away.enter_context(held(told))
+        courier = threading.Thread(target=server._deliver, args=[delivery])
+        courier.start()
+        while not told.read_bytes():
+            time.sleep(0.01)
+        server.stop()
+        courier.join()
+    assert all("lineage waits" in line for line in said)
+    assert len(said) == 2
+
+
+def test_a_server_stops_delivering_where_it_is_refused(airport: Airport, told: Path) -> None:
+    """A destination that will never take the next event is said once, and not tried for ever."""
+    told.write_text("something else")
+    said: list[str] = []
+    delivery = airport.project.find_delivery()
+    assert delivery is not None
+    Server(airport.project, say=said.append)._deliver(delivery)
+    (line,) = said
+    assert "no longer delivered" in line
+    assert told.read_text() == "something else"

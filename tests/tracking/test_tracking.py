@@ -34,7 +34,8 @@ def test_a_finished_run_is_an_asset(tracking: Tracking, graph: Graph) -> None:
     assert graph.get_asset(kept.asset_id).digest == kept.sha256
     assert graph.blobs.get(kept.sha256) == b"figure"
     assert data.id in {found.id for found in graph.upstream(run.asset_id)}
-    assert [event.kind for event in graph.events()] == ["run.finished"]
+    kinds = [event.kind for event in graph.events()]
+    assert kinds == ["execution.completed", "execution.started", "run.finished"]
 
 
 def test_a_run_says_where_and_what_it_ran(tracking: Tracking, graph: Graph) -> None:

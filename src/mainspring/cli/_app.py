@@ -11,6 +11,7 @@ from mainspring.cli import (
     demo,
     deployments,
     evaluate,
+    events,
     features,
     gates,
     init,
@@ -59,3 +60,4 @@ app.add_typer(gates.app, name="gates")
 app.add_typer(deployments.app, name="deployments")
 app.add_typer(monitors.app, name="monitors")
 app.add_typer(lineage.app, name="lineage")
+app.command("events")(events.events)

@@ -1,4 +1,4 @@
-"""`mainspring lineage`: backward from a prediction or an asset, forward from an asset."""
+"""`mainspring lineage`: backward from a prediction or an asset, forward from an asset, out to other tools."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ LeafId = Annotated[
     str, typer.Argument(metavar="ID", help="An asset's id, or a prediction's as the reply or the log has it.")
 ]
 Depth = Annotated[int | None, typer.Option("--depth", min=1, help="At most so many hops; else to the end.")]
+FORMATS: Final = ("openlineage", "prov")
 SHOWN: Final = 12
 """Branches of one parent that a tree shows before it counts the rest."""
 
@@ -89,18 +90,67 @@ def downstream(asset_id: Id, depth: Depth = None, project: In = None, json: Json
     print_tree(tree)
 
 
-@app.command("events")
-def events(
-    kind: Annotated[str | None, typer.Option("--kind", help="Only this kind of event.")] = None,
-    after: Annotated[int, typer.Option("--after", min=0, help="Only entries after this number.")] = 0,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+@app.command("export")
+def export(
+    asset_id: Id,
+    form: Annotated[
+        str, typer.Option("--format", help="prov: one PROV-JSON document; openlineage: a run event a line.")
+    ],
+    forward: Annotated[
+        bool, typer.Option("--downstream", help="What was made of it, instead of what it was made from.")
+    ] = False,
+    depth: Depth = None,
+    project: In = None,
+) -> None:
+    """Print the lineage of a prediction or an asset in a form that other tools read."""
+    from mainspring.errors import UnknownNameError
+
+    if form not in FORMATS:
+        raise UnknownNameError.of("format", form, FORMATS, "--format")
+    with opened(project) as found:
+        leaf = None
+        if forward:
+            graph = found.lineage.downstream(asset_id, depth).graph
+        else:
+            origin = found.lineage.upstream(asset_id, depth)
+            graph, leaf = origin.graph, origin.leaf
+        if form == "prov":
+            from mainspring.lineage.prov import document
+
+            print_json(document(graph, found.config.project.id, leaf))
+            return
+        from mainspring.lineage.openlineage import line, run_events
+
+        for work in found.graph.works(graph.executions):
+            for event in run_events(work, found.openlineage_namespace):
+                typer.echo(line(event))
+
+
+@app.command("deliver")
+def deliver(
+    again: Annotated[bool, typer.Option("--again", help="Begin with the oldest event once more.")] = False,
     project: In = None,
     json: Json = False,
 ) -> None:
-    """The append-only log, in the order in which entries became visible."""
+    """Deliver, as OpenLineage, what the event log has and the destination in openlineage.url has not."""
+    from mainspring.errors import StateError
+
     with opened(project) as found:
-        rows = found.graph.events(after_seq=after, kinds=None if kind is None else [kind], limit=limit)
-    print_rows(rows, ["seq", "kind", "subject", "actor", "occurred_at"], as_json=json, none="No events.")
+        delivery = found.find_delivery()
+        if delivery is None:
+            raise StateError(
+                expected="a destination",
+                got="none is configured",
+                where="openlineage.url",
+                hint="Set it in mainspring.toml, for example: url = 'file:{home}/openlineage.ndjson'.",
+            )
+        if again:
+            delivery.rewind()
+        n_delivered = delivery.run()
+    if json:
+        print_json({"url": delivery.url, "n_delivered": n_delivered})
+        return
+    typer.echo(f"{n_delivered} event(s) delivered to {delivery.url}")
 
 
 def _backward(asset_id: str, origin: Any) -> Tree:

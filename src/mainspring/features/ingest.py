@@ -338,6 +338,7 @@ def _attributes(group: FeatureGroupSpec, spec: CommitSpec) -> dict[str, Any]:
         "version": group.version,
         "revision": group.revision,
         "group_id": group.group_id,
+        "columns": {column.name: column.type for column in group.columns or ()},
         "ticket": spec.ticket,
         "table": store.table_name(group),
         "n_rows": spec.n_rows,

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import Connection
+
 from mainspring.errors import UnknownNameError
 from mainspring.lineage import store
-from mainspring.lineage.publication import Publication, Scope
+from mainspring.lineage.publication import Publication, Scope, fail
 from mainspring.lineage.spec import (
     Asset,
     AssetKind,
     Code,
     Direction,
     Event,
+    EventFilter,
     Evidence,
     Execution,
     ExecutionState,
     Subgraph,
 )
 from mainspring.lineage.walk import walk
+from mainspring.lineage.work import Work, gather
 from mainspring.ports.blobs import Blobs
 from mainspring.ports.clock import Clock
 from mainspring.ports.records import Records
@@ -101,8 +105,18 @@ class Graph:
             fence=0,
             error=None,
         )
-        scope = Scope(self.records, self.clock, self.project_id, self.actor, self.on_behalf_of)
-        return Publication(scope, execution, durable=durable)
+        return Publication(self._scope, execution, durable=durable)
+
+    @property
+    def _scope(self) -> Scope:
+        return Scope(self.records, self.clock, self.project_id, self.actor, self.on_behalf_of)
+
+    def fail(self, connection: Connection, execution: Execution, error: str) -> bool:
+        """Record that a running execution failed, inside the caller's transaction, as its last act.
+
+        False when it has ended or another worker holds it: then nothing changes.
+        """
+        return fail(connection, self._scope, execution, error)
 
     def get_asset(self, asset_id: str) -> Asset:
         """The asset of that id.
@@ -164,14 +178,43 @@ class Graph:
         with self.records.read() as connection:
             return walk(connection, asset_ids, towards, depth)
 
+    def works(self, execution_ids: Iterable[str]) -> list[Work]:
+        """What each of these executions did, in the order in which they began.
+
+        Raises:
+            IntegrityError: one of them does not exist.
+        """
+        with self.records.read() as connection:
+            found = gather(connection, list(execution_ids))
+        return sorted(found.values(), key=lambda work: (work.execution.started_at, work.execution.id))
+
     def evidence_for(self, *subject_ids: str, kind: str | None = None) -> list[Evidence]:
         """Findings about these assets, oldest first, expired ones included."""
         with self.records.read() as connection:
             return store.evidence_for(connection, subject_ids, kind)
 
     def events(
-        self, *, after_seq: int = 0, kinds: Sequence[str] | None = None, limit: int = 10_000
+        self,
+        *,
+        after_seq: int = 0,
+        kinds: Sequence[str] | None = None,
+        subject: str | None = None,
+        actor: str | None = None,
+        since: datetime | None = None,
+        limit: int = 10_000,
+        newest: bool = False,
     ) -> list[Event]:
-        """The log's entries after the cursor `after_seq`, in the order they became visible."""
+        """The log's entries after the cursor `after_seq`, in the order they became visible.
+
+        Args:
+            kinds: only these kinds; None = all.
+            subject: only about the thing of this id.
+            actor: only by this actor.
+            since: only what happened at this time or later, by the project clock.
+            limit: at most so many: the first, or with `newest` the last.
+        """
+        wanted = EventFilter(
+            kinds=None if kinds is None else tuple(kinds), subject=subject, actor=actor, since=since
+        )
         with self.records.read() as connection:
-            return store.events_after(connection, self.project_id, after_seq, kinds, limit)
+            return store.events_after(connection, self.project_id, after_seq, wanted, limit, newest=newest)

@@ -8,7 +8,7 @@ because readers go through the records only. A process that dies leaves nothing 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mainspring.errors import FencedError, MainspringError, StateError
 from mainspring.lineage import store
 from mainspring.lineage.spec import (
+    EXECUTION_STARTED,
     Asset,
     AssetKind,
     Direction,
@@ -29,6 +30,7 @@ from mainspring.lineage.spec import (
     ExecutionState,
     Link,
     Verdict,
+    ended,
 )
 from mainspring.ports.clock import Clock
 from mainspring.ports.records import Records
@@ -52,6 +54,56 @@ class Scope:
     project_id: str
     actor: str
     on_behalf_of: str | None
+
+
+def fail(connection: Connection, scope: Scope, execution: Execution, error: str) -> bool:
+    """Record that a running execution failed, and say so in the log.
+
+    False when another worker holds it, or it has already ended: then nothing changes.
+    """
+    failed = execution.model_copy(
+        update={"finished_at": datetime.now(UTC), "state": ExecutionState.FAILED, "error": error}
+    )
+    if not store.finish_execution(connection, failed):
+        return False
+    append(connection, scope, [_over(scope, failed)])
+    return True
+
+
+def _begun(scope: Scope, execution: Execution) -> Event:
+    what = {"kind": execution.kind, "name": execution.name}
+    return _entry(scope, execution.id, EXECUTION_STARTED, execution.id, what)
+
+
+def append(connection: Connection, scope: Scope, entries: Sequence[Event]) -> None:
+    """Append to the log, as the transaction's last act."""
+    # Held to the commit: the order of `seq` is the order of becoming visible.
+    scope.records.lock(connection, f"events/{scope.project_id}")
+    store.append_events(connection, entries, scope.project_id)
+
+
+def _over(scope: Scope, execution: Execution) -> Event:
+    what = {"kind": execution.kind, "name": execution.name}
+    if execution.error is not None:
+        what["error"] = execution.error
+    return _entry(scope, execution.id, ended(execution.state), execution.id, what)
+
+
+def _entry(scope: Scope, execution_id: str, kind: str, subject: str, payload: Mapping[str, Any]) -> Event:
+    return Event(
+        seq=None,
+        id=new_id(),
+        kind=kind,
+        schema_version=EVENT_SCHEMA_VERSION,
+        subject=subject,
+        execution=execution_id,
+        actor=scope.actor,
+        on_behalf_of=scope.on_behalf_of,
+        occurred_at=scope.clock.now(),
+        recorded_at=datetime.now(UTC),
+        payload=dict(payload),
+        sha256="",
+    )
 
 
 class Publication:
@@ -87,6 +139,7 @@ class Publication:
         if self._durable:
             with self._scope.records.write() as connection:
                 store.add(connection, store.executions, [self._execution], self._scope.project_id)
+                append(connection, self._scope, [_begun(self._scope, self._execution)])
         self._open = True
         return self
 
@@ -184,22 +237,7 @@ class Publication:
     def event(self, kind: str, subject: str, payload: Mapping[str, Any] | None = None) -> None:
         """Append to the log when the publication becomes visible."""
         self._check_open()
-        self._events.append(
-            Event(
-                seq=None,
-                id=new_id(),
-                kind=kind,
-                schema_version=EVENT_SCHEMA_VERSION,
-                subject=subject,
-                execution=self.id,
-                actor=self._scope.actor,
-                on_behalf_of=self._scope.on_behalf_of,
-                occurred_at=self._scope.clock.now(),
-                recorded_at=datetime.now(UTC),
-                payload=dict(payload or {}),
-                sha256="",
-            )
-        )
+        self._events.append(_entry(self._scope, self.id, kind, subject, payload or {}))
 
     def write(self, rows: Callable[[Connection], object]) -> None:
         """Run `rows` inside the publication's transaction; if it raises, nothing is published.
@@ -251,10 +289,8 @@ class Publication:
             store.add(connection, store.assets, self._assets, project_id)
             store.add(connection, store.links, list(self._links.values()), project_id)
             store.add(connection, store.evidence, self._evidence, project_id)
-            if self._events:
-                # Taken last and held to the commit: the order of `seq` is the order of becoming visible.
-                self._scope.records.lock(connection, f"events/{project_id}")
-            store.append_events(connection, self._events, project_id)
+            # A reader of the log misses no publication: one that says nothing of itself is entered by its end.
+            append(connection, self._scope, self._events or [_over(self._scope, finished)])
 
     def _fenced(self) -> FencedError:
         return FencedError(
@@ -269,12 +305,9 @@ class Publication:
         if not self._durable:
             return
         line = traceback.format_exception_only(error)[-1].strip()
-        finished = self._execution.model_copy(
-            update={"finished_at": datetime.now(UTC), "state": ExecutionState.FAILED, "error": line}
-        )
         try:
             with self._scope.records.write() as connection:
-                store.finish_execution(connection, finished)
+                fail(connection, self._scope, self._execution, line)
         except (MainspringError, SQLAlchemyError) as unrecorded:
             # The first failure is what the caller must see; its execution stays `running` until it is swept.
             error.add_note(f"and it could not be recorded: {unrecorded}")

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -50,6 +50,15 @@ class ExecutionState(enum.StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CACHED = "cached"
+
+
+EXECUTION_STARTED: Final = "execution.started"
+"""The kind of event that says that a durable execution runs."""
+
+
+def ended(state: ExecutionState) -> str:
+    """The kind of event that says how an execution ended, where it says nothing else of itself."""
+    return f"execution.{state.value}"
 
 
 class Verdict(enum.StrEnum):
@@ -168,6 +177,32 @@ class Event(Value):
     recorded_at: datetime
     payload: dict[str, Any]
     sha256: str
+
+
+class EventFilter(Value):
+    """Which entries of the log are wanted; what is None does not count.
+
+    Attributes:
+        subject: the id of what they are about.
+        since: this time or later, by the project clock.
+    """
+
+    kinds: tuple[str, ...] | None = None
+    subject: str | None = None
+    actor: str | None = None
+    since: datetime | None = None
+
+
+class Cursor(Value):
+    """How far a reader has read the log.
+
+    Attributes:
+        reader: who reads: `trigger:NAME`, `openlineage:URL` …
+        place: `seq` of the last event that it is done with; 0 before the first.
+    """
+
+    reader: str
+    place: int
 
 
 class Evidence(Value):

@@ -7,7 +7,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 
-from mainspring.lineage.spec import Asset, Event, Evidence, Execution, ExecutionState, Link, Value
+from mainspring.lineage.spec import (
+    EXECUTION_STARTED,
+    Asset,
+    Cursor,
+    Event,
+    EventFilter,
+    Evidence,
+    Execution,
+    ExecutionState,
+    Link,
+    Value,
+)
 from mainspring.ports.records.schema import row, table, value
 from mainspring.types import digest, to_us
 
@@ -36,6 +47,7 @@ events = table(
     indexes=[["project_id", "seq"], ["project_id", "kind", "seq"], ["subject"]],
     unique=[["id"]],
 )
+cursors = table("event_cursors", Cursor, key=["project_id", "reader"])
 evidence = table("evidence", Evidence, key=["id"], indexes=[["subject_id", "kind", "created_us"]])
 
 # SQLite takes 32,766 variables a statement; ids are looked up in slices below that.
@@ -137,6 +149,11 @@ def executions_by_id(connection: Connection, ids: Iterable[str]) -> list[Executi
     return [value(Execution, found) for found in _rows_by(connection, executions, executions.c.id, ids)]
 
 
+def links_of(connection: Connection, execution_ids: Iterable[str]) -> list[Link]:
+    """All links of these executions, in no order."""
+    return [value(Link, found) for found in _rows_by(connection, links, links.c.execution_id, execution_ids)]
+
+
 def links_on(connection: Connection, asset_ids: Iterable[str]) -> list[Link]:
     """All links that hang on these assets, in no order."""
     return [value(Link, found) for found in _rows_by(connection, links, links.c.asset_id, asset_ids)]
@@ -167,15 +184,43 @@ def evidence_for(connection: Connection, subject_ids: Sequence[str], kind: str |
     return [value(Evidence, found) for found in connection.execute(query).mappings()]
 
 
+def evidence_about(connection: Connection, subject_ids: Iterable[str]) -> list[Evidence]:
+    """Findings about any number of assets, in no order."""
+    return [
+        value(Evidence, found) for found in _rows_by(connection, evidence, evidence.c.subject_id, subject_ids)
+    ]
+
+
 def events_after(
-    connection: Connection, project_id: str, after_seq: int, kinds: Sequence[str] | None, limit: int
+    connection: Connection,
+    project_id: str,
+    after_seq: int,
+    wanted: EventFilter,
+    limit: int,
+    *,
+    newest: bool = False,
 ) -> list[Event]:
-    """The log's entries after a cursor, in order."""
+    """The log's entries after a cursor, in order: the first `limit`, or the newest."""
     query = select(events).where(events.c.project_id == project_id, events.c.seq > after_seq)
-    if kinds is not None:
-        query = query.where(events.c.kind.in_(list(kinds)))
-    query = query.order_by(events.c.seq).limit(limit)
-    return [value(Event, found) for found in connection.execute(query).mappings()]
+    if wanted.kinds is not None:
+        query = query.where(events.c.kind.in_(list(wanted.kinds)))
+    if wanted.subject is not None:
+        query = query.where(events.c.subject == wanted.subject)
+    if wanted.actor is not None:
+        query = query.where(events.c.actor == wanted.actor)
+    if wanted.since is not None:
+        query = query.where(events.c.occurred_us >= to_us(wanted.since))
+    query = query.order_by(events.c.seq.desc() if newest else events.c.seq).limit(limit)
+    found = [value(Event, each) for each in connection.execute(query).mappings()]
+    return found[::-1] if newest else found
+
+
+def started(connection: Connection, execution_ids: Sequence[str]) -> set[str]:
+    """Which of these executions the log says of that they started, before they ended."""
+    query = select(events.c.subject).where(
+        events.c.subject.in_(list(execution_ids)), events.c.kind == EXECUTION_STARTED
+    )
+    return set(connection.execute(query).scalars())
 
 
 def count_assets(connection: Connection, project_id: str) -> dict[str, int]:

@@ -314,7 +314,7 @@ class Pipelines:
         if dead:
             with self._graph.records.write() as connection:
                 for row in dead:
-                    store.fail_below(connection, row.id, PROCESS_ENDED, datetime.now(UTC))
+                    store.fail_below(connection, self._graph, row.id, PROCESS_ENDED)
 
     def get_run(self, run_id: str) -> PipelineRun:
         """The run of that id.
@@ -390,9 +390,7 @@ class Pipelines:
             name: what keeps the place; None = kind and pipeline.
             from_start: whether a trigger that is new begins with the oldest event instead of the next one.
         """
-        row = TriggerRow(
-            name=name or f"{kind} → {pipeline.name}", event_kind=kind, pipeline=pipeline.name, cursor=0
-        )
+        row = TriggerRow(name=name or f"{kind} → {pipeline.name}", event_kind=kind, pipeline=pipeline.name)
         trigger = Trigger(row, pipeline, where, parameters)
         trigger.begin(self._graph, from_start=from_start)
         self._triggers[row.name] = trigger

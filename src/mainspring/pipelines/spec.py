@@ -201,16 +201,16 @@ class RunRow(Value):
 
 
 class TriggerRow(Value):
-    """How far a trigger has read the log.
-
-    Attributes:
-        cursor: `seq` of the last event that it has seen.
-    """
+    """Which events ask for which pipeline."""
 
     name: str
     event_kind: str
     pipeline: str
-    cursor: int
+
+    @property
+    def reader(self) -> str:
+        """What its place in the event log is kept under."""
+        return f"trigger:{self.name}"
 
 
 class RequestState(enum.StrEnum):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from mainspring.errors import StateError
+from mainspring.lineage.api import Graph
 from mainspring.lineage.spec import Event, Execution, ExecutionState
-from mainspring.lineage.store import events, executions, finish_execution
+from mainspring.lineage.store import executions
 from mainspring.pipelines.spec import CacheEntry, Request, RequestState, RunRow, StepRun, TriggerRow
 from mainspring.ports.records import Records
 from mainspring.ports.records.schema import row, table, value
@@ -81,15 +81,13 @@ def running(connection: Connection, project_id: str) -> list[RunRow]:
     return [value(RunRow, found) for found in connection.execute(query).mappings()]
 
 
-def fail_below(connection: Connection, run_id: str, error: str, finished_at: datetime) -> None:
+def fail_below(connection: Connection, graph: Graph, run_id: str, error: str) -> None:
     """End an abandoned run: its execution and all running ones below it become failed."""
     waiting = [run_id]
     while waiting:
         query = select(executions).where(executions.c.id.in_(waiting))
         for found in connection.execute(query).mappings().all():
-            execution = value(Execution, found).model_copy(update={"finished_at": finished_at})
-            failed = execution.model_copy(update={"state": ExecutionState.FAILED, "error": error})
-            finish_execution(connection, failed)
+            graph.fail(connection, value(Execution, found), error)
         below = select(executions.c.id).where(executions.c.parent_id.in_(waiting))
         below = below.where(executions.c.state == ExecutionState.RUNNING.value)
         waiting = list(connection.execute(below).scalars())
@@ -134,35 +132,17 @@ def latest_entry(connection: Connection, step: str, project_id: str) -> CacheEnt
 
 
 def add_trigger(connection: Connection, records: Records, trigger: TriggerRow, project_id: str) -> None:
-    """Begin to read the log for a trigger; one that has begun keeps its cursor."""
+    """Keep what a trigger asks for."""
     statement = records.insert(triggers).values(row(trigger, project_id))
     changed = {"event_kind": trigger.event_kind, "pipeline": trigger.pipeline}
     statement = statement.on_conflict_do_update(index_elements=["project_id", "name"], set_=changed)
     connection.execute(statement)
 
 
-def cursor_of(connection: Connection, name: str, project_id: str) -> int:
-    """`seq` of the last event that the trigger has seen."""
-    query = select(triggers.c.cursor).where(triggers.c.project_id == project_id, triggers.c.name == name)
-    return int(connection.execute(query).scalar_one())
-
-
-def move_cursor(connection: Connection, name: str, seen: int, cursor: int, project_id: str) -> bool:
-    """Move a trigger's place from where it was seen. False = another process has moved it meanwhile."""
-    moved = update(triggers).where(triggers.c.project_id == project_id, triggers.c.name == name)
-    return connection.execute(moved.where(triggers.c.cursor == seen).values(cursor=cursor)).rowcount == 1
-
-
 def add_requests(connection: Connection, asked: Sequence[Request], project_id: str) -> None:
     """Ask for runs."""
     if asked:
         connection.execute(insert(requests), [row(request, project_id) for request in asked])
-
-
-def last_event_seq(connection: Connection, project_id: str) -> int:
-    """The place of the newest event in the log; 0 for an empty log."""
-    query = select(func.max(events.c.seq)).where(events.c.project_id == project_id)
-    return int(connection.execute(query).scalar_one() or 0)
 
 
 def requests_of(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mainspring.lineage import Event, Graph
+from mainspring.lineage import Event, Graph, cursor
 from mainspring.lineage.process import is_dead, process_name
 from mainspring.pipelines import store
 from mainspring.pipelines.spec import Request, RequestState, TriggerRow
@@ -38,24 +38,24 @@ class Trigger:
     def begin(self, graph: Graph, *, from_start: bool) -> None:
         """Give a new trigger its place in the log; one that has a place keeps it."""
         with graph.records.write() as connection:
-            newest = 0 if from_start else store.last_event_seq(connection, graph.project_id)
-            row = self.row.model_copy(update={"cursor": newest})
-            store.add_trigger(connection, graph.records, row, graph.project_id)
+            store.add_trigger(connection, graph.records, self.row, graph.project_id)
+            place = 0 if from_start else cursor.newest(connection, graph.project_id)
+            cursor.begin(connection, graph.records, self.row.reader, place, graph.project_id)
 
     def read(self, graph: Graph) -> None:
         """Turn new events into requests; requests and the moved cursor are one transaction."""
         while True:
             with graph.records.read() as connection:
-                cursor = store.cursor_of(connection, self.name, graph.project_id)
-            events = graph.events(after_seq=cursor, kinds=[self.row.event_kind], limit=EVENTS_A_READ)
+                place = cursor.place_of(connection, self.row.reader, graph.project_id)
+            events = graph.events(after_seq=place, kinds=[self.row.event_kind], limit=EVENTS_A_READ)
             if not events:
                 return
             wanted = [event for event in events if self.where is None or self.where(event)]
             asked = [store.request_of(self.row, event, new_id()) for event in wanted]
-            last = events[-1].seq or cursor
+            last = events[-1].seq or place
             with graph.records.write() as connection:
                 # Another process that read the same events may have moved the cursor: then its requests stand.
-                if store.move_cursor(connection, self.name, cursor, last, graph.project_id):
+                if cursor.move(connection, self.row.reader, place, last, graph.project_id):
                     store.add_requests(connection, asked, graph.project_id)
 
     def take(self, graph: Graph) -> Iterator[Request]:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
-from mainspring.errors import AccessError, MainspringError, UnavailableError
+from mainspring.errors import AccessError, InputError, IntegrityError, MainspringError, UnavailableError
+from mainspring.lineage.delivery import Delivery
 from mainspring.project import Project
 from mainspring.server.seat import Seat
 from mainspring.server.worker import DRAIN_S, Orders
@@ -20,6 +21,7 @@ from mainspring.server.worker import DRAIN_S, Orders
 PORT_S: Final = 1.5
 LOOK_EVERY_S: Final = 0.1
 PUBLISH_EVERY_S: Final = 30.0
+DELIVER_EVERY_S: Final = 5.0
 
 
 class Server:
@@ -57,6 +59,7 @@ class Server:
         self._ended = threading.Event()
         self._watcher: threading.Thread | None = None
         self._n_restarts = 0
+        self._courier: threading.Thread | None = None
         self.url = ""
 
     @property
@@ -80,8 +83,10 @@ class Server:
         Raises:
             UnavailableError: the port is taken, or a worker did not come up.
             AccessError: the system refuses the port.
+            InputError: `openlineage.url` names no destination.
             MainspringError: whatever kept a worker from loading its models.
         """
+        delivery = self._project.find_delivery()
         self._port = _free_port(self._host, self._port)
         self.url = f"http://{self._host}:{self._port}"
         try:
@@ -94,11 +99,19 @@ class Server:
             raise
         self._watcher = threading.Thread(target=self._watch, name="server-supervisor", daemon=True)
         self._watcher.start()
+        if delivery is not None:
+            self._courier = threading.Thread(
+                target=self._deliver, args=[delivery], name="openlineage-delivery", daemon=True
+            )
+            self._courier.start()
         return self
 
     def stop(self) -> None:
         """Drain the workers, then publish what they logged."""
         self._stopping.set()
+        if self._courier is not None:
+            self._courier.join()
+            self._courier = None
         if self._watcher is not None:
             self._watcher.join()
             self._watcher = None
@@ -176,6 +189,16 @@ class Server:
             do()
         except Exception as error:  # noqa: BLE001  said, and tried again at the next round
             self._say(f"{what} failed: {type(error).__name__}: {error}")
+
+    def _deliver(self, delivery: Delivery) -> None:
+        while not self._stopping.wait(DELIVER_EVERY_S):
+            try:
+                delivery.run(self._stopping.wait)
+            except (InputError, IntegrityError) as error:
+                self._say(f"lineage is no longer delivered, until the server starts again: {error}")
+                return
+            except Exception as error:  # noqa: BLE001  said; the next round goes on from the same place in the log
+                self._say(f"lineage waits: {error}")
 
     def _end(self) -> None:
         for seat in self._seats:

@@ -78,6 +78,13 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
+        "event_cursors",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("reader", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("place", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "reader", name=op.f("pk_event_cursors")),
+    )
+    op.create_table(
         "events",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column(
@@ -493,7 +500,6 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("event_kind", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("pipeline", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("cursor", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("project_id", "name", name=op.f("pk_pipeline_triggers")),
     )
     op.create_table(
