@@ -16,6 +16,7 @@ from mainspring.config import FILE_NAME, HOME_VARIABLE, Config, EngineSection
 from mainspring.errors import AccessError, ConflictError, InputError
 from mainspring.lineage.api import Graph
 from mainspring.lineage.code import capture_code
+from mainspring.ports._disk import sync_file, sync_folder
 from mainspring.ports.blobs import Blobs, open_blobs
 from mainspring.ports.clock import Clock, open_clock
 from mainspring.ports.engine import Engine, open_engine
@@ -70,14 +71,7 @@ class Project:
         """A home is one project's: its deployments and clock are files whose names say nothing of the project."""
         mark = self.home / PROJECT_MARK
         try:
-            if not mark.exists():
-                # Under a second name first: whoever opens the home meanwhile sees the whole file or none.
-                draft = self.home / f".{PROJECT_MARK}.{new_id()}"
-                draft.write_text(self.config.project.id, encoding="utf-8")
-                with contextlib.suppress(FileExistsError):
-                    os.link(draft, mark)
-                draft.unlink()
-            found = mark.read_text(encoding="utf-8")
+            found = _marked(mark) or self._mark_home(mark)
         except OSError as error:
             raise _home_refused(self.home, error) from error
         if found != self.config.project.id:
@@ -87,6 +81,24 @@ class Project:
                 where=str(self.home),
                 hint="Give each project a home of its own: `home.path`. Databases and tables may be shared.",
             )
+
+    def _mark_home(self, mark: Path) -> str:
+        """Claim a home that is nobody's; whose it is then, for another process may have been first."""
+        # Under a second name first: whoever opens the home meanwhile sees the whole file or none.
+        draft = mark.with_name(f".{mark.name}.{new_id()}")
+        try:
+            draft.write_text(self.config.project.id, encoding="utf-8")
+            sync_file(draft)
+            if mark.exists():
+                # Empty: what a loss of power leaves of a file that never reached the disk.
+                os.replace(draft, mark)
+            else:
+                with contextlib.suppress(FileExistsError):
+                    os.link(draft, mark)
+        finally:
+            draft.unlink(missing_ok=True)
+        sync_folder(mark.parent)
+        return _marked(mark)
 
     def _settle(self) -> None:
         """Record what a process that died, or a rollback without the database, left on disk alone."""
@@ -279,6 +291,14 @@ class Project:
 
     def __repr__(self) -> str:
         return f"<Project {self.config.project.id!r} in {self.config.folder}>"
+
+
+def _marked(mark: Path) -> str:
+    """The project that a home's mark names; empty where there is no mark, or nothing in it."""
+    try:
+        return mark.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return ""
 
 
 def _home_refused(home: Path, error: OSError) -> AccessError:

@@ -48,7 +48,8 @@ def utc(value: datetime) -> datetime:
 
     Raises:
         TypeError: `value` is not a datetime (a date alone does not say which instant it means).
-        ValueError: `value` carries nanoseconds that microseconds cannot hold.
+        ValueError: `value` carries nanoseconds that microseconds cannot hold, or lies outside of the years
+            1 to 9999 in UTC.
     """
     if not isinstance(value, datetime):
         raise TypeError(f"expected a datetime, got {type(value).__name__}: {value!r}")
@@ -56,7 +57,10 @@ def utc(value: datetime) -> datetime:
         raise ValueError(f"expected a time in whole microseconds, got {value!r}: round it explicitly")
     if value.tzinfo is None:
         return value.replace(tzinfo=UTC)
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"expected a time in the years 1 to 9999 of UTC, got {value!r}") from error
 
 
 def to_us(value: datetime) -> int:

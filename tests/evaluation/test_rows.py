@@ -28,7 +28,7 @@ def at(day: int) -> datetime:
 
 def frame(*days: int, **columns: Any) -> pl.DataFrame:
     """One row a day, named by the day."""
-    return pl.DataFrame({"flight": list(days), "asked_at": [at(day) for day in days], **columns})
+    return pl.DataFrame({"flight": list(days), "asked_at": [at(day) for day in days]} | columns)
 
 
 LEARNT = Learnt("march", ("flight", "asked_at"), "asked_at", frame(0, 1, 2, 3))
@@ -73,6 +73,25 @@ def test_rows_with_their_names_are_looked_up(rows, origin, n_training):
 def test_rows_without_names_are_held_out_only_after_the_last_training_row(rows, time, origin):
     """A time before it, no time, and names that cannot be looked up leave it open."""
     assert judge_rows(rows, LEARNT, time).origin is origin
+
+
+ZIPS = frame(0, 1, flight=["00501", "01001"])
+
+
+@pytest.mark.parametrize(
+    ("names", "origin"),
+    [
+        (pl.Series(["00501", "99999"]), RowsOrigin.TRAINING),
+        (pl.Series(["00501", "99999"], dtype=pl.Categorical), RowsOrigin.TRAINING),
+        (pl.Series(["00501", "99999"], dtype=pl.Enum(["00501", "99999"])), RowsOrigin.TRAINING),
+        (pl.Series([501, 99999]), RowsOrigin.UNKNOWN),
+        (pl.Series([501.0, 99999.0]), RowsOrigin.UNKNOWN),
+    ],
+)
+def test_text_that_comes_as_a_number_is_not_looked_up(names, origin):
+    """A zip code that a reader of files took for a number has lost its zeros: its rows only look new."""
+    learnt = Learnt("march", ("flight", "asked_at"), "asked_at", ZIPS)
+    assert judge_rows(frame(0, 9, flight=names), learnt).origin is origin
 
 
 def test_a_version_without_a_dataset_leaves_it_open():

@@ -30,6 +30,13 @@ def test_no_instant_is_guessed(text: str) -> None:
         parse_datetime(text)
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+def test_a_time_beyond_the_years_of_utc_is_refused(text: str) -> None:
+    """Where it was written it has a year, in UTC it has none."""
+    with pytest.raises(ValueError, match="1 to 9999"):
+        parse_datetime(text)
+
+
 def test_an_hour_that_no_day_has_is_refused() -> None:
     """The form is right, the time is not."""
     with pytest.raises(ValueError, match="hour"):

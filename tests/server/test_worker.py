@@ -79,6 +79,9 @@ def test_malformed_bodies_are_400(client: httpx.Client, body: bytes, words: str)
         ({**KEYS, "colour": 1}, REQUEST, "colour"),
         (KEYS, {}, "distance"),
         (KEYS, {"distance": "far"}, "distance"),
+        (KEYS, {"distance": 10**29}, "distance"),
+        (KEYS, {"distance": -(2**63) - 1}, "distance"),
+        (KEYS, {"distance": [1, [2**63]]}, "distance"),
     ],
 )
 def test_wrong_columns_are_400_and_named(
@@ -148,8 +151,11 @@ def test_outcomes_over_http(shared: Running) -> None:
         {"prediction_id": "a", "value": "yes", "known_at": "2013-01-01T00:00:00Z"},
         {"prediction_id": "a", "value": 1, "known_at": "yesterday"},
         {"prediction_id": "a", "value": 1},
+        {"prediction_id": "a", "value": 1, "known_at": "0001-01-01T00:00:00+05:00"},
+        {"prediction_id": "a\0b", "value": 1, "known_at": "2013-01-01T00:00:00Z"},
+        {"prediction_id": "", "value": 1, "known_at": "2013-01-01T00:00:00Z"},
     ],
 )
 def test_malformed_outcomes_are_400(client: httpx.Client, row: dict[str, Any]) -> None:
-    """A wrong type, an unreadable time and a missing field are refused; nothing is stored."""
+    """A wrong type, an unreadable time, a missing field and what cannot be stored are refused."""
     error(client.post(OUTCOMES, json={"outcomes": [row]}), 400)

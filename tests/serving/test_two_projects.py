@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -62,6 +64,37 @@ def test_each_has_its_own_outcomes_revisions_and_lineage(airports: list[Airport]
     assert len(north.revisions()) == len(south.revisions()) == 1
     traces = [airport.deployments.lineage.get("request-0") for airport in airports]
     assert traces[0].assets["revision"] != traces[1].assets["revision"]
+
+
+@pytest.mark.parametrize("left", ["", "\n", "test\n"])
+def test_a_mark_without_a_name_is_claimed(tmp_path: Path, records_url: str, left: str) -> None:
+    """Empty is what a loss of power leaves; an editor's line end is no part of a name."""
+    (tmp_path / ".mainspring").mkdir()
+    mark = tmp_path / ".mainspring" / "project"
+    mark.write_text(left)
+    overrides = {"project.id": "test", "records.url": records_url}
+    open_project(tmp_path, overrides=overrides).close()
+    assert mark.read_text().strip() == "test"
+    with pytest.raises(ConflictError, match="home of project 'test'"):
+        open_project(tmp_path, overrides={**overrides, "project.id": "west"})
+    assert sorted(path.name for path in mark.parent.glob("*project*")) == ["project"]
+
+
+def test_the_mark_is_on_disk_before_anything_else_is(
+    tmp_path: Path, records_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says is synced before it has its name, and its name before the home is used."""
+    synced: list[tuple[bool, list[str]]] = []
+    sync = os.fsync
+
+    def seen(descriptor: int) -> None:
+        sync(descriptor)
+        there = [path.read_text() for path in (tmp_path / ".mainspring").glob("project")]
+        synced.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), there))
+
+    monkeypatch.setattr(os, "fsync", seen)
+    open_project(tmp_path, overrides={"project.id": "test", "records.url": records_url}).close()
+    assert synced[:2] == [(False, []), (True, ["test"])]
 
 
 def test_a_home_is_one_projects(airports: list[Airport], records_url: str) -> None:

@@ -69,11 +69,20 @@ def _as_stored(frame: pl.DataFrame, learnt: Learnt) -> pl.DataFrame | None:
             if types[name] == pl.Datetime("us", "UTC")
         ]
         asked = frame.with_columns(times).select(learnt.row_key)
-        if any(types[name].is_integer() and not asked.schema[name].is_integer() for name in learnt.row_key):
+        if any(not _is_kind(types[name], asked.schema[name]) for name in learnt.row_key):
             return None
         return asked.with_columns(pl.col(name).cast(types[name]) for name in learnt.row_key)
     except (InputError, pl.exceptions.PolarsError):
         return None
+
+
+def _is_kind(stored: pl.DataType, given: pl.DataType) -> bool:
+    """Whether equal names stay equal when given values are cast: "00501", read as a number, is another text."""
+    if stored.is_integer():
+        return given.is_integer()
+    if stored == pl.String():
+        return given in (pl.String, pl.Categorical, pl.Enum)
+    return True
 
 
 def _by_time(frame: pl.DataFrame, learnt: Learnt, column: str) -> EvaluatedRows:

@@ -17,7 +17,7 @@ def parse_datetime(text: str) -> datetime:
     """An aware UTC datetime; text without an offset is read as UTC.
 
     Raises:
-        ValueError: it is no ISO 8601 date and time, or finer than microseconds.
+        ValueError: it is no ISO 8601 date and time, finer than microseconds, or outside of the years 1 to 9999.
     """
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"no date and time in whole microseconds: {text!r}")

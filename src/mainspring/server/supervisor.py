@@ -118,8 +118,11 @@ class Server:
         self._end()
         self._publish()
 
-    def run_forever(self) -> None:
+    def run_forever(self, announce: Callable[[], None] | None = None) -> None:
         """Start, and serve until SIGTERM or Ctrl-C. For the main thread.
+
+        Args:
+            announce: called once the server answers, with `url` known; None = nothing more is said.
 
         Raises:
             UnavailableError: a worker died again and again before it was ready; the others were drained.
@@ -131,6 +134,8 @@ class Server:
         try:
             with self:
                 self._say(f"serving on {self.url} with {self._n_workers} worker(s)")
+                if announce is not None:
+                    announce()
                 self._ended.wait()
                 failure = self.failure
                 self._say("draining")

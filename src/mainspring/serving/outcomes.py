@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.lineage.api import Graph
 from mainspring.serving import store
+from mainspring.serving.given import check_labels
 from mainspring.serving.spec import OutcomeCounts
 from mainspring.types import to_us, utc
 
@@ -117,7 +118,11 @@ def post(
     Args:
         revision_id: the deployment revision in force, which the posting is linked to.
         knows: which of the given prediction ids are in the log.
+
+    Raises:
+        InputError: an id or a time that cannot be kept; nothing was stored.
     """
+    check_labels(rows)
     ids = {row[0] for row in rows}
     known = knows(ids)
     while True:

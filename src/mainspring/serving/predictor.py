@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import threading
 import time
 from collections import OrderedDict
@@ -17,18 +16,16 @@ import msgspec
 
 from mainspring.errors import (
     ConflictError,
-    InputError,
     IntegrityError,
     StateError,
     UnknownNameError,
 )
 from mainspring.ports.clock import Clock
 from mainspring.serving.frames import Scored, encoder
+from mainspring.serving.given import check_id, check_numbers
 from mainspring.serving.weights import Arm, WeightTable, WeightWatch, find_previous, retry_after_s
 from mainspring.serving.writer import LogWriter
 from mainspring.types import new_id, to_us
-
-_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 REMEMBERED_IDS: Final = 100_000
 LOADED_ARMS: Final = 6
@@ -288,6 +285,8 @@ class Predictor:
             AccessError, UnavailableError: the prediction cannot be logged.
             StateError: nothing is loaded.
         """
+        check_numbers(keys)
+        check_numbers(request)
         with self._lock:
             self.poll()
             in_force = self._in_force
@@ -444,12 +443,6 @@ class Predictor:
 
 
 def _content(prediction_id: str, keys: Mapping[str, Any], request: Mapping[str, Any]) -> str:
-    if not isinstance(prediction_id, str) or not _ID.fullmatch(prediction_id):
-        raise InputError(
-            expected="a prediction id of 1 to 64 letters, digits, '-', '_', '.' and ':'",
-            got=repr(prediction_id)[:80],
-            where="prediction_id",
-            hint="Leave it out to have one drawn.",
-        )
+    check_id(prediction_id, "Leave it out to have one drawn.")
     packed = encoder.encode([sorted(keys.items()), sorted(request.items())])
     return hashlib.blake2b(packed, digest_size=16).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -13,8 +14,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from mainspring.project import open_project
+from mainspring.workflows.demo.options import Options
+from mainspring.workflows.demo.story import tell_demo
 from mainspring.workflows.demo.world import DEPLOYMENT
 from tests.conftest import RECORDS
 
@@ -80,6 +84,27 @@ def test_after_ctrl_c_the_story_goes_on_and_ends_well(folder: Path) -> None:
         assert deployment.log_counts().n_gaps == 0
         assert len(deployment.revisions()) == 1
         assert len(project.models.versions("flight_delay")) == 3
+
+
+class Ending(io.StringIO):
+    """A terminal at which somebody ends what runs as soon as he has read how."""
+
+    def write(self, text: str) -> int:
+        if "Ctrl-C ends it" in text:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().write(text)
+
+
+def test_a_signal_counts_from_the_moment_that_it_is_asked_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However soon it comes: the workers are drained, and the process goes on with its own handlers."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    terminal, before = Ending(), signal.getsignal(signal.SIGTERM)
+    options = Options(requests_per_day=20, days_per_month=2, until_month=5, serve=True)
+    tell_demo(folder, options, Console(file=terminal, width=300), overrides={"serving.port": 0}).world.close()
+    assert "draining" in terminal.getvalue()
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -39,7 +39,7 @@ from mainspring.workflows.demo.page import (
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, MONITOR, NEW_YORK, World, midnight
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-FILE_NAME: Final = "report.html"
+PAGE: Final = "report.html"
 REPORT: Final = "the year"
 """The name of the report's asset."""
 
@@ -79,7 +79,7 @@ def write_report(
         sections,
         _foot(world),
     )
-    path = world.folder / FILE_NAME
+    path = world.folder / PAGE
     path.write_text(text, encoding="utf-8")
     _publish(world, text)
     return path
@@ -99,7 +99,7 @@ def _publish(world: World, text: str) -> None:
             AssetKind.REPORT,
             REPORT,
             digest=sha256,
-            attributes={"file": FILE_NAME, "size_bytes": len(data)},
+            attributes={"file": PAGE, "size_bytes": len(data)},
         )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,14 +34,11 @@ from mainspring.workflows.demo.explain import (
 )
 from mainspring.workflows.demo.live import Asks, InProcess, LiveDays, OverHttp, body_of
 from mainspring.workflows.demo.options import Options
-from mainspring.workflows.demo.report import FILE_NAME as FILE_NAME_OF_REPORT
-from mainspring.workflows.demo.report import REPORT, decided, month_name, write_report
+from mainspring.workflows.demo.report import MONTHS, PAGE, REPORT, decided, month_name, write_report
 from mainspring.workflows.demo.screen import Bar, Screen
 from mainspring.workflows.demo.wire import Wire
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, World, midnight
 from mainspring.workflows.init import init_project
-
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass
@@ -484,29 +479,22 @@ def year_row(finding: Finding) -> list[object]:
 
 
 def serve_on(story: Story) -> None:
-    """Stay up until Ctrl-C, and say where."""
+    """Stay up until SIGTERM or Ctrl-C, and say where."""
     world = story.world
     server = Server(world.project, say=story.say)
     path = f"/v1/deployments/{DEPLOYMENT}"
     flight = world.flights.row(world.flights.height // 2, named=True)
     example = msgspec.json.encode({name: body_of(flight)[name] for name in ("keys", "request")}).decode()
-    story.say(f"report: {(world.folder / 'report.html').as_uri()}")
-    server.start()
-    story.say(f"health: {server.url}/health")
-    story.say(
-        f"ask:    curl -s {server.url}{path}/predict -H 'content-type: application/json' -d '{example}'"
-    )
-    story.say("Ctrl-C ends it")
-    stopped = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        stopped.wait()
-    finally:
-        server.stop()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+    def announce() -> None:
+        story.say(f"health: {server.url}/health")
+        story.say(
+            f"ask:    curl -s {server.url}{path}/predict -H 'content-type: application/json' -d '{example}'"
+        )
+        story.say("Ctrl-C ends it")
+
+    story.say(f"report: {(world.folder / PAGE).as_uri()}")
+    server.run_forever(announce)
 
 
 # ---------------------------------------------------------------------------------------------------- the telling
@@ -517,7 +505,7 @@ def is_complete(world: World) -> bool:
     present = world.clock.find()
     lived = present is not None and present >= midnight(world.options.until_month + 1)
     told = world.project.graph.find_assets(kind=AssetKind.REPORT, name=REPORT)
-    return lived and bool(told) and (world.folder / FILE_NAME_OF_REPORT).exists()
+    return lived and bool(told) and (world.folder / PAGE).exists()
 
 
 def show_what_exists(story: Story) -> None:
@@ -532,7 +520,7 @@ def show_what_exists(story: Story) -> None:
         f"  {counts.n_logged:,} predictions logged; {len(world.project.models.versions(MODEL))} model versions, "
         f"{len(deployment.revisions())} revisions; version {table.champion.version} answers"
     )
-    story.say(f"  report:     {folder / FILE_NAME_OF_REPORT}")
+    story.say(f"  report:     {folder / PAGE}")
     story.say(f"  serve it:   mainspring demo {folder} --serve")
     story.say("  start over: remove the folder, or name another")
 
