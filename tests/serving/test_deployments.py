@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 
+import msgspec
 import pytest
 from tests.serving.airport import KEYS, REQUEST, Airport
 
@@ -14,6 +17,7 @@ from mainspring.ports.records import open_records
 from mainspring.serving import weights
 from mainspring.serving.api import Deployment, Deployments, weights_folder
 from mainspring.serving.spec import Cause
+from mainspring.serving.weights import WeightTable
 
 
 def test_predict_equals_the_model_on_the_looked_up_features(airport: Airport, deployment: Deployment) -> None:
@@ -178,6 +182,31 @@ def test_a_rollback_by_files_alone_is_replayed(airport: Airport, deployment: Dep
     assert (last.actor, last.reason, last.model_version) == ("user:night", "by hand", 1)
 
 
+def test_a_promotion_returns_its_own_revision(
+    airport: Airport, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when another process promotes before it has read what it made."""
+    genuine = weights.change
+
+    def overtaken(folder: Path, build: Callable[[WeightTable | None], WeightTable]) -> WeightTable:
+        made = genuine(folder, build)
+        monkeypatch.undo()
+        airport.rooms().get("flights").promote(airport.versions[0], airport.view, reason="theirs")
+        return made
+
+    monkeypatch.setattr(weights, "change", overtaken)
+    assert deployment.promote(airport.versions[1], airport.view, reason="mine").reason == "mine"
+    assert deployment.revisions()[-1].reason == "theirs"
+
+
+def test_a_rollout_begun_by_files_alone_is_listed(airport: Airport, deployment: Deployment) -> None:
+    """Whoever lists rollouts brings what lies on disk into the records first, as for revisions."""
+    other = airport.rooms()
+    other._replay.record = lambda _: 0  # type: ignore[method-assign]
+    other.get("flights").shadow(airport.versions[1], airport.view)
+    assert [rollout.candidate_version for rollout in deployment.rollouts()] == [2]
+
+
 def test_replaying_twice_records_once(airport: Airport, deployment: Deployment) -> None:
     """Any number of processes may bring the files into the records."""
     first, second = airport.rooms(), airport.rooms()
@@ -191,7 +220,7 @@ def test_a_change_on_top_of_an_outdated_table_is_a_conflict(airport: Airport, de
     stale = deployment.table
     deployment.promote(airport.versions[1], airport.view)
     with pytest.raises(ConflictError, match="epoch 3"):
-        weights.change(folder, lambda _: weights.changed(stale, {"epoch": 2}))
+        weights.change(folder, lambda _: msgspec.structs.replace(stale, epoch=2))
 
 
 def test_shadow_is_scored_on_the_same_requests_and_never_answers(

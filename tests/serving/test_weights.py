@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,9 +12,18 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from mainspring.errors import ConflictError, IntegrityError, StateError, UnknownNameError
+from mainspring.errors import (
+    AccessError,
+    ConflictError,
+    IntegrityError,
+    MainspringError,
+    StateError,
+    UnavailableError,
+    UnknownNameError,
+)
 from mainspring.serving import weights
 from mainspring.serving.weights import Arm, WeightTable, WeightWatch
 from mainspring.types import new_id
@@ -74,6 +86,37 @@ def test_a_change_that_was_never_put_in_force_is_not_history(tmp_path: Path) -> 
     assert [table.epoch for table in weights.history(tmp_path)] == [1]
     weights.change(tmp_path, following)
     assert [table.champion.version for table in weights.history(tmp_path)] == [1, 2]
+
+
+def test_a_file_of_another_name_is_not_history(tmp_path: Path) -> None:
+    """Somebody's copy of an epoch stops neither reading nor rolling back."""
+    first = weights.change(tmp_path, following)
+    weights.change(tmp_path, following)
+    shutil.copy(tmp_path / "00000001.json", tmp_path / "00000001 (copy).json")
+    (tmp_path / "1.json").write_text("")
+    assert [table.epoch for table in weights.history(tmp_path)] == [1, 2]
+    back = weights.roll_back(tmp_path, actor="user:test", reason="", changed_us=1)
+    assert back.champion == first.champion
+
+
+@pytest.mark.parametrize(
+    ("number", "refusal"),
+    [(errno.ENOSPC, UnavailableError), (errno.EROFS, AccessError), (errno.EACCES, AccessError)],
+)
+def test_a_rollback_that_the_disk_refuses_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, refusal: type[MainspringError]
+) -> None:
+    """Full, read-only or forbidden: an error in four parts, and what was served still is."""
+    weights.change(tmp_path, following)
+    second = weights.change(tmp_path, following)
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(refusal, match=os.strerror(number).lower()):
+        weights.roll_back(tmp_path, actor="user:test", reason="", changed_us=1)
+    assert weights.read_table(tmp_path) == second
 
 
 def test_a_leftover_draft_does_not_stop_a_change(tmp_path: Path) -> None:
@@ -154,10 +197,7 @@ def test_a_shadow_after_a_rollback_is_nothing_to_go_back_to(tmp_path: Path) -> N
     for _ in range(3):
         weights.change(tmp_path, following)
     weights.roll_back(tmp_path, actor="a", reason="", changed_us=1)
-    weights.change(
-        tmp_path,
-        lambda now: weights.changed(now, {"epoch": 5, "cause": "shadow"}),  # type: ignore[arg-type]
-    )
+    weights.change(tmp_path, lambda now: msgspec.structs.replace(now, epoch=5, cause="shadow"))  # type: ignore[type-var]
     assert weights.roll_back(tmp_path, actor="a", reason="", changed_us=1).champion.version == 1
 
 
@@ -183,6 +223,8 @@ def test_a_table_that_was_put_off_waits_and_a_newer_one_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a failure the watch is silent for a while; a change ends that, and the late end of the old is nothing."""
+    for name in ("RETRY_FIRST_S", "RETRY_MOST_S"):
+        monkeypatch.setattr(weights, name, 3600.0)
     watch = WeightWatch(tmp_path)
     first = weights.change(tmp_path, following)
     assert ask(watch) == first

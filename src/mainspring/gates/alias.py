@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
+from mainspring.errors import ConflictError
 from mainspring.lineage import Graph, Publication
 from mainspring.models import store
 from mainspring.models.spec import AliasMove
 
+_Made = TypeVar("_Made")
+
+PROMOTION_ATTEMPTS: Final = 100
+"""Promotions that may come in between before one gives up."""
+
 
 class OvertakenError(Exception):
-    """An alias of the model moved between the plan and its transaction: what was planned must be planned again."""
+    """What a ruling looked at changed before it was acted on: it must be made again."""
+
+
+def until_not_overtaken(attempt: Callable[[], _Made], where: str) -> _Made:
+    """What `attempt`, which rules and acts on the ruling, comes to once nobody comes in between.
+
+    Args:
+        where: what it changes, for people.
+
+    Raises:
+        ConflictError: somebody came in between each time.
+    """
+    for _ in range(PROMOTION_ATTEMPTS):
+        try:
+            return attempt()
+        except OvertakenError:
+            continue
+    raise ConflictError(
+        expected=f"nobody else who promotes during one of {PROMOTION_ATTEMPTS} attempts",
+        got="another promotion each time",
+        where=where,
+        hint="Find out who else promotes this model, then promote again.",
+    )
 
 
 def place_alias(

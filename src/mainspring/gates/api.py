@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
-from mainspring.errors import ConflictError, RefusedError, UnknownNameError
+from mainspring.errors import RefusedError, UnknownNameError
 from mainspring.gates import plan, store
-from mainspring.gates.alias import OvertakenError, place_alias
+from mainspring.gates.alias import OvertakenError, place_alias, until_not_overtaken
 from mainspring.gates.decision import DECISION_KIND
 from mainspring.gates.spec import Decision, Policy, Ruling, StoredPolicy
 from mainspring.lineage import AssetKind, Graph, Publication, Verdict
 from mainspring.models.api import Models
 from mainspring.models.spec import AliasMove, ModelVersion
 from mainspring.types import new_id
-
-PROMOTION_ATTEMPTS: Final = 100
-"""Promotions that may come in between before one gives up."""
 
 
 class Gates:
@@ -94,9 +90,9 @@ class Gates:
             UnknownNameError: that environment has no policy.
         """
         policy = self.policy(environment)
-        ruling, _ = self._rule(policy, version)
+        ruling, holders = self._rule(policy, version)
         with self._graph.execution("decide", f"{environment}: {version}") as work:
-            return self._record(work, policy, version, ruling)
+            return self._record(work, policy, version, ruling, holders)
 
     def require(self, environment: str, version: ModelVersion) -> Decision:
         """Rule, and store the ruling; no alias moves. A deployment asks this before it changes what it serves.
@@ -110,6 +106,15 @@ class Gates:
             raise _refused(decision)
         return decision
 
+    def check_fresh(self, decision: Decision) -> None:
+        """Refuse to act on a ruling that an alias of the model has moved since.
+
+        Raises:
+            OvertakenError: one has.
+        """
+        if self._holders(decision.version_name) != decision.holders:
+            raise OvertakenError
+
     def promote(self, environment: str, version: ModelVersion) -> Decision:
         """Rule, and if the ruling passes put the gate's alias on the version, in one transaction.
 
@@ -120,36 +125,41 @@ class Gates:
             RefusedError: the ruling does not pass; it lists every reason and what would supply what is missing.
         """
         policy = self.policy(environment)
-        for _ in range(PROMOTION_ATTEMPTS):
+
+        def attempt() -> Decision:
             ruling, holders = self._rule(policy, version)
             if ruling.verdict is not Verdict.PASS:
                 with self._graph.execution("decide", f"{environment}: {version}") as work:
-                    decision = self._record(work, policy, version, ruling)
+                    decision = self._record(work, policy, version, ruling, holders)
                 raise _refused(decision)
-            try:
-                return self._move(policy, version, ruling, holders)
-            except OvertakenError:
-                continue
-        raise ConflictError(
-            expected=f"an alias that stands still for one of {PROMOTION_ATTEMPTS} attempts",
-            got="another promotion each time",
-            where=f"alias {policy.policy.alias!r} of model {version.name!r}",
-            hint="Find out who else promotes this model, then promote again.",
-        )
+            return self._move(policy, version, ruling, holders)
+
+        return until_not_overtaken(attempt, f"alias {policy.policy.alias!r} of model {version.name!r}")
+
+    def _holders(self, name: str) -> dict[str, int]:
+        """Which version carries each alias of a model."""
+        return {alias.alias: alias.number for alias in self._models.aliases(name)}
 
     def _rule(self, policy: StoredPolicy, version: ModelVersion) -> tuple[Ruling, Mapping[str, int]]:
         """The ruling, and the numbers that carry the model's aliases as it was made."""
         evidence = self._graph.evidence_for(version.asset_id, version.package_id)
-        aliases = self._models.aliases(version.name)
-        holders = {alias.alias: self._models.get(version.name, alias.number).asset_id for alias in aliases}
+        numbers = self._holders(version.name)
+        holders = {
+            alias: self._models.get(version.name, number).asset_id for alias, number in numbers.items()
+        }
         # A version that carries the alias is not asked to beat itself.
         if holders.get(policy.policy.alias) == version.asset_id:
             holders = {alias: holder for alias, holder in holders.items() if holder != version.asset_id}
         ruling = plan.decide(policy.policy, evidence, self._graph.clock.now(), holders, str(version))
-        return ruling, {alias.alias: alias.number for alias in aliases}
+        return ruling, numbers
 
     def _record(
-        self, work: Publication, policy: StoredPolicy, version: ModelVersion, ruling: Ruling
+        self,
+        work: Publication,
+        policy: StoredPolicy,
+        version: ModelVersion,
+        ruling: Ruling,
+        holders: Mapping[str, int],
     ) -> Decision:
         """The ruling as evidence on the version, bound to the policy and to what it rests on."""
         for reason in ruling.reasons:
@@ -164,6 +174,7 @@ class Gates:
                 "environment": policy.environment,
                 "alias": policy.policy.alias,
                 "policy_digest": policy.digest,
+                "holders": dict(holders),
                 "reasons": [reason.model_dump(mode="json") for reason in ruling.reasons],
             },
             trigger="gate",
@@ -191,6 +202,7 @@ class Gates:
             version_asset_id=version.asset_id,
             verdict=ruling.verdict,
             reasons=ruling.reasons,
+            holders=dict(holders),
             decided_at=stored.created_at,
         )
 
@@ -200,7 +212,7 @@ class Gates:
         """Store the passing ruling and move the alias, both or neither."""
         alias = policy.policy.alias
         with self._graph.execution("promote", f"{policy.environment}: {version}") as work:
-            decision = self._record(work, policy, version, ruling)
+            decision = self._record(work, policy, version, ruling, holders)
             if holders.get(alias) == version.number:
                 return decision
             move = AliasMove(

@@ -177,6 +177,7 @@ class Decision(Value):
         policy_id: the asset of the policy version that ruled.
         version_name, version_number: what it ruled on.
         verdict: pass; fail; or insufficient data, which holds.
+        holders: the number of the version that carried each alias of the model when the gate ruled.
     """
 
     id: str
@@ -189,6 +190,7 @@ class Decision(Value):
     version_asset_id: str
     verdict: Verdict
     reasons: tuple[Reason, ...]
+    holders: dict[str, int] = Field(default_factory=dict)
     decided_at: datetime
 
     @property

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from mainspring.errors import ConflictError, InputError, UnknownNameError
 from mainspring.features.api import Features
 from mainspring.features.view import FeatureView
+from mainspring.gates.alias import until_not_overtaken
 from mainspring.gates.decision import get_passed
+from mainspring.gates.spec import Decision
 from mainspring.lineage.api import Graph
+from mainspring.lineage.spec import Evidence
 from mainspring.models.api import Models
 from mainspring.models.spec import ModelVersion
 from mainspring.ports.tables import Tables
@@ -91,31 +95,44 @@ class Deployments:
         if weights.find_table(self._weights(name)) is not None:
             raise _taken(name)
         arm = self._champion(version, view)
-        allowed = self._ask(version, environment, decision_id)
 
-        def first(present: WeightTable | None) -> WeightTable:
-            if present is not None:
-                raise _taken(name)
-            return WeightTable(
-                deployment=name,
-                epoch=1,
-                context_id=new_id(),
-                revision_id=new_id(),
-                revision=1,
-                arms=(arm,),
-                cause="create",
-                reason=reason,
-                actor=self._graph.actor,
-                changed_us=to_us(self._graph.clock.now()),
-                used={} if allowed is None else {"decision": allowed},
-            )
+        def attempt() -> None:
+            ruling = self._ask(version, environment, decision_id)
+            self._check_fresh(ruling)
+            weights.change(self._weights(name), partial(self._first, name, arm, ruling, reason))
 
-        weights.change(self._weights(name), first)
+        until_not_overtaken(attempt, f"deployment {name!r}")
         self.record(name)
         return Deployment(self, name)
 
-    def _ask(self, version: ModelVersion, environment: str | None, decision_id: str | None) -> str | None:
-        """The id of the ruling that lets a version through: made now, or checked; None where none is asked for."""
+    def _first(
+        self,
+        name: str,
+        arm: Arm,
+        ruling: Decision | Evidence | None,
+        reason: str,
+        present: WeightTable | None,
+    ) -> WeightTable:
+        if present is not None:
+            raise _taken(name)
+        return WeightTable(
+            deployment=name,
+            epoch=1,
+            context_id=new_id(),
+            revision_id=new_id(),
+            revision=1,
+            arms=(arm,),
+            cause="create",
+            reason=reason,
+            actor=self._graph.actor,
+            changed_us=to_us(self._graph.clock.now()),
+            used={} if ruling is None else {"decision": ruling.id},
+        )
+
+    def _ask(
+        self, version: ModelVersion, environment: str | None, decision_id: str | None
+    ) -> Decision | Evidence | None:
+        """The ruling that lets a version through: made now, or an earlier one; None where none is asked for."""
         if environment is not None:
             if decision_id is not None:
                 raise InputError(
@@ -124,10 +141,18 @@ class Deployments:
                     where=f"deployment of {version}",
                     hint="Leave decision_id out to have the gate rule now.",
                 )
-            return self._gates.require(environment, version).id
+            return self._gates.require(environment, version)
         if decision_id is not None:
-            return get_passed(self._graph, version, decision_id).id
+            return get_passed(self._graph, version, decision_id)
         return None
+
+    def _check_fresh(self, ruling: Decision | Evidence | None) -> None:
+        """Refuse a ruling made just now that was overtaken since; an earlier one is somebody's choice.
+
+        Not while the weight table is held: a database that hangs must not keep anybody from rolling back.
+        """
+        if isinstance(ruling, Decision):
+            self._gates.check_fresh(ruling)
 
     def get(self, name: str) -> Deployment:
         """The deployment of that name.

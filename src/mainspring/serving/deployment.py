@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
 import polars as pl
 from sqlalchemy.exc import SQLAlchemyError
 
-from mainspring.errors import ConflictError, MainspringError, StateError
+from mainspring.errors import MainspringError, StateError
 from mainspring.features.view import FeatureView
+from mainspring.gates.alias import OvertakenError, until_not_overtaken
 from mainspring.lineage.api import Graph
 from mainspring.models.spec import ModelVersion
 from mainspring.serving import outcomes, store, weights
@@ -36,9 +38,6 @@ if TYPE_CHECKING:
     from mainspring.serving.api import Deployments
 
 Origin = Literal["human", "controller"]
-
-PROMOTION_ATTEMPTS: Final = 20
-"""Changes of what is served that may come between a ruling and its promotion before one gives up."""
 
 
 class Deployment:
@@ -125,28 +124,24 @@ class Deployment:
             RefusedError: the gate of `environment`, or the decision, does not let it through. Only a new ruling
                 is stored.
             StateError: a controller's promotion after a person's rollback.
-            ConflictError: what is served changed again and again while the gate ruled.
+            ConflictError: what is served, or an alias, changed again and again while the gate ruled.
         """
         arm = self._room._champion(version, view)
-        for _ in range(PROMOTION_ATTEMPTS):
+
+        def attempt() -> WeightTable:
             # A ruling looks at who carries the aliases, and a change that is not recorded yet may move one.
             self._room.record(self.name)
             seen = self.table
             weights.check_origin(seen, "promote", origin)
-            allowed = self._room._ask(version, environment, decision_id)
+            ruling = self._room._ask(version, environment, decision_id)
+            allowed = None if ruling is None else ruling.id
             ruled_at = None if environment is None else seen.epoch
+            self._room._check_fresh(ruling)
             following = partial(_promoted, arm=arm, decision_id=allowed, ruled_at=ruled_at)
-            try:
-                self._change("promote", reason, origin, following)
-            except _OvertakenError:
-                continue
-            return self.revisions()[-1]
-        raise ConflictError(
-            expected=f"a deployment that stands still for one of {PROMOTION_ATTEMPTS} attempts",
-            got="another change each time",
-            where=f"deployment {self.name!r}",
-            hint="Find out who else changes this deployment, then promote again.",
-        )
+            return self._change("promote", reason, origin, following)
+
+        table = until_not_overtaken(attempt, f"deployment {self.name!r}")
+        return next(made for made in self.revisions() if made.id == table.revision_id)
 
     def shadow(
         self, version: ModelVersion, view: FeatureView | None = None, *, reason: str = ""
@@ -240,7 +235,7 @@ class Deployment:
                 "actor": self._graph.actor,
                 "changed_us": to_us(self._graph.clock.now()),
             }
-            return weights.changed(present, {**common, **following(present)})
+            return msgspec.structs.replace(present, **{**common, **following(present)})
 
         # Before anything changes: where the records cannot be reached, only a rollback is possible.
         self._room.record(self.name)
@@ -262,6 +257,7 @@ class Deployment:
 
     def rollouts(self) -> list[Rollout]:
         """Every rollout, oldest first."""
+        self._room.record(self.name)
         with self._graph.records.read() as connection:
             return store.get_rollouts(connection, self.name, self._graph.project_id)
 
@@ -330,16 +326,12 @@ class Deployment:
         return self._room._log(self.name).counts()
 
 
-class _OvertakenError(Exception):
-    """What is served changed between the ruling and the promotion: the ruling must be made again."""
-
-
 def _promoted(
     present: WeightTable, arm: weights.Arm, decision_id: str | None, ruled_at: int | None
 ) -> dict[str, Any]:
     """What a promotion changes; `ruled_at` is the epoch that a ruling was made in, None without one."""
     if ruled_at is not None and present.epoch != ruled_at:
-        raise _OvertakenError
+        raise OvertakenError
     return {
         "revision_id": new_id(),
         "revision": present.revision + 1,

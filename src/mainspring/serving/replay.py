@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -56,7 +57,7 @@ class Replay:
         for name in deployed_in(self._home):
             try:
                 self.record(name)
-            except (MainspringError, SQLAlchemyError):
+            except (MainspringError, SQLAlchemyError, OSError):
                 # A project must open to be looked into and mended; using the deployment raises the same again.
                 continue
 
@@ -145,7 +146,7 @@ class Replay:
             deployment=table.deployment,
             epoch=table.epoch,
             revision_id=table.revision_id,
-            table=weights.to_dict(table),
+            table=msgspec.to_builtins(table),
             created_at=from_us(table.changed_us),
         )
         if not store.add_context(self._graph.records, connection, context, self._graph.project_id):

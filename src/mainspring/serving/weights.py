@@ -18,13 +18,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from mainspring.errors import (
-    AccessError,
-    ConflictError,
-    IntegrityError,
-    StateError,
-    UnknownNameError,
-)
+from mainspring.errors import ConflictError, IntegrityError, StateError, UnknownNameError
+from mainspring.ports._disk import refusals
 from mainspring.types import new_id
 
 CURRENT: Final = "current.json"
@@ -145,7 +140,7 @@ def history(folder: Path) -> list[WeightTable]:
     if current is None:
         return []
     # A file beyond the present epoch is a change that was never acknowledged.
-    paths = [path for path in sorted(folder.glob("[0-9]*.json")) if int(path.stem) <= current.epoch]
+    paths = [path for path in sorted(folder.glob("[0-9]" * 8 + ".json")) if int(path.stem) <= current.epoch]
     return [_decoded(path.read_bytes(), path) for path in paths]
 
 
@@ -173,21 +168,15 @@ def change(folder: Path, build: Callable[[WeightTable | None], WeightTable]) -> 
         ConflictError: `build` made a table whose epoch is not the next one.
         StateError: a controller's change against a person's rollback.
         AccessError: the folder cannot be written.
+        UnavailableError: the disk is full or failing.
     """
-    try:
+    with refusals(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
             present = find_table(folder)
             following = build(present)
             _check(present, following)
             _replace(folder, following)
-    except PermissionError as error:
-        raise AccessError(
-            expected="a weights folder that can be written",
-            got=str(error.strerror),
-            where=str(folder),
-            hint="Check the permissions of the project's home.",
-        ) from error
     return following
 
 
@@ -198,6 +187,7 @@ def roll_back(folder: Path, *, actor: str, reason: str, changed_us: int) -> Weig
 
     Raises:
         StateError: there is no earlier revision to go back to.
+        AccessError, UnavailableError: as for `change`.
     """
 
     def back(present: WeightTable | None) -> WeightTable:
@@ -376,13 +366,3 @@ class WeightWatch:
 def retry_after_s(n_failed: int) -> float:
     """How long to wait before trying again what has failed once and `n_failed` times before."""
     return min(RETRY_MOST_S, RETRY_FIRST_S * 2.0 ** min(n_failed, 30))
-
-
-def changed(table: WeightTable, fields: dict[str, Any]) -> WeightTable:
-    """A copy with other fields."""
-    return msgspec.structs.replace(table, **fields)
-
-
-def to_dict(table: WeightTable) -> dict[str, Any]:
-    """Plain JSON."""
-    return dict(msgspec.to_builtins(table))
