@@ -50,11 +50,16 @@ class Project:
 
     Threads may share it. Close it, or use it as a context manager, to give its connections back. A room opens
     on first use.
+
+    Args:
+        as_is: make no home and migrate nothing: for whoever looks at a project that may be damaged.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, as_is: bool = False) -> None:
         self.config = config
         self.home = config.home_path
+        if as_is:
+            return
         try:
             self.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -310,7 +315,13 @@ def _home_refused(home: Path, error: OSError) -> AccessError:
     )
 
 
-def open_project(path: str | Path | None = None, *, overrides: Mapping[str, Any] | None = None) -> Project:
+def open_project(
+    path: str | Path | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    as_is: bool = False,
+    importable: bool = True,
+) -> Project:
     """Open the project in a folder, creating and migrating its home where needed.
 
     The folder goes first on `sys.path`, so that its features, pipelines and on-demand functions can be found
@@ -320,6 +331,8 @@ def open_project(path: str | Path | None = None, *, overrides: Mapping[str, Any]
         path: the project's folder, or its mainspring.toml. None = the present folder if it has a
             mainspring.toml, else the folder that MAINSPRING_HOME names.
         overrides: configuration keys (`"records.url"`) that outrank environment and file.
+        as_is: make no home and migrate nothing.
+        importable: put the folder on `sys.path`; False for work that runs none of the project's own code.
 
     Raises:
         InputError: there is no project there, or its configuration is wrong.
@@ -327,8 +340,8 @@ def open_project(path: str | Path | None = None, *, overrides: Mapping[str, Any]
         SchemaVersionError: a newer mainspring wrote the database.
     """
     config = load_config(path, overrides=overrides)
-    project = Project(config)
-    if str(config.folder) not in sys.path:
+    project = Project(config, as_is=as_is)
+    if importable and str(config.folder) not in sys.path:
         sys.path.insert(0, str(config.folder))
     return project
 

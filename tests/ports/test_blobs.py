@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import threading
 import tracemalloc
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -87,3 +91,41 @@ def test_file_url(tmp_path: Path) -> None:
     """A `file:` URL and a path name the same store."""
     blob = open_blobs((tmp_path / "with space").as_uri()).put(b"x")
     assert open_blobs(tmp_path / "with space").get(blob.sha256) == b"x"
+
+
+def test_a_put_wins_against_a_collector(tmp_path: Path) -> None:
+    """Of an old blob that is put while it is collected, the put wins: what it returned for is there."""
+    blobs, stop = open_blobs(tmp_path), threading.Event()
+    blob = blobs.put(b"fought for")
+    place = tmp_path / "objects" / blob.sha256[:2] / blob.sha256
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    n_collected = 0
+
+    def collect() -> None:
+        nonlocal n_collected
+        while not stop.is_set():
+            n_collected += blobs.collect(blob.sha256, hour_ago)
+
+    collector = threading.Thread(target=collect)
+    collector.start()
+    try:
+        while n_collected < 50:
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(place, (0, 0))
+            blobs.put(b"fought for")
+            assert blobs.get(blob.sha256) == b"fought for"
+    finally:
+        stop.set()
+        collector.join()
+
+
+def test_drafts_are_what_is_staged(tmp_path: Path) -> None:
+    """What a killed put left is listed with its size, and can be removed."""
+    blobs = open_blobs(tmp_path)
+    blobs.put(b"whole")
+    assert blobs.drafts() == []
+    (tmp_path / "staging" / "half").write_bytes(b"ha")
+    (draft,) = blobs.drafts()
+    assert (draft.name, draft.size_bytes) == ("half", 2)
+    blobs.delete_draft("half")
+    assert blobs.drafts() == []

@@ -177,3 +177,40 @@ def test_unknown_scheme() -> None:
     """An address that no backend answers to names those that do."""
     with pytest.raises(InputError, match="a path, file:"):
         open_tables("hdfs://x")
+
+
+def test_damages_are_told_and_nothing_is_changed(tmp_path: Path) -> None:
+    """A file that is gone, cut, or no Parquet is told; of what nobody was told of it is said that it is a leftover."""
+    tables = open_tables(tmp_path)
+    for token in "123":
+        tables.append("t", ROW, token=token)
+    first, second, third = sorted((tmp_path / "t").glob("*.parquet"), key=lambda place: place.stat().st_mtime)
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-1])
+    third.write_bytes(third.read_bytes()[:-4] + b"XXXX")
+    (tmp_path / "t" / "_synced").write_text("2")
+    found = {item.file: item for item in open_tables(tmp_path).damages("t")}
+    assert set(found) == {first.name, second.name, third.name}
+    assert found[first.name].what == "is missing"
+    assert "bytes, was written with" in found[second.name].what
+    assert "Parquet" in found[third.name].what
+    assert [found[place.name].acknowledged for place in (first, second, third)] == [True, True, False]
+    assert log_place(tmp_path, 3).exists()
+
+
+def test_a_damaged_table_is_not_copied(tmp_path: Path) -> None:
+    """The files of a table are not handed out when one that was acknowledged is missing."""
+    tables = open_tables(tmp_path)
+    version = tables.append("t", ROW, token="1")
+    next((tmp_path / "t").glob("*.parquet")).unlink()
+    with pytest.raises(IntegrityError, match="is missing"):
+        tables.files("t", version)
+
+
+def test_a_copy_after_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoints up to the version come along, later ones do not."""
+    monkeypatch.setattr(_delta, "CHECKPOINT_EVERY", 2)
+    tables = open_tables(tmp_path)
+    versions = [tables.append("t", ROW, token=str(number)) for number in range(5)]
+    names = [path for path in tables.files("t", versions[2]).fixed if "checkpoint" in path]
+    assert names == ["_delta_log/00000000000000000002.checkpoint.parquet"]

@@ -28,6 +28,9 @@ _ORDER: Final = [AVAILABLE, NUMBER, ORDINAL]
 #: No typed key begins with a zero byte. It is written together with the entries that it speaks of.
 _CURSOR: Final = b"\x00cursor"
 
+#: Every key begins with its group's id.
+GROUP_BYTES: Final = 16
+
 
 def materialize(stores: Stores, group: FeatureGroupSpec, until: datetime) -> int:
     """Write to the keys store what has become available up to `until`, and nothing that has not.
@@ -146,6 +149,22 @@ def watermark(stores: Stores, group: FeatureGroupSpec) -> tuple[datetime, int] |
     """Until when, and up to which commit, the keys store was filled at least; None when it never was."""
     (cursor,) = stores.keys.get(SPACE, [_cursor_key(group)])
     return None if cursor is None else (from_us(cursor.event_us), cursor.known_us)
+
+
+def cursor_number(entry: Entry) -> int | None:
+    """Up to which commit the keys store was filled, if the entry is a group's cursor; None for any other."""
+    return entry.known_us if entry.key[GROUP_BYTES:] == _CURSOR else None
+
+
+def forget(keys: Keys, group_id: str) -> int:
+    """Remove every entry of a group, so that the next `materialize` of a new process writes all of them again.
+
+    Returns:
+        How many entries there were, the cursor included.
+    """
+    start = bytes.fromhex(group_id)
+    found = [entry.key for entry in keys.entries(SPACE) if entry.key.startswith(start)]
+    return keys.delete(SPACE, found)
 
 
 def _cursor_key(group: FeatureGroupSpec) -> bytes:

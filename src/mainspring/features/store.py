@@ -197,6 +197,11 @@ def published(
     ]
 
 
+def tickets(connection: Connection, group_id: str) -> set[int]:
+    """Every ticket of a group that was ever drawn, published or not."""
+    return set(connection.execute(select(commits.c.ticket).where(commits.c.group_id == group_id)).scalars())
+
+
 def last_numbers(connection: Connection, group_ids: list[str]) -> dict[str, int]:
     """Highest published number by group; groups without commit are absent."""
     query = (

@@ -78,6 +78,12 @@ def get_rollouts(connection: Connection, deployment: str, project_id: str) -> li
     return [value(Rollout, found) for found in connection.execute(query).mappings()]
 
 
+def deployment_names(connection: Connection, project_id: str) -> list[str]:
+    """Names of all deployments that the records know, in order."""
+    query = select(contexts.c.deployment).where(contexts.c.project_id == project_id).distinct()
+    return sorted(connection.execute(query).scalars())
+
+
 def latest_outcomes(
     connection: Connection, deployment: str, project_id: str, prediction_ids: Sequence[str]
 ) -> dict[str, tuple[int, float]]:

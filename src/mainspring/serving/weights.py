@@ -150,11 +150,16 @@ def first_table(folder: Path) -> WeightTable:
     Raises:
         UnknownNameError: nothing was ever deployed there.
     """
-    path = folder / f"{1:08d}.json"
+    path = place_of(folder, 1)
     try:
         return _decoded(path.read_bytes(), path)
     except FileNotFoundError:
         return read_table(folder)
+
+
+def place_of(folder: Path, epoch: int) -> Path:
+    """The file of one epoch's table."""
+    return folder / f"{epoch:08d}.json"
 
 
 def change(folder: Path, build: Callable[[WeightTable | None], WeightTable]) -> WeightTable:
@@ -263,7 +268,7 @@ def check_origin(present: WeightTable, cause: str, origin: str) -> None:
 
 
 def _replace(folder: Path, table: WeightTable) -> None:
-    named = folder / f"{table.epoch:08d}.json"
+    named = place_of(folder, table.epoch)
     draft = folder / f".{table.epoch:08d}.draft"
     second = folder / f".{table.epoch:08d}.second"
     # A process killed in here leaves drafts, which may share an inode with what is named: never write to them.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,40 @@ class BlobsContract:
         assert found[0] == found[1]
         blobs = type(self).open_store(address)
         assert [blobs.get(sha256) for sha256 in found[0]] == [b"%d" % number * 1000 for number in range(30)]
+
+    def test_walk(self, blobs: Blobs) -> None:
+        """Every blob is listed once with its size, and when it was put last."""
+        began = datetime.now(UTC) - timedelta(seconds=1)
+        put = sorted((blobs.put(data) for data in (b"", b"one", b"two" * 9)), key=lambda blob: blob.sha256)
+        found = list(blobs.walk())
+        assert [Blob(item.sha256, item.size_bytes) for item in found] == put
+        assert all(began <= item.put_at <= datetime.now(UTC) + timedelta(seconds=1) for item in found)
+
+    def test_walk_before_put(self, blobs: Blobs) -> None:
+        """A store that was never written has nothing to list, collect or clean."""
+        assert list(blobs.walk()) == []
+        assert blobs.drafts() == []
+        assert not blobs.collect("0" * 64, datetime.now(UTC))
+        blobs.delete_draft("nothing")
+
+    def test_collect(self, blobs: Blobs) -> None:
+        """What was put before the moment goes; what was put, or put again, since then stays."""
+        blob = blobs.put(b"old")
+        put_at = next(blobs.walk()).put_at
+        assert not blobs.collect(blob.sha256, put_at - timedelta(seconds=1))
+        assert blobs.get(blob.sha256) == b"old"
+        assert blobs.collect(blob.sha256, put_at + timedelta(seconds=1))
+        assert blobs.find(blob.sha256) is None
+        assert not blobs.collect(blob.sha256, put_at + timedelta(seconds=1))
+        assert blobs.put(b"old") == blob
+
+    def test_put_again_is_young(self, blobs: Blobs) -> None:
+        """Storing equal bytes again counts as putting them: whoever does is about to refer to them."""
+        blobs.put(b"same")
+        first = next(blobs.walk()).put_at
+        while next(blobs.walk()).put_at <= first:
+            blobs.put(b"same")
+        assert len(list(blobs.walk())) == 1
 
 
 def _put_many(open_store: Callable[[str], Blobs], address: str) -> list[str]:

@@ -193,6 +193,22 @@ class KeysContract:
         assert keys.get("s", [b"a", b"child"]) == [entry("a", 2), entry("child")]
         assert keys.put("s", [entry("a", 3)]) == 1
 
+    def test_entries(self, keys: Keys) -> None:
+        """Every entry of a space is listed once, and none of another space."""
+        assert list(keys.entries("s")) == []
+        mine = [entry("a", 1, 2, 3), entry("b", -5), entry("ab", 7)]
+        keys.put("s", mine)
+        keys.put("sx", [entry("a", 9)])
+        assert sorted(keys.entries("s"), key=lambda item: item.key) == sorted(mine, key=lambda item: item.key)
+        assert [item.event_us for item in keys.entries("sx")] == [9]
+
+    def test_many_entries(self, keys: Keys) -> None:
+        """More entries than one transaction lists come whole."""
+        keys.put("s", [entry(f"{number:06d}", number) for number in range(25_000)])
+        found = list(keys.entries("s"))
+        assert len(found) == 25_000
+        assert {item.event_us for item in found} == set(range(25_000))
+
 
 def _put_many(open_store: Callable[[str], Keys], address: str, parity: int) -> int:
     keys = open_store(address)

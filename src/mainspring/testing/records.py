@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, func, select, update
 
 from mainspring.errors import SchemaVersionError, StateError
-from mainspring.ports.records import Records
+from mainspring.ports.records import Records, open_records
 from mainspring.ports.records.migrations import HEAD, VERSION_TABLE
 from mainspring.testing._processes import in_processes
 
@@ -172,6 +172,26 @@ class RecordsContract:
         with pytest.raises(SchemaVersionError, match="9999"):
             empty.migrate()
         assert empty.schema_revision() == "9999"
+
+    def test_export(self, empty: Records, tmp_path: Path) -> None:
+        """What is exported is a SQLite file of this version's schema, and an empty database takes it over."""
+        empty.migrate()
+        assert empty.damages() == []
+        path = tmp_path / "export.db"
+        empty.export(path)
+        exported = open_records(f"sqlite:///{path}")
+        assert exported.schema_revision() == HEAD
+        exported.close()
+        empty.load(path)
+
+    def test_load_needs_the_schema(self, empty: Records, tmp_path: Path) -> None:
+        """Rows go into a migrated database only."""
+        other = open_records(f"sqlite:///{tmp_path}/other.db")
+        other.migrate()
+        other.export(tmp_path / "export.db")
+        other.close()
+        with pytest.raises(SchemaVersionError):
+            empty.load(tmp_path / "export.db")
 
 
 def _names(records: Records) -> set[str]:

@@ -188,6 +188,45 @@ class TablesContract:
         found = tables.scan("t").filter(pl.col("a") >= 25).select("b").collect()
         assert found["b"].to_list() == ["2"] * 5
 
+    def test_names(self, tables: Tables) -> None:
+        """Every table is listed, in order; nothing is before the first append."""
+        assert tables.names() == []
+        for name in ("b", "a"):
+            tables.append(name, pl.DataFrame({"a": [1]}), token="1")
+        assert tables.names() == ["a", "b"]
+
+    def test_a_copy_of_its_files_is_the_table(self, tables: Tables, tmp_path: Path) -> None:
+        """A copy made of the files of a version is that version; later appends are not in it and change none of it."""
+        version = tables.append("t", pl.DataFrame({"a": [1]}), token="1")
+        tables.append("t", pl.DataFrame({"a": [2]}), token="2")
+        files = tables.files("t", version)
+        copy = tmp_path / "copy" / "t"
+        for path, source in files.fixed.items():
+            (copy / path).parent.mkdir(parents=True, exist_ok=True)
+            (copy / path).write_bytes(source.read_bytes())
+        for path, data in files.written.items():
+            (copy / path).write_bytes(data)
+        made = type(self).open_store(str(tmp_path / "copy"))
+        assert made.scan("t").collect()["a"].to_list() == [1]
+        assert (made.version("t"), made.find_append("t", "1")) == (version, version)
+        assert made.damages("t") == []
+        made.append("t", pl.DataFrame({"a": [3]}), token="3")
+        assert sorted(made.scan("t").collect()["a"]) == [1, 3]
+
+    def test_files_of_an_unknown_version(self, tables: Tables) -> None:
+        """Only what exists can be copied."""
+        with pytest.raises(UnknownNameError):
+            tables.files("t", 0)
+        version = tables.append("t", pl.DataFrame({"a": [1]}), token="1")
+        with pytest.raises(UnknownNameError):
+            tables.files("t", version + 1)
+
+    def test_no_damage(self, tables: Tables) -> None:
+        """A table in order has none, nor has one that was never made."""
+        tables.append("t", pl.DataFrame({"a": [1]}), token="1")
+        assert tables.damages("t") == []
+        assert tables.damages("never") == []
+
     def test_processes(self, address: str) -> None:
         """Two processes that append the same tokens at once append each once."""
         found = in_processes(_append_many, [(type(self).open_store, address, 12)] * 2)

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ from mainspring.types import from_us, to_us
 
 SCHEMA_VERSION: Final = 1
 BUSY_WAIT_S: Final = 30.0
+ROWS_AT_ONCE: Final = 1_000
 
 
 class Points(ABC):
@@ -49,12 +50,25 @@ class Points(ABC):
     def latest(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
         """For each run the value of each metric at its highest step, the last logged where there are several."""
 
+    @abstractmethod
+    def export(self, path: Path) -> None:
+        """Write every point of every project as of one moment into a new file, as `FilePoints` keeps them."""
+
+    @abstractmethod
+    def damages(self) -> list[str]:
+        """What the file itself is found to be wrong with, a sentence each; nothing where there is no file."""
+
+
+def points_file(records_file: Path) -> Path:
+    """The file of metric points that lies beside a SQLite file of records."""
+    return records_file.with_name(f"{records_file.stem}-metrics.db")
+
 
 def open_points(records: Records, project_id: str) -> Points:
     """The metric points that belong to these records."""
     if records.dialect == "sqlite":
         file = Path(make_url(records.url).database or "")
-        return FilePoints(file.with_name(f"{file.stem}-metrics.db"), project_id)
+        return FilePoints(points_file(file), project_id)
     return TablePoints(records, project_id)
 
 
@@ -95,6 +109,24 @@ class TablePoints(Points):
                 for run_id, key, last in connection.execute(query.order_by(inner.c.run_id, inner.c.key)):
                     found[run_id][key] = last
         return found
+
+    def export(self, path: Path) -> None:
+        with closing(FilePoints(path, self._project_id)) as made, self._records.read() as connection:
+            made.append([])
+            found = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
+                select(metric_points).order_by(metric_points.c.seq)
+            )
+            for part in found.mappings().partitions(ROWS_AT_ONCE):
+                made.add_rows([dict(point) for point in part])
+
+    def load(self, path: Path) -> None:
+        """Take over every point of a file that `export` wrote."""
+        with closing(FilePoints(path, self._project_id)) as there, self._records.write() as connection:
+            for part in there.all_rows():
+                connection.execute(insert(metric_points), part)
+
+    def damages(self) -> list[str]:
+        return []
 
 
 class FilePoints(Points):
@@ -148,6 +180,49 @@ class FilePoints(Points):
         for run_id, key, number in self._read(query, (self._project_id, json.dumps(list(run_ids)))):
             found[run_id][key] = _number(number)
         return found
+
+    def export(self, path: Path) -> None:
+        if not self._file.exists():
+            with closing(FilePoints(path, self._project_id)) as made:
+                made.append([])
+            return
+        with self._lock, closing(sqlite3.connect(path)) as target:
+            self._open().backup(target, pages=-1)
+            target.execute("PRAGMA journal_mode=DELETE")
+
+    def damages(self) -> list[str]:
+        try:
+            found = [str(said) for (said,) in self._read("PRAGMA integrity_check", ())]
+        except sqlite3.DatabaseError as error:
+            return [str(error)]
+        return [said for said in found if said != "ok"]
+
+    def add_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows of the table of points, of whatever project, numbered anew in their order."""
+        names = ("project_id", "run_id", "key", "step", "value", "logged_us")
+        statement = f"INSERT INTO metric_points ({', '.join(names)}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
+        with self._lock:
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(statement, [tuple(row[name] for name in names) for row in rows])
+            connection.execute("COMMIT")
+
+    def all_rows(self) -> Iterator[list[dict[str, Any]]]:
+        """Every row of every project in the order of logging, some at a time, without its number."""
+        names = ("project_id", "run_id", "key", "step", "value", "logged_us")
+        query = f"SELECT seq, {', '.join(names)} FROM metric_points WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+        last = 0
+        while rows := self._read(query, (last, ROWS_AT_ONCE)):
+            last = rows[-1][0]
+            made = [dict(zip(names, row[1:], strict=True)) for row in rows]
+            yield [{**row, "value": _number(row["value"])} for row in made]
+
+    def close(self) -> None:
+        """Give the file back; a later call opens it again."""
+        with self._lock:
+            if self._connection is not None and self._pid == os.getpid():
+                self._connection.close()
+            self._connection = None
 
     def _read(self, query: str, arguments: tuple[object, ...]) -> list[tuple[Any, ...]]:
         if not self._file.exists():

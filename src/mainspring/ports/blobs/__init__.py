@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from mainspring.ports._address import path_of, scheme_of, unknown_scheme
-from mainspring.ports.blobs._base import Blob, Blobs
+from mainspring.ports.blobs._base import Blob, Blobs, Draft, StoredBlob
 
-__all__ = ["Blob", "Blobs", "open_blobs"]
+__all__ = ["Blob", "Blobs", "Draft", "StoredBlob", "open_blobs"]
 
 
 def open_blobs(address: str | Path) -> Blobs:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from mainspring.errors import InputError, UnknownNameError
@@ -20,6 +22,31 @@ class Blob:
 
     sha256: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob(Blob):
+    """A blob as it lies in the store.
+
+    Attributes:
+        put_at: when it was put last, by the machine's clock, aware UTC.
+    """
+
+    put_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Bytes that were staged and never became a blob: their process is at work, or was killed.
+
+    Attributes:
+        name: of the draft, for `delete_draft`.
+        written_at: when bytes were added last, by the machine's clock, aware UTC.
+    """
+
+    name: str
+    size_bytes: int
+    written_at: datetime
 
 
 class Blobs(ABC):
@@ -75,6 +102,25 @@ class Blobs(ABC):
         Raises:
             UnknownNameError: no such blob.
         """
+
+    @abstractmethod
+    def walk(self) -> Iterator[StoredBlob]:
+        """Every blob, in order of digest, without reading any. Those put or removed meanwhile may be left out."""
+
+    @abstractmethod
+    def collect(self, sha256: str, put_before: datetime) -> bool:
+        """Remove a blob if nobody has put it since a moment; False if somebody has, or there is none.
+
+        Atomic with `put`: one that returns after the removal has stored the bytes again.
+        """
+
+    @abstractmethod
+    def drafts(self) -> list[Draft]:
+        """What is staged, oldest first."""
+
+    @abstractmethod
+    def delete_draft(self, name: str) -> None:
+        """Remove a draft; its process, if it still lives, fails. Removing one that is not there changes nothing."""
 
     @abstractmethod
     def delete(self, sha256: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from mainspring.errors import InputError, IntegrityError
 from mainspring.ports._disk import make_folder, refusals, sync_folder
-from mainspring.ports.blobs._base import Blob, Blobs, check_sha256, unknown_blob
+from mainspring.ports.blobs._base import Blob, Blobs, Draft, StoredBlob, check_sha256, unknown_blob
 from mainspring.types import digest_bytes, new_id
 
 # Large enough that the digest, not the system call, is what takes the time.
@@ -81,6 +84,39 @@ class DiskBlobs(Blobs):
         with refusals(place):
             place.unlink(missing_ok=True)
 
+    def walk(self) -> Iterator[StoredBlob]:
+        with refusals(self._objects):
+            for place in sorted(self._objects.glob("??/*")):
+                try:
+                    found = place.stat()
+                except FileNotFoundError:
+                    continue
+                yield StoredBlob(place.name, found.st_size, _instant(found.st_mtime))
+
+    def collect(self, sha256: str, put_before: datetime) -> bool:
+        place = self._place(sha256)
+        with refusals(place), _held(place, fcntl.LOCK_EX) as found:
+            if found is None or _instant(found.st_mtime) >= put_before:
+                return False
+            place.unlink()
+            return True
+
+    def drafts(self) -> list[Draft]:
+        found = []
+        with refusals(self._staging):
+            for place in self._staging.glob("*"):
+                try:
+                    status = place.stat()
+                except FileNotFoundError:
+                    continue
+                found.append(Draft(place.name, status.st_size, _instant(status.st_mtime)))
+        return sorted(found, key=lambda draft: draft.written_at)
+
+    def delete_draft(self, name: str) -> None:
+        place = self._staging / Path(name).name
+        with refusals(place):
+            place.unlink(missing_ok=True)
+
     def _place(self, sha256: str) -> Path:
         return self._objects / check_sha256(sha256)[:2] / sha256
 
@@ -109,12 +145,16 @@ class DiskBlobs(Blobs):
     def _publish_existing(self, blob: Blob) -> bool:
         """Whether the blob is there already, whole by its size; then it is durable too."""
         place = self._place(blob.sha256)
-        try:
-            if place.stat().st_size != blob.size_bytes:
+        with _held(place, fcntl.LOCK_SH) as found:
+            if found is None or found.st_size != blob.size_bytes:
                 # Truncated by something else than us. The rename that follows puts the right bytes in place.
                 return False
-        except FileNotFoundError:
-            return False
+            try:
+                # Young again, so that no collector takes what is about to be referred to.
+                os.utime(place)
+            except PermissionError:
+                # Another user's file: our own copy of the same bytes takes its place.
+                return False
         # Whoever renamed it may not have synced the folder yet, and we are about to acknowledge it.
         self._make_durable(place.parent)
         sync_folder(place.parent)
@@ -127,6 +167,27 @@ class DiskBlobs(Blobs):
         # Another process may have made it without having synced yet.
         sync_folder(folder.parent)
         self._durable_folders.add(folder)
+
+
+@contextmanager
+def _held(place: Path, how: int) -> Iterator[os.stat_result | None]:
+    """The file's status, while nobody collects it (shared) or puts it again (exclusive); None if it is gone."""
+    try:
+        descriptor = os.open(place, os.O_RDONLY)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        fcntl.flock(descriptor, how)
+        found = os.fstat(descriptor)
+        # Without a name it was collected, or replaced, while we waited.
+        yield found if found.st_nlink else None
+    finally:
+        os.close(descriptor)
+
+
+def _instant(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 class _Content:

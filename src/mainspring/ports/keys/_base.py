@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -86,6 +86,14 @@ class Keys(ABC):
             InputError: a space or key outside the limits.
             IntegrityError: a stored value cannot be read.
             UnavailableError: the store cannot be reached.
+        """
+
+    @abstractmethod
+    def entries(self, space: str) -> Iterator[Entry]:
+        """Every entry of a space, for whoever checks the store. What is put or removed meanwhile may be left out.
+
+        Raises:
+            IntegrityError: a stored value cannot be read.
         """
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,8 @@ from mainspring.ports.keys._codec import decode, encode, is_newer, prefix
 
 FIRST_MAP_BYTES: Final = 1 << 28
 MAX_READERS: Final = 1024
+ENTRIES_AT_ONCE: Final = 10_000
+"""How many entries one transaction lists: a long one would keep old pages from being used again."""
 
 _T = TypeVar("_T")
 
@@ -56,6 +59,19 @@ class LmdbKeys(Keys):
             None if stored is None else decode(space, key, stored)
             for key, stored in zip(keys, found, strict=True)
         ]
+
+    def entries(self, space: str) -> Iterator[Entry]:
+        start = prefix(space)
+        with self._translated():
+            store = self._opened()
+            after: bytes | None = None
+            while store is not None:
+                rows = store.slice(start, after)
+                for key, stored in rows:
+                    yield decode(space, key[len(start) :], stored)
+                if len(rows) < ENTRIES_AT_ONCE:
+                    return
+                after = rows[-1][0]
 
     def delete(self, space: str, keys: Sequence[bytes]) -> int:
         start = prefix(space)
@@ -114,15 +130,24 @@ class _Store:
         self._open()
 
     def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
-        with self._mapped:
-            environment = self._environment or self._open()
-            try:
-                transaction = environment.begin()
-            except lmdb.MapResizedError:
-                environment.set_mapsize(0)
-                transaction = environment.begin()
-            with transaction:
-                return list(map(transaction.get, keys))
+        with self._mapped, self._begin() as transaction:
+            return list(map(transaction.get, keys))
+
+    def _begin(self) -> lmdb.Transaction[bytes]:
+        environment = self._environment or self._open()
+        try:
+            return environment.begin()
+        except lmdb.MapResizedError:
+            environment.set_mapsize(0)
+            return environment.begin()
+
+    def slice(self, start: bytes, after: bytes | None) -> list[tuple[bytes, bytes]]:
+        """The first keys and values that begin with `start`, or those after a key."""
+        with self._mapped, self._begin() as transaction, transaction.cursor() as cursor:
+            if not cursor.set_range(start if after is None else after + b"\x00"):
+                return []
+            rows = itertools.takewhile(lambda row: row[0].startswith(start), cursor.iternext())
+            return list(itertools.islice(rows, ENTRIES_AT_ONCE))
 
     def write(self, work: Callable[[lmdb.Transaction[bytes]], _T]) -> _T:
         with self._writing:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Table
@@ -64,6 +66,36 @@ class Records(ABC):
 
         Raises:
             SchemaVersionError: a newer mainspring wrote the database.
+        """
+
+    @abstractmethod
+    def damages(self) -> list[str]:
+        """What the database itself finds wrong with its own pages and indexes, a sentence each; reads all of it.
+
+        PostgreSQL has no such check for clients, and says nothing here.
+        """
+
+    @abstractmethod
+    def export(self, path: Path, leave_out: Collection[str] = ()) -> None:
+        """Write every row as of one moment into a new SQLite file, whatever is written meanwhile.
+
+        The file is what `SqliteRecords` would hold, whichever database it comes from.
+
+        Args:
+            leave_out: tables whose rows are not wanted; SQLite copies pages and takes them along.
+
+        Raises:
+            SchemaVersionError: the database is not at this version's schema.
+            IntegrityError: the database is damaged.
+        """
+
+    @abstractmethod
+    def load(self, path: Path) -> None:
+        """Take over every row of a file that `export` wrote, in one transaction.
+
+        Raises:
+            StateError: there are rows already.
+            SchemaVersionError: this database or the file is not at this version's schema.
         """
 
     @abstractmethod

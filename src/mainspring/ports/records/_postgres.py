@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, func, select
@@ -10,6 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
 from mainspring.errors import AccessError, MainspringError, UnavailableError
+from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._sql import SqlRecords, to_json
 
 
@@ -59,6 +62,10 @@ class PostgresRecords(SqlRecords):
                 hint="Grant the role its rights on the schema.",
             )
         return None
+
+    def export(self, path: Path, leave_out: Collection[str] = ()) -> None:
+        with self.read() as connection:
+            portable.export(connection, path, leave_out, self.url)
 
     def lock(self, connection: Connection, name: str) -> None:
         scoped = func.hashtextextended(func.concat(func.current_schema(), "/", name), 0)

@@ -8,15 +8,16 @@ import threading
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
 
-from sqlalchemy import Connection, Engine, Text, column, inspect, select, table
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from mainspring.errors import MainspringError, SchemaVersionError, StateError, UnavailableError
+from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._base import Records
-from mainspring.ports.records.migrations import HEAD, REVISIONS, VERSION_TABLE, upgrade
+from mainspring.ports.records.migrations import HEAD, REVISIONS, revision_of, upgrade
 
 
 def to_json(value: object) -> str:
@@ -97,14 +98,14 @@ class SqlRecords(Records):
 
     def schema_revision(self) -> str | None:
         with self.read() as connection:
-            return _revision(connection)
+            return revision_of(connection)
 
     def migrate(self) -> None:
         if self.schema_revision() == HEAD:
             return
         with self.write() as connection:
             self.lock(connection, "mainspring.migrate")
-            revision = _revision(connection)
+            revision = revision_of(connection)
             if revision is not None and revision not in REVISIONS:
                 raise SchemaVersionError(
                     expected=f"a database at revision {HEAD} or older",
@@ -115,17 +116,15 @@ class SqlRecords(Records):
             if revision != HEAD:
                 upgrade(connection)
 
+    def damages(self) -> list[str]:
+        return []
+
+    def load(self, path: Path) -> None:
+        portable.load(path, self)
+
     def close(self) -> None:
         with self._opening:
             if self._engines is not None and self._pid == os.getpid():
                 for engine in self._engines:
                     engine.dispose()
             self._engines = None
-
-
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table(VERSION_TABLE):
-        return None
-    stored = table(VERSION_TABLE, column("version_num", Text()))
-    found: Any = connection.execute(select(stored.c.version_num)).scalar_one_or_none()
-    return None if found is None else str(found)

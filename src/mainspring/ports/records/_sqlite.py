@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +16,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
 from mainspring.errors import AccessError, IntegrityError, MainspringError, UnavailableError
+from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._sql import SqlRecords, to_json
 
 BUSY_WAIT_S: Final = 30.0
@@ -98,6 +101,13 @@ class SqliteRecords(SqlRecords):
                 hint="Restore the file from a backup.",
             )
         return None
+
+    def damages(self) -> list[str]:
+        with closing(sqlite3.connect(self._file, timeout=BUSY_WAIT_S)) as connection:
+            return portable.flaws(connection)
+
+    def export(self, path: Path, leave_out: Collection[str] = ()) -> None:  # noqa: ARG002 - pages are copied whole
+        portable.copy_file(self._file, path)
 
     def lock(self, connection: Connection, name: str) -> None:
         """Nothing to do: BEGIN IMMEDIATE already excludes every other writer."""

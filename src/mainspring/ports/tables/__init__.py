@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from mainspring.ports._address import path_of, scheme_of, unknown_scheme
-from mainspring.ports.tables._base import Tables
+from mainspring.ports.tables._base import TableDamage, TableFiles, Tables
 
-__all__ = ["Tables", "open_tables"]
+__all__ = ["TableDamage", "TableFiles", "Tables", "open_tables"]
 
 
 def open_tables(address: str | Path) -> Tables:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mainspring.errors import InputError, UnknownNameError
@@ -12,6 +15,37 @@ if TYPE_CHECKING:
     import polars as pl
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class TableFiles:
+    """What a copy of a table at one version is made of.
+
+    Attributes:
+        version: the version.
+        fixed: relative path → file that never changes again under that path.
+        written: relative path → content of a file that the copy is to be given.
+    """
+
+    version: int
+    fixed: Mapping[str, Path]
+    written: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class TableDamage:
+    """Something wrong with a table's own files.
+
+    Attributes:
+        file: its path relative to the table.
+        what: what is wrong, in words.
+        acknowledged: whether it belongs to a version that somebody was told of; the rest is a leftover of a crash,
+            which the next reader takes away.
+    """
+
+    file: str
+    what: str
+    acknowledged: bool
 
 
 class Tables(ABC):
@@ -87,6 +121,23 @@ class Tables(ABC):
     @abstractmethod
     def exists(self, name: str) -> bool:
         """Whether anything was ever appended."""
+
+    @abstractmethod
+    def names(self) -> list[str]:
+        """Every table that exists, in order."""
+
+    @abstractmethod
+    def files(self, name: str, version: int) -> TableFiles:
+        """The files of which a copy of the table at a version is made. Later appends change none of them.
+
+        Raises:
+            UnknownNameError: no such table, or no such version.
+            IntegrityError: a file is missing or has another size than was written.
+        """
+
+    @abstractmethod
+    def damages(self, name: str) -> list[TableDamage]:
+        """What is wrong with the table's files, by their presence and size, without reading rows or changing any."""
 
 
 def check_name(name: str) -> str:

@@ -28,7 +28,14 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from mainspring.errors import InputError, IntegrityError, UnavailableError
 from mainspring.ports._disk import make_folder, refusal, refusals
-from mainspring.ports.tables._base import Tables, check_name, unknown_table, unknown_version
+from mainspring.ports.tables._base import (
+    TableDamage,
+    TableFiles,
+    Tables,
+    check_name,
+    unknown_table,
+    unknown_version,
+)
 from mainspring.ports.tables._delta_log import DeltaLog
 from mainspring.ports.tables._types import stored_form
 
@@ -108,6 +115,32 @@ class DeltaTables(Tables):
         head = self._head(name)
         with _meanings(head.folder), head.lock:
             return head.refresh() is not None
+
+    def names(self) -> list[str]:
+        with refusals(self._folder):
+            return sorted(log.parent.name for log in self._folder.glob("*/_delta_log"))
+
+    def files(self, name: str, version: int) -> TableFiles:
+        newest = self.version(name)
+        if not 0 <= version <= newest:
+            raise unknown_version(name, version, newest)
+        log = self._head(name).log
+        with _meanings(log.folder):
+            lost = [item for item in log.damages(version) if item.acknowledged]
+            if lost:
+                raise IntegrityError(
+                    expected="a table whose files are all there",
+                    got=f"{lost[0].file} {lost[0].what}"
+                    + (f", and {len(lost) - 1} more" if lost[1:] else ""),
+                    where=str(log.folder),
+                    hint="Restore the folder from a backup; `mainspring doctor` lists what is wrong.",
+                )
+            return TableFiles(version, log.files(version), log.marks(version))
+
+    def damages(self, name: str) -> list[TableDamage]:
+        log = self._head(name).log
+        with _meanings(log.folder):
+            return log.damages(None)
 
     def _head(self, name: str) -> _Head:
         with self._opening:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from mainspring.ports._disk import sync_file, sync_folder
+from mainspring.ports.tables._base import TableDamage
 from mainspring.types import new_id
 
 _PARQUET_END: Final = b"PAR1"
@@ -84,6 +85,50 @@ class DeltaLog:
                 (self._log / "_last_checkpoint").unlink(missing_ok=True)
                 place.unlink(missing_ok=True)
             sync_folder(self._log)
+
+    def files(self, version: int) -> dict[str, Path]:
+        """What a copy at `version` needs, by path relative to the folder: commits, data, checkpoints.
+
+        `_last_checkpoint` is left out: it may name a later one, and readers find the others without it.
+        """
+        found = {}
+        for number in range(version + 1):
+            found[self._relative(self._place(number))] = self._place(number)
+            commit = self._read(number)
+            for file in commit.files if commit is not None else ():
+                # Compaction takes files of earlier versions away; what `version` reads is there.
+                if (self.folder / file).exists():
+                    found[file] = self.folder / file
+        for place in self._log.glob("*.checkpoint*.parquet"):
+            if int(place.name.split(".", 1)[0]) <= version:
+                found[self._relative(place)] = place
+        return found
+
+    def marks(self, version: int) -> dict[str, bytes]:
+        """The files that say of a copy at `version` how far it is durable."""
+        return {self._mark.name: str(version).encode()}
+
+    def damages(self, version: int | None) -> list[TableDamage]:
+        """What of the versions up to `version` (None = all) is missing or has another size; nothing is changed."""
+        synced = self._synced()
+        there = sorted(self._versions())
+        last = max([*there, synced]) if version is None else version
+        commits = {number: self._read(number) for number in range(last + 1)}
+        removed = {file for commit in commits.values() if commit is not None for file in commit.removed}
+        found = []
+        for number, commit in commits.items():
+            told = number <= synced or version is not None
+            if commit is None:
+                what = "cannot be read" if number in there else "is missing"
+                found.append(TableDamage(self._relative(self._place(number)), what, told))
+                continue
+            for file, size_bytes in commit.files.items():
+                if file not in removed and (what := _flaw(self.folder / file, size_bytes)):
+                    found.append(TableDamage(file, what, told))
+        return found
+
+    def _relative(self, place: Path) -> str:
+        return place.relative_to(self.folder).as_posix()
 
     def _is_torn(self) -> bool:
         return self._first_torn() is not None or bool(self._torn_checkpoints())
@@ -155,6 +200,17 @@ def _sync_if_there(place: Path) -> None:
     except FileNotFoundError:
         # Compaction may have taken it since; then no later version needs it.
         return
+
+
+def _flaw(place: Path, size_bytes: int) -> str:
+    """What is wrong with a data file, in words; empty if nothing is."""
+    try:
+        found = place.stat().st_size
+    except FileNotFoundError:
+        return "is missing"
+    if found != size_bytes:
+        return f"has {found:,} bytes, was written with {size_bytes:,}"
+    return "" if _is_whole(place, size_bytes) else "does not end as a Parquet file does"
 
 
 def _is_whole(place: Path, size_bytes: int | None) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Text, column, inspect, select, table
 
 VERSION_TABLE: Final = "mainspring_schema"
 REVISIONS: Final = ("0001",)
@@ -23,3 +23,12 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The migration that a database is at; None for one without tables of ours."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    stored = table(VERSION_TABLE, column("version_num", Text()))
+    found: Any = connection.execute(select(stored.c.version_num)).scalar_one_or_none()
+    return None if found is None else str(found)

@@ -1,0 +1,125 @@
+"""All rows of a database as one SQLite file: what a backup keeps of the records, and what another database loads."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Connection, Table, create_engine, func, insert, inspect, select
+from sqlalchemy.pool import NullPool
+
+from mainspring.errors import IntegrityError, SchemaVersionError, StateError
+from mainspring.ports.records._base import Records
+from mainspring.ports.records.migrations import HEAD, VERSION_TABLE, revision_of, upgrade
+from mainspring.ports.records.schema import COUNTER, metadata
+
+ROWS_AT_ONCE: Final = 1_000
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """A SQLite database as of now, by SQLite's own online backup; the copy is one file without a log.
+
+    Raises:
+        IntegrityError: the copy does not pass SQLite's own check.
+    """
+    with closing(sqlite3.connect(source, timeout=30.0)) as there, closing(sqlite3.connect(target)) as here:
+        try:
+            # All pages in one step: a copy in several would begin again whenever somebody writes.
+            there.backup(here, pages=-1)
+            here.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.DatabaseError as error:
+            raise _damaged(source, str(error)) from error
+        if found := flaws(here):
+            raise _damaged(source, found[0])
+
+
+def flaws(connection: sqlite3.Connection) -> list[str]:
+    """What SQLite finds wrong with a database, a sentence each."""
+    try:
+        found = [str(said) for (said,) in connection.execute("PRAGMA integrity_check")]
+    except sqlite3.DatabaseError as error:
+        return [str(error)]
+    return [said for said in found if said != "ok"]
+
+
+def export(rows: Connection, target: Path, leave_out: Collection[str], where: str) -> None:
+    """Every row that a connection's snapshot sees, into a new SQLite file."""
+    tables = _tables(rows, where)
+    engine = create_engine(f"sqlite:///{target}", poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            upgrade(connection)
+            for table in tables:
+                if table.name not in leave_out:
+                    _copy(rows, connection, table)
+    finally:
+        engine.dispose()
+
+
+def load(source: Path, into: Records) -> None:
+    """Every row of an exported file into an empty, migrated database."""
+    engine = create_engine(f"sqlite:///{source}", poolclass=NullPool)
+    try:
+        with engine.connect() as rows, into.write() as connection:
+            tables = _tables(rows, str(source))
+            for table in _tables(connection, into.url):
+                if connection.execute(select(table).limit(1)).first() is not None:
+                    raise StateError(
+                        expected="a database without rows",
+                        got=f"rows in the table {table.name!r}",
+                        where=into.url,
+                        hint="Name an empty database or schema.",
+                    )
+            for table in tables:
+                _copy(rows, connection, table)
+                _count_on(connection, table)
+    finally:
+        engine.dispose()
+
+
+def _copy(rows: Connection, target: Connection, table: Table) -> None:
+    found = rows.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table)).mappings()
+    for part in found.partitions(ROWS_AT_ONCE):
+        target.execute(insert(table), [dict(row) for row in part])
+
+
+def _count_on(connection: Connection, table: Table) -> None:
+    """Let the database count on from the highest number that was copied."""
+    if connection.dialect.name != "postgresql" or COUNTER not in table.c:
+        return
+    highest = connection.execute(select(func.max(table.c[COUNTER]))).scalar_one()
+    if highest is not None:
+        sequence = func.pg_get_serial_sequence(table.name, COUNTER)
+        connection.execute(select(func.setval(sequence, func.cast(highest, BigInteger))))
+
+
+def _tables(connection: Connection, where: str) -> list[Table]:
+    """Every table of the database, as the rooms declare them.
+
+    Raises:
+        SchemaVersionError: the database is not at this version's schema.
+    """
+    if (revision := revision_of(connection)) != HEAD:
+        raise SchemaVersionError(
+            expected=f"a database at revision {HEAD}",
+            got="an empty one" if revision is None else f"revision {revision}",
+            where=where,
+            hint="Open the project with this version of mainspring first, or use the version that wrote it.",
+        )
+    there = set(inspect(connection).get_table_names()) - {VERSION_TABLE}
+    known = {table.name: table for table in metadata.sorted_tables}
+    unknown: Any = sorted(name for name in there - set(known) if not name.startswith("sqlite_"))
+    assert not unknown, f"no room that is loaded declares {unknown}"
+    return [table for name, table in known.items() if name in there]
+
+
+def _damaged(source: Path, said: str) -> IntegrityError:
+    return IntegrityError(
+        expected="a SQLite database that passes its own check",
+        got=said,
+        where=str(source),
+        hint="Restore the file from a backup; `mainspring doctor` says what else is damaged.",
+    )
