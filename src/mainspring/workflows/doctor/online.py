@@ -1,0 +1,67 @@
+"""The online store: does it open, and does everything in it come from a published commit?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+from sqlalchemy import select
+
+from mainspring.features import store
+from mainspring.features.materialize import GROUP_BYTES, cursor_number
+from mainspring.features.packing import ASSET_BYTES, SPACE
+from mainspring.workflows.doctor.spec import Finding, Patient, Repair, Severity, shown
+
+CHECK: Final = "online"
+
+
+def check_online(patient: Patient) -> Iterator[Finding]:
+    """Every entry against the commits of its group."""
+    project = patient.project
+    with project.records.read() as connection:
+        query = select(store.commits.c.group_id, store.commits.c.number, store.commits.c.asset_id).where(
+            store.commits.c.number.is_not(None)
+        )
+        assets = {
+            (group_id, int(number)): str(asset) for group_id, number, asset in connection.execute(query)
+        }
+        labels = {group_id: f"{name}@{version}" for group_id, name, version in connection.execute(_GROUPS)}
+    wrong: dict[str, int] = defaultdict(int)
+    strange: dict[str, int] = defaultdict(int)
+    highest: dict[str, int] = defaultdict(int)
+    for group_id, number in assets:
+        highest[group_id] = max(highest[group_id], number)
+    with patient.progress("online entries", 0) as advance:
+        for entry in project.keys.entries(SPACE):
+            group_id = entry.key[:GROUP_BYTES].hex()
+            reached = cursor_number(entry)
+            if group_id not in labels:
+                strange[group_id] += 1
+            elif reached is not None:
+                wrong[group_id] += int(reached > highest[group_id])
+            elif assets.get((group_id, entry.commit)) != entry.value[:ASSET_BYTES].hex():
+                wrong[group_id] += 1
+            advance()
+    for group_id, n_wrong in wrong.items():
+        if n_wrong:
+            yield Finding(
+                check=CHECK,
+                severity=Severity.ERROR,
+                what=f"{n_wrong} online entries of group {labels[group_id]} come from commits that are not published",
+                where=project.config.url("keys"),
+                do="The records are older than this store. Let `mainspring doctor --repair` materialise it again.",
+                repair=Repair.MATERIALIZE,
+                subjects=(group_id,),
+            )
+    if strange:
+        yield Finding(
+            check=CHECK,
+            severity=Severity.WARNING,
+            what=f"{sum(strange.values())} online entries belong to groups that the records do not have",
+            where=f"{project.config.url('keys')}: groups {shown(sorted(strange))}",
+            do="No reader asks for them. To be rid of them, clear the online store and materialise again.",
+        )
+
+
+_GROUPS: Final = select(store.groups.c.group_id, store.groups.c.name, store.groups.c.version)

@@ -1,0 +1,183 @@
+"""The records: schema, the database's own check, links, the chain of events, executions left running."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.engine import make_url
+
+from mainspring.lineage.process import is_dead
+from mainspring.lineage.spec import Event, Execution, ExecutionState
+from mainspring.lineage.store import event_sha256, events, events_after, executions
+from mainspring.pipelines import store as pipelines
+from mainspring.ports.records.migrations import HEAD, REVISIONS
+from mainspring.ports.records.schema import value
+from mainspring.tracking import store as tracking
+from mainspring.tracking.points import open_points
+from mainspring.workflows.doctor.spec import Finding, Patient, Repair, Severity, shown
+from mainspring.workflows.references import EDGES, dangling
+
+EVENTS_AT_ONCE: Final = 5_000
+BREAKS_TOLD: Final = 10
+
+
+def check_schema(patient: Patient) -> Iterator[Finding]:
+    """Whether the database is at this version's schema."""
+    records = patient.project.records
+    file = Path(make_url(records.url).database or "")
+    if records.dialect == "sqlite" and not file.exists():
+        # Opening it would make an empty one.
+        yield Finding(
+            check="schema",
+            severity=Severity.ERROR,
+            what="there is no database",
+            where=str(file),
+            do="Restore a backup; or run any command that writes, to begin anew.",
+        )
+        return
+    revision = records.schema_revision()
+    if revision == HEAD:
+        return
+    if revision is None:
+        what, do = "the database is empty", "Run any command that writes to set it up, or restore a backup."
+    elif revision in REVISIONS:
+        what = f"the database is at revision {revision}, this version needs {HEAD}"
+        do = "Back up, then run any command that writes: it migrates first."
+    else:
+        what = f"a newer mainspring wrote the database (revision {revision})"
+        do = "Upgrade this installation, or open another home."
+    yield Finding(check="schema", severity=Severity.ERROR, what=what, where=records.url, do=do)
+
+
+def check_database(patient: Patient) -> Iterator[Finding]:
+    """What the database finds wrong with its own pages; reads all of them."""
+    project = patient.project
+    if patient.quick:
+        return
+    said = project.records.damages()
+    said += open_points(project.records, project.config.project.id).damages()
+    if said:
+        yield Finding(
+            check="database",
+            severity=Severity.ERROR,
+            what=f"the database fails its own check: {shown(said)}",
+            where=project.records.url,
+            do="Restore the last backup into a new folder and compare; do not go on writing to this one.",
+        )
+
+
+def check_links(patient: Patient) -> Iterator[Finding]:
+    """Whether every id that a row names exists."""
+    project = patient.project
+    with patient.progress("links", len(EDGES)) as advance, project.records.read() as connection:
+        for edge in EDGES:
+            missing = dangling(connection, edge, project.config.project.id)
+            if missing:
+                yield Finding(
+                    check="links",
+                    severity=Severity.ERROR,
+                    what=f"{len(missing)} rows of {edge.to.table.name} do not exist and are referred to",
+                    where=f"{edge.label}: {shown(missing)}",
+                    do="Rows were removed by something else than mainspring: restore the last backup.",
+                )
+            advance()
+
+
+def check_events(patient: Patient) -> Iterator[Finding]:
+    """Whether the chain of events is unbroken: each entry's digest covers its content and the entry before."""
+    project = patient.project
+    project_id = project.config.project.id
+    with project.records.read() as connection:
+        total = connection.execute(
+            select(func.count()).select_from(events).where(events.c.project_id == project_id)
+        ).scalar_one()
+        broken = 0
+        with patient.progress("events", total) as advance:
+            before, last_seq = "", 0
+            for entry in _events(connection, project_id):
+                if event_sha256(entry, before) != entry.sha256:
+                    broken += 1
+                    if broken <= BREAKS_TOLD:
+                        yield _break(entry, last_seq)
+                # One break is told once: from here on the chain is followed from what is stored.
+                before, last_seq = entry.sha256, entry.seq or 0
+                advance()
+    if broken > BREAKS_TOLD:
+        yield Finding(
+            check="events",
+            severity=Severity.ERROR,
+            what=f"{broken - BREAKS_TOLD} more entries do not follow from the ones before them",
+            where="events",
+            do="Compare with a backup.",
+        )
+
+
+def _events(connection: Connection, project_id: str) -> Iterator[Event]:
+    after = 0
+    while found := events_after(connection, project_id, after, None, EVENTS_AT_ONCE):
+        yield from found
+        after = found[-1].seq or 0
+
+
+def _break(entry: Event, last_seq: int) -> Finding:
+    return Finding(
+        check="events",
+        severity=Severity.ERROR,
+        what=f"entry {entry.seq} ({entry.kind}) does not follow from entry {last_seq}: "
+        "it was changed, or entries between them were removed",
+        where=f"events, seq {entry.seq}, id {entry.id}",
+        do="Somebody wrote to the database by hand. Compare with a backup; the entries themselves name the actors.",
+    )
+
+
+def check_executions(patient: Patient) -> Iterator[Finding]:
+    """Executions that are still `running` and whose process has ended."""
+    project = patient.project
+    with project.records.read() as connection:
+        left = abandoned(connection, project.config.project.id)
+    if left:
+        yield Finding(
+            check="executions",
+            severity=Severity.WARNING,
+            what=f"{len(left)} executions are running and their process has ended",
+            where=shown([f"{item.kind} {item.name!r} ({item.id})" for item in left]),
+            do="Let `mainspring doctor --repair` record them as failed.",
+            repair=Repair.FAIL_EXECUTIONS,
+            subjects=tuple(item.id for item in left),
+        )
+
+
+def abandoned(connection: Connection, project_id: str) -> list[Execution]:
+    """Running executions whose own process, or that of the work that they are a part of, has surely ended."""
+    query = select(executions).where(
+        executions.c.project_id == project_id, executions.c.state == ExecutionState.RUNNING.value
+    )
+    running = {found["id"]: value(Execution, found) for found in connection.execute(query).mappings()}
+    processes = {item.id: item.parameters.get("process") for item in running.values()}
+    processes |= _processes(connection, project_id, list(running))
+    return [item for item in running.values() if _is_abandoned(item, running, processes)]
+
+
+def _is_abandoned(item: Execution, running: dict[str, Execution], processes: dict[str, Any]) -> bool:
+    found: Execution | None = item
+    while found is not None:
+        process = processes.get(found.id)
+        if isinstance(process, str) and process.count(":") >= 2:
+            return is_dead(process)
+        found = running.get(found.parent_id or "")
+    return False
+
+
+def _processes(connection: Connection, project_id: str, ids: list[str]) -> dict[str, str]:
+    """Who runs the tracked runs and pipelines among these executions."""
+    wanted = set(ids)
+    found: dict[str, str] = {}
+    for run in tracking.find_runs(connection, project_id) if wanted else ():
+        if run.id in wanted:
+            found[run.id] = run.environment.process
+    for row in pipelines.running(connection, project_id) if wanted else ():
+        found[row.id] = row.process
+    return found

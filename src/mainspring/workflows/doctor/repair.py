@@ -1,0 +1,83 @@
+"""Repairs that lose nothing; each is an execution of the graph that says what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from mainspring.features import store as features
+from mainspring.features.materialize import forget
+from mainspring.lineage.process import process_name
+from mainspring.lineage.spec import ExecutionState
+from mainspring.lineage.store import finish_execution
+from mainspring.project import Project
+from mainspring.workflows.doctor.records import abandoned
+from mainspring.workflows.doctor.spec import DRAFT_MAX_AGE, Finding, Repair, Repaired
+
+PROCESS_ENDED: Final = "its process ended"
+
+
+def repair(project: Project, findings: Sequence[Finding]) -> Iterator[Repaired]:
+    """Make the repairs that the findings name, one execution a kind."""
+    for kind, work in _REPAIRS.items():
+        subjects = tuple(
+            dict.fromkeys(name for item in findings if item.repair is kind for name in item.subjects)
+        )
+        if not subjects:
+            continue
+        parameters = {"subjects": list(subjects), "process": process_name()}
+        with project.graph.execution("repair", kind.value, parameters=parameters, durable=True) as execution:
+            done = work(project, subjects)
+            execution.event("home.repaired", execution.id, {"repair": kind.value, "done": done})
+        yield Repaired(repair=kind, execution_id=execution.id, subjects=subjects, done=done)
+
+
+def _fail_executions(project: Project, subjects: Sequence[str]) -> str:
+    with project.records.write() as connection:
+        # Looked up again: a process id may have been given away, but an execution that ended stays as it is.
+        left = [item for item in abandoned(connection, project.config.project.id) if item.id in set(subjects)]
+        ended = {"finished_at": datetime.now(UTC), "state": ExecutionState.FAILED, "error": PROCESS_ENDED}
+        n_failed = sum(finish_execution(connection, item.model_copy(update=ended)) for item in left)
+    return f"recorded {n_failed} executions as failed"
+
+
+def _delete_drafts(project: Project, subjects: Sequence[str]) -> str:
+    bound = datetime.now(UTC) - DRAFT_MAX_AGE
+    old = [
+        draft for draft in project.blobs.drafts() if draft.name in set(subjects) and draft.written_at < bound
+    ]
+    for draft in old:
+        project.blobs.delete_draft(draft.name)
+    return f"removed {len(old)} staged files ({sum(draft.size_bytes for draft in old):,} bytes)"
+
+
+def _materialize(project: Project, subjects: Sequence[str]) -> str:
+    n_removed = sum(forget(project.keys, group_id) for group_id in subjects)
+    with project.records.read() as connection:
+        online = features.online_numbers(connection, project.config.project.id)
+    n_written = project.features.materialize() if online else 0
+    return f"removed {n_removed} entries and wrote {n_written}"
+
+
+def _record_weights(project: Project, subjects: Sequence[str]) -> str:
+    n_recorded = sum(project.deployments.record(name) for name in subjects)
+    return f"recorded {n_recorded} changes of what is served"
+
+
+def _publish_log(project: Project, subjects: Sequence[str]) -> str:
+    published = [project.deployments.get(name).publish_log() for name in subjects]
+    n_segments = sum(item.n_segments for item in published)
+    n_gaps = sum(item.n_gaps for item in published)
+    return (
+        f"published {n_segments} segments with {sum(item.n_rows for item in published)} rows, {n_gaps} gaps"
+    )
+
+
+_REPAIRS: Final[dict[Repair, Callable[[Project, Sequence[str]], str]]] = {
+    Repair.FAIL_EXECUTIONS: _fail_executions,
+    Repair.DELETE_DRAFTS: _delete_drafts,
+    Repair.MATERIALIZE: _materialize,
+    Repair.RECORD_WEIGHTS: _record_weights,
+    Repair.PUBLISH_LOG: _publish_log,
+}

@@ -1,0 +1,158 @@
+"""The tables: are their files there, and are the rows of every published commit those that were acknowledged?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from mainspring.errors import MainspringError
+from mainspring.features import store
+from mainspring.features.digest import frame_digest
+from mainspring.features.join import COMMIT, OP, ORDINAL
+from mainspring.features.spec import CommitSpec, FeatureGroupSpec
+from mainspring.project import Project
+from mainspring.types import digest
+from mainspring.workflows.doctor.spec import Finding, Patient, Severity, shown, told
+from mainspring.workflows.prediction_logs import log_tables
+
+CHECK: Final = "tables"
+ROWS_AT_ONCE: Final = 500_000
+_RESTORE: Final = (
+    "Restore the table's folder from a backup, or insert the rows again into a new version of the group."
+)
+
+
+def check_tables(patient: Patient) -> Iterator[Finding]:
+    """Files of every table; unless quick, all rows too, against the counts and digests in the records."""
+    project = patient.project
+    with project.records.read() as connection:
+        groups = store.all_groups(connection, project.config.project.id)
+    by_table: dict[str, FeatureGroupSpec | None] = dict.fromkeys(log_tables(project))
+    by_table.update({store.table_name(group): group for group in groups})
+    # Other tables in the folder are other projects'.
+    with patient.progress("tables", len(by_table)) as advance:
+        for name, group in sorted(by_table.items()):
+            yield from _check_table(patient, name, group)
+            advance()
+
+
+def _check_table(patient: Patient, name: str, group: FeatureGroupSpec | None) -> Iterator[Finding]:
+    damages = patient.project.tables.damages(name)
+    harmed = [item for item in damages if item.acknowledged]
+    for item in harmed:
+        yield _error(f"table {name!r}: {item.file} {item.what}", f"table {name}", _RESTORE)
+    if damages and not harmed:
+        yield Finding(
+            check=CHECK,
+            severity=Severity.INFO,
+            what=f"table {name!r} has {len(damages)} leftovers of an append that was never acknowledged",
+            where=shown([item.file for item in damages]),
+            do="Nothing: the next process that opens the table takes them away.",
+        )
+    if harmed:
+        return
+    try:
+        if group is not None:
+            yield from _check_group(patient, name, group)
+        elif not patient.quick:
+            nulls = patient.project.tables.scan(name).select(pl.all().is_null().sum())
+            nulls.collect(engine="streaming")
+    except MainspringError as error:
+        yield told(CHECK, error)
+    except (PolarsError, OSError) as error:
+        yield _error(
+            f"table {name!r} cannot be read: {str(error).splitlines()[0]}", f"table {name}", _RESTORE
+        )
+
+
+def _check_group(patient: Patient, name: str, group: FeatureGroupSpec) -> Iterator[Finding]:
+    project = patient.project
+    with project.records.read() as connection:
+        published = store.published(connection, group.group_id)
+    if not project.tables.exists(name):
+        if published:
+            yield _error(
+                f"the table of group {group.label} is missing, with {len(published)} published commits",
+                f"table {name}",
+                _RESTORE,
+            )
+        return
+    if patient.quick:
+        return
+    for part in _parts(published):
+        tickets = [commit.ticket for commit in part]
+        rows = project.tables.scan(name).filter(pl.col(COMMIT).is_in(tickets)).collect()
+        found = {key[0]: frame for key, frame in rows.partition_by(COMMIT, as_dict=True).items()}
+        for commit in part:
+            wrong = _flaw(group, commit, found.get(commit.ticket))
+            if wrong:
+                where = (
+                    f"table {name}, commit {commit.number} (ticket {commit.ticket}, asset {commit.asset_id})"
+                )
+                yield _error(f"commit {commit.number} of group {group.label} {wrong}", where, _RESTORE)
+    yield from _unpublished(patient, group)
+
+
+def _unpublished(patient: Patient, group: FeatureGroupSpec) -> Iterator[Finding]:
+    orphans = find_unpublished(patient.project, group)
+    if orphans:
+        with patient.project.records.read() as connection:
+            n_staged = len(store.tickets(connection, group.group_id) & {ticket for _, ticket in orphans})
+        yield Finding(
+            check=CHECK,
+            severity=Severity.INFO,
+            what=f"group {group.label} has rows of {len(orphans)} appends that were never published"
+            f" ({n_staged} can still be, by repeating the insert with its idempotency key)",
+            where=f"table {orphans[0][0]}, tickets {shown([str(ticket) for _, ticket in orphans])}",
+            do="Nothing has to be done: no reader sees them.",
+        )
+
+
+def find_unpublished(project: Project, group: FeatureGroupSpec) -> list[tuple[str, int]]:
+    """Table and ticket of every append of a group that no commit has published, in order."""
+    name = store.table_name(group)
+    if not project.tables.exists(name):
+        return []
+    # Read first: what is published after the reading of the records is then not among them.
+    stored = project.tables.scan(name).select(pl.col(COMMIT).unique()).collect()[COMMIT].to_list()
+    with project.records.read() as connection:
+        published = {commit.ticket for commit in store.published(connection, group.group_id)}
+    return [(name, ticket) for ticket in sorted(set(stored) - published)]
+
+
+def _parts(commits: list[CommitSpec]) -> Iterator[list[CommitSpec]]:
+    """Commits in order, as many at a time as have not too many rows together."""
+    part: list[CommitSpec] = []
+    for commit in commits:
+        if part and sum(item.n_rows for item in part) + commit.n_rows > ROWS_AT_ONCE:
+            yield part
+            part = []
+        part.append(commit)
+    if part:
+        yield part
+
+
+def _flaw(group: FeatureGroupSpec, commit: CommitSpec, rows: pl.DataFrame | None) -> str:
+    """What is wrong with the stored rows of a commit; empty if nothing is."""
+    n_found = 0 if rows is None else rows.height
+    if rows is None or n_found != commit.n_rows:
+        return f"has {n_found:,} rows, {commit.n_rows:,} were acknowledged"
+    ordered = rows.sort(ORDINAL)
+    if ordered[ORDINAL].to_list() != list(range(n_found)):
+        return "has rows twice and others not at all"
+    op = int(ordered[OP][0])
+    names = [column.name for column in group.columns or () if column.name in ordered.columns]
+    while names:
+        if digest([op, frame_digest(ordered.select(names))]) == commit.digest:
+            return ""
+        # The group may have gained its last columns after this commit; its rows then have nulls there.
+        if ordered[names.pop()].null_count() < n_found:
+            break
+    return "has other values than were acknowledged (its digest differs)"
+
+
+def _error(what: str, where: str, do: str) -> Finding:
+    return Finding(check=CHECK, severity=Severity.ERROR, what=what, where=where, do=do)

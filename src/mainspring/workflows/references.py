@@ -1,0 +1,154 @@
+"""Which rows refer to which blobs, and to which rows of other rooms: what must be there for the records to be true."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import JSON, Column, Connection, Table, Text, cast, exists, inspect, select
+
+from mainspring.features import store as features
+from mainspring.gates import store as gates
+from mainspring.lineage import store as lineage
+from mainspring.lineage.spec import AssetKind
+from mainspring.models import store as models
+from mainspring.monitoring import store as monitoring
+from mainspring.pipelines import store as pipelines
+from mainspring.ports.records.schema import metadata
+from mainspring.serving import store as serving
+from mainspring.tracking import store as tracking
+
+METRIC_POINTS: Final = tracking.metric_points.name
+"""The one table that SQLite keeps in a file of its own."""
+
+_DIGEST: Final = re.compile(r"(?=([0-9a-f]{64}))")
+
+
+@dataclass(frozen=True)
+class BlobReference:
+    """A row that is not true without a blob.
+
+    Attributes:
+        owner: the row, in words for people.
+        size_bytes: None where the row does not know it.
+    """
+
+    sha256: str
+    owner: str
+    size_bytes: int | None = None
+
+
+def blob_references(connection: Connection, project_id: str) -> Iterator[BlobReference]:
+    """Every blob that the project's records need, once for each row that needs it."""
+    for asset in _rows(connection, lineage.assets, project_id):
+        attributes = asset["attributes"]
+        owner = f"{asset['kind']} {asset['name']!r} ({asset['id']})"
+        if asset["kind"] == AssetKind.TRAINING_DATASET.value:
+            yield BlobReference(attributes["blob"], owner)
+            yield BlobReference(attributes["provenance"], owner)
+        elif asset["kind"] == AssetKind.REPORT.value:
+            yield BlobReference(asset["digest"], owner)
+    for package in _rows(connection, models.packages, project_id):
+        owner = f"model package {package['name']!r} ({package['id']})"
+        yield BlobReference(package["digest"], owner)
+        for file in package["files"].values():
+            yield BlobReference(file["sha256"], owner, file["size_bytes"])
+    for run in _rows(connection, tracking.runs, project_id):
+        yield BlobReference(run["environment"]["packages_sha256"], f"run {run['id']}")
+    for artifact in _rows(connection, tracking.artifacts, project_id):
+        owner = f"artifact {artifact['name']!r} of run {artifact['run_id']}"
+        yield BlobReference(artifact["sha256"], owner, artifact["size_bytes"])
+    for table in (pipelines.cache, pipelines.steps):
+        for made in _rows(connection, table, project_id):
+            for output in made["outputs"]:
+                for blob in output["blobs"]:
+                    owner = f"output {output['name']!r} of step {made['step']!r}"
+                    yield BlobReference(blob["sha256"], owner, blob["size_bytes"])
+
+
+def unmentioned(connection: Connection, digests: Collection[str]) -> set[str]:
+    """Those of the digests that no text in any row of any project has in it.
+
+    Wider than `blob_references` on purpose: whoever deletes must not depend on knowing every way to refer.
+    """
+    left = set(digests)
+    there = set(inspect(connection).get_table_names())
+    for table in metadata.sorted_tables:
+        columns = [cast(column, Text) for column in table.c if isinstance(column.type, Text | JSON)]
+        if not left or table.name not in there or not columns:
+            continue
+        for row in connection.execution_options(yield_per=5_000).execute(select(*columns)):
+            for text in row:
+                if text is not None and len(text) >= 64:
+                    left.difference_update(_DIGEST.findall(text))
+    return left
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A column whose values are ids of another table's rows; null refers to nothing."""
+
+    column: Column[Any]
+    to: Column[Any]
+
+    @property
+    def label(self) -> str:
+        """The column, as `table.column`."""
+        return f"{self.column.table.name}.{self.column.name}"
+
+
+_ASSET: Final = lineage.assets.c.id
+_EXECUTION: Final = lineage.executions.c.id
+
+EDGES: Final = (
+    Edge(lineage.assets.c.execution_id, _EXECUTION),
+    Edge(lineage.executions.c.parent_id, _EXECUTION),
+    Edge(lineage.links.c.execution_id, _EXECUTION),
+    Edge(lineage.links.c.asset_id, _ASSET),
+    Edge(lineage.events.c.execution, _EXECUTION),
+    Edge(lineage.evidence.c.id, _ASSET),
+    Edge(lineage.evidence.c.subject_id, _ASSET),
+    Edge(features.commits.c.group_id, features.groups.c.group_id),
+    Edge(features.commits.c.asset_id, _ASSET),
+    Edge(features.views.c.view_id, _ASSET),
+    Edge(tracking.runs.c.id, _EXECUTION),
+    Edge(tracking.params.c.run_id, tracking.runs.c.id),
+    Edge(tracking.artifacts.c.run_id, tracking.runs.c.id),
+    Edge(pipelines.runs.c.id, _EXECUTION),
+    Edge(pipelines.steps.c.execution_id, _EXECUTION),
+    Edge(pipelines.cache.c.execution_id, _EXECUTION),
+    Edge(models.packages.c.id, _ASSET),
+    Edge(models.versions.c.asset_id, _ASSET),
+    Edge(models.versions.c.package_id, models.packages.c.id),
+    Edge(models.versions.c.dataset_id, _ASSET),
+    Edge(models.aliases.c.decision_id, _ASSET),
+    Edge(models.alias_moves.c.execution_id, _EXECUTION),
+    Edge(gates.policies.c.asset_id, _ASSET),
+    Edge(serving.revisions.c.id, _ASSET),
+    Edge(serving.revisions.c.version_id, _ASSET),
+    Edge(serving.contexts.c.revision_id, _ASSET),
+    Edge(serving.rollouts.c.id, _ASSET),
+    Edge(serving.outcomes.c.execution_id, _EXECUTION),
+    Edge(monitoring.alerts.c.subject_id, _ASSET),
+)
+
+
+def dangling(connection: Connection, edge: Edge, project_id: str) -> list[str]:
+    """The ids that an edge's column names and that do not exist, in order."""
+    # Under another name: a column may refer to its own table.
+    target = edge.to.table.alias("target")
+    there = exists().where(target.c[edge.to.name] == edge.column).correlate(edge.column.table)
+    query = (
+        select(edge.column)
+        .distinct()
+        .where(edge.column.table.c.project_id == project_id, edge.column.is_not(None), ~there)
+        .order_by(edge.column)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def _rows(connection: Connection, table: Table, project_id: str) -> Iterator[Any]:
+    query = select(table).where(table.c.project_id == project_id)
+    yield from connection.execution_options(yield_per=5_000).execute(query).mappings()
