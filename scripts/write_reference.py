@@ -27,8 +27,8 @@ def commands_page() -> str:
         "Every read takes `--json` and then prints plain JSON on stdout.",
         "Errors go to stderr in four parts (expected, got, where, what to do), with `--json` as JSON.",
         "",
-        "Exit codes: 0 done; 1 refused by mainspring, see [errors](errors.md); 2 wrong usage;",
-        "3 a gate's ruling that does not pass (`gates decide`).",
+        "Exit codes: 0 done; 1 refused by mainspring, see [errors](errors.md), or an error that `doctor` found;",
+        "2 wrong usage; 3 a gate's ruling that does not pass (`gates decide`).",
         "",
         "`mainspring --install-completion` teaches your shell to complete all of this.",
     ]

@@ -8,12 +8,15 @@ import typer
 
 from mainspring import __version__
 from mainspring.cli import (
+    backup,
     demo,
     deployments,
+    doctor,
     evaluate,
     events,
     features,
     gates,
+    gc,
     init,
     lineage,
     models,
@@ -51,6 +54,10 @@ def _root(
 app.command("init")(init.init)
 app.command("demo")(demo.demo)
 app.command("server")(server.server)
+app.command("doctor")(doctor.doctor)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("gc")(gc.gc)
 app.add_typer(features.app, name="features")
 app.add_typer(runs.app, name="runs")
 app.add_typer(pipelines.app, name="pipelines")

@@ -1,0 +1,54 @@
+"""`mainspring gc`: what nothing refers to, shown first and deleted when told to."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Final
+
+import typer
+
+from mainspring.cli._options import In, Json, opened
+from mainspring.cli._output import print_json, print_rows, progress
+from mainspring.errors import InputError
+
+_UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+def gc(
+    older_than: Annotated[
+        str, typer.Option("--older-than", help="Leave what is younger: 36h, 7d or 2w; at least 1h.")
+    ] = "7d",
+    delete: Annotated[bool, typer.Option("--delete", help="Delete it; else it is only shown.")] = False,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """Show what nothing refers to: blobs, staged files, rows that were never published.
+
+    With --delete, blobs and staged files go, in an execution that keeps a receipt. What any record mentions stays.
+    """
+    from mainspring.workflows.gc import collect
+
+    with opened(project) as found:
+        done = collect(found, older_than=_age(older_than), delete=delete, progress=progress)
+    if json:
+        print_json(done)
+        return
+    columns = ["kind", "name", "size_bytes", "since", "deletable"]
+    print_rows(done.rubbish, columns, as_json=False, none="Nothing that is not referred to.")
+    if done.execution_id is not None:
+        typer.echo(f"Deleted {len(done.deleted)} ({done.deleted_bytes:,} bytes); receipt {done.receipt_id}.")
+    elif done.size_bytes:
+        typer.echo(f"{done.size_bytes:,} bytes could go. Nothing was deleted: add --delete.")
+
+
+def _age(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d+)([hdw])", text)
+    if found is None:
+        raise InputError(
+            expected="a whole number with h, d or w for hours, days or weeks",
+            got=repr(text),
+            where="--older-than",
+            hint="For example 36h, 7d or 2w.",
+        )
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})

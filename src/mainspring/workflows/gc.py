@@ -1,0 +1,197 @@
+"""Collects what nothing refers to: shows it first, deletes it when told to, and leaves a receipt in the graph."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+
+from mainspring.errors import InputError
+from mainspring.lineage.process import process_name
+from mainspring.lineage.spec import AssetKind, ExecutionState, Value
+from mainspring.lineage.store import executions
+from mainspring.project import Project
+from mainspring.types import from_us
+from mainspring.workflows.doctor.records import abandoned
+from mainspring.workflows.doctor.tables import find_unpublished
+from mainspring.workflows.progress import Progress, silent
+from mainspring.workflows.references import unmentioned
+
+OLDER_THAN: Final = timedelta(days=7)
+YOUNGEST: Final = timedelta(hours=1)
+"""Bytes are put before the row that refers to them: what is younger may be somebody's work."""
+
+
+class RubbishKind(enum.StrEnum):
+    """What nothing refers to: a blob, a staged file whose process is gone, rows that were never published."""
+
+    BLOB = "blob"
+    DRAFT = "draft"
+    APPEND = "append"
+
+
+class Rubbish(Value):
+    """One thing that nothing refers to.
+
+    Attributes:
+        name: digest of a blob, name of a staged file, or table and ticket of an append.
+        size_bytes: None for an append: its rows share files with nothing, but are not measured.
+        since: when it was put or written last, by the machine's clock; None for an append.
+        deletable: an append is not: its rows could only go by rewriting the table, which never happens.
+    """
+
+    kind: RubbishKind
+    name: str
+    size_bytes: int | None
+    since: datetime | None
+    deletable: bool
+
+
+class Collection(Value):
+    """What one run of `gc` found, and what it deleted.
+
+    Attributes:
+        put_before: only what was put before this moment was looked at: `older_than` ago, or the beginning of the
+            longest piece of work that is still running, whichever is earlier.
+        deleted: digests and names; empty in a dry run.
+        execution_id, receipt_id: the execution that deleted and its receipt (a report); None if nothing was.
+    """
+
+    put_before: datetime
+    rubbish: tuple[Rubbish, ...]
+    deleted: tuple[str, ...] = ()
+    deleted_bytes: int = 0
+    execution_id: str | None = None
+    receipt_id: str | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """What could be deleted, or was."""
+        return sum(item.size_bytes or 0 for item in self.rubbish if item.deletable)
+
+
+def collect(
+    project: Project, *, older_than: timedelta = OLDER_THAN, delete: bool = False, progress: Progress = silent
+) -> Collection:
+    """Find what nothing refers to, and delete it if told to.
+
+    Never anything that a row of any project in the database mentions, and nothing that was put, or put again, in
+    the last `older_than` or since the oldest execution began that is still running. A blob that is put while it is
+    being deleted is there afterwards.
+
+    Args:
+        older_than: at least an hour.
+        delete: False = only look.
+
+    Raises:
+        InputError: `older_than` is shorter than an hour.
+    """
+    if older_than < YOUNGEST:
+        raise InputError(
+            expected="at least one hour",
+            got=str(older_than),
+            where="older_than",
+            hint="Bytes are stored before the row that refers to them; younger ones may be somebody's work.",
+        )
+    put_before = min([datetime.now(UTC) - older_than, *_running_since(project)])
+    found = Collection(
+        put_before=put_before,
+        rubbish=(*_blobs(project, put_before), *_drafts(project, put_before), *_appends(project, progress)),
+    )
+    if not delete or not any(item.deletable for item in found.rubbish):
+        return found
+    return _delete(project, found, older_than, progress)
+
+
+def _running_since(project: Project) -> list[datetime]:
+    project_id = project.config.project.id
+    with project.records.read() as connection:
+        dead = {item.id for item in abandoned(connection, project_id)}
+        query = select(executions.c.id, executions.c.started_us).where(
+            executions.c.state == ExecutionState.RUNNING.value
+        )
+        return [from_us(started_us) for found, started_us in connection.execute(query) if found not in dead]
+
+
+def _blobs(project: Project, put_before: datetime) -> list[Rubbish]:
+    # Listed first: a row that is written after the reading of the rows refers to a blob that was put after this.
+    old = {blob.sha256: blob for blob in project.blobs.walk() if blob.put_at < put_before}
+    with project.records.read() as connection:
+        orphans = unmentioned(connection, old)
+    return [
+        Rubbish(
+            kind=RubbishKind.BLOB,
+            name=sha256,
+            size_bytes=old[sha256].size_bytes,
+            since=old[sha256].put_at,
+            deletable=True,
+        )
+        for sha256 in sorted(orphans)
+    ]
+
+
+def _drafts(project: Project, put_before: datetime) -> list[Rubbish]:
+    return [
+        Rubbish(
+            kind=RubbishKind.DRAFT,
+            name=draft.name,
+            size_bytes=draft.size_bytes,
+            since=draft.written_at,
+            deletable=True,
+        )
+        for draft in project.blobs.drafts()
+        if draft.written_at < put_before
+    ]
+
+
+def _appends(project: Project, progress: Progress) -> list[Rubbish]:
+    found = []
+    groups = project.features.groups()
+    with progress("groups", len(groups)) as advance:
+        for group in groups:
+            for table, ticket in find_unpublished(project, group.spec):
+                name = f"{table} ticket {ticket}"
+                found.append(
+                    Rubbish(kind=RubbishKind.APPEND, name=name, size_bytes=None, since=None, deletable=False)
+                )
+            advance()
+    return found
+
+
+def _delete(project: Project, found: Collection, older_than: timedelta, progress: Progress) -> Collection:
+    due = [item for item in found.rubbish if item.deletable]
+    parameters = {"older_than_s": older_than.total_seconds(), "n_due": len(due), "process": process_name()}
+    deleted = []
+    # Durable: a run that is killed is seen to have begun, and recorded as failed by the doctor.
+    with project.graph.execution("gc", "home", parameters=parameters, durable=True) as work:
+        with progress("deleted", len(due)) as advance:
+            for item in due:
+                if item.kind is RubbishKind.DRAFT:
+                    project.blobs.delete_draft(item.name)
+                    deleted.append(item)
+                elif project.blobs.collect(item.name, found.put_before):
+                    deleted.append(item)
+                advance()
+        size_bytes = sum(item.size_bytes or 0 for item in deleted)
+        blob = project.blobs.put(_receipt(found, deleted))
+        figures = {"n_deleted": len(deleted), "deleted_bytes": size_bytes}
+        receipt = work.add(AssetKind.REPORT, "gc", digest=blob.sha256, attributes=figures)
+        work.event("home.collected", receipt.id, figures)
+    return found.model_copy(
+        update={
+            "deleted": tuple(item.name for item in deleted),
+            "deleted_bytes": size_bytes,
+            "execution_id": work.id,
+            "receipt_id": receipt.id,
+        }
+    )
+
+
+def _receipt(found: Collection, deleted: Sequence[Rubbish]) -> bytes:
+    """What was deleted, as JSON. A blob and not a row: rows that mention a digest keep its blob."""
+    items = [item.model_dump(mode="json") for item in deleted]
+    return json.dumps({"put_before": found.put_before.isoformat(), "deleted": items}, indent=1).encode()
