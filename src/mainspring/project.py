@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 
 PROJECT_MARK: Final = "project"
 """The file of a home that says whose it is."""
+
+PLACE_MARK: Final = "place"
+"""The file of a home with an id of the home itself, and where it lies: a copy of a home tells by it."""
 
 
 class Project:
@@ -86,6 +90,22 @@ class Project:
                 where=str(self.home),
                 hint="Give each project a home of its own: `home.path`. Databases and tables may be shared.",
             )
+        try:
+            self._settle_place()
+        except OSError as error:
+            raise _home_refused(self.home, error) from error
+
+    def _settle_place(self) -> None:
+        """Say where the home lies. One that was moved says so anew; a copy keeps saying where its original is."""
+        place = find_place(self.home)
+        if place is not None and (place.path == self.home or find_place(place.path) == place):
+            return
+        home_id = new_id() if place is None else place.home_id
+        draft = self.home / f".{PLACE_MARK}.{new_id()}"
+        draft.write_text(f"{home_id}\n{self.home}\n", encoding="utf-8")
+        sync_file(draft)
+        os.replace(draft, self.home / PLACE_MARK)
+        sync_folder(self.home)
 
     def _mark_home(self, mark: Path) -> str:
         """Claim a home that is nobody's; whose it is then, for another process may have been first."""
@@ -304,6 +324,28 @@ def _marked(mark: Path) -> str:
         return mark.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a home says of itself.
+
+    Attributes:
+        home_id: drawn when it was first opened.
+        path: where it lay when that was written.
+    """
+
+    home_id: str
+    path: Path
+
+
+def find_place(home: Path) -> Place | None:
+    """What a home says of itself; None where there is no home, or one that was never opened."""
+    try:
+        home_id, _, path = (home / PLACE_MARK).read_text(encoding="utf-8").partition("\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Place(home_id, Path(path.removesuffix("\n"))) if home_id else None
 
 
 def _home_refused(home: Path, error: OSError) -> AccessError:

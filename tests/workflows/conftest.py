@@ -30,6 +30,8 @@ def filled(
     """A project with something of everything in it, closed, on the database under test."""
     folder = tmp_path / "project"
     shutil.copytree(filled_template, folder)
+    # A home of its own, not a copy.
+    (folder / ".mainspring" / "place").unlink()
     template = folder / ".mainspring" / "records.db"
     if records_url.startswith("sqlite"):
         records_url = f"sqlite:///{template}"

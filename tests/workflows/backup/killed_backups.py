@@ -1,7 +1,7 @@
 """Backups that are killed with SIGKILL at random moments, while a writer in another process goes on.
 
-Prints one JSON line: which inserts and predictions were acknowledged before the backup began that came through, how
-many were acknowledged in all, and how many backups were killed.
+Prints one JSON line: what was acknowledged before the backup began that came through, how many backups were killed,
+and whether there was a target after each restore that was killed.
 
 Usage: killed_backups.py FOLDER TARGET N_KILLS        FOLDER is the project's; its records are named by the environment.
        killed_backups.py write FOLDER                  the writer
@@ -24,6 +24,7 @@ import polars as pl
 
 from mainspring.project import open_project
 from mainspring.workflows.backup.make import make_backup
+from mainspring.workflows.backup.restore import restore_backup
 from tests.serving.airport import KEYS, START
 
 #: Kills come within this long of a backup's beginning; a backup of the filled project takes about half a second.
@@ -77,8 +78,26 @@ def kill(folder: Path, target: Path, n_kills: int) -> int:
     return n_killed
 
 
+def kill_restores(target: Path, restored: Path, n_kills: int) -> list[bool]:
+    """Begin restores and kill them; whether the new home was there after each."""
+    chance = random.Random(5)
+    seen = []
+    for _ in range(n_kills):
+        child = os.fork()
+        if child == 0:
+            restore_backup(target, restored)
+            os._exit(0)
+        time.sleep(chance.uniform(0.05, LATEST_KILL_S / 2))
+        os.kill(child, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code != -signal.SIGKILL:
+            break
+        seen.append(restored.exists())
+    return seen
+
+
 def main(folder: Path, target: Path, n_kills: int) -> None:
-    """Kill backups under a writer, then let one come through."""
+    """Kill backups under a writer, then let one come through; kill restores of it."""
     said = target.parent / "acknowledged"
     with said.open("wb") as out:
         command = [sys.executable, "-m", "tests.workflows.backup.killed_backups", "write", str(folder)]
@@ -96,9 +115,8 @@ def main(folder: Path, target: Path, n_kills: int) -> None:
         finally:
             writer.kill()
             writer.wait()
-    print(json.dumps({
-        "code": code, "n_killed": n_killed, "before": before, "n_all": len(said.read_text().splitlines())
-    }))  # fmt: skip
+    half = kill_restores(target, target.parent / "killed", n_kills)
+    print(json.dumps({"code": code, "n_killed": n_killed, "half": half, "before": before}))
 
 
 if __name__ == "__main__":

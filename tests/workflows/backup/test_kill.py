@@ -39,6 +39,12 @@ def test_a_killed_backup_is_refused_and_the_next_has_everything_acknowledged_bef
             with pytest.raises((StateError, LookupError)):
                 folder.get(number)
     assert folder.interrupted() == []
+    # A restore that was killed has left no target, or, killed after its last step, a whole one.
+    assert said["half"]
+    if any(said["half"]):
+        assert examine(tmp_path / "killed").healthy
+    else:
+        restore_backup(target, tmp_path / "killed")
     assert not (target / "work").exists()
     assert list((target / "staging").iterdir()) == []
     restored = tmp_path / "restored"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from mainspring.features.materialize import cursor_number
 from mainspring.features.packing import SPACE
 from mainspring.lineage import ExecutionState
 from mainspring.ports.keys import Entry
+from mainspring.project import find_place, open_project
 from mainspring.workflows.doctor.examine import examine
 from mainspring.workflows.doctor.home import of_file_system, of_free_space
 from mainspring.workflows.doctor.spec import Examination, Finding, Severity
@@ -363,6 +365,25 @@ def test_the_home_of_another_project(filled: Filled) -> None:
     finding = only(examine(filled.folder))
     assert finding.severity is Severity.ERROR
     assert "home of project 'test'" in finding.what
+
+
+def test_two_homes_with_the_same_id(filled: Filled, tmp_path: Path) -> None:
+    """A copied home is told of its original; one whose original is gone was moved, and says where it lies now."""
+    filled.open().close()
+    copied = tmp_path / "copied"
+    shutil.copytree(filled.folder, copied)
+    finding = only(examine(copied))
+    assert finding.severity is Severity.WARNING
+    assert str(filled.home) in finding.where
+    open_project(copied).close()
+    assert "same id" in only(examine(copied)).what
+    assert examine(filled.folder).problems == []
+    (filled.home / "place").unlink()
+    assert examine(copied).problems == []
+    open_project(copied).close()
+    place = find_place(copied / ".mainspring")
+    assert place is not None
+    assert place.path == copied / ".mainspring"
 
 
 def test_a_wrong_configuration(filled: Filled) -> None:

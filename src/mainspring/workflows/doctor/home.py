@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from mainspring.project import PROJECT_MARK
+from mainspring.project import PLACE_MARK, PROJECT_MARK, find_place
 from mainspring.workflows.doctor.spec import Finding, Patient, Severity, shown
 
 CHECK: Final = "home"
@@ -35,6 +35,7 @@ def check_home(patient: Patient) -> Iterator[Finding]:
         )
         return
     yield from _owner(home, patient.project.config.project.id)
+    yield from _twin(home)
     yield from _permissions(home)
     if _MOUNTS.exists():
         yield from of_file_system(home.resolve(), _MOUNTS.read_text(encoding="utf-8"))
@@ -51,6 +52,19 @@ def _owner(home: Path, project_id: str) -> Iterator[Finding]:
             what=f"this is the home of project {found!r}, the configuration says {project_id!r}",
             where=str(mark),
             do="Correct `project.id` or `home.path`: a home is one project's.",
+        )
+
+
+def _twin(home: Path) -> Iterator[Finding]:
+    place = find_place(home)
+    if place is not None and place.path != home and find_place(place.path) == place:
+        yield Finding(
+            check=CHECK,
+            severity=Severity.WARNING,
+            what="two homes have the same id: one is a copy of the other",
+            where=f"{home} and {place.path}",
+            do=f"Go on with one of them. To keep both, remove {home / PLACE_MARK}: this one then gets its own id; "
+            "and see that they do not share a database.",
         )
 
 
