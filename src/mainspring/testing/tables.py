@@ -188,6 +188,13 @@ class TablesContract:
         found = tables.scan("t").filter(pl.col("a") >= 25).select("b").collect()
         assert found["b"].to_list() == ["2"] * 5
 
+    def test_last_append(self, tables: Tables) -> None:
+        """The newest version of several tokens is found, whatever came after it."""
+        assert tables.last_append("t", ["1"]) is None
+        versions = [tables.append("t", pl.DataFrame({"a": [1]}), token=token) for token in "123"]
+        assert tables.last_append("t", ["1", "2", "never"]) == versions[1]
+        assert tables.last_append("t", ["never"]) is None
+
     def test_names(self, tables: Tables) -> None:
         """Every table is listed, in order; nothing is before the first append."""
         assert tables.names() == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -97,6 +97,13 @@ class Tables(ABC):
     @abstractmethod
     def find_append(self, name: str, token: str) -> int | None:
         """The version that the token's append made; None if it made none."""
+
+    @abstractmethod
+    def last_append(self, name: str, tokens: Collection[str]) -> int | None:
+        """The newest version that one of the tokens' appends made; None if none of them made any.
+
+        All that is read is the log from the newest version down to the answer.
+        """
 
     @abstractmethod
     def scan(self, name: str, version: int | None = None) -> pl.LazyFrame:

@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -96,6 +96,12 @@ class DeltaTables(Tables):
                 # Whoever made it may have been killed before it was durable.
                 head.log.make_durable(version)
         return version
+
+    def last_append(self, name: str, tokens: Collection[str]) -> int | None:
+        head = self._head(name)
+        with _meanings(head.folder), head.lock:
+            table = head.refresh()
+            return None if table is None else head.log.find_last(frozenset(tokens), table.version())
 
     def scan(self, name: str, version: int | None = None) -> pl.LazyFrame:
         newest = self.version(name)

@@ -49,6 +49,14 @@ class DeltaLog:
             version += 1
         return None
 
+    def find_last(self, tokens: frozenset[str], from_version: int) -> int | None:
+        """The last version at or before `from_version` that carries one of the tokens."""
+        for version in range(from_version, -1, -1):
+            commit = self._read(version)
+            if commit is not None and commit.tokens & tokens:
+                return version
+        return None
+
     def make_durable(self, version: int) -> None:
         """Return when `version` and all before it survive power loss."""
         done = self._synced()

@@ -6,6 +6,7 @@ into place; `manifests/N.begun` is there while backup N is being made, and stays
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
@@ -96,9 +97,14 @@ class BackupFolder:
                 self._place(number, _BEGUN).unlink()
 
     def find_newest(self) -> Manifest | None:
-        """The newest complete backup; None before the first."""
-        numbers = self.numbers()
-        return self.get(numbers[-1]) if numbers else None
+        """The newest complete backup whose manifest can be read; None if there is none.
+
+        For whoever makes the next one: damage keeps nobody from backing up.
+        """
+        for number in reversed(self.numbers()):
+            with contextlib.suppress(IntegrityError):
+                return self.get(number)
+        return None
 
     def get(self, number: int | None) -> Manifest:
         """The complete backup of that number; None = the newest.

@@ -239,14 +239,25 @@ class _Copy:
             current = weights.place_of(folder, epoch).read_bytes()
             self.data(self._relative(folder / weights.CURRENT), current)
 
-    def tables(self, snapshot: Connection, versions: Mapping[str, int]) -> None:
-        """The project's tables: those of its log at the given versions, those of its groups as they are now."""
+    def tables(self, snapshot: Connection, log_versions: Mapping[str, int]) -> None:
+        """The project's tables: those of its log at the given versions, those of its groups at the snapshot's.
+
+        A group's table ends with the last append that the snapshot publishes. A later one would be found again by
+        its token when its insert is repeated on the copy, whose records know nothing of its rows.
+        """
+        versions = dict(log_versions)
+        for group in features.all_groups(snapshot, self.project.config.project.id):
+            tokens = [commit.token for commit in features.published(snapshot, group.group_id)]
+            name = features.table_name(group)
+            version = self.project.tables.last_append(name, tokens) if tokens else None
+            if version is not None:
+                versions[name] = version
+            elif tokens:
+                raise _lost(f"of table {name}", f"group {group.label}", "no append of its commits is there")
         tables = self.project.tables
-        groups = features.all_groups(snapshot, self.project.config.project.id)
-        names = [*versions, *(name for group in groups if tables.exists(name := features.table_name(group)))]
-        with self._progress("tables", len(names)) as advance:
-            for name in names:
-                files = tables.files(name, versions.get(name, tables.version(name)))
+        with self._progress("tables", len(versions)) as advance:
+            for name, version in versions.items():
+                files = tables.files(name, version)
                 for path, source in files.fixed.items():
                     # A torn entry of a log may be replaced under its name; data files never are.
                     copy = self.file if path.startswith("_delta_log/") else self.fixed
@@ -336,9 +347,9 @@ def _read_shared(place: Path) -> bytes:
         return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
 
 
-def _lost(sha256: str, owner: str, got: str) -> IntegrityError:
+def _lost(content: str, owner: str, got: str) -> IntegrityError:
     return IntegrityError(
-        expected=f"content {sha256} whole, needed by {owner}",
+        expected=f"content {content} whole, needed by {owner}",
         got=got,
         where="backup",
         hint="Earlier backups are untouched. `mainspring doctor` lists everything that is damaged.",
