@@ -202,7 +202,7 @@ class KeysContract:
         assert sorted(keys.entries("s"), key=lambda item: item.key) == sorted(mine, key=lambda item: item.key)
         assert [item.event_us for item in keys.entries("sx")] == [9]
 
-    def test_many_entries(self, keys: Keys) -> None:
+    def test_entries_of_a_large_space(self, keys: Keys) -> None:
         """More entries than one transaction lists come whole."""
         keys.put("s", [entry(f"{number:06d}", number) for number in range(25_000)])
         found = list(keys.entries("s"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
@@ -27,6 +28,8 @@ def check_online(patient: Patient) -> Iterator[Finding]:
             (group_id, int(number)): str(asset) for group_id, number, asset in connection.execute(query)
         }
         labels = {group_id: f"{name}@{version}" for group_id, name, version in connection.execute(_GROUPS)}
+    # The address of a server may hold a password.
+    where = re.sub(r"//[^@/]*@", "//***@", project.config.url("keys"))
     wrong: dict[str, int] = defaultdict(int)
     strange: dict[str, int] = defaultdict(int)
     highest: dict[str, int] = defaultdict(int)
@@ -49,7 +52,7 @@ def check_online(patient: Patient) -> Iterator[Finding]:
                 check=CHECK,
                 severity=Severity.ERROR,
                 what=f"{n_wrong} online entries of group {labels[group_id]} come from commits that are not published",
-                where=project.config.url("keys"),
+                where=where,
                 do="The records are older than this store. Let `mainspring doctor --repair` materialise it again.",
                 repair=Repair.MATERIALIZE,
                 subjects=(group_id,),
@@ -59,7 +62,7 @@ def check_online(patient: Patient) -> Iterator[Finding]:
             check=CHECK,
             severity=Severity.WARNING,
             what=f"{sum(strange.values())} online entries belong to groups that the records do not have",
-            where=f"{project.config.url('keys')}: groups {shown(sorted(strange))}",
+            where=f"{where}: groups {shown(sorted(strange))}",
             do="No reader asks for them. To be rid of them, clear the online store and materialise again.",
         )
 
