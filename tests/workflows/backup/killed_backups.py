@@ -12,10 +12,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -26,9 +29,6 @@ from mainspring.project import open_project
 from mainspring.workflows.backup.make import make_backup
 from mainspring.workflows.backup.restore import restore_backup
 from tests.serving.airport import KEYS, START
-
-#: Kills come within this long of a backup's beginning; a backup of the filled project takes about half a second.
-LATEST_KILL_S = 0.7
 
 
 def write(folder: Path) -> None:
@@ -63,36 +63,68 @@ def back_up(folder: Path, target: Path) -> None:
         make_backup(project, target)
 
 
+def forked(work: Callable[[], object]) -> int:
+    """The process id of a child that does the work and ends."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    return child
+
+
+def ended(child: int) -> int:
+    """The child's exit code, when it has ended; negative for a signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed(work: Callable[[], object], chance: random.Random, longest_s: float) -> tuple[bool, float]:
+    """Begin the work and kill it at a random moment; whether it was still at it, and how long it would take at most."""
+    began_s = time.monotonic()
+    child = forked(work)
+    wait_s = chance.uniform(0.0, longest_s)
+    while time.monotonic() < began_s + wait_s and not _is_over(child):
+        time.sleep(0.001)
+    took_s = time.monotonic() - began_s
+    if _is_over(child):
+        assert ended(child) == 0
+        return False, took_s
+    os.kill(child, signal.SIGKILL)
+    return ended(child) == -signal.SIGKILL, longest_s
+
+
+def _is_over(child: int) -> bool:
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
 def kill(folder: Path, target: Path, n_kills: int) -> int:
-    """Begin backups and kill them; the number of those that were still at work."""
-    chance = random.Random(11)
-    n_killed = 0
-    for _ in range(n_kills):
-        child = os.fork()
-        if child == 0:
-            back_up(folder, target)
-            os._exit(0)
-        time.sleep(chance.uniform(0.05, LATEST_KILL_S))
-        os.kill(child, signal.SIGKILL)
-        n_killed += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    """Begin backups until so many were killed at work; how many, after four times as many beginnings at most."""
+    chance, longest_s, n_killed = random.Random(11), 2.0, 0
+    for _ in range(4 * n_kills):
+        was_killed, longest_s = killed(lambda: back_up(folder, target), chance, longest_s)
+        n_killed += was_killed
+        if n_killed == n_kills:
+            break
     return n_killed
 
 
 def kill_restores(target: Path, restored: Path, n_kills: int) -> list[bool]:
-    """Begin restores and kill them; whether the new home was there after each."""
-    chance = random.Random(5)
-    seen = []
-    for _ in range(n_kills):
-        child = os.fork()
-        if child == 0:
-            restore_backup(target, restored)
-            os._exit(0)
-        time.sleep(chance.uniform(0.05, LATEST_KILL_S / 2))
-        os.kill(child, signal.SIGKILL)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if code != -signal.SIGKILL:
+    """Begin restores and kill them; whether the new home was there after each. One that came through is removed."""
+    chance, longest_s = random.Random(5), 2.0
+    seen: list[bool] = []
+    for _ in range(4 * n_kills):
+        was_killed, longest_s = killed(lambda: restore_backup(target, restored), chance, longest_s)
+        if was_killed:
+            seen.append(restored.exists())
+        if len(seen) == n_kills or (was_killed and seen[-1]):
             break
-        seen.append(restored.exists())
+        if not was_killed:
+            shutil.rmtree(restored)
     return seen
 
 
@@ -107,11 +139,7 @@ def main(folder: Path, target: Path, n_kills: int) -> None:
                 time.sleep(0.01)
             n_killed = kill(folder, target, n_kills)
             before = said.read_text().splitlines()
-            child = os.fork()
-            if child == 0:
-                back_up(folder, target)
-                os._exit(0)
-            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            code = ended(forked(lambda: back_up(folder, target)))
         finally:
             writer.kill()
             writer.wait()

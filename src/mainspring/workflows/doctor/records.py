@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import make_url
 
 from mainspring.lineage.process import is_dead
-from mainspring.lineage.spec import Event, Execution, ExecutionState
+from mainspring.lineage.spec import Event, EventFilter, Execution, ExecutionState
 from mainspring.lineage.store import event_sha256, events, events_after, executions
 from mainspring.pipelines import store as pipelines
 from mainspring.ports.records.migrations import HEAD, REVISIONS
@@ -117,7 +117,7 @@ def check_events(patient: Patient) -> Iterator[Finding]:
 
 def _events(connection: Connection, project_id: str) -> Iterator[Event]:
     after = 0
-    while found := events_after(connection, project_id, after, None, EVENTS_AT_ONCE):
+    while found := events_after(connection, project_id, after, EventFilter(), EVENTS_AT_ONCE):
         yield from found
         after = found[-1].seq or 0
 
