@@ -1,6 +1,6 @@
 # Few verbs. Each one installs first where needed, so any of them may be the first thing typed in a fresh clone.
 #   make demo                  the flights of 2013: a machine-learning system lives through a year
-#   make test                  the whole suite on SQLite, then on PostgreSQL where it answers
+#   make test                  the whole suite on SQLite, then all that opens a database on PostgreSQL, where it answers
 #   make check                 style, types, directions
 #   make bench [NAME=startup]  benchmarks; make bench-report prints the latest results
 #   make docs                  runs every example of the documentation and checks its links
@@ -40,7 +40,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## live the story; DEMO_ARGS=--serve stays up afterwards
 	$(BIN)/mainspring demo $(DEMO_DIR) $(DEMO_ARGS)
 
-test: $(STAMP) ## the suite on SQLite, then on PostgreSQL
+test: $(STAMP) ## the suite on SQLite, then what opens a database on PostgreSQL
 	MAINSPRING_TEST_RECORDS=sqlite $(PYTEST)
 	@if $(BIN)/python scripts/reach_services.py postgres; then \
 		echo "MAINSPRING_TEST_RECORDS=postgres $(PYTEST) -m 'not wheel'"; \

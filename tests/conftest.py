@@ -47,6 +47,19 @@ def pytest_report_header() -> str:
     return f"records: {RECORDS}"
 
 
+OPEN_A_DATABASE = {"records_url", "_postgres_schemas", "request"}
+"""Fixtures by which a test comes to the database under test; `request` can ask for any other."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The second run is of every test that opens a database: the others would only do the same again."""
+    if RECORDS == "sqlite" or config.option.file_or_dir:
+        return
+    again = [item for item in items if OPEN_A_DATABASE & set(getattr(item, "fixturenames", ()))]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(again)])
+    items[:] = again
+
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     random.seed(7)

@@ -1,14 +1,20 @@
 """The heart of the story: June's alert trains a version, July tries it, the gate lets it in, a drill takes it back.
 
-Full months, because an alert needs them; in this process, because the wire is tested elsewhere.
+Full months, because an alert needs them; in this process, because the wire is tested elsewhere. The story is told
+once as it is, and from the end of June once more, killed after every step and told again.
 """
 
 from __future__ import annotations
 
 import io
+import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -18,37 +24,60 @@ from mainspring.lineage import Verdict
 from mainspring.pipelines.spec import RequestState
 from mainspring.serving.spec import Cause
 from mainspring.workflows.demo import chapters
-from mainspring.workflows.demo.options import Options
 from mainspring.workflows.demo.story import Story, tell_demo
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, MONITOR, midnight
 from tests.conftest import RECORDS
+from tests.workflows.demo.killed_telling import OPTIONS, STEPS
 
 pytestmark = pytest.mark.story
 
-OPTIONS = Options(until_month=8, last_days=4, over_http=False)
 DAY = timedelta(days=1)
+SQLITE_ONLY = pytest.mark.skipif(
+    RECORDS != "sqlite", reason="starts from a copy of a home, with its database in it"
+)
+
+
+@dataclass
+class Told:
+    """A story that was told, and what it printed.
+
+    Attributes:
+        june: a copy of its folder as it was when June had been judged; None where the database lies elsewhere.
+    """
+
+    story: Story
+    text: str
+    june: Path | None
 
 
 @pytest.fixture(scope="module")
-def told(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Story, str]]:
-    """April to the fourth of August, told once for all tests of this file; and what was printed."""
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    """April to the fourth of August, told once for all tests of this file, with a pause at the end of June."""
     path = list(sys.path)
+    folder, june = tmp_path_factory.mktemp("alert") / "demo", None
     overrides = {}
     if RECORDS == "postgres":
         overrides["records.url"] = request.getfixturevalue("_postgres_schemas").fresh()
+    else:
+        june = copy_of_june(folder)
     console = Console(file=io.StringIO(), width=200)
-    story = tell_demo(tmp_path_factory.mktemp("alert") / "demo", OPTIONS, console, overrides=overrides)
-    yield story, console.file.getvalue()  # type: ignore[attr-defined]
+    story = tell_demo(folder, OPTIONS, console, overrides=overrides)
+    yield Told(story, console.file.getvalue(), june)  # type: ignore[attr-defined]
     story.world.close()
     sys.path[:] = path
 
 
+def copy_of_june(folder: Path) -> Path:
+    """Tell the story to the last day of June, and keep what the folder holds then."""
+    options = replace(OPTIONS, until_month=6, last_days=None)
+    tell_demo(folder, options, Console(file=io.StringIO())).world.close()
+    return Path(shutil.copytree(folder, folder.parent / "june"))
+
+
 @pytest.fixture
-def story(told: tuple[Story, str]) -> Story:
+def story(told: Told) -> Story:
     """The story."""
-    return told[0]
+    return told.story
 
 
 def test_june_raises_an_alert_and_the_months_before_it_none(story: Story) -> None:
@@ -135,9 +164,41 @@ def test_the_drill_is_measured_and_kept(story: Story) -> None:
     assert 0 < drill.figures["on_disk_seconds"] <= drill.figures["seconds"]
 
 
-def test_the_screen_says_what_came_of_each_alert(told: tuple[Story, str]) -> None:
+def test_the_screen_says_what_came_of_each_alert(told: Told) -> None:
     """June trained a version; July started nothing, because that one was being tried."""
-    _, text = told
-    lines = [line for line in text.splitlines() if "alert  " in line]
+    lines = [line for line in told.text.splitlines() if "alert  " in line]
     assert ["trained version 5" in line for line in lines] == [True, False]
     assert "none: version 5 was being tried already" in lines[1]
+
+
+@SQLITE_ONLY
+def test_killed_after_every_step_it_ends_as_if_nothing_had_been(told: Told) -> None:
+    """Each telling goes on where the last one died: nothing is done twice, and nothing is missing."""
+    assert told.june is not None
+    script = str(Path(__file__).with_name("killed_telling.py"))
+    url = f"sqlite:///{told.june / '.mainspring' / 'records.db'}"
+    for step in STEPS:
+        died = subprocess.run(
+            [sys.executable, script, str(told.june), url, step], capture_output=True, check=False
+        )
+        assert died.returncode == -signal.SIGKILL, (step, died.stdout[-2000:], died.stderr[-2000:])
+    again = tell_demo(told.june, OPTIONS, Console(file=io.StringIO()))
+    assert what_happened(again) == what_happened(told.story)
+    again.world.close()
+
+
+def what_happened(story: Story) -> dict[str, object]:
+    """All that the months after June have left, without ids and without the time of the machine."""
+    project = story.world.project
+    deployment = project.deployments.get(DEPLOYMENT)
+    log = deployment.log().sort("prediction_id", "arm")
+    return {
+        "revisions": [(one.cause, one.model_version) for one in deployment.revisions()],
+        "rollouts": [(one.candidate_version, one.created_at) for one in deployment.rollouts()],
+        "alias": [move.number for move in project.models.alias_history(MODEL, "champion")],
+        "versions": [version.number for version in project.models.versions(MODEL)],
+        "requests": [request.state for request in project.pipelines.requests(chapters.TRIGGER)],
+        "alerts": [alert.start_at for alert in project.monitors.alerts(MONITOR)],
+        "findings": [(one.start_at, one.verdict, one.observed) for one in project.monitors.findings(MONITOR)],
+        "log": log.select("prediction_id", "arm", "model_version", "prediction", "outcome").to_dicts(),
+    }
