@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from mainspring.errors import MainspringError
 from mainspring.serving import store, weights
 from mainspring.serving.replay import serving_folder, weights_folder
@@ -50,7 +52,7 @@ def _weights(home: Path, name: str, contexts: list[ServingContext]) -> Iterator[
         yield _error(name, what, folder)
     for table in tables:
         context = known.get(table.epoch)
-        if context is not None and context.table != _plain(weights.to_dict(table)):
+        if context is not None and context.table != _plain(msgspec.to_builtins(table)):
             yield _error(
                 name, f"the weight table of epoch {table.epoch} is not the one in the records", folder
             )
