@@ -123,7 +123,7 @@ def test_unknown_group_is_named(features: Features) -> None:
         (lambda frame: frame.clear(), "an empty frame"),
         (lambda frame: frame.with_columns(tmp=pl.lit(1)), "unknown column 'tmp'"),
         (lambda frame: frame.drop("temp"), "no column 'temp'"),
-        (lambda frame: frame.with_columns(temp=pl.lit("warm")), "type String, for example 'warm'"),
+        (lambda frame: frame.with_columns(temp=pl.lit("warm")), "type String, the first 'warm' in row 0"),
         (lambda frame: frame.with_columns(origin=pl.lit(None, pl.String)), "1 null, the first in row 0"),
         (lambda frame: frame.with_columns(observed_at=pl.lit(None, pl.Datetime("us"))), "1 null"),
         (lambda frame: frame.with_columns(observed_at=pl.lit("2013-01-01")), "type String"),

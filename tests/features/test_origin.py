@@ -35,10 +35,10 @@ def test_a_file_that_is_written_to_meanwhile_is_refused(
     """Rows of one content are never recorded under the digest of another."""
     honest = schema.frame_of
 
-    def written_to(data: object, where: str) -> pl.DataFrame:
-        frame = honest(data, where) if when.startswith("after") else None
+    def written_to(data: object, where: str, types: object) -> pl.DataFrame:
+        frame = honest(data, where, {}) if when.startswith("after") else None
         path.write_text("key,value\na,1\nb,2\n")
-        return honest(data, where) if frame is None else frame
+        return honest(data, where, {}) if frame is None else frame
 
     monkeypatch.setattr(schema, "frame_of", written_to)
     with pytest.raises(ConflictError, match="changed while it was read"):

@@ -80,3 +80,26 @@ def test_bad_splits_are_refused(make) -> None:  # type: ignore[no-untyped-def]
     """Bounds out of order, shares that leave nothing, and what is no time are named."""
     with pytest.raises(InputError):
         make()
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        ({"test_from": "2034-01-01"}, "no rows at or after test_from; the last is at 2013-01-01T09:00:00"),
+        ({"test_from": "2012-01-01"}, "no rows before test_from; the first is at 2013-01-01T00:00:00"),
+        (
+            {"validation_from": "2012-01-01", "test_from": "2013-01-01T05:00:00"},
+            "no rows before validation_from; the first is at",
+        ),
+        (
+            {"validation_from": "2013-01-01T01:00:00", "test_from": "2013-01-01T01:30:00"},
+            "no rows from validation_from to test_from",
+        ),
+    ],
+)
+def test_a_part_without_rows_is_refused(bounds: dict[str, str], message: str) -> None:
+    """A bound outside the rows' times is named with the row that lies nearest."""
+    spec = split.by_time(**bounds)
+    times = pl.Series([at(0), at(9)], dtype=pl.Datetime("us", "UTC"))
+    with pytest.raises(InputError, match=message):
+        split.check_parts(times, pl.Series(parts(spec, [0, 9])), spec)

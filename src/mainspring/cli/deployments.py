@@ -184,4 +184,4 @@ def outcomes(
 def _read(path: Path) -> Any:
     from mainspring.features.schema import frame_of
 
-    return frame_of(path, str(path))
+    return frame_of(path, str(path), {"prediction_id": "string"})

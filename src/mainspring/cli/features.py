@@ -107,6 +107,7 @@ def insert(
             "rows": commit.n_rows,
             "failed": commit.n_failed,
             "verdict": commit.verdict,
+            "columns": {column.name: column.type for column in group.spec.columns or ()},
             "asset_id": commit.asset_id,
         },
         as_json=json,

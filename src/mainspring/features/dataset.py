@@ -14,7 +14,7 @@ import polars as pl
 from mainspring.errors import InputError, IntegrityError, UnknownNameError
 from mainspring.features.digest import frame_digest
 from mainspring.features.spec import FeatureViewSpec, SplitSpec, TrainingDatasetSpec
-from mainspring.features.split import GAP, TRAIN, assign
+from mainspring.features.split import GAP, TRAIN, assign, check_parts
 from mainspring.features.store import Stores
 from mainspring.lineage.api import Graph
 from mainspring.lineage.spec import Asset, AssetKind, Direction
@@ -172,6 +172,7 @@ def make(
     parts = assign(joined, split, seed, time=view.spine_time, identity=identity)
     in_gap = kept & (parts == GAP)
     taken = kept & ~in_gap
+    check_parts(joined.get_column(view.spine_time).filter(taken), parts.filter(taken), split)
     columns = list(dict.fromkeys([*spine.columns, *view.features, *([label] if label else [])]))
     frame = joined.select(columns).with_columns(parts.alias(PART)).filter(taken)
     content = frame_digest(frame)

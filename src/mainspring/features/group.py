@@ -15,7 +15,7 @@ from mainspring.features import ingest, materialize, store
 from mainspring.features.ingest import Commit
 from mainspring.features.join import NUMBER
 from mainspring.features.read import Read
-from mainspring.features.schema import frame_of
+from mainspring.features.schema import frame_of, types_of
 from mainspring.features.spec import FeatureGroupSpec, SelectionSpec
 from mainspring.features.store import Stores
 
@@ -159,7 +159,9 @@ class FeatureGroup:
         """
         expectations = ingest.expectations_of(self.spec)
         if not isinstance(data, Commit | int):
-            return failing_rows(frame_of(data, f"feature group {self.spec.label}"), expectations)
+            types = types_of(self.spec.columns)
+            frame = frame_of(data, f"feature group {self.spec.label}", types)
+            return failing_rows(frame, expectations)
         number = data if isinstance(data, int) else data.number
         frame = self.read(number, history=True).filter(pl.col(NUMBER) == number).to_polars()
         return failing_rows(frame, expectations)

@@ -93,7 +93,7 @@ def insert(
 ) -> Commit:
     """Bring rows to the group's schema, validate, append and publish them."""
     where = f"feature group {group.label}"
-    frame, origin = read(data, source, where)
+    frame, origin = read(data, source, where, schema.types_of(group.columns))
     _check_nonempty(frame, where)
     columns = group.columns or schema.infer(frame, _times(group), where)
     check_columns(group, columns, where)
@@ -112,7 +112,8 @@ def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency
         )
     needed = [*group.keys, *_times(group)]
     columns = [item for item in group.columns if item.name in needed]
-    named = schema.conform(schema.frame_of(data, where), columns, not_null=_not_null(group), where=where)
+    frame = schema.frame_of(data, where, schema.types_of(group.columns))
+    named = schema.conform(frame, columns, not_null=_not_null(group), where=where)
     rows = named.select(
         pl.col(item.name) if item.name in needed else pl.lit(None, schema.STORAGE[item.type]).alias(item.name)
         for item in group.columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,12 +30,15 @@ class Origin:
     size_bytes: int | None = None
 
 
-def read(data: object, source: str | Path | None, where: str) -> tuple[pl.DataFrame, Origin]:
+def read(
+    data: object, source: str | Path | None, where: str, types: Mapping[str, str] | None = None
+) -> tuple[pl.DataFrame, Origin]:
     """The frame, and where it came from.
 
     Args:
         data: whatever `schema.frame_of` takes; a path is its own origin.
         source: a file or a name, for rows that the caller read. Of a file, the bytes that it has now count.
+        types: column → logical type, as far as they are known.
 
     Raises:
         ConflictError: the file was written to while it was read.
@@ -42,12 +46,12 @@ def read(data: object, source: str | Path | None, where: str) -> tuple[pl.DataFr
         InputError: as for `schema.frame_of`.
     """
     if not isinstance(data, str | Path):
-        frame = schema.frame_of(data, where)
+        frame = schema.frame_of(data, where, types)
         return frame, Origin() if source is None else _origin(Path(source), where)
     path = Path(data)
     # The digest is taken before the rows are: what has the same stamp afterwards was not written in between.
     before, origin = _stamp(path), _origin(path, where)
-    frame = schema.frame_of(path, where)
+    frame = schema.frame_of(path, where, types)
     if _stamp(path) != before:
         raise ConflictError(
             expected="a file that nobody writes to",

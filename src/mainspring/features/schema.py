@@ -33,11 +33,28 @@ _WIDENS: Final = {("float64", "int64"), ("list[float64]", "list[int64]"), ("date
 SYSTEM_PREFIX: Final = "_"
 
 
-def frame_of(data: object, where: str) -> pl.DataFrame:
+#: Text that a number would not give back: a code such as 007 or +49, not a quantity.
+_CODE: Final = r"^\s*(\+|-?0\d)"
+#: Whole numbers that a fraction cannot hold exactly.
+_LONG: Final = r"^\s*-?\d{16,}$"
+
+
+def types_of(columns: Iterable[FeatureSpec] | None) -> dict[str, str]:
+    """Column → logical type of the columns that are known; empty where none are."""
+    return {column.name: column.type for column in columns or ()}
+
+
+def frame_of(data: object, where: str, types: Mapping[str, str] | None = None) -> pl.DataFrame:
     """A polars frame from polars, pandas, anything with the Arrow C stream, or a csv, parquet or jsonl file.
 
+    Args:
+        data: any of these.
+        where: what it is for, for error messages.
+        types: logical types that are known already. A csv file has none of its own: its column of a known string
+            is read as text, and an unknown one is text where a number would lose zeros, signs or digits.
+
     Raises:
-        InputError: nothing of these, or a file that cannot be read as what its name says.
+        InputError: nothing of these, a column that mixes types, or a file that cannot be read as what its name says.
         AccessError: the operating system refuses to read the file.
     """
     if isinstance(data, pl.DataFrame):
@@ -45,9 +62,9 @@ def frame_of(data: object, where: str) -> pl.DataFrame:
     if isinstance(data, pl.LazyFrame):
         return data.collect()
     if hasattr(data, "to_polars"):
-        return frame_of(data.to_polars(), where)
+        return frame_of(data.to_polars(), where, types)
     if isinstance(data, str | Path):
-        return _file(Path(data), where)
+        return _file(Path(data), where, types or {})
     if type(data).__module__.split(".")[0] == "pandas":
         return _from_pandas(data, where)
     if hasattr(data, "__arrow_c_stream__"):
@@ -68,8 +85,31 @@ def _from_pandas(data: Any, where: str) -> pl.DataFrame:
         frame = pl.from_pandas(keep) if keep.shape[1] else pl.DataFrame()
     except ImportError as error:
         raise MissingExtraError.of("pyarrow", "pandas", where) from error
+    except (TypeError, ValueError) as error:
+        raise _mixed(data, [name for name in mixed if times[name] is None], error, where) from error
     added = [pl.Series(str(name), values) for name, values in times.items() if values is not None]
     return frame.with_columns(added).select([str(name) for name in data.columns]) if added else frame
+
+
+def _mixed(data: Any, names: Sequence[Any], error: Exception, where: str) -> InputError:
+    """The refusal of a pandas column that holds values of more than one type."""
+    for name in names:
+        missing = data[name].isna()
+        present = [(row, value) for row, value in enumerate(data[name]) if not missing.iloc[row]]
+        for row, value in present:
+            if type(value) is not type(present[0][1]):
+                return InputError(
+                    expected=f"values of one type, as the first one: {present[0][1]!r:.80}",
+                    got=f"{value!r:.80} in row {row}",
+                    where=f"{where}, column {str(name)!r}",
+                    hint="Repair that value, or make the whole column text with .astype(str).",
+                )
+    return InputError(
+        expected="columns that Arrow can hold",
+        got=str(error).splitlines()[0],
+        where=where,
+        hint="Give every column one type, for example with .astype(...).",
+    )
 
 
 def _mixed_times(column: Any) -> list[Any] | None:
@@ -84,9 +124,38 @@ def _mixed_times(column: Any) -> list[Any] | None:
     return [utc(value) if isinstance(value, datetime) else value for value in values]
 
 
-def _file(path: Path, where: str) -> pl.DataFrame:
+def _csv(path: Path, types: Mapping[str, str]) -> pl.DataFrame:
+    as_text = {name: pl.String() for name, kind in types.items() if kind == "string"}
+    try:
+        frame = pl.read_csv(path, try_parse_dates=True, infer_schema_length=None, schema_overrides=as_text)
+    except pl.exceptions.ComputeError:
+        # Digits that no whole number holds, of whatever width: they can only be text.
+        guess = pl.scan_csv(path, infer_schema_length=None).collect_schema()
+        wide = [name for name, dtype in guess.items() if dtype.is_integer() and dtype != pl.Int64()]
+        if not wide:
+            raise
+        as_text |= dict.fromkeys(wide, pl.String())
+        frame = pl.read_csv(path, try_parse_dates=True, infer_schema_length=None, schema_overrides=as_text)
+    guessed = [name for name, dtype in frame.schema.items() if dtype.is_numeric() and name not in types]
+    if not guessed:
+        return frame
+    text = pl.read_csv(path, infer_schema=False)
+    return frame.with_columns(
+        text.get_column(name) for name in guessed if _is_code(text.get_column(name), frame.schema[name])
+    )
+
+
+def _is_code(text: pl.Series, guess: pl.DataType) -> bool:
+    """Whether the number that was guessed would not give the text back."""
+    if guess.is_integer() and guess != pl.Int64():
+        return True
+    pattern = f"{_CODE}|{_LONG}" if guess.is_float() else _CODE
+    return bool(text.str.contains(pattern).any())
+
+
+def _file(path: Path, where: str, types: Mapping[str, str]) -> pl.DataFrame:
     readers = {
-        ".csv": lambda: pl.read_csv(path, try_parse_dates=True, infer_schema_length=None),
+        ".csv": lambda: _csv(path, types),
         ".parquet": lambda: pl.read_parquet(path),
         ".jsonl": lambda: pl.read_ndjson(path, infer_schema_length=None),
     }
@@ -263,8 +332,7 @@ def cast(series: pl.Series, kind: str, where: str) -> pl.Series:
     if given is None or (given != kind and (kind, given) not in _WIDENS):
         raise InputError(
             expected=f"type {kind}",
-            got=f"type {series.dtype}"
-            + (f", for example {series.drop_nulls()[0]!r}" if series.null_count() < len(series) else ""),
+            got=f"type {series.dtype}{_first_misfit(series, target)}",
             where=f"{where}, column {series.name!r}",
             hint="Cast the column explicitly, so that no value changes by accident.",
         )
@@ -279,6 +347,16 @@ def cast(series: pl.Series, kind: str, where: str) -> pl.Series:
             where=f"{where}, column {series.name!r}",
             hint="Repair the values that do not fit.",
         ) from error
+
+
+def _first_misfit(series: pl.Series, target: pl.DataType) -> str:
+    """Where the first value stands that cannot be read as `target`, or else the first value at all."""
+    misfit = series.is_not_null()
+    if series.dtype == pl.String() and target.is_numeric():
+        read = misfit & series.cast(target, strict=False).is_null()
+        misfit = read if read.any() else misfit
+    row = misfit.arg_max()
+    return "" if row is None or not misfit[row] else f", the first {series[row]!r:.80} in row {row}"
 
 
 def instants(series: pl.Series, where: str) -> pl.Series:

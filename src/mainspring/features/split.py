@@ -130,6 +130,38 @@ def _by_time(times: pl.Series, spec: SplitSpec) -> pl.Series:
     return times.alias("t").to_frame().select(part.alias("split")).get_column("split")
 
 
+def check_parts(times: pl.Series, parts: pl.Series, spec: SplitSpec) -> None:
+    """Refuses a division by time that leaves nothing to train on, or nothing for a part that it names.
+
+    Args:
+        times: of the rows that a dataset would have, aware UTC.
+        parts: of the same rows.
+
+    Raises:
+        InputError: a part has no rows.
+    """
+    if spec.kind != "time" or not times.len():
+        return
+    first, last = times.min(), times.max()
+    assert isinstance(first, datetime) and isinstance(last, datetime)
+    found = set(parts)
+    begin = "test_from" if spec.validation_from is None else "validation_from"
+    empty = {
+        TRAIN: f"no rows before {begin}; the first is at {first.isoformat()}",
+        VALIDATION: f"no rows from validation_from to test_from; they lie between {first.isoformat()} "
+        f"and {last.isoformat()}",
+        TEST: f"no rows at or after test_from; the last is at {last.isoformat()}",
+    }
+    for part in (TRAIN, TEST) if spec.validation_from is None else (TRAIN, VALIDATION, TEST):
+        if part not in found:
+            raise InputError(
+                expected=f"rows for the part {part!r}",
+                got=empty[part],
+                where="split.by_time",
+                hint="Choose bounds inside the rows' times, or a smaller gap; rows without a label do not count.",
+            )
+
+
 def _share(values: tuple[object, ...], seed: int) -> float:
     """A number in [0, 1) that depends on the values and the seed only."""
     plain = [value.isoformat() if isinstance(value, date) else value for value in values]
