@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _VERSION_3 = 0x20080522
-_DAC_OVERRIDE = 1 << 1
+_DAC_OVERRIDE, _DAC_READ_SEARCH = 1 << 1, 1 << 2
 
 
 class _Header(ctypes.Structure):
@@ -39,7 +39,7 @@ def bound_by_permissions() -> Iterator[None]:
 
     call("capget")
     before = data[0].effective
-    data[0].effective = before & ~_DAC_OVERRIDE
+    data[0].effective = before & ~(_DAC_OVERRIDE | _DAC_READ_SEARCH)
     call("capset")
     try:
         yield

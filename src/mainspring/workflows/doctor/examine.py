@@ -21,7 +21,7 @@ from mainspring.workflows.doctor.records import (
 )
 from mainspring.workflows.doctor.repair import repair
 from mainspring.workflows.doctor.serving import check_serving
-from mainspring.workflows.doctor.spec import Check, Examination, Finding, Patient, Severity, told
+from mainspring.workflows.doctor.spec import Check, Examination, Finding, Patient, Severity, refused, told
 from mainspring.workflows.doctor.tables import check_tables
 from mainspring.workflows.progress import Progress, silent
 
@@ -91,6 +91,8 @@ def _looked(name: str, check: Check, patient: Patient) -> list[Finding]:
         return list(check(patient)) or [_well(name, "")]
     except MainspringError as error:
         return [told(name, error)]
+    except OSError as error:
+        return [refused(name, error)]
     except SQLAlchemyError as error:
         return [
             Finding(

@@ -14,7 +14,7 @@ from mainspring.serving import store, weights
 from mainspring.serving.replay import serving_folder, weights_folder
 from mainspring.serving.spec import ServingContext
 from mainspring.serving.wal import claimed, find_segments, read_segment
-from mainspring.workflows.doctor.spec import Finding, Patient, Repair, Severity, shown, told
+from mainspring.workflows.doctor.spec import Finding, Patient, Repair, Severity, refused, shown, told
 
 CHECK: Final = "serving"
 
@@ -36,6 +36,8 @@ def check_serving(patient: Patient) -> Iterator[Finding]:
                 yield from _log(serving_folder(project.home) / name / "log", name)
             except MainspringError as error:
                 yield told(CHECK, error)
+            except OSError as error:
+                yield refused(CHECK, error)
             advance()
 
 

@@ -113,6 +113,17 @@ class Patient:
 Check: TypeAlias = Callable[[Patient], Iterator[Finding]]
 
 
+def refused(check: str, error: OSError) -> Finding:
+    """What the operating system would not do, as a finding."""
+    return Finding(
+        check=check,
+        severity=Severity.ERROR,
+        what=f"the operating system refuses: {error.strerror or error}",
+        where=str(error.filename or ""),
+        do="Give whoever runs mainspring the right to read and write the home; then look at the disk.",
+    )
+
+
 def told(check: str, error: MainspringError) -> Finding:
     """An error as a finding."""
     return Finding(
