@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 from tests.serving.airport import KEYS, REQUEST, Airport
 
-from mainspring.errors import ConflictError
+from mainspring.errors import ConflictError, UnavailableError
 from mainspring.serving.api import Deployment
 from mainspring.serving.claims import Claims
 from mainspring.serving.predictor import _content
@@ -40,6 +42,41 @@ def test_the_latest_ids_are_remembered_across_the_end_of_the_ring(tmp_path: Path
                 claims.claim(str(number), "y")
     late.claim("7", "y")
     assert (tmp_path / "ids").stat().st_size == 8 + 5 * 32
+
+
+@pytest.mark.parametrize("n_before", [0, 3, 5, 7])
+def test_an_id_that_the_disk_refused_is_free_again(tmp_path: Path, n_before: int) -> None:
+    """For whoever was refused and for others, in a ring that is not full yet and in one that is; the rest stay."""
+    one, two = Claims(tmp_path / "ids", n_kept=5), Claims(tmp_path / "ids", n_kept=5)
+    for number in range(n_before):
+        one.claim(str(number), "x")
+    for _ in range(2):
+        with pytest.raises(UnavailableError), one.claimed("mine", "x"):
+            raise UnavailableError(expected="room", got="none", where="disk", hint="Free some.")
+    for claims in (one, two, Claims(tmp_path / "ids", n_kept=5)):
+        assert not claims.is_claimed("mine", "y")
+        assert all(claims.is_claimed(str(number), "x") for number in range(n_before)[-5:])
+    two.claim("mine", "y")
+    assert one.is_claimed("mine", "y")
+
+
+def test_a_request_that_could_not_be_logged_leaves_its_id(
+    airport: Airport, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was done: the id may be used for another request once there is room."""
+    predictor = airport.deployments.predictor("flights")
+    predictor.answer(KEYS, REQUEST, "first")
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(UnavailableError):
+            predictor.answer(KEYS, REQUEST, "mine")
+    predictor.answer(KEYS, {"distance": 1.0}, "mine")
+    predictor.close()
+    assert deployment.log()["prediction_id"].to_list() == ["first", "mine"]
 
 
 CLAIMER = """

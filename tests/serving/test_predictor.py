@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,10 +11,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.serving.airport import KEYS, REQUEST, Airport
 
-from mainspring.errors import StateError
+from mainspring.errors import IntegrityError, StateError
 from mainspring.serving import weights
 from mainspring.serving.api import Deployment
 from mainspring.serving.predictor import LoadedArm, Predictor
+from mainspring.serving.replay import weights_folder
 from mainspring.serving.weights import Arm
 
 
@@ -69,8 +72,10 @@ def version(predictor: Predictor) -> int:
 
 
 def until(condition: Callable[[], bool], predictor: Predictor) -> None:
-    """Poll until it holds."""
+    """Poll until it holds, for a minute at most."""
+    end_s = time.monotonic() + 60
     while not condition():
+        assert time.monotonic() < end_s, "it never came to hold"
         predictor.poll()
         time.sleep(0.002)
 
@@ -157,4 +162,59 @@ def test_a_previous_version_that_cannot_be_loaded_undoes_nothing(
     loads.broken = {1}
     deployment.rollback()
     assert version(predictor) == 1
+    predictor.close()
+
+
+def test_a_table_that_was_damaged_and_put_back_is_complained_of_no_more(
+    airport: Airport, deployment: Deployment, loads: Loads
+) -> None:
+    """The very file that was in force before: what answers is what lies on disk."""
+    predictor = predictor_of(airport, loads, background=True)
+    predictor.poll()
+    until(lambda: not predictor._epochs_loading, predictor)
+    current = weights_folder(airport.project.home, "flights") / weights.CURRENT
+    current.rename(current.with_name("aside"))
+    current.write_text("{damaged")
+    until(lambda: isinstance(predictor.load_error, IntegrityError), predictor)
+    current.with_name("aside").rename(current)
+    until(lambda: predictor.load_error is None, predictor)
+    assert version(predictor) == 1
+    predictor.close()
+
+
+def test_a_table_that_could_not_be_looked_at_for_a_moment_is_complained_of_no_more(
+    airport: Airport, deployment: Deployment, loads: Loads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk failed once; the file was there all the time."""
+    predictor = predictor_of(airport, loads, background=True)
+    predictor.poll()
+    genuine = os.stat
+
+    def failing(path: object, *given: object, **named: object) -> object:
+        if str(path).endswith(weights.CURRENT):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return genuine(path, *given, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", failing)
+        until(lambda: predictor.load_error is not None, predictor)
+    until(lambda: predictor.load_error is None, predictor)
+    predictor.close()
+
+
+def test_a_previous_version_that_fails_late_says_nothing_of_a_newer_table(
+    airport: Airport, deployment: Deployment, loads: Loads
+) -> None:
+    """Its slow load began under a table that is in force no more."""
+    deployment.promote(airport.versions[1], airport.view)
+    loads.slow = loads.broken = {1}
+    predictor = predictor_of(airport, loads, background=True)
+    predictor.poll()
+    until(lambda: 1 in loads.asked, predictor)
+    # Version 2 again: its arms are in memory, and so is what a rollback restores.
+    deployment.promote(airport.versions[1], airport.view)
+    until(lambda: predictor.table is not None and predictor.table.epoch == 3, predictor)
+    loads.go.set()
+    until(lambda: not predictor._epochs_loading, predictor)
+    assert predictor.load_error is None
     predictor.close()

@@ -2,12 +2,13 @@
 
 The file is a ring: how many ids were ever claimed (little-endian, 64 bits), then `N_KEPT` slots of 32 bytes, the
 digest of the id and the digest of its content. Whoever claims holds a lock on the file for some microseconds,
-reads what others claimed since, adds its own, and logs what it claimed the id for. As with the log, kill -9
-takes back nothing; power loss may.
+reads what others claimed since, adds its own, and logs what it claimed the id for; what cannot be logged is
+not claimed either. As with the log, kill -9 takes back nothing; power loss may.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -55,14 +56,14 @@ class Claims:
         Raises:
             ConflictError, AccessError, UnavailableError: as for `claimed`.
         """
-        self._hold()
-        before = self._contents.get(_digest(prediction_id))
-        self._release()
-        return _same(before, _digest(content), prediction_id)
+        with self._held():
+            return self._is_bound(prediction_id, content)
 
     @contextmanager
     def claimed(self, prediction_id: str, content: str) -> Iterator[bool]:
         """Bind an id to its content, in whatever process it is used next; no other process claims meanwhile.
+
+        If what is done with it meanwhile fails for want of the disk, an id that was free is free again.
 
         Yields:
             Whether it was bound to the same content before.
@@ -72,13 +73,28 @@ class Claims:
             AccessError: the file may not be written.
             UnavailableError: the disk is full or failing.
         """
-        key, bound = _digest(prediction_id), _digest(content)
+        with self._held():
+            if self._is_bound(prediction_id, content):
+                yield True
+                return
+            overwritten = self._add(_digest(prediction_id), _digest(content))
+            try:
+                yield False
+            except OSError:
+                self._take_back(overwritten)
+                raise
+
+    def _is_bound(self, prediction_id: str, content: str) -> bool:
+        before = self._contents.get(_digest(prediction_id))
+        if before not in (None, _digest(content)):
+            raise other_content(prediction_id)
+        return before is not None
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
         self._hold()
         try:
-            known = _same(self._contents.get(key), bound, prediction_id)
-            if not known:
-                self._add(key, bound)
-            yield known
+            yield
         finally:
             self._release()
 
@@ -117,15 +133,33 @@ class Claims:
         head = os.pread(self._descriptor, _COUNT.size, 0)
         return int(_COUNT.unpack(head)[0]) if len(head) == _COUNT.size else 0
 
-    def _add(self, key: bytes, bound: bytes) -> None:
+    def _add(self, key: bytes, bound: bytes) -> bytes:
+        """Claim; returns what was in the slot, empty where the ring is not full yet."""
+        place = self._place(self._n_read % self._n_kept)
         # The count last: a slot that it does not cover was never claimed.
         try:
-            os.pwrite(self._descriptor, key + bound, self._place(self._n_read % self._n_kept))
+            overwritten = os.pread(self._descriptor, _SLOT_BYTES, place)
+            os.pwrite(self._descriptor, key + bound, place)
             os.pwrite(self._descriptor, _COUNT.pack(self._n_read + 1), 0)
         except OSError as error:
             raise refused(error, self._path) from error
         self._n_read += 1
         self._remember(key, bound)
+        return overwritten
+
+    def _take_back(self, overwritten: bytes) -> None:
+        """Undo the last `_add`, before anybody else could see it."""
+        self._contents.popitem()
+        self._n_read -= 1
+        # Else the ring is not full yet, and no claim was in the slot whatever is.
+        if self._n_read >= self._n_kept:
+            oldest = overwritten[:_DIGEST_BYTES]
+            self._contents[oldest] = overwritten[_DIGEST_BYTES:]
+            self._contents.move_to_end(oldest, last=False)
+        # Where the disk refuses even this, which takes no room, the id stays bound: it is read again.
+        with contextlib.suppress(OSError):
+            os.pwrite(self._descriptor, overwritten, self._place(self._n_read % self._n_kept))
+            os.pwrite(self._descriptor, _COUNT.pack(self._n_read), 0)
 
     def _remember(self, key: bytes, bound: bytes) -> None:
         self._contents[key] = bound
@@ -143,15 +177,14 @@ class Claims:
             self._descriptor = -1
 
 
-def _same(before: bytes | None, bound: bytes, prediction_id: str) -> bool:
-    if before not in (None, bound):
-        raise ConflictError(
-            expected="the keys and request that this prediction id came with first",
-            got="others",
-            where=f"prediction_id {prediction_id!r}",
-            hint="Use a new id for a new request, or leave it out.",
-        )
-    return before is not None
+def other_content(prediction_id: str) -> ConflictError:
+    """What it is to use an id again for something else."""
+    return ConflictError(
+        expected="the keys and request that this prediction id came with first",
+        got="others",
+        where=f"prediction_id {prediction_id!r}",
+        hint="Use a new id for a new request, or leave it out.",
+    )
 
 
 def _digest(text: str) -> bytes:

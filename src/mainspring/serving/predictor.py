@@ -15,12 +15,12 @@ from typing import Any, Final, Literal, Protocol
 import msgspec
 
 from mainspring.errors import (
-    ConflictError,
     IntegrityError,
     StateError,
     UnknownNameError,
 )
 from mainspring.ports.clock import Clock
+from mainspring.serving.claims import other_content
 from mainspring.serving.frames import Scored, encoder
 from mainspring.serving.given import check_id, check_numbers
 from mainspring.serving.weights import Arm, WeightTable, WeightWatch, find_previous, retry_after_s
@@ -106,7 +106,6 @@ class Predictor:
 
     Attributes:
         log: where predictions go.
-        load_error: why a table, or what a rollback of it restores, is not loaded; None if nothing is amiss.
     """
 
     def __init__(
@@ -137,12 +136,18 @@ class Predictor:
         self._swapping = threading.Lock()
         self._epochs_loading: set[int] = set()
         self._closed = threading.Event()
-        self.load_error: Exception | None = None
+        self._table_error: Exception | None = None
+        self._previous_error: Exception | None = None
 
     @property
     def table(self) -> WeightTable | None:
         """The table whose arms are loaded and answer; None before the first `poll`."""
         return None if self._in_force is None else self._in_force.table
+
+    @property
+    def load_error(self) -> Exception | None:
+        """Why the table on disk, or what a rollback of it restores, is not loaded; None if nothing is amiss."""
+        return self._table_error or self._previous_error
 
     def poll(self) -> None:
         """Take up a changed weight table: at once if its arms are in memory, else when they are loaded.
@@ -157,10 +162,12 @@ class Predictor:
             table = self._watch.find_change()
         except (IntegrityError, UnknownNameError, OSError) as error:
             # Whatever became of the file, the table in memory is the last good one.
-            self.load_error = error
+            self._table_error = error
             self._watch.put_off(None)
             return
         if table is None:
+            if self._watch.is_settled:
+                self._table_error = None
             return
         arms = self._find_arms(table)
         # The first try of all is the caller's: there is nothing that loading could keep from answering.
@@ -184,8 +191,9 @@ class Predictor:
             epoch = 0 if self._in_force is None else self._in_force.table.epoch
             if epoch < table.epoch:
                 self._in_force = _InForce(table, arms)
+                self._previous_error = None
             if epoch <= table.epoch:
-                self.load_error = None
+                self._table_error = None
             self._watch.settle(table)
 
     def _take_up_or_raise(self, table: WeightTable) -> None:
@@ -199,7 +207,7 @@ class Predictor:
         try:
             arms = {arm.name: self._load_arm(arm) for arm in table.arms}
         except Exception as error:
-            self.load_error = error
+            self._table_error = error
             # Where nothing answers and loading holds nobody up, every call tries anew.
             if self._background or self._in_force is not None:
                 self._watch.put_off(table)
@@ -228,21 +236,29 @@ class Predictor:
 
     def _load_previous(self, table: WeightTable) -> None:
         """Loading needs the records, which may be away when a rollback is wanted: so now, and until it works."""
-        n_failed, failure = 0, None
-        while self._in_force is not None and self._in_force.table.epoch == table.epoch:
+        n_failed = 0
+        while self._is_in_force(table):
             try:
                 before = find_previous(self._weights_folder, table)
                 if before is not None:
                     self._load_arm(before.champion)
             except Exception as error:  # noqa: BLE001  it undoes nothing of what answers; /health shows it
-                self.load_error = failure = error
+                self._say_of_previous(table, error)
                 if self._closed.wait(retry_after_s(n_failed)):
                     return
                 n_failed += 1
             else:
-                if failure is not None and self.load_error is failure:
-                    self.load_error = None
+                self._say_of_previous(table, None)
                 return
+
+    def _is_in_force(self, table: WeightTable) -> bool:
+        return self._in_force is not None and self._in_force.table.epoch == table.epoch
+
+    def _say_of_previous(self, table: WeightTable, error: Exception | None) -> None:
+        with self._swapping:
+            # A load that ends late says nothing about the table that is in force by then.
+            if self._is_in_force(table):
+                self._previous_error = error
 
     def _load_arm(self, arm: Arm) -> LoadedArm:
         key = (arm.package_id, arm.view_id)
@@ -310,12 +326,7 @@ class Predictor:
         if found is None:
             return None
         if found[0] != content:
-            raise ConflictError(
-                expected="the keys and request that this prediction id came with first",
-                got="others",
-                where=f"prediction_id {prediction_id!r}",
-                hint="Use a new id for a new request, or leave it out.",
-            )
+            raise other_content(prediction_id)
         return found[1]
 
     def _elsewhere(self, prediction_id: str, content: str) -> Answer | None:

@@ -318,6 +318,9 @@ class WeightWatch:
 
     Args:
         folder: the deployment's `weights` folder.
+
+    Attributes:
+        is_settled: whether the last look found the table that was settled.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -329,6 +332,7 @@ class WeightWatch:
         self._n_failed = 0
         self._retry_s = 0.0
         self._next_s = 0.0
+        self.is_settled = False
 
     def find_change(self) -> WeightTable | None:
         """The table, if it is another than the one that was settled; None otherwise, or while it is put off.
@@ -341,12 +345,14 @@ class WeightWatch:
         if now_s < self._next_s:
             return None
         self._next_s = now_s + CHECK_EVERY_S
+        self.is_settled = False
         try:
             status: Any = os.stat(self._path)
         except FileNotFoundError:
             return None
         seen = (status.st_ino, status.st_mtime_ns)
-        if seen == self._settled:
+        self.is_settled = seen == self._settled
+        if self.is_settled:
             return None
         if seen != self._offered:
             self._offered, self._epoch, self._n_failed, self._retry_s = seen, None, 0, 0.0
