@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
 import httpx
@@ -15,6 +16,14 @@ PREDICT = "/v1/deployments/flights/predict"
 def predict_path(deployment: str) -> str:
     """Where predictions of a deployment are posted."""
     return f"/v1/deployments/{deployment}/predict"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Until it holds, for two minutes at most: what is broken must not hang the suite."""
+    end_s = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end_s, "it never came to hold"
+        time.sleep(0.005)
 
 
 class Load:
@@ -50,8 +59,7 @@ class Load:
     def until(self, n_answers: int) -> None:
         """Wait until that many more answers came."""
         due = len(self.answers) + n_answers
-        while len(self.answers) < due:
-            time.sleep(0.005)
+        wait_until(lambda: len(self.answers) >= due)
 
     def _run(self) -> None:
         with httpx.Client(base_url=self._url, timeout=30) as client:

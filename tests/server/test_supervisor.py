@@ -10,14 +10,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import polars as pl
 import pytest
 from tests.server.conftest import Running
-from tests.server.load import Load, predict_path
+from tests.server.load import Load, predict_path, wait_until
 from tests.serving.airport import KEYS, REQUEST, Airport
 
 from mainspring.config import OpenLineageSection
@@ -39,14 +38,9 @@ def ids(answers: list[dict[str, str]]) -> list[str]:
 
 def wait_for_epoch(client: httpx.Client, name: str, epoch: int) -> None:
     """Until the worker answers under that weight table."""
-    while client.get("/health").json()["deployments"].get(name, {}).get("epoch") != epoch:
-        time.sleep(0.005)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Until it holds."""
-    while not condition():
-        time.sleep(0.005)
+    wait_until(
+        lambda: client.get("/health").json()["deployments"].get(name, {}).get("epoch") == epoch,
+    )
 
 
 def files_of(airport: Airport, version: ModelVersion) -> set[Path]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import httpx
@@ -159,3 +161,11 @@ def test_outcomes_over_http(shared: Running) -> None:
 def test_malformed_outcomes_are_400(client: httpx.Client, row: dict[str, Any]) -> None:
     """A wrong type, an unreadable time, a missing field and what cannot be stored are refused."""
     error(client.post(OUTCOMES, json={"outcomes": [row]}), 400)
+
+
+@pytest.mark.parametrize("said", [b"", b'{"folder": '])
+def test_a_worker_whose_orders_never_come_ends(said: bytes) -> None:
+    """Its supervisor died before it had told everything."""
+    command = [sys.executable, "-m", "mainspring.server.worker"]
+    ended = subprocess.run(command, input=said, capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")

@@ -324,3 +324,19 @@ def test_lineage_forward_of_a_package_is_every_prediction_of_it(
     deployment.predict(KEYS, REQUEST)
     shadowed = airport.deployments.lineage.touched_by([airport.versions[1].package_id])
     assert shadowed.select("arm", "through").rows() == [("shadow", "package")]
+
+
+def test_a_prediction_is_found_with_its_shadow_when_only_the_champion_is_published(
+    airport: Airport, deployment: Deployment
+) -> None:
+    """The shadow is scored after the answer, by when the champion's segment may have been moved."""
+    deployment.shadow(airport.versions[1], airport.view)
+    predictor = airport.deployments.predictor("flights")
+    answer, rest = predictor.answer(KEYS, REQUEST)
+    assert rest is not None
+    predictor.log.rotate()
+    deployment.publish_log()
+    rest()
+    found = airport.deployments._log("flights").find(answer.prediction_id)
+    assert found["arm"].to_list() == ["champion", "shadow"]
+    predictor.close()

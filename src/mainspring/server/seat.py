@@ -20,7 +20,10 @@ from mainspring.serving.weights import retry_after_s
 
 START_S: Final = 60.0
 MAX_FAILED_STARTS: Final = 5
-"""In a row, each ending before the worker was ready; then there is no sixth."""
+"""In a row, each ending before the worker was ready; then there is no sixth.
+
+A process that the system refuses to make has not begun, and is asked for again for as long as it takes.
+"""
 
 
 class Seat:
@@ -45,6 +48,7 @@ class Seat:
         self._orders = orders
         self._say = say
         self._n_failed = 0
+        self._n_refused = 0
         self._again_s: float | None = None
         self._process = _Process(orders)
 
@@ -92,11 +96,12 @@ class Seat:
             self._process = _Process(self._orders)
         except OSError as error:
             # The machine has no process or no descriptor to spare: that passes, or somebody makes it pass.
-            self._n_failed += 1
-            self._again_s = now_s + retry_after_s(self._n_failed)
+            self._again_s = now_s + retry_after_s(self._n_refused)
+            self._n_refused += 1
             self._say(f"{self.name} cannot be started: {error}")
         else:
             self._again_s = None
+            self._n_refused = 0
             self.n_restarts += 1
 
     def terminate(self) -> None:

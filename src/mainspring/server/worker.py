@@ -256,11 +256,14 @@ def _stop_at_end(stopping: asyncio.Event) -> None:
         stopping.set()
 
 
-def _first_line(descriptor: int) -> bytes:
-    """Read unbuffered, so that the end of the input is seen later by whoever waits for it."""
+def _find_first_line(descriptor: int) -> bytes | None:
+    """Read unbuffered, so that the end of the input is seen later by whoever waits for it; None if it ended before."""
     line = b""
     while not line.endswith(b"\n"):
-        line += os.read(descriptor, 65_536)
+        read = os.read(descriptor, 65_536)
+        if not read:
+            return None
+        line += read
     return line
 
 
@@ -270,8 +273,11 @@ def _say(line: str) -> None:
 
 
 def main() -> None:
-    """Read orders from standard input and serve until told to stop."""
-    orders = msgspec.json.decode(_first_line(sys.stdin.fileno()), type=Orders)
+    """Read orders from standard input and serve until told to stop; nothing, if the supervisor is gone before."""
+    line = _find_first_line(sys.stdin.fileno())
+    if line is None:
+        return
+    orders = msgspec.json.decode(line, type=Orders)
     # One-row models gain nothing from threads, and many workers would fight for the cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     project = open_project(Path(orders.folder), overrides=orders.overrides)

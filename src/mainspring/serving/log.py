@@ -78,9 +78,12 @@ class PredictionLog:
 
     def read(self, start: datetime | None = None, end: datetime | None = None) -> pl.DataFrame:
         """Predictions with start <= `now` < end, published or not, each (prediction, arm) once, by `now`."""
+        return self._read(_between(start, end))
+
+    def _read(self, where: pl.Expr) -> pl.DataFrame:
         # Segments first: one that is published meanwhile is then found in the table.
-        waiting = self.read_waiting().filter(_between(start, end))
-        published = self._published(_between(start, end))
+        waiting = self.read_waiting().filter(where)
+        published = self._published(where)
         if waiting.height:
             waiting = columns.fitted(waiting, published.schema)
             waiting = waiting.filter(~pl.col("segment").is_in(published["segment"].unique().implode()))
@@ -98,11 +101,8 @@ class PredictionLog:
 
     def find(self, prediction_id: str) -> pl.DataFrame:
         """The rows of one prediction, champion first; none if it is not in the log."""
-        same = pl.col("prediction_id") == prediction_id
-        published = self._published(same)
-        if not published.height:
-            published = self.read().filter(same)
-        return columns.without_doubles([published]).sort(pl.col("arm") != "champion")
+        # The shadow is logged after the champion, maybe in a segment that waits while the champion's is published.
+        return self._read(pl.col("prediction_id") == prediction_id).sort(pl.col("arm") != "champion")
 
     def given_ids(self) -> Iterator[tuple[str, Answer]]:
         """Answers under ids that the caller chose, oldest first, with the digest of their content."""
