@@ -72,9 +72,9 @@ def test_help_is_light() -> None:
     """`mainspring --help` ends before anything heavy is loaded."""
     code = (
         "import sys\n"
-        "from mainspring.cli._app import app\n"
+        "from mainspring.cli import main\n"
         "sys.argv = ['mainspring', '--help']\n"
-        "try:\n    app()\n"
+        "try:\n    main()\n"
         "except SystemExit as done:\n    assert done.code == 0\n"
         "print('MODULES', *sys.modules)"
     )

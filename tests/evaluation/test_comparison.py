@@ -64,7 +64,8 @@ def test_one_class_gives_nan_and_not_a_guess():
     """ROC AUC of one class is nan, and so are its limits and tests."""
     made = delong([1, 1, 1], [0.1, 0.2, 0.3])
     assert math.isnan(made.value) and math.isnan(made.low) and not made.known
-    assert not delong_test([1, 1], [0.1, 0.2], [0.2, 0.1]).known
+    unknown = delong_test([1, 1], [0.1, 0.2], [0.2, 0.1], margin=0.02, level=0.9)
+    assert (unknown.known, unknown.margin, unknown.level) == (False, 0.02, 0.9)
     assert not estimate("roc_auc", [1, 1], [0.1, 0.2], clusters=["a", "b"]).known
 
 

@@ -243,6 +243,7 @@ def test_times_may_come_as_text(features: Features) -> None:
     booked = datetime(2013, 6, 24, 13, 40, tzinfo=UTC)
     assert told == view.online().read({"day": date(2013, 6, 24)}, {"booked": booked}, at(1))
     assert told.values == {"holiday": True, "booked": booked}
+    assert told.keys == {"days": {"day": date(2013, 6, 24)}}
     with pytest.raises(InputError, match="ISO 8601"):
         view.online().read({"day": "2013-06-24"}, {"booked": "noon"}, at(1))
 

@@ -48,6 +48,32 @@ def test_a_row_holds_features_commits_and_times_of_its_values(
     assert row["now"] == answer.now
 
 
+def test_a_key_that_came_as_text_is_logged_as_the_groups_value(
+    airport: Airport, deployment: Deployment
+) -> None:
+    """However a caller writes a time: what lineage names is what was looked up."""
+    slots = airport.features.group("slots", keys=["slot"], online=True)
+    slots.insert(pl.DataFrame({"slot": [START], "planned": [30.0]}))
+    slots.materialize(airport.project.clock.now())
+    hourly = airport.features.get_group("weather")
+    view = airport.features.view(
+        "slotted",
+        features=[
+            hourly["wind", "temp"],
+            airport.features.get_group("fleet")["age"].static(),
+            request("distance"),
+            slots["planned"].static(),
+        ],
+        spine_time="now",
+    )
+    deployment.promote(airport.versions[0], view)
+    keys = {**KEYS, "slot": "2013-01-01T01:00:00+01:00"}
+    answer = deployment.predict(keys, REQUEST)
+    found = airport.deployments.lineage.get(answer.prediction_id)
+    (row,) = (row for row in found.rows if row.group == "slots")
+    assert (row.status, row.key) == ("present", {"slot": "2013-01-01T00:00:00Z"})
+
+
 def test_a_missing_value_is_logged_as_missing(deployment: Deployment) -> None:
     """A carrier that no row is about has no commit and says so."""
     answer = deployment.predict({"origin": "JFK", "carrier": "ZZ"}, REQUEST)

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -166,7 +167,7 @@ def shortfall(
     made = _normal_difference(
         value, 0.0, error, n_rows=int(inside.sum()), method=method, margin=margin, level=level
     )
-    return Difference(**{**_fields(made), "first": a, "second": b})
+    return dataclasses.replace(made, first=a, second=b)
 
 
 def slice_half_width(name: str, labels: ArrayLike, scores: ArrayLike, rows: ArrayLike) -> float:
@@ -234,7 +235,7 @@ def _drawn_difference(
     known = draws[np.isfinite(draws)]
     low, high = percentiles(draws, level)
     if not math.isfinite(low):
-        return _unknown_difference(n_rows, method)
+        return _unknown_difference(n_rows, method, margin, level)
     total = len(known) + 1
     below, above = (np.sum(known <= 0) + 1) / total, (np.sum(known >= 0) + 1) / total
     return Difference(
@@ -259,7 +260,7 @@ def _normal_difference(
     """Limits and p values of a difference with a known standard error."""
     value = first - second
     if not (math.isfinite(value) and math.isfinite(error)):
-        return _unknown_difference(n_rows, method)
+        return _unknown_difference(n_rows, method, margin, level)
     half = float(ndtri(0.5 + level / 2)) * error
     return Difference(
         value=value, low=value - half, high=value + half, level=level,
@@ -276,10 +277,6 @@ def _z(value: float, error: float) -> float:
     return 0.0 if value == 0 else math.copysign(math.inf, value)
 
 
-def _unknown_difference(n_rows: int, method: str) -> Difference:
+def _unknown_difference(n_rows: int, method: str, margin: float, level: float) -> Difference:
     nan = math.nan
-    return Difference(nan, nan, nan, 0.95, nan, nan, nan, 0.0, nan, nan, method, n_rows)
-
-
-def _fields(made: Difference) -> dict[str, Any]:
-    return {name: getattr(made, name) for name in made.__slots__}
+    return Difference(nan, nan, nan, level, nan, nan, nan, margin, nan, nan, method, n_rows)

@@ -39,6 +39,7 @@ class Vector:
         commits: side → the number of the commit of the row that decided; None where there was no row.
         assets: side → that commit's asset id.
         event_us: side → its event time; None where there was no row, or the group has no event time.
+        keys: side → the key that was looked up: key of the group → value; what came as text of a time is the time.
     """
 
     values: dict[str, Any]
@@ -47,6 +48,7 @@ class Vector:
     commits: dict[str, int | None]
     assets: dict[str, str | None]
     event_us: dict[str, int | None]
+    keys: dict[str, dict[str, Any]]
 
     @property
     def event_times(self) -> dict[str, datetime | None]:
@@ -60,6 +62,7 @@ class _Lookup:
 
     side: str
     group_id: str
+    keys: tuple[str, ...]
     columns: tuple[str, ...]
     encode: Callable[[Sequence[object]], bytes]
     fields: tuple[tuple[int, str, Callable[[Any], object] | None], ...]
@@ -166,7 +169,11 @@ class OnlineReader:
         for function in self._functions:
             values[function.name] = function.value(values)
         features = {name: values.pop(name) for name in self._feature_names}
-        return Vector(features, values, status, commits, assets, events)
+        keyed = {
+            lookup.side: dict(zip(lookup.keys, row, strict=True))
+            for lookup, row in zip(self._lookups, wanted, strict=True)
+        }
+        return Vector(features, values, status, commits, assets, events, keyed)
 
     def _entries(self, wanted: list[list[Any]]) -> list[Entry | None]:
         """One read of one state of the store for all sides."""
@@ -246,6 +253,7 @@ def _compile(view: FeatureViewSpec, selection: SelectionSpec, group: FeatureGrou
     return _Lookup(
         side=selection.side,
         group_id=group.group_id,
+        keys=tuple(group.keys),
         columns=columns,
         encode=encoder([group.type_of(name) for name in group.keys], columns),
         fields=fields,

@@ -12,8 +12,6 @@ from mainspring.lineage.spec import Value
 #: `known_time` of a group whose rows become known when their commit is published.
 COMMIT_TIME = "commit"
 
-OnFailure = Literal["warn", "refuse"]
-
 
 class FeatureSpec(Value):
     """One column of a group.

@@ -36,9 +36,10 @@ def decide(
 
     For each requirement the newest evidence counts that was made as asked or stricter in every parameter, never an
     older, kinder one; what the policy leaves open must have been made with the check's own defaults or stricter. A
-    failure of a check that was at most as strict in every parameter counts too: it would have failed the stricter
-    one. Anything else (stricter in one, laxer in another) shows neither, and the reason names it. Missing, expired,
-    overtaken and inconclusive evidence holds.
+    failure of a check that was at most as strict in every parameter counts too: its figures fail the stricter one,
+    save that a slice check that judges more slices corrects for more (Holm), so that a failure near the level may
+    not be one there. Anything else (stricter in one, laxer in another) shows neither, and the reason names it.
+    Missing, expired, overtaken and inconclusive evidence holds.
 
     Args:
         evidence: findings about the version and its package, in any order.

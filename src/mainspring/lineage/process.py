@@ -8,7 +8,11 @@ from pathlib import Path
 
 
 def process_name(pid: int | None = None) -> str:
-    """Host, process id and start time of a process; the same name never means two processes."""
+    """Host, process id and, where the system has `/proc`, start time of a process.
+
+    With the start time one name never means two processes. Without it a number that was given again does, and the
+    new process is taken for the old one, as still alive.
+    """
     number = os.getpid() if pid is None else pid
     return f"{socket.gethostname()}:{number}:{_started(number)}"
 

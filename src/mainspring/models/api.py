@@ -126,15 +126,6 @@ class Models:
         with self._graph.records.read() as connection:
             return store.find_version_by_asset(connection, asset_id)
 
-    def get_by_asset(self, asset_id: str) -> ModelVersion:
-        """The version whose asset it is; `UnknownNameError` if there is none."""
-        found = self.find_by_asset(asset_id)
-        if found is None:
-            raise UnknownNameError.of(
-                "model version", asset_id, [version.asset_id for version in self.versions()], where="models"
-            )
-        return found
-
     def versions(self, name: str | None = None) -> list[ModelVersion]:
         """Versions of one model, or of all, by name and number."""
         with self._graph.records.read() as connection:

@@ -8,7 +8,6 @@ from typing import Any
 
 from mainspring.errors import InputError
 from mainspring.features.api import Features
-from mainspring.features.spec import SelectionSpec
 from mainspring.features.view import FeatureView
 from mainspring.models.api import Models
 from mainspring.models.spec import ModelVersion
@@ -68,13 +67,11 @@ class OnlineArm:
                 where=f"deployment of {arm.model}/{arm.version}",
                 hint="Deploy with the view that the model was trained on.",
             )
-        self._lookups = [_lookup(selection, features) for selection in view.spec.selections]
 
     def look_up(self, keys: Mapping[str, Any], request: Mapping[str, Any], now: datetime) -> Looked:
         """The features as they are at `now`, with the commit, event time and key of every group's value."""
         vector = self._reader.read(keys, request, now)
         values, groups = vector.values, self._groups
-        given = {**request, **keys}
         return Looked(
             values,
             tuple([values[name] for name in self._features]),
@@ -82,15 +79,9 @@ class OnlineArm:
             tuple([vector.commits[group] for group in groups]),
             tuple([vector.assets[group] for group in groups]),
             tuple([vector.event_us[group] for group in groups]),
-            tuple([{key: given[column] for key, column in lookup} for lookup in self._lookups]),
+            tuple([vector.keys[group] for group in groups]),
         )
 
     def score(self, values: Mapping[str, Any]) -> float:
         """The model's answer for one row."""
         return float(self._model.predict_row(values))
-
-
-def _lookup(selection: SelectionSpec, features: Features) -> tuple[tuple[str, str], ...]:
-    """(group key, column of the request) of one selection."""
-    group = features.get_group(selection.group, selection.version)
-    return tuple((key, selection.on.get(key, key)) for key in group.spec.keys)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from mainspring.monitoring.spec import Finding
-from mainspring.serving.spec import Cause, Rollout
 from mainspring.workflows.demo.world import DEPLOYMENT, World, midnight
 
 
 def answer_to(world: World, finding: Finding) -> str:
     """What came of a finding, in a few words; empty where nothing was due."""
     if not finding.alerted:
-        once = "for the first time" in finding.reason
-        return "none: conspicuous once, an alert takes two of three" if once else ""
-    rollouts = world.project.deployments.get(DEPLOYMENT).rollouts()
-    trying = next((one for one in rollouts if _runs(world, one, finding)), None)
-    if trying is not None:
-        return f"none: version {trying.candidate_version} was being tried already"
+        return _unalerted(finding)
+    tried = _find_tried(world, finding.as_of_at)
+    if tried is not None:
+        return f"none: version {tried} was being tried already"
     day = timedelta(days=1)
+    rollouts = world.project.deployments.get(DEPLOYMENT).rollouts()
     begun = [one for one in rollouts if finding.as_of_at <= one.created_at < finding.as_of_at + day]
     if begun:
         return f"trained version {begun[0].candidate_version}, tried as a shadow"
@@ -27,12 +25,16 @@ def answer_to(world: World, finding: Finding) -> str:
     return "trained a version, which the gate kept out"
 
 
-def _runs(world: World, rollout: Rollout, finding: Finding) -> bool:
-    """Whether the rollout had begun before the alert and had not ended yet."""
-    revisions = world.project.deployments.get(DEPLOYMENT).revisions()
-    ends = [
-        revision.created_at
-        for revision in revisions
-        if revision.cause is Cause.PROMOTE and revision.created_at >= rollout.created_at
-    ]
-    return rollout.created_at < finding.as_of_at and (not ends or min(ends) >= finding.as_of_at)
+def _unalerted(finding: Finding) -> str:
+    if "for the first time" not in finding.reason or finding.observed is None or finding.predicted is None:
+        return ""
+    side = "more" if finding.observed > finding.predicted else "fewer"
+    return f"none: {side} late than predicted, once; an alert takes two of three"
+
+
+def _find_tried(world: World, moment: datetime) -> int | None:
+    """The version that was a shadow until that moment or beyond; None if there was none just before it."""
+    contexts = world.project.deployments.get(DEPLOYMENT).contexts()
+    tables = [context.table for context in contexts if context.created_at < moment]
+    arms = tables[-1]["arms"] if tables else []
+    return next((int(arm["version"]) for arm in arms if arm["name"] == "shadow"), None)

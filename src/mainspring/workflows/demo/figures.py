@@ -21,7 +21,6 @@ MUTED: Final = "#7b8794"
 GRID: Final = "#e4e7eb"
 BLUE: Final = "#2563a8"
 ORANGE: Final = "#d9742b"
-GREEN: Final = "#2f855a"
 RED: Final = "#c0392b"
 PALE: Final = "#dbe7f3"
 

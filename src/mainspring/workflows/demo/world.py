@@ -24,7 +24,6 @@ YEAR: Final = 2013
 MODEL: Final = "flight_delay"
 DEPLOYMENT: Final = "flight_delay"
 MONITOR: Final = "flight_delay_monthly"
-CODE_PACKAGES: Final = ("features", "pipelines")
 
 MONTHLY: Final = ("flights", "arrivals", "weather", "traffic")
 """Groups that get rows every month."""
