@@ -306,8 +306,7 @@ def test_a_server_delivers_lineage_beside_serving(airport: Airport, told: Path) 
     with Server(airport.project, port=0, workers=1):
         with airport.project.graph.execution("look", "around"):
             pass
-        while not told.exists() or b"look.around" not in told.read_bytes():
-            time.sleep(0.01)
+        wait_until(lambda: told.exists() and b"look.around" in told.read_bytes())
 
 
 def test_a_server_waits_for_its_destination(airport: Airport, told: Path) -> None:
@@ -324,10 +323,9 @@ def test_a_server_waits_for_its_destination(airport: Airport, told: Path) -> Non
     assert delivery is not None
     with contextlib.ExitStack() as away:
         away.enter_context(held(told))
-        courier = threading.Thread(target=server._deliver, args=[delivery])
+        courier = threading.Thread(target=server._deliver, args=[delivery], daemon=True)
         courier.start()
-        while not told.read_bytes():
-            time.sleep(0.01)
+        wait_until(lambda: bool(told.read_bytes()))
         server.stop()
         courier.join()
     assert all("lineage waits" in line for line in said)
