@@ -31,6 +31,13 @@ def test_a_project_opens_where_there_was_nothing(tmp_path: Path, records_url: st
         assert project.graph.get_asset(asset.id) == asset
 
 
+def test_a_file_is_no_project(tmp_path: Path) -> None:
+    """A file in place of the folder is called one, and nothing is to be made of it."""
+    (tmp_path / "some.csv").write_text("a\n1\n")
+    with pytest.raises(InputError, match="got a file. Give the folder that holds mainspring.toml"):
+        open_project(tmp_path / "some.csv")
+
+
 def test_a_newer_schema_is_refused(tmp_path: Path, records_url: str) -> None:
     """A database of a newer mainspring is never touched."""
     with open_project(tmp_path, overrides={"records.url": records_url}) as project:

@@ -423,6 +423,13 @@ def _folder(path: str | Path | None) -> Path:
     if path is not None:
         given = Path(path).expanduser().resolve()
         folder = given.parent if given.name == FILE_NAME else given
+        if folder.exists() and not folder.is_dir():
+            raise InputError(
+                expected="a project's folder",
+                got="a file",
+                where=str(folder),
+                hint=f"Give the folder that holds {FILE_NAME}.",
+            )
         if not folder.is_dir():
             raise InputError(
                 expected="a project's folder",
@@ -443,5 +450,5 @@ def _folder(path: str | Path | None) -> Path:
         expected=f"a {FILE_NAME} in the present folder, or {HOME_VARIABLE} set",
         got="neither",
         where=str(here),
-        hint="Run `mainspring init` here, or open a project's folder: ms.open(path).",
+        hint="Make one with: mainspring init DIR, or open a project's folder: ms.open(path).",
     )

@@ -139,5 +139,7 @@ def test_a_rollback_of_an_unknown_name_leaves_nothing(
 def test_a_rollback_with_nothing_before_is_refused(project: Project, promoted: Deployment) -> None:
     """A second rollback has no earlier revision to go to; what is served stays."""
     assert rollback(project, "flights").exit_code == 0
-    assert isinstance(rollback(project, "flights").exception, StateError)
+    refused = rollback(project, "flights").exception
+    assert isinstance(refused, StateError)
+    assert "the oldest of what was deployed" in refused.got
     assert promoted.table.epoch == 3

@@ -138,7 +138,7 @@ def test_outcomes_over_http(shared: Running) -> None:
         shared.client.post(PREDICT, json={"keys": KEYS, "request": REQUEST}).json()["prediction_id"]
         for _ in range(3)
     ]
-    rows = [{"prediction_id": item, "value": True, "known_at": "2013-01-01T12:00:00Z"} for item in ids]
+    rows = [{"prediction_id": item, "value": True, "known_at": "2013-01-01T05:00:00Z"} for item in ids]
     counts = shared.client.post(OUTCOMES, json={"outcomes": rows}).json()
     assert (counts["n_rows"], counts["n_stored"], counts["n_orphans"]) == (3, 3, 0)
     again = shared.client.post(OUTCOMES, json={"outcomes": rows}).json()
@@ -156,6 +156,8 @@ def test_outcomes_over_http(shared: Running) -> None:
         {"prediction_id": "a", "value": 1, "known_at": "0001-01-01T00:00:00+05:00"},
         {"prediction_id": "a\0b", "value": 1, "known_at": "2013-01-01T00:00:00Z"},
         {"prediction_id": "", "value": 1, "known_at": "2013-01-01T00:00:00Z"},
+        {"prediction_id": "a", "value": 2, "known_at": "2013-01-01T00:00:00Z"},
+        {"prediction_id": "a", "value": 1, "known_at": "9999-01-01T00:00:00Z"},
     ],
 )
 def test_malformed_outcomes_are_400(client: httpx.Client, row: dict[str, Any]) -> None:

@@ -12,9 +12,11 @@ import polars as pl
 import pytest
 from tests.serving.airport import KEYS, REQUEST, START, Airport
 
-from mainspring.errors import InputError, UnknownNameError
+from mainspring.errors import InputError
 from mainspring.features.api import request
+from mainspring.models.spec import Signature, Task
 from mainspring.serving.api import Deployment
+from mainspring.serving.outcomes import check
 from mainspring.serving.spec import OutcomeCounts
 from mainspring.serving.wal import MAGIC, find_segments, frame, read_segment
 from mainspring.serving.weights import CHECK_EVERY_S
@@ -277,33 +279,57 @@ def test_labels_posted_at_the_same_time_are_as_if_one_came_first(
 
     def post(value: int, prediction_id: str) -> OutcomeCounts:
         together.wait()
-        return deployment.post_outcomes([(prediction_id, float(value), noon)])
+        return deployment.post_outcomes([(prediction_id, float(value % 2), noon)])
 
     with ThreadPoolExecutor(4) as pool:
         done = [list(pool.map(post, range(4), [prediction_id] * 4)) for prediction_id in ids]
     assert [sum(counts.n_stored for counts in four) for four in done] == [1] * 4
-    assert [sum(counts.n_contradictory for counts in four) for four in done] == [3] * 4
-    stored = [next(value for value, counts in enumerate(four) if counts.n_stored) for four in done]
+    assert [sum(counts.n_duplicates for counts in four) for four in done] == [1] * 4
+    assert [sum(counts.n_contradictory for counts in four) for four in done] == [2] * 4
+    stored = [next(value % 2 for value, counts in enumerate(four) if counts.n_stored) for four in done]
     log = dict(deployment.log().select("prediction_id", "outcome").iter_rows())
     assert [log[prediction_id] for prediction_id in ids] == stored
 
 
 @pytest.mark.parametrize(
-    ("frame", "error"),
+    ("frame", "message"),
     [
-        (pl.DataFrame({"prediction_id": ["a"], "value": [1.0]}), UnknownNameError),
-        (outcome("a", 1, START).with_columns(pl.lit("x").alias("value")), InputError),
-        (outcome("a", float("nan"), START), InputError),
-        (outcome("a", 1, START).with_columns(pl.lit(None, dtype=pl.Float64).alias("value")), InputError),
-        (outcome("a", 1, START).with_columns(pl.lit("2013").alias("known_at")), InputError),
+        (pl.DataFrame(), "got nothing at all"),
+        (pl.DataFrame({"prediction_id": ["a"], "value": [1.0]}), "no column 'known_at'"),
+        (outcome("a", 1, START).with_columns(pl.lit("x").alias("value")), "String: 'x' in row 0"),
+        (outcome("a", float("nan"), START), "nan in row 0"),
+        (
+            outcome("a", 1, START).with_columns(pl.lit(None, dtype=pl.Float64).alias("value")),
+            "every row of `value`, got 1 null, the first in row 0",
+        ),
+        (outcome("a", 1, START).with_columns(pl.lit("2013").alias("known_at")), "String: '2013' in row 0"),
+        (
+            pl.concat([outcome("a", 1, START), outcome("b", 2, START)]),
+            "row 1, prediction 'b': expected true, false, 1 or 0, .* got the value 2",
+        ),
+        (outcome("a", 1, START + timedelta(days=9)), "row 0, prediction 'a': expected a known_at up to"),
     ],
 )
-def test_outcomes_refuse_bad_frames(
-    deployment: Deployment, frame: pl.DataFrame, error: type[Exception]
-) -> None:
-    """A missing column, a wrong type, a null or NaN is refused, and nothing is stored."""
-    with pytest.raises(error):
+def test_outcomes_refuse_bad_frames(deployment: Deployment, frame: pl.DataFrame, message: str) -> None:
+    """What is wrong is named with its row, and nothing of the frame is stored."""
+    with pytest.raises(InputError, match=message):
         deployment.outcomes(frame)
+    assert deployment.outcomes(outcome("a", 0, START)).n_duplicates == 0
+
+
+def test_a_date_is_known_at_its_midnight(deployment: Deployment) -> None:
+    """Plain dates in `known_at` mean midnight UTC, as in inserts."""
+    one = deployment.predict(KEYS, REQUEST).prediction_id
+    deployment.outcomes(outcome(one, 1, START).with_columns(pl.col("known_at").cast(pl.Date)))
+    assert deployment.log()["outcome_known_at"].to_list() == [START]
+
+
+def test_any_number_is_an_outcome_of_a_numeric_label() -> None:
+    """Only a model of two labels refuses other numbers."""
+    signature = Signature(columns=(), label="delay_min", task=Task.REGRESSION)
+    check([("a", 2.5, START)], signature, START, "outcomes")
+    with pytest.raises(InputError, match="'late'"):
+        check([("a", 2.5, START)], Signature(columns=(), label="late", task=Task.BINARY), START, "outcomes")
 
 
 def test_lineage_of_a_prediction_names_the_rows_it_used(airport: Airport, deployment: Deployment) -> None:

@@ -56,7 +56,7 @@ def test_each_reads_its_own_predictions(airports: list[Airport]) -> None:
 def test_each_has_its_own_outcomes_revisions_and_lineage(airports: list[Airport]) -> None:
     """What is posted to one is unknown to the other."""
     north, south = (airport.deployments.get("flights") for airport in airports)
-    known_at = START + timedelta(hours=7)
+    known_at = START + timedelta(hours=6)
     assert south.post_outcomes([("request-1", 1.0, known_at)]).n_stored == 1
     assert north.post_outcomes([("request-1", 0.0, known_at)]).n_orphans == 1
     assert south.log()["outcome"].to_list() == [None, 1.0]

@@ -234,7 +234,9 @@ async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
             expected=f"a body of at most {limit} bytes",
             got="more",
             where=scope["path"],
-            hint="Send fewer rows at once.",
+            hint="Send fewer outcomes at once."
+            if scope["path"].endswith("/outcomes")
+            else "A prediction takes the keys and the request of one entity; send nothing else.",
         )
     return b"".join(parts)
 

@@ -272,12 +272,21 @@ class Deployment:
             What became of each row.
 
         Raises:
-            InputError: a missing column, a wrong type or a null. Nothing was stored.
+            InputError: a missing column, a wrong type, a null, a label that the model cannot have, or a time that
+                has not come yet. Nothing was stored.
         """
         return self.post_outcomes(outcomes.rows_of(frame, f"outcomes of deployment {self.name!r}"))
 
     def post_outcomes(self, rows: Sequence[tuple[str, float, datetime]]) -> OutcomeCounts:
-        """As `outcomes`, for rows of (prediction id, value, known at) that were checked already."""
+        """As `outcomes`, for rows of (prediction id, value, known at), none of them null."""
+        models = self._room._models
+        served = models.get_by_asset(self.table.champion.version_id)
+        outcomes.check(
+            rows,
+            models.package(served).signature,
+            self._graph.clock.now(),
+            f"outcomes of deployment {self.name!r}",
+        )
         return outcomes.post(self._graph, self.name, self.table.revision_id, rows, self._knows)
 
     def _knows(self, prediction_ids: set[str]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,8 +11,10 @@ from typing import Any, Final
 import polars as pl
 from sqlalchemy import Connection
 
-from mainspring.errors import InputError, UnknownNameError
+from mainspring.errors import InputError
+from mainspring.features.schema import instants
 from mainspring.lineage.api import Graph
+from mainspring.models.spec import Signature, Task
 from mainspring.serving import store
 from mainspring.serving.given import check_labels
 from mainspring.serving.spec import OutcomeCounts
@@ -27,36 +30,74 @@ Row = tuple[str, float, datetime]
 def rows_of(frame: Any, where: str) -> list[Row]:
     """The rows of a frame with the columns prediction_id, value and known_at.
 
+    Args:
+        frame: dates in `known_at` are their midnight, and naive times are, in UTC.
+
     Raises:
-        InputError: a wrong type, a null, or a value that is not finite.
-        UnknownNameError: a missing column.
+        InputError: no column at all, a missing column, a wrong type, a null, or a value that is not finite.
     """
     given = frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(frame)
-    for name in COLUMNS:
-        if name not in given.columns:
-            raise UnknownNameError.of("column", name, given.columns, where)
-    value, known = given["value"], given["known_at"]
+    if not given.width:
+        raise _wrong("at least one row", "nothing at all", where)
+    missing = [name for name in COLUMNS if name not in given.columns]
+    if missing:
+        got = f"no column {', '.join(map(repr, missing))} (there is: {', '.join(given.columns)})"
+        raise _wrong(f"the columns {', '.join(COLUMNS)}", got, where)
+    if not given.height:
+        return []
+    value, known, ids = given["value"], given["known_at"], given["prediction_id"]
+    for column in (ids, value, known):
+        _check_present(column, where)
     if not (value.dtype.is_numeric() or value.dtype == pl.Boolean()):
-        raise _wrong("numbers or booleans in `value`", str(value.dtype), where)
-    if not isinstance(known.dtype, pl.Datetime):
-        raise _wrong("times in `known_at`", str(known.dtype), where)
-    if given["prediction_id"].dtype != pl.String():
-        raise _wrong("text in `prediction_id`", str(given["prediction_id"].dtype), where)
+        raise _wrong("numbers or booleans in `value`", f"{value.dtype}: {value[0]!r:.80} in row 0", where)
+    if not isinstance(known.dtype, pl.Datetime | pl.Date):
+        raise _wrong("times or dates in `known_at`", f"{known.dtype}: {known[0]!r:.80} in row 0", where)
+    if ids.dtype != pl.String():
+        raise _wrong("text in `prediction_id`", f"{ids.dtype}: {ids[0]!r:.80} in row 0", where)
     numbers = value.cast(pl.Float64)
-    n_bad = int((numbers.is_null() | ~numbers.is_finite()).sum()) + known.null_count()
-    n_bad += given["prediction_id"].null_count()
-    if n_bad:
-        raise _wrong("no null and no NaN", f"{n_bad} of them", where)
-    times = (
-        known.dt.replace_time_zone("UTC")
-        if known.dtype.time_zone is None
-        else known.dt.convert_time_zone("UTC")
-    )
-    return list(zip(given["prediction_id"], numbers, times.cast(pl.Datetime("us", "UTC")), strict=True))
+    for row, number in enumerate(numbers):
+        if not math.isfinite(number):
+            raise _wrong("a finite `value`", f"{number} in row {row}", where)
+    return list(zip(ids, numbers, instants(known, where), strict=True))
+
+
+def _check_present(column: pl.Series, where: str) -> None:
+    n_nulls = column.null_count()
+    if n_nulls:
+        row = column.is_null().arg_max()
+        got = f"{n_nulls} null{'s' if n_nulls > 1 else ''}, the first in row {row}"
+        raise _wrong(f"a value in every row of `{column.name}`", got, where)
+
+
+def check(rows: Sequence[Row], signature: Signature, now: datetime, where: str) -> None:
+    """Refuses what could not be judged or corrected later.
+
+    Args:
+        rows: as posted.
+        signature: of the model that is served.
+        now: the project clock.
+
+    Raises:
+        InputError: a label other than 0 and 1 for a model of two labels, or a known time after `now`.
+    """
+    for row, (prediction_id, value, known_at) in enumerate(rows):
+        place = f"{where}, row {row}, prediction {prediction_id!r}"
+        if signature.task is Task.BINARY and value not in (0, 1):
+            expected = f"true, false, 1 or 0, because the model says how likely {signature.label!r} is"
+            raise _wrong(expected, f"the value {value:g}", place)
+        try:
+            is_future = utc(known_at) > now
+        except ValueError as error:
+            raise _wrong("a known_at in the years 1 to 9999 of UTC", str(known_at), place) from error
+        if is_future:
+            expected = f"a known_at up to the project's present, {now.isoformat()}"
+            raise _wrong(expected, utc(known_at).isoformat(), place)
 
 
 def _wrong(expected: str, got: str, where: str) -> InputError:
-    return InputError(expected=expected, got=got, where=where, hint="Nothing was stored; correct the frame.")
+    return InputError(
+        expected=expected, got=got, where=where, hint="Nothing was stored; correct it, and post all again."
+    )
 
 
 @dataclass

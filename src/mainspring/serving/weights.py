@@ -200,8 +200,9 @@ def roll_back(folder: Path, *, actor: str, reason: str, changed_us: int) -> Weig
         before = find_previous(folder, present)
         if before is None:
             raise StateError(
-                expected="an earlier revision to go back to",
-                got=f"revision {present.revision}, with none before it",
+                expected="an earlier promotion that was not rolled back",
+                got=f"revision {present.revision}, which serves {present.champion.model}/"
+                f"{present.champion.version}, the oldest of what was deployed",
                 where=f"deployment {present.deployment!r}",
                 hint="Promote another model version instead.",
             )

@@ -382,7 +382,7 @@ class Tracking:
                 expected="the id of a run of this project",
                 got=repr(run_id),
                 where="tracking",
-                hint="`mainspring runs` lists the newest.",
+                hint="`mainspring runs list` shows the newest.",
             )
         return found
 
