@@ -280,7 +280,8 @@ class Deployment:
     def post_outcomes(self, rows: Sequence[tuple[str, float, datetime]]) -> OutcomeCounts:
         """As `outcomes`, for rows of (prediction id, value, known at), none of them null."""
         models = self._room._models
-        served = models.get_by_asset(self.table.champion.version_id)
+        champion = self.table.champion
+        served = models.get(champion.model, champion.version)
         outcomes.check(
             rows,
             models.package(served).signature,
