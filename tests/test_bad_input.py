@@ -7,7 +7,9 @@ file, is compared before and after each refusal.
 from __future__ import annotations
 
 import hashlib
+import os
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from mainspring.errors import MainspringError
 from mainspring.ports.clock import ReplayClock
 from mainspring.project import Project, open_project
 from mainspring.server.supervisor import Server
+from tests.permissions import bound_by_permissions
 from tests.serving.airport import START, make_airport
 
 BOOKKEEPING = ("records.db", "lock.mdb", ".lock")
@@ -109,6 +112,21 @@ ROW = {"origin": ["JFK"], "observed_at": ["2013-02-01T00:00:00Z"], "wind": [5.0]
 def test_an_unknown_column_of_a_file(home: Home, tmp_path: Path) -> None:
     """A column that the group does not have is named."""
     assert "gust" in insert(home, tmp_path, pl.DataFrame({**ROW, "gust": [9.0]}))
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and sys.platform != "linux", reason="root may write anywhere")
+def test_a_filled_project_turned_read_only(home: Home, tmp_path: Path) -> None:
+    """Rows are refused with the place that cannot be written, and no part of them stays."""
+    places = [path for path in (home.folder, *home.folder.rglob("*")) if not path.is_symlink()]
+    before = {path: path.stat().st_mode for path in places}
+    for path in places:
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    try:
+        with bound_by_permissions():
+            assert str(home.folder) in insert(home, tmp_path, pl.DataFrame(ROW))
+    finally:
+        for path, mode in before.items():
+            path.chmod(mode)
 
 
 def test_an_unknown_column_of_a_view(home: Home) -> None:

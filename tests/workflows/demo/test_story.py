@@ -5,16 +5,20 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 from rich.console import Console
+from sqlalchemy import select
 
 from mainspring.lineage import Verdict
+from mainspring.serving.store import outcomes
+from mainspring.types import from_us
 from mainspring.workflows.demo import chapters, honesty
 from mainspring.workflows.demo.explain import find_correction
-from mainspring.workflows.demo.live import LiveDays, body_of
+from mainspring.workflows.demo.live import BUCKET, POST_EVERY, LiveDays, body_of
 from mainspring.workflows.demo.options import Options
 from mainspring.workflows.demo.story import Story, tell_demo
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, World, midnight
@@ -85,6 +89,20 @@ def test_outcomes_are_the_labels_of_flights_that_landed(told: Told) -> None:
     assert (
         joined["outcome_known_at"].drop_nulls() == joined.filter(pl.col("outcome").is_not_null())["known_at"]
     ).all()
+
+
+def test_outcomes_are_posted_as_flights_land(told: Told) -> None:
+    """By day, within a few hours of the landing, and never before it; what lands late, by the end of a day."""
+    ends = {midnight(month, day + 1) for month in (4, 5) for day in told.world.days_of_month(month)}
+    with told.world.project.records.read() as connection:
+        rows = connection.execute(select(outcomes)).all()
+    posted = [(from_us(row.received_us), from_us(row.known_us)) for row in rows]
+    by_day = [(received, known) for received, known in posted if received not in ends]
+    assert len(by_day) > len(posted) / 2
+    assert all(timedelta() <= received - known for received, known in posted)
+    assert len({received for received, _ in by_day}) >= 5 * DAYS
+    soon = sum(received - known <= POST_EVERY + BUCKET for received, known in by_day)
+    assert soon > len(by_day) * 0.9
 
 
 def test_served_features_are_those_of_the_offline_join(told: Told) -> None:

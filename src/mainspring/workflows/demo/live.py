@@ -14,6 +14,8 @@ from mainspring.workflows.demo.wire import Wire
 from mainspring.workflows.demo.world import DEPLOYMENT, YEAR, World, midnight
 
 BUCKET: Final = timedelta(minutes=30)
+POST_EVERY: Final = timedelta(hours=2)
+"""Outcomes are posted so often and at the end of the day: each posting is an execution, which takes a few ms."""
 KEYS: Final = ("origin", "dest", "tailnum")
 REQUEST: Final = ("carrier", "sched_minute", "weekday", "flight_year")
 
@@ -92,7 +94,7 @@ class LiveDays:
         flights = self.asked(month, day)
         self._remember(flights, begin, present)
         n_asked = 0
-        bucket = None
+        bucket, post_at = None, begin
         for moment, together in itertools.groupby(
             flights.iter_rows(named=True), key=lambda row: row["sched_dep"]
         ):
@@ -101,6 +103,9 @@ class LiveDays:
             if bucket is None or moment >= bucket + BUCKET:
                 bucket = _bucket(moment)
                 self._come_online(max(bucket, begin))
+                if bucket >= post_at:
+                    self._post(max(bucket, begin))
+                    post_at = bucket + POST_EVERY
             self._world.set_clock(moment)
             bodies = [body_of(row) for row in together]
             self._asks.predict(bodies)
@@ -142,8 +147,8 @@ class LiveDays:
         self._waiting += list(zip(landed["known_at"], landed["flight_id"], landed["late"], strict=True))
 
     def _post(self, until: datetime) -> None:
-        """Post the outcomes of flights that have landed by `until`."""
-        due = [row for row in self._waiting if row[0] <= until]
+        """Post the outcomes of flights that have landed by `until`, in order of arrival."""
+        due = sorted(row for row in self._waiting if row[0] <= until)
         self._waiting = [row for row in self._waiting if row[0] > until]
         if due:
             self._asks.post(
