@@ -89,6 +89,9 @@ def test_june_raises_an_alert_and_the_months_before_it_none(story: Story) -> Non
     assert len(events) == 2
     verdicts = {finding.start_at: finding.verdict for finding in monitors.findings(MONITOR)}
     assert verdicts[midnight(4)] is verdicts[midnight(5)] is Verdict.PASS
+    june = next(item for item in monitors.findings(MONITOR) if item.start_at == midnight(6))
+    assert june.observed == pytest.approx(0.31, abs=0.02)
+    assert june.predicted == pytest.approx(0.245, abs=0.02)
 
 
 def test_the_alert_starts_one_training_on_january_to_june(story: Story) -> None:
