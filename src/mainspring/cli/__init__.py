@@ -12,8 +12,8 @@ from mainspring.errors import MainspringError
 def main() -> NoReturn:
     """Run `mainspring` and leave with its exit code.
 
-    0 = done; 1 = mainspring refused; 2 = no command is written like that; 3 = a gate did not pass. A refusal is
-    printed on stderr in four parts, or as JSON where the command line asks for `--json`.
+    0 = done; 1 = mainspring refused; 2 = no command is written like that; 3 = a gate did not pass; 130 = Ctrl-C.
+    A refusal is printed on stderr in four parts, or as JSON where the command line asks for `--json`.
     """
     import typer
 

