@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from mainspring.checks import expect
 from mainspring.cli._app import app
 from mainspring.errors import MainspringError
 from mainspring.project import open_project
@@ -86,6 +87,20 @@ def test_groups_commits_and_rows_are_shown(shop: Path) -> None:
     assert (commit["number"], commit["n_rows"]) == (1, 2)
     rows = json.loads(ask("features", "head", "customers", "-p", str(shop), "--json").output)
     assert {row["plan"] for row in rows} == {"basic", "pro"}
+
+
+def test_commits_say_which_expectations_they_broke(shop: Path) -> None:
+    """The stored evidence names each broken expectation with its rows, also after the insert is forgotten."""
+    with open_project(shop) as project:
+        expectations = [expect.between("spend", 0, 10), expect.not_null("plan")]
+        group = project.features.group(
+            "customers", keys=["customer_id"], event_time="updated_at", expectations=expectations
+        )
+        group.insert(shop.parent / "customers.csv")
+    commits = json.loads(ask("features", "commits", "customers", "-p", str(shop), "--json").output)
+    assert commits[0]["broken"] == {}
+    assert list(commits[1]["broken"].values()) == [1]
+    assert "between(spend" in ask("features", "commits", "customers", "-p", str(shop)).output
 
 
 def test_the_same_file_twice_is_one_commit(shop: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mainspring.cli._options import In, Json, find_instant, group_reference, noun, opened
-from mainspring.cli._output import print_fields, print_json, print_rows
+from mainspring.cli._output import plain, print_fields, print_json, print_rows
 
 app = noun("Feature groups, commits, views, datasets.")
 Group = Annotated[str, typer.Argument(metavar="GROUP", help="NAME or NAME@VERSION.")]
@@ -57,13 +57,24 @@ def show_group(name: Group, project: In = None, json: Json = False) -> None:
 def commits(name: Group, project: In = None, json: Json = False) -> None:
     """What was inserted, when, and what its expectations said."""
     with opened(project) as found:
-        rows = found.features.get_group(*group_reference(name)).commits()
+        done = found.features.get_group(*group_reference(name)).commits()
+        evidence = found.graph.evidence_for(*(commit.asset_id for commit in done), kind="expectations")
+        broken = {
+            entry.subject_id: {
+                result["name"]: result["n_failed"]
+                for result in entry.figures["expectations"]
+                if result["verdict"] == "fail"
+            }
+            for entry in evidence
+        }
+        rows = [{**plain(commit), "broken": broken.get(commit.asset_id, {})} for commit in done]
     columns = [
         "number",
         "n_rows",
         "n_deletes",
         "n_failed",
         "verdict",
+        "broken",
         "min_event",
         "max_event",
         "published_at",
