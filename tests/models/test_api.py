@@ -183,3 +183,9 @@ def test_an_unknown_format_names_the_nearest(models, linear):
     """A typing error in the format is answered with the right one."""
     with pytest.raises(UnknownNameError, match="skops"):
         models.register("flight_delay", linear, stored_as="skop")
+
+
+def test_a_name_is_no_version_to_load(models):
+    """A version written as text is refused with the call that gives one."""
+    with pytest.raises(InputError, match=r"got 'churn/1'\. Get it first: project\.models\.get"):
+        models.load("churn/1")

@@ -164,9 +164,17 @@ class Models:
             trust: SHA-256 of pickles that may run.
 
         Raises:
+            InputError: `version` is something else, such as its name.
             IntegrityError: a file is missing or damaged, or predictions differ from the stored ones.
             RefusedError: it holds types that are not audited, or a pickle nobody vouched for.
         """
+        if not isinstance(version, ModelVersion):
+            raise InputError(
+                expected="a model version",
+                got=repr(version),
+                where="models.load",
+                hint='Get it first: project.models.get("name", 3), or an alias in place of the number.',
+            )
         return load_package(self._graph.blobs, version.package_digest, trust)
 
     def export(self, version: ModelVersion, folder: str | Path) -> Path:
