@@ -219,3 +219,11 @@ def test_processes_that_race_decide_once(graph: Graph, monitors: Monitors, serve
     found = Monitors(graph, Deployments(slow)).check("rate", month(1), month(2), as_of=month(2) + DUE)
     assert [found] == monitors.findings("rate")
     assert len(_alert_events(graph)) == 1
+
+
+def test_a_reference_may_be_a_pandas_frame(monitors) -> None:
+    """The same rows of another library are the same reference; what is no frame is refused."""
+    spec = _add(monitors, reference=days(5, 90)).spec
+    assert _add(monitors, reference=days(5, 90).to_pandas()).spec.reference == spec.reference
+    with pytest.raises(InputError, match="got int"):
+        _add(monitors, reference=7)

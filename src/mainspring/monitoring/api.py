@@ -11,6 +11,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from mainspring.errors import InputError, StateError, UnknownNameError
+from mainspring.features.schema import frame_of
 from mainspring.lineage import Graph, Publication, Verdict
 from mainspring.monitoring import plan, store
 from mainspring.monitoring.spec import Alert, Finding, MonitorSpec, Reference, Window
@@ -69,7 +70,7 @@ class Monitors:
         name: str,
         *,
         on: Any,
-        reference: pl.DataFrame | Reference,
+        reference: object,
         false_alarms_per_year: float = plan.FALSE_ALARMS_PER_YEAR,
         looks_per_year: int = plan.LOOKS_PER_YEAR,
         min_effect: float | None = None,
@@ -87,7 +88,8 @@ class Monitors:
         Args:
             name: what the monitor is called.
             on: a deployment or its name.
-            reference: scored rows of the training dataset, as `plan.reference_of` takes them. Give a new one
+            reference: scored rows of the training dataset as a polars or pandas frame or an Arrow table, with the
+                columns that `plan.reference_of` takes; or what it made of them. Give a new one
                 when another version is promoted.
             false_alarms_per_year: chance of at least one alert in a year without any change, both rules
                 together (one window alone; two of three).
@@ -119,8 +121,9 @@ class Monitors:
             "dataset_id": dataset_id,
         }
         _check(name, settings, min_effect)
-        if isinstance(reference, pl.DataFrame):
-            reference = plan.reference_of(reference, time_zone=time_zone, cluster=cluster, features=features)
+        if not isinstance(reference, Reference):
+            scored = frame_of(reference, f"monitor {name!r}, reference")
+            reference = plan.reference_of(scored, time_zone=time_zone, cluster=cluster, features=features)
         settings |= {
             "reference": reference,
             "min_effect": plan.min_effect_of(reference) if min_effect is None else float(min_effect),
