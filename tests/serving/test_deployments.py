@@ -128,7 +128,7 @@ def test_rollback_restores_the_version_before_and_needs_no_loading(
 
 def test_rollback_of_the_first_revision_is_refused(deployment: Deployment) -> None:
     """There is nothing to go back to, and nothing changes."""
-    with pytest.raises(StateError, match="earlier revision"):
+    with pytest.raises(StateError, match="earlier promotion"):
         deployment.rollback()
     assert deployment.table.epoch == 1
 

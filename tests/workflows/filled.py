@@ -136,7 +136,7 @@ def predict(made: Airport, n: int) -> list[str]:
     """Predictions of the deployment, half of them with outcomes; their ids."""
     deployment = made.deployments.get("flights")
     ids = [deployment.predict(KEYS, REQUEST).prediction_id for _ in range(n)]
-    known = [START + timedelta(hours=7)] * n
+    known = [START + timedelta(hours=6)] * n
     frame = pl.DataFrame({"prediction_id": ids, "value": [1.0] * n, "known_at": known})
     deployment.outcomes(frame.head(n // 2))
     return ids

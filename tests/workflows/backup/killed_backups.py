@@ -40,7 +40,7 @@ def write(folder: Path) -> None:
             _say("commit", f"N{number}")
             prediction_id = deployment.predict(KEYS, {"distance": 1.0}).prediction_id
             _say("prediction", prediction_id)
-            known_at = START + timedelta(hours=8)
+            known_at = START + timedelta(hours=6)
             frame = pl.DataFrame({"prediction_id": [prediction_id], "value": [1.0], "known_at": [known_at]})
             deployment.outcomes(frame)
             _say("outcome", prediction_id)

@@ -43,6 +43,8 @@ class Command:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **own},
+                # A suite that was started in the background hands down a SIGINT that is ignored.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no thread holds a lock
             )
 
     def wait_for(self, pattern: str) -> str:
