@@ -15,7 +15,7 @@ STAMP := $(VENV)/.installed
 DEMO_DIR ?= demo
 DEMO_ARGS ?=
 # Files go whole to one worker: a story is told once for the tests that share it.
-PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 NAME ?=
 
 .PHONY: help install demo test check bench bench-report docs constraints clean

@@ -52,8 +52,15 @@ OPEN_A_DATABASE = {"records_url", "_postgres_schemas", "request"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The second run is of every test that opens a database: the others would only do the same again."""
-    if RECORDS == "sqlite" or config.option.file_or_dir:
+    """Long files first, so that no worker is left alone with one at the end.
+
+    The second run is of every test that opens a database: the others would only do the same again.
+    """
+    if config.option.file_or_dir:
+        return
+    long = {item.path for item in items if any(item.iter_markers("story")) or any(item.iter_markers("wheel"))}
+    items.sort(key=lambda item: item.path not in long)
+    if RECORDS == "sqlite":
         return
     again = [item for item in items if OPEN_A_DATABASE & set(getattr(item, "fixturenames", ()))]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(again)])

@@ -11,18 +11,14 @@ from typing import Any
 
 from mainspring.pipelines.api import Pipelines
 from mainspring.serving.deployment import Deployment
-from mainspring.workflows.demo import chapters
 from mainspring.workflows.demo.options import Options
 from mainspring.workflows.demo.story import tell_demo
 
 OPTIONS = Options(until_month=8, last_days=4, over_http=False)
-CHALLENGER = 5
 Ended = Callable[[tuple[Any, ...], Any], bool]
 STEPS: dict[str, tuple[Any, str, Ended]] = {
     "the alert has trained a version": (Pipelines, "handle_events", lambda _, runs: bool(runs)),
-    "the version is examined": (chapters, "examine", lambda given, _: given[1].number == CHALLENGER),
     "the shadow is scored": (Deployment, "shadow", lambda *_: True),
-    "the shadow is judged": (chapters, "judge_shadow", lambda *_: True),
     "the version is promoted": (Deployment, "promote", lambda *_: True),
     "the promotion is rolled back": (Deployment, "rollback", lambda *_: True),
 }

@@ -1,7 +1,7 @@
 """The heart of the story: June's alert trains a version, July tries it, the gate lets it in, a drill takes it back.
 
 Full months, because an alert needs them; in this process, because the wire is tested elsewhere. The story is told
-once as it is, and from the end of June once more, killed after every step and told again.
+once as it is, and from the end of June once more, killed after each of four steps and told again.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def test_the_screen_says_what_came_of_each_alert(told: Told) -> None:
 
 
 @SQLITE_ONLY
-def test_killed_after_every_step_it_ends_as_if_nothing_had_been(told: Told) -> None:
+def test_killed_after_each_step_it_ends_as_if_nothing_had_been(told: Told) -> None:
     """Each telling goes on where the last one died: nothing is done twice, and nothing is missing."""
     assert told.june is not None
     script = str(Path(__file__).with_name("killed_telling.py"))
