@@ -26,10 +26,11 @@ contexts = table(
     unique=[["project_id", "deployment", "epoch"]],
 )
 rollouts = table("rollouts", Rollout, key=["id"], indexes=[["project_id", "deployment"]])
+# The prediction first: PostgreSQL without statistics would look for a project and a deployment, and then at all.
 outcomes = table(
     "outcomes",
     Outcome,
-    key=["project_id", "deployment", "prediction_id", "known_us"],
+    key=["prediction_id", "deployment", "project_id", "known_us"],
 )
 
 _MAX_NAMES = 500

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
@@ -71,7 +72,7 @@ def table(
     Args:
         name: the table's name, plural.
         spec: the frozen value that one row holds.
-        key: columns of the primary key; `project_id` may be one.
+        key: columns of the primary key, in the order of its index; `project_id` may be one.
         indexes: columns of each further index.
         unique: columns of each further unique constraint.
     """
@@ -96,7 +97,8 @@ def table(
             )
         )
     constraints = [UniqueConstraint(*names) for names in unique]
-    made = Table(name, metadata, *columns, *constraints)
+    # Named once more, because the index of a key follows this order and not that of the columns.
+    made = Table(name, metadata, *columns, PrimaryKeyConstraint(*key), *constraints)
     for names in indexes:
         # The naming convention names it after the table and its columns.
         Index(None, *(made.c[column] for column in names))

@@ -404,7 +404,7 @@ def upgrade() -> None:
         sa.Column("received_us", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("execution_id", sa.Text(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint(
-            "project_id", "deployment", "prediction_id", "known_us", name=op.f("pk_outcomes")
+            "prediction_id", "deployment", "project_id", "known_us", name=op.f("pk_outcomes")
         ),
     )
     op.create_table(
