@@ -32,13 +32,18 @@ def test_examples_run(
     """Every example of a page runs, from top to bottom, in an empty folder, on the database under test."""
     monkeypatch.setenv("MAINSPRING_RECORDS_URL", records_url)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    before = set(sys.modules)
+    for name in project_modules():
+        monkeypatch.delitem(sys.modules, name)
     try:
         assert Reader(page, tmp_path, warm).follow() > 0
     finally:
-        for name in set(sys.modules) - before:
-            if name.split(".")[0] in {"features", "pipelines", "policies"}:
-                del sys.modules[name]
+        for name in project_modules():
+            del sys.modules[name]
+
+
+def project_modules() -> list[str]:
+    """Modules of whichever project was imported last: every project calls its folders the same."""
+    return [name for name in sys.modules if name.split(".")[0] in {"features", "pipelines", "policies"}]
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import stat
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -83,10 +85,24 @@ def _print(
     for page in pages:
         _print_lines(page, as_json=as_json)
         place = page[-1].seq or place
-    while follow and not _reader_is_gone():
-        for page in _pages(project, wanted, place, 0):
-            _print_lines(page, as_json=as_json)
-            place = page[-1].seq or place
+    if not follow:
+        return
+    with _told_to_end() as ended:
+        while not ended and not _reader_is_gone():
+            for page in _pages(project, wanted, place, 0):
+                _print_lines(page, as_json=as_json)
+                place = page[-1].seq or place
+
+
+@contextmanager
+def _told_to_end() -> Iterator[list[int]]:
+    """Holds the signal once Ctrl-C was pressed: an exception would break off a query in the middle."""
+    ended: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: ended.append(number))
+    try:
+        yield ended
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _pages(project: Project, wanted: dict[str, Any], place: int, limit: int) -> Iterator[Sequence[Event]]:
