@@ -16,6 +16,7 @@ from mainspring.features.spec import CommitSpec, FeatureGroupSpec, FeatureViewSp
 from mainspring.lineage.api import Graph
 from mainspring.ports.keys import Keys
 from mainspring.ports.records import Records
+from mainspring.ports.records.among import among
 from mainspring.ports.records.schema import row, table, value
 from mainspring.ports.tables import Tables
 from mainspring.types import new_id, to_us
@@ -206,7 +207,7 @@ def last_numbers(connection: Connection, group_ids: list[str]) -> dict[str, int]
     """Highest published number by group; groups without commit are absent."""
     query = (
         select(commits.c.group_id, func.max(commits.c.number))
-        .where(commits.c.group_id.in_(group_ids), commits.c.number.is_not(None))
+        .where(among(commits.c.group_id, group_ids), commits.c.number.is_not(None))
         .group_by(commits.c.group_id)
     )
     return {group_id: int(number) for group_id, number in connection.execute(query)}

@@ -19,6 +19,7 @@ from mainspring.lineage.spec import (
     Link,
     Value,
 )
+from mainspring.ports.records.among import among
 from mainspring.ports.records.schema import row, table, value
 from mainspring.types import digest, to_us
 
@@ -49,9 +50,6 @@ events = table(
 )
 cursors = table("event_cursors", Cursor, key=["project_id", "reader"])
 evidence = table("evidence", Evidence, key=["id"], indexes=[["subject_id", "kind", "created_us"]])
-
-# SQLite takes 32,766 variables a statement; ids are looked up in slices below that.
-IDS_PER_STATEMENT = 10_000
 
 
 # Built once: building a statement costs as much as running it.
@@ -160,12 +158,8 @@ def links_on(connection: Connection, asset_ids: Iterable[str]) -> list[Link]:
 
 
 def _rows_by(connection: Connection, source: Any, column: Any, ids: Iterable[str]) -> list[Any]:
-    wanted = sorted(set(ids))
-    found: list[Any] = []
-    for start in range(0, len(wanted), IDS_PER_STATEMENT):
-        query = select(source).where(column.in_(wanted[start : start + IDS_PER_STATEMENT]))
-        found.extend(connection.execute(query).mappings())
-    return found
+    query = select(source).where(among(column, set(ids)))
+    return list(connection.execute(query).mappings())
 
 
 def find_execution(connection: Connection, execution_id: str, project_id: str) -> Execution | None:
@@ -175,20 +169,13 @@ def find_execution(connection: Connection, execution_id: str, project_id: str) -
     return None if found is None else value(Execution, found)
 
 
-def evidence_for(connection: Connection, subject_ids: Sequence[str], kind: str | None) -> list[Evidence]:
+def evidence_for(connection: Connection, subject_ids: Iterable[str], kind: str | None) -> list[Evidence]:
     """Findings about any of these assets, oldest first."""
-    query = select(evidence).where(evidence.c.subject_id.in_(list(subject_ids)))
+    query = select(evidence).where(among(evidence.c.subject_id, subject_ids))
     if kind is not None:
         query = query.where(evidence.c.kind == kind)
     query = query.order_by(evidence.c.created_us, evidence.c.id)
     return [value(Evidence, found) for found in connection.execute(query).mappings()]
-
-
-def evidence_about(connection: Connection, subject_ids: Iterable[str]) -> list[Evidence]:
-    """Findings about any number of assets, in no order."""
-    return [
-        value(Evidence, found) for found in _rows_by(connection, evidence, evidence.c.subject_id, subject_ids)
-    ]
 
 
 def events_after(
@@ -218,7 +205,7 @@ def events_after(
 def started(connection: Connection, execution_ids: Sequence[str]) -> set[str]:
     """Which of these executions the log says of that they started, before they ended."""
     query = select(events.c.subject).where(
-        events.c.subject.in_(list(execution_ids)), events.c.kind == EXECUTION_STARTED
+        among(events.c.subject, execution_ids), events.c.kind == EXECUTION_STARTED
     )
     return set(connection.execute(query).scalars())
 

@@ -8,6 +8,7 @@ from sqlalchemy import CTE, Connection, Integer, literal, select
 
 from mainspring.lineage.spec import Direction, Link, Subgraph
 from mainspring.lineage.store import assets, assets_by_id, executions_by_id, links, links_on
+from mainspring.ports.records.among import among
 
 
 def walk(connection: Connection, root_ids: Sequence[str], towards: Direction, depth: int | None) -> Subgraph:
@@ -46,7 +47,7 @@ def _reached(
 
 
 def _unbounded(root_ids: Sequence[str], towards: Direction) -> CTE:
-    start = select(assets.c.id.label("asset_id")).where(assets.c.id.in_(list(root_ids)))
+    start = select(assets.c.id.label("asset_id")).where(among(assets.c.id, root_ids))
     seen = start.cte("reached", recursive=True)
     near, far = links.alias("near"), links.alias("far")
     step = (
@@ -60,7 +61,7 @@ def _unbounded(root_ids: Sequence[str], towards: Direction) -> CTE:
 
 def _bounded(root_ids: Sequence[str], towards: Direction, depth: int) -> CTE:
     start = select(assets.c.id.label("asset_id"), literal(0, Integer).label("depth")).where(
-        assets.c.id.in_(list(root_ids))
+        among(assets.c.id, root_ids)
     )
     seen = start.cte("reached", recursive=True)
     near, far = links.alias("near"), links.alias("far")

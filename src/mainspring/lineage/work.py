@@ -113,9 +113,7 @@ def _ties(links: Sequence[Link], assets: Mapping[str, Asset]) -> tuple[Tie, ...]
 
 def _findings(connection: Connection, asset_ids: Sequence[str]) -> dict[str, list[tuple[Evidence, str]]]:
     """Evidence about each asset, with the execution that found it, oldest first."""
-    evidence = sorted(
-        store.evidence_about(connection, asset_ids), key=lambda each: (each.created_at, each.id)
-    )
+    evidence = store.evidence_for(connection, asset_ids, None)
     made = {
         asset.id: asset.execution_id
         for asset in store.assets_by_id(connection, [finding.id for finding in evidence])

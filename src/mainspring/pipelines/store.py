@@ -12,6 +12,7 @@ from mainspring.lineage.spec import Event, Execution, ExecutionState
 from mainspring.lineage.store import executions
 from mainspring.pipelines.spec import CacheEntry, Request, RequestState, RunRow, StepRun, TriggerRow
 from mainspring.ports.records import Records
+from mainspring.ports.records.among import among
 from mainspring.ports.records.schema import row, table, value
 
 runs = table(
@@ -85,10 +86,10 @@ def fail_below(connection: Connection, graph: Graph, run_id: str, error: str) ->
     """End an abandoned run: its execution and all running ones below it become failed."""
     waiting = [run_id]
     while waiting:
-        query = select(executions).where(executions.c.id.in_(waiting))
+        query = select(executions).where(among(executions.c.id, waiting))
         for found in connection.execute(query).mappings().all():
             graph.fail(connection, value(Execution, found), error)
-        below = select(executions.c.id).where(executions.c.parent_id.in_(waiting))
+        below = select(executions.c.id).where(among(executions.c.parent_id, waiting))
         below = below.where(executions.c.state == ExecutionState.RUNNING.value)
         waiting = list(connection.execute(below).scalars())
 
@@ -100,7 +101,7 @@ def add_step(connection: Connection, step: StepRun, project_id: str) -> None:
 
 def steps_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[StepRun]]:
     """The steps of each run, in order."""
-    query = select(steps).where(steps.c.run_id.in_(list(run_ids))).order_by(steps.c.run_id, steps.c.ordinal)
+    query = select(steps).where(among(steps.c.run_id, run_ids)).order_by(steps.c.run_id, steps.c.ordinal)
     found: dict[str, list[StepRun]] = {run_id: [] for run_id in run_ids}
     for mapping in connection.execute(query).mappings():
         found[mapping["run_id"]].append(value(StepRun, mapping))

@@ -16,7 +16,7 @@ from mainspring.gates.spec import Decision
 from mainspring.lineage.api import Graph
 from mainspring.lineage.spec import Evidence
 from mainspring.models.api import Models
-from mainspring.models.spec import ModelVersion
+from mainspring.models.spec import ModelVersion, Signature
 from mainspring.ports.tables import Tables
 from mainspring.serving import weights
 from mainspring.serving.arms import OnlineArm, describe_arm
@@ -54,6 +54,7 @@ class Deployments:
         self._home = home
         self._predictors: dict[str, Predictor] = {}
         self._known_ids: dict[str, KnownIds] = {}
+        self._signatures: dict[tuple[str, int], Signature] = {}
 
     def create(
         self,
@@ -235,6 +236,15 @@ class Deployments:
         if found is None:
             log = self._log(name)
             found = self._known_ids[name] = KnownIds(log.folder, self._tables, log.table)
+        return found
+
+    def _signature(self, arm: Arm) -> Signature:
+        """Of the model that answers; read once, because a version's package never changes."""
+        named = (arm.model, arm.version)
+        found = self._signatures.get(named)
+        if found is None:
+            package = self._models.package(self._models.get(*named))
+            found = self._signatures[named] = package.signature
         return found
 
     def _load(self, arm: Arm) -> LoadedArm:

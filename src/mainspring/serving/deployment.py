@@ -279,16 +279,10 @@ class Deployment:
 
     def post_outcomes(self, rows: Sequence[tuple[str, float, datetime]]) -> OutcomeCounts:
         """As `outcomes`, for rows of (prediction id, value, known at), none of them null."""
-        models = self._room._models
-        champion = self.table.champion
-        served = models.get(champion.model, champion.version)
-        outcomes.check(
-            rows,
-            models.package(served).signature,
-            self._graph.clock.now(),
-            f"outcomes of deployment {self.name!r}",
-        )
-        return outcomes.post(self._graph, self.name, self.table.revision_id, rows, self._knows)
+        table = self.table
+        signature = self._room._signature(table.champion)
+        outcomes.check(rows, signature, self._graph.clock.now(), f"outcomes of deployment {self.name!r}")
+        return outcomes.post(self._graph, self.name, table.revision_id, rows, self._knows)
 
     def _knows(self, prediction_ids: set[str]) -> set[str]:
         return self._room._known(self.name).among(prediction_ids)

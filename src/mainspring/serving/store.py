@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from mainspring.ports.records import Records
+from mainspring.ports.records.among import among
 from mainspring.ports.records.schema import row, table, value
 from mainspring.serving.spec import DeploymentRevision, Outcome, Rollout, ServingContext
 from mainspring.types import to_us
@@ -32,8 +33,6 @@ outcomes = table(
     Outcome,
     key=["prediction_id", "deployment", "project_id", "known_us"],
 )
-
-_MAX_NAMES = 500
 
 
 def add_context(records: Records, connection: Connection, context: ServingContext, project_id: str) -> bool:
@@ -89,17 +88,12 @@ def latest_outcomes(
     connection: Connection, deployment: str, project_id: str, prediction_ids: Sequence[str]
 ) -> dict[str, tuple[int, float]]:
     """The label in force of each of these predictions that has one: (known time in µs, value)."""
-    found: dict[str, tuple[int, float]] = {}
-    for start in range(0, len(prediction_ids), _MAX_NAMES):
-        query = (
-            select(outcomes.c.prediction_id, outcomes.c.known_us, outcomes.c.value)
-            .where(_of(outcomes, deployment, project_id))
-            .where(outcomes.c.prediction_id.in_(prediction_ids[start : start + _MAX_NAMES]))
-            .order_by(outcomes.c.known_us)
-        )
-        for prediction_id, known_us, label in connection.execute(query):
-            found[prediction_id] = (known_us, label)
-    return found
+    query = (
+        select(outcomes.c.prediction_id, outcomes.c.known_us, outcomes.c.value)
+        .where(_of(outcomes, deployment, project_id), among(outcomes.c.prediction_id, prediction_ids))
+        .order_by(outcomes.c.known_us)
+    )
+    return {name: (known_us, label) for name, known_us, label in connection.execute(query)}
 
 
 def add_outcomes(

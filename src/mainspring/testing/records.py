@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -12,10 +13,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, func, select, update
 
+import mainspring
 from mainspring.errors import SchemaVersionError, StateError
 from mainspring.ports.records import Records, open_records
 from mainspring.ports.records.migrations import HEAD, VERSION_TABLE
 from mainspring.testing._processes import in_processes
+
+# A room declares its tables when it is loaded, and an export is of all tables.
+for _store in Path(mainspring.__file__).parent.glob("*/store.py"):
+    importlib.import_module(f"mainspring.{_store.parent.name}.store")
 
 THINGS = Table(
     "contract_things",

@@ -19,8 +19,8 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.engine import make_url
 
 from mainspring.errors import AccessError, SchemaVersionError, UnavailableError
-from mainspring.lineage.store import IDS_PER_STATEMENT
 from mainspring.ports.records import Records
+from mainspring.ports.records.among import among
 from mainspring.ports.records.schema import row, value
 from mainspring.tracking.spec import MetricPoint
 from mainspring.tracking.store import metric_points
@@ -100,14 +100,12 @@ class TablePoints(Points):
             partition_by=(columns.run_id, columns.key), order_by=(columns.step.desc(), columns.seq.desc())
         )
         mine = columns.project_id == self._project_id
-        for start in range(0, len(run_ids), IDS_PER_STATEMENT):
-            some = list(run_ids[start : start + IDS_PER_STATEMENT])
-            placed = select(columns.run_id, columns.key, columns.value, place.label("place"))
-            inner = placed.where(columns.run_id.in_(some), mine).subquery()
-            query = select(inner.c.run_id, inner.c.key, inner.c.value).where(inner.c.place == 1)
-            with self._records.read() as connection:
-                for run_id, key, last in connection.execute(query.order_by(inner.c.run_id, inner.c.key)):
-                    found[run_id][key] = last
+        placed = select(columns.run_id, columns.key, columns.value, place.label("place"))
+        inner = placed.where(among(columns.run_id, run_ids), mine).subquery()
+        query = select(inner.c.run_id, inner.c.key, inner.c.value).where(inner.c.place == 1)
+        with self._records.read() as connection:
+            for run_id, key, last in connection.execute(query.order_by(inner.c.run_id, inner.c.key)):
+                found[run_id][key] = last
         return found
 
     def export(self, path: Path) -> None:

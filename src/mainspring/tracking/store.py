@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Table, func, insert, select, update
 
-from mainspring.lineage.store import IDS_PER_STATEMENT
 from mainspring.ports.records import Records
+from mainspring.ports.records.among import among
 from mainspring.ports.records.schema import row, table, value
 from mainspring.tracking.spec import Artifact, Experiment, MetricPoint, Param, RunRow
 
@@ -115,7 +115,5 @@ def artifacts_of(connection: Connection, run_ids: Sequence[str]) -> list[Artifac
 def _of_runs(
     connection: Connection, source: Table, order: Any, run_ids: Sequence[str]
 ) -> Iterator[RowMapping]:
-    for start in range(0, len(run_ids), IDS_PER_STATEMENT):
-        some = list(run_ids[start : start + IDS_PER_STATEMENT])
-        query = select(source).where(source.c.run_id.in_(some)).order_by(source.c.run_id, order)
-        yield from connection.execute(query).mappings()
+    query = select(source).where(among(source.c.run_id, run_ids)).order_by(source.c.run_id, order)
+    yield from connection.execute(query).mappings()
