@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import polars as pl
@@ -20,7 +21,7 @@ from sqlalchemy import MetaData, create_engine, select, text
 from typer.testing import CliRunner
 
 from mainspring.cli._app import app
-from mainspring.errors import MainspringError
+from mainspring.errors import InputError, MainspringError
 from mainspring.ports.clock import ReplayClock
 from mainspring.project import Project, open_project
 from mainspring.server.supervisor import Server
@@ -180,6 +181,38 @@ def test_a_group_without_event_time_in_a_point_in_time_view(home: Home) -> None:
 def test_an_unknown_model_version(home: Home, words: tuple[str, ...]) -> None:
     """A number that was never registered is refused wherever a version is asked for."""
     assert "99" in home.refuses(*(word.format("lateness/99") for word in words))
+
+
+def test_text_where_an_object_is_taken(home: Home) -> None:
+    """The name of a version, a view or a check in place of the thing is answered with the call that gives it."""
+    rows = pl.DataFrame({"late": [1.0]})
+    version = 'Get it first: project.models.get("lateness", 2)'
+
+    def refused(project: Project) -> None:
+        text: Any = "lateness/2"
+        first = project.models.get("lateness", 1)
+        deployed = project.deployments.get("flights")
+        calls: list[tuple[Callable[[], object], str]] = [
+            (lambda: project.evaluation.evaluate(text, rows), version),
+            (lambda: project.evaluation.compare(first, text, rows), version),
+            (lambda: project.gates.decide("production", text), version),
+            (lambda: project.gates.promote("production", text), version),
+            (lambda: project.deployments.create("other", text), version),
+            (lambda: deployed.promote(text), version),
+            (lambda: deployed.shadow(text), version),
+            (lambda: project.models.package(text), version),
+            (lambda: project.models.export(text, home.folder / "exported"), version),
+            (lambda: project.deployments.create("other", first, text), "features.get_view"),
+            (lambda: project.evaluation.evaluate(first, rows, text), "checks=[ms.check.metric"),
+            (lambda: project.evaluation.evaluate(first, rows, [text]), "checks=[ms.check.metric"),
+        ]
+        for call, hint in calls:
+            with pytest.raises(InputError) as refusal:
+                call()
+            assert hint in in_four_parts(refusal.value)
+        raise refusal.value
+
+    home.refuses_call(refused)
 
 
 def test_malformed_json_to_the_server(home: Home) -> None:

@@ -201,13 +201,8 @@ class Config(Section):
         try:
             return cls.model_validate({**values, "folder": folder.resolve()})
         except ValidationError as error:
-            first = error.errors()[0]
-            raise InputError(
-                expected=first["msg"],
-                got=repr(first["input"]),
-                where=f"{FILE_NAME}, {'.'.join(str(part) for part in first['loc'])}",
-                hint="Correct the value in the file or in the environment.",
-            ) from error
+            hint = "Correct the value in the file or in the environment."
+            raise InputError.of_value(error, FILE_NAME, hint) from error
 
 
 def keys() -> dict[str, str]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class MainspringError(Exception):
@@ -54,6 +57,32 @@ class InputError(MainspringError, ValueError):
     """The caller's data, parameter or file is not what the call takes. Nothing was written."""
 
     code = "input.invalid"
+
+    @classmethod
+    def of_kind(cls, expected: str, given: object, where: str, hint: str) -> InputError:
+        """For an object of another kind: text, numbers and None are shown, of anything else its type."""
+        got = repr(given) if isinstance(given, str | int | float | None) else type(given).__name__
+        return cls(expected=expected, got=got, where=where, hint=hint)
+
+    @classmethod
+    def of_value(cls, problem: ValidationError, where: str, hint: str) -> InputError:
+        """For the first value that pydantic refuses: what it should be, what was given, and which it is."""
+        first = problem.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        refused = first.get("ctx", {}).get("error")
+        if isinstance(refused, MainspringError):
+            expected, got, place = refused.expected, refused.got, f"{place}, {refused.where}"
+            hint = refused.hint
+        elif first["type"] == "missing":
+            expected, got = "a value", "nothing"
+        elif first["type"] == "extra_forbidden":
+            expected, got = "a key that it knows", repr(first["loc"][-1])
+        else:
+            expected, got = (
+                str(refused or first["msg"]).removeprefix("Input should be "),
+                repr(first["input"]),
+            )
+        return cls(expected=expected, got=got, where=f"{where}, {place}" if place else where, hint=hint)
 
 
 class ExpectationError(MainspringError, ValueError):

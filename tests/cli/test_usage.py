@@ -22,6 +22,8 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *wo
 
 
 WRONG = [
+    (["server", "--port", "99999"], "input.invalid", "mainspring server", "got:      '99999'"),
+    (["features", "head", "x", "-n", "0"], "input.invalid", "mainspring features head", "got:      '0'"),
     (["featurs", "list"], "name.unknown", "mainspring", "Did you mean 'features'?"),
     (["models", "shwo", "churn/1"], "name.unknown", "mainspring models", "Did you mean 'show'?"),
     (["zzz"], "name.unknown", "mainspring", "See: mainspring --help"),

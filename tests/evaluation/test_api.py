@@ -237,6 +237,22 @@ def test_checks_that_mean_nothing_are_refused(make):
         make()
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda given: check.metric("roc_auc", at_least=given),
+        lambda given: check.metric("roc_auc", at_least=0.5, level=given),
+        lambda given: check.beats("champion", margin=given),
+        lambda given: check.slice("carrier", max_drop=given),
+        lambda given: check.latency(p95_ms=given),
+    ],
+)
+def test_what_is_no_number_is_shown(make):
+    """A value of another type is refused when the check is written, and shown."""
+    with pytest.raises(InputError, match="a valid number.* got 'high'"):
+        make("high")
+
+
 def test_unknown_metrics_are_refused_when_the_check_is_written():
     """A typing error does not wait for the evaluation."""
     with pytest.raises(UnknownNameError):

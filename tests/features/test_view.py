@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
@@ -163,6 +164,37 @@ def test_clashing_names_are_refused(
     """Every column has one origin, decided before anything is read (R14)."""
     with pytest.raises(InputError, match=r"prefix|once"):
         features.view("v", features=parts(airports, weather))
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        (["weather.temp"], "project.features.get_group('weather')['temp']"),
+        ("weather.temp", "project.features.get_group('weather')['temp']"),
+        ([None], "project.features.get_group('group')['column']"),
+        ([], "group['column']"),
+    ],
+)
+def test_what_is_no_feature_is_refused(features: Features, given: Any, hint: str) -> None:
+    """Text, nothing, or something else in place of a selection is answered with how one is written."""
+    with pytest.raises(InputError, match=re.escape(hint)):
+        features.view("bad", features=given, label=None)
+
+
+def test_a_group_is_no_feature(features: Features, weather: FeatureGroup, arrivals: FeatureGroup) -> None:
+    """A whole group is answered with its columns, as a feature, as the features and as the label."""
+    for given in ([weather], weather):
+        with pytest.raises(InputError, match=re.escape("weather['temp']")):
+            features.view("bad", features=given)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=re.escape("label=arrivals['late']")):
+        features.view("bad", features=[weather["temp"]], label=arrivals)  # type: ignore[arg-type]
+
+
+def test_a_view_has_a_feature(features: Features, weather: FeatureGroup, arrivals: FeatureGroup) -> None:
+    """A label alone is no view, and neither are hidden columns that nothing reads."""
+    for given in ([], [weather["temp"].hidden()]):
+        with pytest.raises(InputError, match="at least one feature"):
+            features.view("bad", features=given, label=arrivals["late"])
 
 
 def test_function_over_rows_is_refused(features: Features, weather: FeatureGroup) -> None:

@@ -69,6 +69,26 @@ def test_a_file_that_is_no_policy_is_refused(tmp_path, text, word):
         Policy.from_toml(path)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "where", "expected", "got"),
+    [
+        ("30", '"soon"', "require.0.max_age_days", "a valid number", "'soon'"),
+        ("0.70", '"high"', "require.0, check.metric('roc_auc'), at_least", "a valid number", "'high'"),
+        ("true", "3", "require.1.unless_first", "a valid boolean", "3"),
+        ('"check.beats"', "7", "require.1.kind", "a valid string", "7"),
+    ],
+)
+def test_a_refused_value_is_shown_with_its_place(tmp_path, before, after, where, expected, got):
+    """What the value should be, what it is, and which of the file's keys has it."""
+    path = tmp_path / "production.toml"
+    path.write_text(GOOD.replace(before, after))
+    with pytest.raises(InputError) as refusal:
+        Policy.from_toml(path)
+    assert refusal.value.where == f"{path}, {where}"
+    assert refusal.value.expected.startswith(expected)
+    assert refusal.value.got == got
+
+
 def test_a_gate_that_asks_for_nothing_cannot_be_made():
     """An open door is no gate, in Python neither."""
     with pytest.raises(ValidationError):

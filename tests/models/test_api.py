@@ -187,5 +187,7 @@ def test_an_unknown_format_names_the_nearest(models, linear):
 
 def test_a_name_is_no_version_to_load(models):
     """A version written as text is refused with the call that gives one."""
-    with pytest.raises(InputError, match=r"got 'churn/1'\. Get it first: project\.models\.get"):
+    with pytest.raises(
+        InputError, match=r"got 'churn/1'\. Get it first: project\.models\.get\(\"churn\", 1\)"
+    ):
         models.load("churn/1")

@@ -40,12 +40,12 @@ def explained(error: Any) -> MainspringError:
         got = error.format_message().removeprefix("Got ").rstrip(".")
         return InputError(expected=usage, got=got, where=path, hint=f"See: {path} --help")
     name = parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar or parameter.name
-    return InputError(
-        expected=f"{name}: {parameter.help}",
-        got=error.message or "nothing",
-        where=path,
-        hint=f"Write: {usage}",
-    )
+    expected, got = f"{name}: {parameter.help}", error.message or "nothing"
+    # Newer versions of Typer convert with pydantic, whose error alone has the value that was given.
+    if hasattr(error.__cause__, "errors"):
+        value = InputError.of_value(error.__cause__, path, "")
+        expected, got = f"{name}: {value.expected} ({(parameter.help or '').rstrip('.')})", value.got
+    return InputError(expected=expected, got=got, where=path, hint=f"Write: {usage}")
 
 
 def is_help(error: Any) -> bool:

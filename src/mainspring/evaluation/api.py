@@ -38,7 +38,7 @@ from mainspring.lineage import AssetKind, Graph
 from mainspring.models.api import DatasetReference, Models
 from mainspring.models.encoding import as_frame
 from mainspring.models.package import LoadedModel
-from mainspring.models.spec import ModelVersion, Task
+from mainspring.models.spec import ModelVersion, Task, check_version
 
 MAX_SLICES: Final = 200
 CURVE_POINTS: Final = 100
@@ -98,8 +98,11 @@ class Evaluation:
 
         Raises:
             UnknownNameError: a column is missing.
-            InputError: a label that is not 0 or 1, or a model that gives no probability.
+            InputError: what is no model version or check, a label that is not 0 or 1, or a model that gives no
+                probability.
         """
+        check_version(version, "evaluation.evaluate")
+        _check_made(checks)
         scored = self._score(version, as_frame(rows, "evaluate"))
         _check_columns(checks, scored.frame)
         if time is not None and time not in scored.frame.columns:
@@ -117,7 +120,12 @@ class Evaluation:
 
         Args:
             cluster: a column whose equal values are drawn together; None = rows are independent.
+
+        Raises:
+            UnknownNameError, InputError: as for `evaluate`.
         """
+        for version in (first, second):
+            check_version(version, "evaluation.compare")
         frame = as_frame(rows, "compare")
         a, b = self._score(first, frame), self._score(second, frame)
         clusters = _clusters(cluster, a.frame)
@@ -268,6 +276,17 @@ class Evaluation:
                 "model_version.evaluated", version.asset_id, {"verdict": report.verdict, "report": asset.id}
             )
         return report
+
+
+def _check_made(checks: object) -> None:
+    hint = 'Write checks=[ms.check.metric("roc_auc", at_least=0.70)].'
+    if not isinstance(checks, Sequence) or isinstance(checks, str):
+        raise InputError.of_kind("a list of checks", checks, "evaluation.evaluate(checks=)", hint)
+    for check in checks:
+        if not isinstance(check, MetricCheck | BeatsCheck | SliceCheck | LatencyCheck):
+            raise InputError.of_kind(
+                "checks that ms.check makes", check, "evaluation.evaluate(checks=)", hint
+            )
 
 
 def _check_columns(checks: Sequence[Check], frame: pl.DataFrame) -> None:

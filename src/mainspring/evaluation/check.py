@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+from pydantic import ValidationError
+
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.evaluation import metrics
 from mainspring.evaluation.spec import BeatsCheck, LatencyCheck, MetricCheck, SliceCheck
+from mainspring.lineage.spec import Value
 from mainspring.models.spec import ModelVersion
+
+Made = TypeVar("Made", bound=Value)
 
 SLICE_METRICS = ("roc_auc", *metrics.LOSSES)
 """Metrics that can be compared between sets of rows; average precision depends on each set's share of positives."""
@@ -31,19 +38,23 @@ def metric(
 
     Raises:
         UnknownNameError: no such metric.
-        InputError: no bound, two bounds, or one that asks for a bad model.
+        InputError: no bound, two bounds, one that asks for a bad model, or an argument of another type.
     """
+    where = f"check.metric({name!r})"
     higher = metrics.metric(name).higher_is_better
     wanted, other = (at_least, at_most) if higher else (at_most, at_least)
     if wanted is None or other is not None:
         raise InputError(
             expected="at_least=" if higher else "at_most=",
             got=f"at_least={at_least}, at_most={at_most}",
-            where=f"check.metric({name!r})",
+            where=where,
             hint=f"{name} is better when {'higher' if higher else 'lower'}.",
         )
-    _check_share(level, "level", f"check.metric({name!r})")
-    return MetricCheck(metric=name, at_least=at_least, at_most=at_most, level=level, cluster=cluster)
+    made = _made(
+        MetricCheck, where, metric=name, at_least=at_least, at_most=at_most, level=level, cluster=cluster
+    )
+    _check_share(made.level, "level", where)
+    return made
 
 
 def beats(
@@ -62,12 +73,27 @@ def beats(
         alpha: how often an equally good version may pass.
         margin: positive: "not worse by that much" is enough.
         cluster: a column whose equal values belong together, such as the day.
+
+    Raises:
+        UnknownNameError: no such metric.
+        InputError: an argument of another type, or out of its range.
     """
+    where = "check.beats"
     metrics.metric(metric)
-    _check_share(alpha, "alpha", "check.beats")
-    if margin < 0:
+    if not isinstance(against, str | ModelVersion):
+        raise InputError.of_kind(
+            "an alias or a model version",
+            against,
+            where,
+            'Write ms.check.beats("champion"), or pass project.models.get(name, number).',
+        )
+    made = _made(
+        BeatsCheck, where, against=against, metric=metric, alpha=alpha, margin=margin, cluster=cluster
+    )
+    _check_share(made.alpha, "alpha", where)
+    if made.margin < 0:
         raise _negative(margin, "check.beats(margin=)")
-    return BeatsCheck(against=against, metric=metric, alpha=alpha, margin=margin, cluster=cluster)
+    return made
 
 
 def slice(  # noqa: A001 - read as `check.slice`
@@ -88,33 +114,49 @@ def slice(  # noqa: A001 - read as `check.slice`
             (`comparison.slice_half_width`); the others are listed as too small. None = `max_drop`: who is that
             far below the rest can then be told from noise.
         alpha: the chance of one false alarm among all slices together.
+
+    Raises:
+        UnknownNameError: no such metric of slices.
+        InputError: an argument of another type, or out of its range.
     """
+    where = "check.slice"
     if metric not in SLICE_METRICS:
         raise UnknownNameError.of("slice metric", metric, SLICE_METRICS, where="check.slice")
-    _check_share(alpha, "alpha", "check.slice")
-    if max_drop < 0:
-        raise _negative(max_drop, "check.slice(max_drop=)")
     width = max_drop if half_width is None else half_width
-    if width <= 0:
+    made = _made(
+        SliceCheck, where, column=column, metric=metric, max_drop=max_drop, half_width=width, alpha=alpha
+    )
+    _check_share(made.alpha, "alpha", where)
+    if made.max_drop < 0:
+        raise _negative(max_drop, "check.slice(max_drop=)")
+    if made.half_width <= 0:
         raise InputError(
             expected="a half width above zero",
             got=repr(width),
             where="check.slice(half_width=)",
             hint="With max_drop=0 say how precisely a slice must be known, such as half_width=0.05.",
         )
-    return SliceCheck(column=column, metric=metric, max_drop=max_drop, half_width=width, alpha=alpha)
+    return made
 
 
 def latency(*, p95_ms: float, n_calls: int = 1_000) -> LatencyCheck:
     """One prediction in this process takes at most `p95_ms` milliseconds in 95 of 100 calls."""
-    if p95_ms <= 0 or n_calls < 100:
+    made = _made(LatencyCheck, "check.latency", p95_ms=p95_ms, n_calls=n_calls)
+    if made.p95_ms <= 0 or made.n_calls < 100:
         raise InputError(
             expected="a positive budget and at least 100 calls",
             got=f"p95_ms={p95_ms}, n_calls={n_calls}",
             where="check.latency",
             hint="A 95th percentile needs calls enough to have one.",
         )
-    return LatencyCheck(p95_ms=p95_ms, n_calls=n_calls)
+    return made
+
+
+def _made(kind: type[Made], where: str, **values: object) -> Made:
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise InputError.of_value(error, where, f"See help(ms.{where.partition('(')[0]}).") from error
 
 
 def _check_share(value: float, name: str, where: str) -> None:

@@ -13,6 +13,7 @@ from mainspring.features import dataset, ingest, materialize, plan, schema, stor
 from mainspring.features.dataset import TrainingDataset
 from mainspring.features.group import FeatureGroup, Selection
 from mainspring.features.on_demand import OnDemand
+from mainspring.features.parts import check_parts
 from mainspring.features.schema import declared
 from mainspring.features.spec import (
     FeatureGroupSpec,
@@ -197,11 +198,13 @@ class Features:
 
         Raises:
             ConflictError: it exists with another definition.
-            InputError: a label among the features, a group without event time that is not `.static()`, a name twice,
-                an on-demand function that gives other results for many rows than for one.
+            InputError: no feature, what is no selection, a label among the features, a group without event time that
+                is not `.static()`, a name twice, an on-demand function that gives other results for many rows than
+                for one.
         """
         where = f"view {name}@{version}"
         plan.check_name(name, version, where)
+        check_parts(features, label, on_demand, where)
         groups = self._groups_of([item for item in features if isinstance(item, Selection)], label, where)
         parts = tuple(item.spec if isinstance(item, Selection) else item for item in features)
         labelled = label.spec if label is not None else None

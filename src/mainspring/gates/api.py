@@ -12,7 +12,7 @@ from mainspring.gates.decision import DECISION_KIND
 from mainspring.gates.spec import Decision, Policy, Ruling, StoredPolicy
 from mainspring.lineage import AssetKind, Graph, Publication, Verdict
 from mainspring.models.api import Models
-from mainspring.models.spec import AliasMove, ModelVersion
+from mainspring.models.spec import AliasMove, ModelVersion, check_version
 from mainspring.types import new_id
 
 
@@ -87,8 +87,10 @@ class Gates:
         """Rule on a version by the policy and the evidence there is, and store the ruling as evidence.
 
         Raises:
+            InputError: `version` is something else, such as its name.
             UnknownNameError: that environment has no policy.
         """
+        check_version(version, "gates.decide")
         policy = self.policy(environment)
         ruling, holders = self._rule(policy, version)
         with self._graph.execution("decide", f"{environment}: {version}") as work:
@@ -98,6 +100,7 @@ class Gates:
         """Rule, and store the ruling; no alias moves. A deployment asks this before it changes what it serves.
 
         Raises:
+            InputError: `version` is something else, such as its name.
             UnknownNameError: that environment has no policy.
             RefusedError: the ruling does not pass; it lists every reason and what would supply what is missing.
         """
@@ -121,9 +124,11 @@ class Gates:
         A refusal is stored too. Promoting the version that already carries the alias changes nothing more.
 
         Raises:
+            InputError: `version` is something else, such as its name.
             UnknownNameError: that environment has no policy.
             RefusedError: the ruling does not pass; it lists every reason and what would supply what is missing.
         """
+        check_version(version, "gates.promote")
         policy = self.policy(environment)
 
         def attempt() -> Decision:

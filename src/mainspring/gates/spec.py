@@ -25,6 +25,7 @@ _MAKERS: Final[Mapping[str, Callable[..., Check]]] = {
 }
 POSITIONAL: Final = {"check.metric": "metric", "check.beats": "against", "check.slice": "column"}
 """The parameter that a check's call takes first, without a name."""
+_EXAMPLE: Final = "`mainspring init` writes an example: policies/production.toml."
 
 
 class Requirement(Value):
@@ -64,8 +65,15 @@ class Requirement(Value):
     def _can_be_made(self) -> Self:
         try:
             _ = self.check
-        except (MainspringError, TypeError, ValidationError) as error:
-            raise ValueError(f"{self} is no check that can be made: {error}") from error
+        except MainspringError as error:
+            raise InputError(
+                expected=error.expected, got=error.got, where=error.where, hint=error.hint
+            ) from error
+        except TypeError as error:
+            hint = f"See help(ms.{self.kind}) for its parameters."
+            raise InputError(
+                expected=f"parameters of ms.{self.kind}", got=str(error), where="with", hint=hint
+            ) from error
         return self
 
     def __str__(self) -> str:
@@ -92,14 +100,14 @@ class Policy(Value):
     @classmethod
     def _asks_for_something(cls, require: tuple[Requirement, ...]) -> tuple[Requirement, ...]:
         if not require:
-            raise ValueError("a policy needs at least one [[require]]: a gate that asks for nothing is open")
+            raise ValueError("at least one [[require]], because a gate that asks for nothing is open")
         return require
 
     @field_validator("alias")
     @classmethod
     def _is_no_number(cls, alias: str) -> str:
         if not alias or alias.isdecimal() or not all(letter.isalnum() or letter in "_-" for letter in alias):
-            raise ValueError("an alias is made of letters, digits, '_' and '-', and is no number")
+            raise ValueError("an alias of letters, digits, '_' and '-' that is no number")
         return alias
 
     @property
@@ -125,9 +133,7 @@ class Policy(Value):
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise _no_policy(file, str(error)) from error
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise _no_policy(file, f"{place}: {first['msg']}") from error
+            raise InputError.of_value(error, str(file), _EXAMPLE) from error
 
 
 class StoredPolicy(Value):
@@ -212,5 +218,5 @@ def _no_policy(path: Path, got: str) -> InputError:
         expected='a policy in TOML: alias = "…" and at least one [[require]] with kind and with = {…}',
         got=got,
         where=str(path),
-        hint="`mainspring init` writes an example: policies/production.toml.",
+        hint=_EXAMPLE,
     )

@@ -13,7 +13,7 @@ from mainspring.lineage import Asset, AssetKind, Graph
 from mainspring.models import store
 from mainspring.models.model import Model
 from mainspring.models.package import LoadedModel, PackageContent, export_package, load_package, store_package
-from mainspring.models.spec import Alias, AliasMove, ModelPackage, ModelVersion
+from mainspring.models.spec import Alias, AliasMove, ModelPackage, ModelVersion, check_version
 from mainspring.types import canonical_bytes
 
 NUMBERING_ATTEMPTS: Final = 1_000
@@ -149,8 +149,10 @@ class Models:
         """The files, formats and signature behind a version.
 
         Raises:
+            InputError: `version` is something else, such as its name.
             UnknownNameError: the version is of another project.
         """
+        check_version(version, "models.package")
         with self._graph.records.read() as connection:
             found = store.find_package(connection, version.package_id)
         if found is None:
@@ -168,17 +170,16 @@ class Models:
             IntegrityError: a file is missing or damaged, or predictions differ from the stored ones.
             RefusedError: it holds types that are not audited, or a pickle nobody vouched for.
         """
-        if not isinstance(version, ModelVersion):
-            raise InputError(
-                expected="a model version",
-                got=repr(version),
-                where="models.load",
-                hint='Get it first: project.models.get("name", 3), or an alias in place of the number.',
-            )
+        check_version(version, "models.load")
         return load_package(self._graph.blobs, version.package_digest, trust)
 
     def export(self, version: ModelVersion, folder: str | Path) -> Path:
-        """Write the package's files into a new folder, as MLflow lays them out."""
+        """Write the package's files into a new folder, as MLflow lays them out.
+
+        Raises:
+            InputError: `version` is something else, such as its name.
+        """
+        check_version(version, "models.export")
         return export_package(self._graph.blobs, version.package_digest, folder)
 
     def _find(self, connection: Connection, name: str, version: int | str) -> ModelVersion | None:

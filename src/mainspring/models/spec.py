@@ -6,6 +6,7 @@ import enum
 from datetime import datetime
 from typing import Any
 
+from mainspring.errors import InputError
 from mainspring.lineage.spec import Value
 
 
@@ -122,6 +123,20 @@ class ModelVersion(Value):
 
     def __str__(self) -> str:
         return f"{self.name}/{self.number}"
+
+
+def check_version(given: object, where: str) -> None:
+    """Refuses what is no model version, such as the text `flight_delay/3`.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if isinstance(given, ModelVersion):
+        return
+    name, _, number = given.partition("/") if isinstance(given, str) else ("name", "", "")
+    wanted = number if number.isdecimal() else f'"{number or "champion"}"'
+    hint = f'Get it first: project.models.get("{name}", {wanted}), by number or by alias.'
+    raise InputError.of_kind("a model version", given, where, hint)
 
 
 class Alias(Value):

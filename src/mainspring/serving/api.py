@@ -16,7 +16,7 @@ from mainspring.gates.spec import Decision
 from mainspring.lineage.api import Graph
 from mainspring.lineage.spec import Evidence
 from mainspring.models.api import Models
-from mainspring.models.spec import ModelVersion, Signature
+from mainspring.models.spec import ModelVersion, Signature, check_version
 from mainspring.ports.tables import Tables
 from mainspring.serving import weights
 from mainspring.serving.arms import OnlineArm, describe_arm
@@ -81,7 +81,7 @@ class Deployments:
 
         Raises:
             ConflictError: there is a deployment of that name; promote to change what it serves.
-            InputError: a bad name, or a view that lacks features of the model.
+            InputError: a bad name, what is no model version or view, or a view that lacks features of the model.
             UnknownNameError: no decision of that id on this version.
             RefusedError: the gate of `environment`, or the decision, does not let it through. Only a new ruling
                 is stored.
@@ -251,6 +251,14 @@ class Deployments:
         return OnlineArm(arm, self._models, self._features)
 
     def _arm(self, name: str, version: ModelVersion, view: FeatureView | None) -> Arm:
+        check_version(version, f"version of the {name}")
+        if view is not None and not isinstance(view, FeatureView):
+            raise InputError.of_kind(
+                "a feature view",
+                view,
+                f"view of the {name}",
+                "Pass view=project.features.get_view(name, version), or leave it out.",
+            )
         arm = describe_arm(name, version, view or self._view_of(version))
         # What cannot be loaded is refused here, and not by the workers afterwards.
         self._load(arm)

@@ -119,7 +119,7 @@ class Deployment:
             origin: `controller` is refused while a person's rollback holds.
 
         Raises:
-            InputError: the view lacks features of the model.
+            InputError: it is no model version or view, or the view lacks features of the model.
             UnknownNameError: no decision of that id on this version.
             RefusedError: the gate of `environment`, or the decision, does not let it through. Only a new ruling
                 is stored.
@@ -149,7 +149,7 @@ class Deployment:
         """Score `version` on every request from now on, without ever answering; logged as arm `shadow`.
 
         Raises:
-            InputError: the view lacks features of the model.
+            InputError: it is no model version or view, or the view lacks features of the model.
             StateError: there is a shadow already.
         """
         arm = self._room._arm("shadow", version, view)
