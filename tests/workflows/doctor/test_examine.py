@@ -241,6 +241,8 @@ def test_executions_whose_process_is_gone(filled: Filled) -> None:
         assert (receipt.kind, receipt.parameters["subjects"]) == ("repair", [finding.subjects[0]])
         (event,) = project.graph.events(kinds=["home.repaired"])
         assert event.payload["done"] == "recorded 1 executions as failed"
+        (ended,) = project.graph.events(kinds=["execution.failed"], subject=failed.id)
+        assert ended.payload["error"] == "its process ended", "readers of the log wait for its end for ever"
 
 
 def test_a_running_execution_of_a_living_process_is_left_alone(filled: Filled) -> None:

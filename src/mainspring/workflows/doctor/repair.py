@@ -9,8 +9,6 @@ from typing import Final
 from mainspring.features import store as features
 from mainspring.features.materialize import forget
 from mainspring.lineage.process import process_name
-from mainspring.lineage.spec import ExecutionState
-from mainspring.lineage.store import finish_execution
 from mainspring.project import Project
 from mainspring.workflows.doctor.records import abandoned
 from mainspring.workflows.doctor.spec import DRAFT_MAX_AGE, Finding, Repair, Repaired
@@ -37,8 +35,7 @@ def _fail_executions(project: Project, subjects: Sequence[str]) -> str:
     with project.records.write() as connection:
         # Looked up again: a process id may have been given away, but an execution that ended stays as it is.
         left = [item for item in abandoned(connection, project.config.project.id) if item.id in set(subjects)]
-        ended = {"finished_at": datetime.now(UTC), "state": ExecutionState.FAILED, "error": PROCESS_ENDED}
-        n_failed = sum(finish_execution(connection, item.model_copy(update=ended)) for item in left)
+        n_failed = sum(project.graph.fail(connection, item, PROCESS_ENDED) for item in left)
     return f"recorded {n_failed} executions as failed"
 
 
