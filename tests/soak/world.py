@@ -1,0 +1,93 @@
+"""The project that writers work on: an airport with a gate, a deployment behind it, and a group for their rows."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+from tests.serving.airport import N_HOURS, START, make_airport
+
+import mainspring as ms
+from mainspring.gates.spec import Policy, Requirement
+from mainspring.lineage import Verdict
+from mainspring.ports.records import open_records
+from mainspring.project import Project
+
+MODEL: Final = "lateness"
+DEPLOYMENT: Final = "flights"
+ENVIRONMENT: Final = "production"
+REHEARSAL: Final = "rehearsal"
+LEDGER: Final = "ledger"
+
+
+@dataclass(frozen=True)
+class World:
+    """Where the writers' project is.
+
+    Attributes:
+        folder: the project's; the environment names its records.
+        records_url: the database.
+        ledgers: a folder for what is acknowledged.
+    """
+
+    folder: Path
+    records_url: str
+    ledgers: Path
+
+    @property
+    def home(self) -> Path:
+        """Where its state lies."""
+        return self.folder / ".mainspring"
+
+
+def make_world(project: Project) -> None:
+    """Fill a fresh project with what every writer needs."""
+    made = make_airport(project)
+    made.features.materialize(START + timedelta(hours=N_HOURS))
+    project.features.group(LEDGER, keys=["writer", "n"])
+    requirement = Requirement(kind=REHEARSAL)
+    project.gates.define(Policy(environment=ENVIRONMENT, alias="champion", require=(requirement,)))
+    for version in made.versions:
+        with project.graph.execution("rehearse", str(version)) as work:
+            work.evidence(version.asset_id, REHEARSAL, verdict=Verdict.PASS, figures={})
+    project.deployments.create(DEPLOYMENT, made.versions[0], made.view, environment=ENVIRONMENT)
+
+
+def copy_world(template: Path, target: Path, records_url: str) -> World:
+    """A home of its own, with its records in a database that is migrated and empty, or in the home."""
+    folder = target / "project"
+    shutil.copytree(template, folder)
+    (folder / ".mainspring" / "place").unlink()
+    file = folder / ".mainspring" / "records.db"
+    if records_url.startswith("sqlite"):
+        records_url = f"sqlite:///{file}"
+    else:
+        records = open_records(records_url)
+        records.load(file)
+        records.close()
+        file.unlink()
+    ledgers = target / "ledgers"
+    ledgers.mkdir()
+    return World(folder, records_url, ledgers)
+
+
+@ms.step
+def squares(*, n: int) -> pl.DataFrame:
+    """A step whose result is kept."""
+    return pl.DataFrame({"n": [each**2 for each in range(n)]})
+
+
+@ms.step
+def total(frame: pl.DataFrame) -> int:
+    """The sum of a column."""
+    return int(frame["n"].sum())
+
+
+@ms.pipeline
+def summing(n: int) -> int:
+    """A pipeline of two steps."""
+    return total(squares(n=n))
