@@ -134,6 +134,12 @@ class StateError(MainspringError, RuntimeError):
     code = "state.invalid"
 
 
+class DeletedError(StateError):
+    """Somebody deleted the content. What it was, who deleted it and why is still on record."""
+
+    code = "content.deleted"
+
+
 class FencedError(StateError):
     """Another process took this work over; what this one made was not published."""
 

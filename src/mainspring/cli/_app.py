@@ -18,6 +18,7 @@ from mainspring.cli import (
     gates,
     gc,
     init,
+    lifecycle,
     lineage,
     models,
     monitors,
@@ -57,6 +58,9 @@ app.command("server")(server.server)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("archive")(lifecycle.archive)
+app.command("unarchive")(lifecycle.unarchive)
+app.command("delete")(lifecycle.delete)
 app.command("gc")(gc.gc)
 app.add_typer(features.app, name="features")
 app.add_typer(runs.app, name="runs")

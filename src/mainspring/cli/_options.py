@@ -22,6 +22,10 @@ In = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table for people.")]
 
+Archived = Annotated[
+    bool, typer.Option("--archived", help="Also what is archived or deleted; else it is left out.")
+]
+
 
 def noun(text: str) -> typer.Typer:
     """A group of commands about one noun."""

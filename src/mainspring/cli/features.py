@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli._options import In, Json, find_instant, group_reference, noun, opened
+from mainspring.cli._options import Archived, In, Json, find_instant, group_reference, noun, opened
 from mainspring.cli._output import plain, print_fields, print_json, print_rows
 
 app = noun("Feature groups, commits, views, datasets.")
@@ -15,10 +15,10 @@ Group = Annotated[str, typer.Argument(metavar="GROUP", help="NAME or NAME@VERSIO
 
 
 @app.command("list")
-def list_groups(project: In = None, json: Json = False) -> None:
+def list_groups(archived: Archived = False, project: In = None, json: Json = False) -> None:
     """Every feature group."""
     with opened(project) as found:
-        rows = [_summary(group) for group in found.features.groups()]
+        rows = [_summary(group) for group in found.features.groups(archived=archived)]
     columns = ["group", "keys", "event_time", "known_time", "online", "columns", "commits"]
     print_rows(rows, columns, as_json=json, none="No feature groups yet.")
 
@@ -140,7 +140,7 @@ def materialize(
 
 
 @app.command("views")
-def views(project: In = None, json: Json = False) -> None:
+def views(archived: Archived = False, project: In = None, json: Json = False) -> None:
     """Every feature view."""
     with opened(project) as found:
         rows = [
@@ -151,16 +151,15 @@ def views(project: In = None, json: Json = False) -> None:
                 "feature_names": list(view.features),
                 "asset_id": view.asset_id,
             }
-            for view in found.features.views()
+            for view in found.features.views(archived=archived)
         ]
     print_rows(rows, ["view", "features", "label", "asset_id"], as_json=json, none="No views yet.")
 
 
 @app.command("datasets")
-def datasets(project: In = None, json: Json = False) -> None:
+def datasets(archived: Archived = False, project: In = None, json: Json = False) -> None:
     """Every training dataset, oldest first."""
-    from mainspring.lineage import AssetKind
-
     with opened(project) as found:
-        rows = found.graph.find_assets(kind=AssetKind.TRAINING_DATASET)
+        made = found.features.training_datasets(archived=archived)
+        rows = [found.graph.get_asset(dataset.asset_id) for dataset in made]
     print_rows(rows, ["name", "digest", "created_at", "id"], as_json=json, none="No training datasets yet.")

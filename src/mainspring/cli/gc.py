@@ -25,7 +25,8 @@ def gc(
 ) -> None:
     """Show what nothing refers to: blobs, staged files, rows that were never published.
 
-    With --delete, blobs and staged files go, in an execution that keeps a receipt. What any record mentions stays.
+    With --delete, blobs and staged files go, in an execution that keeps a receipt. What any record mentions stays, save
+    records of what was deleted.
     """
     from mainspring.workflows.gc import collect
 

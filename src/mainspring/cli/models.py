@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mainspring.cli._options import In, Json, model_reference, noun, opened
+from mainspring.cli._options import Archived, In, Json, model_reference, noun, opened
 from mainspring.cli._output import print_fields, print_rows
 
 app = noun("Model versions, their packages and aliases.")
@@ -17,6 +17,7 @@ Model = Annotated[str, typer.Argument(metavar="MODEL", help="NAME/NUMBER or NAME
 @app.command("list")
 def list_models(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this model.")] = None,
+    archived: Archived = False,
     project: In = None,
     json: Json = False,
 ) -> None:
@@ -27,7 +28,7 @@ def list_models(
             aliases.setdefault((alias.name, alias.number), []).append(alias.alias)
         rows = [
             {**version.model_dump(), "aliases": aliases.get((version.name, version.number), [])}
-            for version in found.models.versions(name)
+            for version in found.models.versions(name, archived=archived)
         ]
     columns = ["name", "number", "aliases", "package_digest", "created_at", "asset_id"]
     print_rows(rows, columns, as_json=json, none="No models registered yet.")

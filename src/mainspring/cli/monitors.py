@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mainspring.cli._options import In, Json, find_instant, instant, noun, opened
+from mainspring.cli._options import Archived, In, Json, find_instant, instant, noun, opened
 from mainspring.cli._output import plain, print_fields, print_rows
 
 app = noun("Monitors: predictions against what came true.")
@@ -14,10 +14,10 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The monitor's name.")
 
 
 @app.command("list")
-def list_monitors(project: In = None, json: Json = False) -> None:
+def list_monitors(archived: Archived = False, project: In = None, json: Json = False) -> None:
     """Every monitor in its newest revision."""
     with opened(project) as found:
-        rows = found.monitors.list()
+        rows = found.monitors.list(archived=archived)
     columns = [
         "name",
         "revision",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mainspring.cli._options import In, Json, noun, opened
+from mainspring.cli._options import Archived, In, Json, noun, opened
 from mainspring.cli._output import print_fields, print_rows
 
 app = noun("Tracked runs: parameters, metrics, artifacts.")
@@ -19,21 +19,22 @@ def list_runs(
         str | None, typer.Option("--experiment", "-e", help="Only this experiment.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    archived: Archived = False,
     project: In = None,
     json: Json = False,
 ) -> None:
     """Runs, newest first."""
     with opened(project) as found:
-        rows = list(found.tracking.runs(experiment, limit=limit))
+        rows = list(found.tracking.runs(experiment, limit=limit, archived=archived))
     columns = ["experiment", "number", "name", "state", "params", "metrics", "started_at", "id"]
     print_rows(rows, columns, as_json=json, none="No runs yet.")
 
 
 @app.command("experiments")
-def experiments(project: In = None, json: Json = False) -> None:
+def experiments(archived: Archived = False, project: In = None, json: Json = False) -> None:
     """Every experiment."""
     with opened(project) as found:
-        rows = found.tracking.experiments()
+        rows = found.tracking.experiments(archived=archived)
     print_rows(rows, ["number", "name", "created_at"], as_json=json, none="No experiments yet.")
 
 

@@ -161,10 +161,10 @@ class Features:
                 raise _unknown("feature group", name, version, known)
         return FeatureGroup(stores, found)
 
-    def groups(self) -> list[FeatureGroup]:
-        """Every group, by name and version."""
+    def groups(self, *, archived: bool = False) -> list[FeatureGroup]:
+        """Every group, by name and version; archived ones only if asked for."""
         with self._stores.records.read() as connection:
-            found = store.all_groups(connection, self._stores.project_id)
+            found = store.all_groups(connection, self._stores.project_id, archived=archived)
         return [FeatureGroup(self._stores, item) for item in found]
 
     def materialize(self, until: datetime | None = None) -> int:
@@ -201,11 +201,13 @@ class Features:
             InputError: no feature, what is no selection, a label among the features, a group without event time that
                 is not `.static()`, a name twice, an on-demand function that gives other results for many rows than
                 for one.
+            StateError: one of the groups is archived.
         """
         where = f"view {name}@{version}"
         plan.check_name(name, version, where)
         check_parts(features, label, on_demand, where)
         groups = self._groups_of([item for item in features if isinstance(item, Selection)], label, where)
+        group_ids = [group.group_id for group in groups.values()]
         parts = tuple(item.spec if isinstance(item, Selection) else item for item in features)
         labelled = label.spec if label is not None else None
         plan.check_view(parts, labelled, groups, where)
@@ -226,7 +228,7 @@ class Features:
             digest=content,
             created_at=self._stores.graph.clock.now(),
         )
-        return FeatureView(self._stores, self._publish_view(spec, where))
+        return FeatureView(self._stores, self._publish_view(spec, group_ids, where))
 
     def _groups_of(
         self, selections: Sequence[Selection], label: Selection | None, where: str
@@ -242,10 +244,11 @@ class Features:
         wanted = {(item.spec.group, item.spec.version) for item in everything}
         return {key: self.get_group(*key).spec for key in wanted}
 
-    def _publish_view(self, spec: FeatureViewSpec, where: str) -> FeatureViewSpec:
+    def _publish_view(self, spec: FeatureViewSpec, group_ids: Iterable[str], where: str) -> FeatureViewSpec:
         stores = self._stores
         found = self._find_view(spec.name, spec.version)
         if found is None:
+            stores.graph.check_usable(*group_ids)
             try:
                 with stores.graph.execution("define_view", spec.name) as work:
                     attributes = spec.model_dump(mode="json", exclude={"view_id", "digest", "created_at"})
@@ -295,10 +298,10 @@ class Features:
             raise _unknown("feature view", name, version, known)
         return FeatureView(self._stores, found)
 
-    def views(self) -> list[FeatureView]:
-        """Every view, by name and version."""
+    def views(self, *, archived: bool = False) -> list[FeatureView]:
+        """Every view, by name and version; archived ones only if asked for."""
         with self._stores.records.read() as connection:
-            found = store.all_views(connection, self._stores.project_id)
+            found = store.all_views(connection, self._stores.project_id, archived=archived)
         return [FeatureView(self._stores, item) for item in found]
 
     # --- training datasets
@@ -311,10 +314,12 @@ class Features:
         """
         return dataset.get(self._stores, asset_id)
 
-    def training_datasets(self, name: str | None = None) -> list[TrainingDataset]:
-        """Every training dataset, oldest first."""
-        found = self._stores.graph.find_assets(kind=AssetKind.TRAINING_DATASET, name=name)
-        return [TrainingDataset(self._stores, asset) for asset in found]
+    def training_datasets(self, name: str | None = None, *, archived: bool = False) -> list[TrainingDataset]:
+        """Every training dataset, oldest first; with `archived` also what is archived or deleted."""
+        graph = self._stores.graph
+        found = graph.find_assets(kind=AssetKind.TRAINING_DATASET, name=name)
+        away = frozenset() if archived else graph.hidden()
+        return [TrainingDataset(self._stores, asset) for asset in found if asset.id not in away]
 
 
 def _unknown(kind: str, name: str, version: int, known: Sequence[tuple[str, int]]) -> UnknownNameError:

@@ -72,6 +72,7 @@ class TrainingDataset:
 
     @cached_property
     def _stored(self) -> pl.DataFrame:
+        self._stores.graph.check_there(self.asset_id)
         frame = pl.read_parquet(io.BytesIO(self._stores.graph.blobs.get(self.spec.blob)))
         if frame_digest(frame) != self.spec.content:
             raise IntegrityError(
@@ -90,6 +91,7 @@ class TrainingDataset:
     @property
     def provenance(self) -> pl.DataFrame:
         """Row by row, `SIDE.commit`, `SIDE.number`, `SIDE.event_time` … of the rows that answered."""
+        self._stores.graph.check_there(self.asset_id)
         return pl.read_parquet(io.BytesIO(self._stores.graph.blobs.get(self.spec.provenance)))
 
     def __getitem__(self, part: str) -> pl.DataFrame:
@@ -181,7 +183,10 @@ def make(
     used = [("view", view.view_id), *(("spine", asset_id) for asset_id in spine_assets(taken))]
     for side, numbers in assets.items():
         used += [(side, asset_id) for asset_id in _used(rows, side, numbers)]
+    away = stores.graph.hidden()
     for found in stores.graph.find_assets(kind=AssetKind.TRAINING_DATASET, name=name, digest=key):
+        if found.id in away:
+            continue
         existing = TrainingDataset(stores, found)
         if asked.fits(existing.spec) and _inputs(stores, found) == set(used):
             return existing

@@ -93,6 +93,7 @@ def insert(
 ) -> Commit:
     """Bring rows to the group's schema, validate, append and publish them."""
     where = f"feature group {group.label}"
+    stores.graph.check_usable(group.group_id)
     frame, origin = read(data, source, where, schema.types_of(group.columns))
     _check_nonempty(frame, where)
     columns = group.columns or schema.infer(frame, _times(group), where)
@@ -106,6 +107,7 @@ def insert(
 def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency_key: str | None) -> Commit:
     """Write down that keys have no row from an event time on."""
     where = f"feature group {group.label}, delete"
+    stores.graph.check_usable(group.group_id)
     if group.columns is None:
         raise InputError(
             expected="a group with rows", got="no commit yet", where=where, hint="Insert before you delete."

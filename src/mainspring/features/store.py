@@ -14,6 +14,7 @@ from mainspring.features.on_demand import OnDemand
 from mainspring.features.pending import Pending
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec, FeatureViewSpec
 from mainspring.lineage.api import Graph
+from mainspring.lineage.marks import visible
 from mainspring.ports.keys import Keys
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
@@ -103,9 +104,11 @@ def get_group_by_id(connection: Connection, group_id: str) -> FeatureGroupSpec:
     return value(FeatureGroupSpec, found)
 
 
-def all_groups(connection: Connection, project_id: str) -> list[FeatureGroupSpec]:
-    """Every group, by name and version."""
+def all_groups(connection: Connection, project_id: str, *, archived: bool = True) -> list[FeatureGroupSpec]:
+    """Every group, by name and version; without the archived ones if so wished."""
     query = select(groups).where(groups.c.project_id == project_id).order_by(groups.c.name, groups.c.version)
+    if not archived:
+        query = query.where(visible(groups.c.group_id, project_id))
     return [value(FeatureGroupSpec, found) for found in connection.execute(query).mappings()]
 
 
@@ -266,9 +269,11 @@ def find_view(connection: Connection, project_id: str, name: str, version: int) 
     return None if found is None else value(FeatureViewSpec, found)
 
 
-def all_views(connection: Connection, project_id: str) -> list[FeatureViewSpec]:
-    """Every view, by name and version."""
+def all_views(connection: Connection, project_id: str, *, archived: bool = True) -> list[FeatureViewSpec]:
+    """Every view, by name and version; without the archived ones if so wished."""
     query = select(views).where(views.c.project_id == project_id).order_by(views.c.name, views.c.version)
+    if not archived:
+        query = query.where(visible(views.c.view_id, project_id))
     return [value(FeatureViewSpec, found) for found in connection.execute(query).mappings()]
 
 

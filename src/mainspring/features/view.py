@@ -151,7 +151,9 @@ class FeatureView:
 
         Raises:
             InputError: as for `join`, or no row has a label.
+            StateError: the view is archived.
         """
+        self._stores.graph.check_usable(self.spec.view_id)
         asked = self._spine(spine, source)
         result = self._join(asked, as_of, pins)
         return dataset.make(

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mainspring.errors import UnknownNameError
-from mainspring.lineage import store
+from mainspring.lineage import marks, store
 from mainspring.lineage.publication import Publication, Scope, fail
 from mainspring.lineage.spec import (
     Asset,
@@ -21,6 +21,8 @@ from mainspring.lineage.spec import (
     Evidence,
     Execution,
     ExecutionState,
+    Mark,
+    MarkKind,
     Subgraph,
 )
 from mainspring.lineage.walk import walk
@@ -76,6 +78,7 @@ class Graph:
         parameters: Mapping[str, Any] | None = None,
         parent_id: str | None = None,
         durable: bool = False,
+        after_the_fact: bool = False,
     ) -> Publication:
         """Begin a piece of work; use the result as a context manager.
 
@@ -86,6 +89,8 @@ class Graph:
             parent_id: the execution that this one is a part of.
             durable: commit a `running` row at once, so that long work is seen while it runs and, if it
                 fails, is recorded as failed. Short work costs one transaction less without it.
+            after_the_fact: it writes down what has happened already, so that archived or deleted inputs do not
+                stand in its way; all other work is refused when it is published.
         """
         execution = Execution(
             id=new_id(),
@@ -105,7 +110,7 @@ class Graph:
             fence=0,
             error=None,
         )
-        return Publication(self._scope, execution, durable=durable)
+        return Publication(self._scope, execution, durable=durable, after_the_fact=after_the_fact)
 
     @property
     def _scope(self) -> Scope:
@@ -155,6 +160,35 @@ class Graph:
         """How many assets of each kind the project has."""
         with self.records.read() as connection:
             return store.count_assets(connection, self.project_id)
+
+    def marks(self, kind: MarkKind | None = None) -> list[Mark]:
+        """What was archived or deleted, in the order of the decisions."""
+        with self.records.read() as connection:
+            return marks.find_marks(connection, self.project_id, kind=kind)
+
+    def hidden(self) -> frozenset[str]:
+        """The ids of what lists leave out: archived or deleted."""
+        with self.records.read() as connection:
+            return marks.hidden(connection, self.project_id)
+
+    def check_usable(self, *subject_ids: str) -> None:
+        """Nothing of this is archived or deleted: for new use.
+
+        Raises:
+            DeletedError: one was deleted.
+            StateError: one is archived.
+        """
+        with self.records.read() as connection:
+            marks.check_usable(connection, self.project_id, subject_ids)
+
+    def check_there(self, *subject_ids: str) -> None:
+        """Nothing of this was deleted: for reading.
+
+        Raises:
+            DeletedError: one was.
+        """
+        with self.records.read() as connection:
+            marks.check_there(marks.find_marks(connection, self.project_id, subject_ids=subject_ids))
 
     def upstream(self, *asset_ids: str, depth: int | None = None) -> Subgraph:
         """What made these assets: their inputs, the inputs' inputs, and so on, `depth` hops or to the end.

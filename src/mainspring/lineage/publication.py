@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from mainspring.errors import FencedError, MainspringError, StateError
-from mainspring.lineage import store
+from mainspring.lineage import marks, store
 from mainspring.lineage.spec import (
     EXECUTION_STARTED,
     Asset,
@@ -75,10 +75,15 @@ def _begun(scope: Scope, execution: Execution) -> Event:
     return _entry(scope, execution.id, EXECUTION_STARTED, execution.id, what)
 
 
+def hold_log(records: Records, connection: Connection, project_id: str) -> None:
+    """Let nobody else of the project publish until this transaction ends."""
+    records.lock(connection, f"events/{project_id}")
+
+
 def append(connection: Connection, scope: Scope, entries: Sequence[Event]) -> None:
     """Append to the log, as the transaction's last act."""
     # Held to the commit: the order of `seq` is the order of becoming visible.
-    scope.records.lock(connection, f"events/{scope.project_id}")
+    hold_log(scope.records, connection, scope.project_id)
     store.append_events(connection, entries, scope.project_id)
 
 
@@ -113,10 +118,13 @@ class Publication:
     durable one.
     """
 
-    def __init__(self, scope: Scope, execution: Execution, *, durable: bool) -> None:
+    def __init__(
+        self, scope: Scope, execution: Execution, *, durable: bool, after_the_fact: bool = False
+    ) -> None:
         self._scope = scope
         self._execution = execution
         self._durable = durable
+        self._after_the_fact = after_the_fact
         self._links: dict[tuple[Direction, str, str], Link] = {}
         self._assets: list[Asset] = []
         self._evidence: list[Evidence] = []
@@ -289,8 +297,18 @@ class Publication:
             store.add(connection, store.assets, self._assets, project_id)
             store.add(connection, store.links, list(self._links.values()), project_id)
             store.add(connection, store.evidence, self._evidence, project_id)
+            self._check_inputs(connection)
             # A reader of the log misses no publication: one that says nothing of itself is entered by its end.
             append(connection, self._scope, self._events or [_over(self._scope, finished)])
+
+    def _check_inputs(self, connection: Connection) -> None:
+        """Nothing archived or deleted is put to new use."""
+        used = [link.asset_id for link in self._links.values() if link.direction is not Direction.OUTPUT]
+        if self._after_the_fact or not used:
+            return
+        # Whoever deletes holds the log while it asks what depends on a thing: one of the two sees the other.
+        hold_log(self._scope.records, connection, self._scope.project_id)
+        marks.check_usable(connection, self._scope.project_id, used)
 
     def _fenced(self) -> FencedError:
         return FencedError(

@@ -70,6 +70,58 @@ class Verdict(enum.StrEnum):
     ERROR = "error"
 
 
+class Noun(enum.StrEnum):
+    """What people archive, rename and delete, as commands and messages call it."""
+
+    FEATURE_GROUP = "feature_group"
+    FEATURE_VIEW = "feature_view"
+    TRAINING_DATASET = "training_dataset"
+    EXPERIMENT = "experiment"
+    RUN = "run"
+    MODEL = "model"
+    MODEL_VERSION = "model_version"
+    MONITOR = "monitor"
+
+    @property
+    def words(self) -> str:
+        """As people say it."""
+        return self.value.replace("_", " ")
+
+
+class MarkKind(enum.StrEnum):
+    """What can be decided about a thing. Only `deleted` cannot be taken back."""
+
+    ARCHIVED = "archived"
+    DELETED = "deleted"
+
+
+class Mark(Value):
+    """A decision about a thing that stands until it is taken back.
+
+    Attributes:
+        subject_id: the id of the thing, or `noun:name` of one that has only a name.
+        noun, name: what it is, and how people write it.
+        part_of: `subject_id` of the thing that was meant, of which this one is a part; None = it was meant itself.
+        reason: in the words of whoever decided; may be empty.
+        marked_at: the project clock.
+    """
+
+    subject_id: str
+    kind: MarkKind
+    noun: Noun
+    name: str
+    part_of: str | None
+    reason: str
+    actor: str
+    execution_id: str
+    marked_at: datetime
+
+    @property
+    def title(self) -> str:
+        """What it is and what it is called."""
+        return f"{self.noun.words} {self.name}"
+
+
 class Code(Value):
     """The code that an execution ran.
 

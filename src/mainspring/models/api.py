@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 
 from mainspring.errors import ConflictError, InputError, UnknownNameError
 from mainspring.lineage import Asset, AssetKind, Graph
+from mainspring.lineage.marks import check_usable, named
+from mainspring.lineage.spec import Noun
 from mainspring.models import store
 from mainspring.models.model import Model
 from mainspring.models.package import LoadedModel, PackageContent, export_package, load_package, store_package
@@ -67,7 +69,7 @@ class Models:
         Raises:
             InputError: a name of other letters, an estimator without its features, types that cannot be stored
                 safely, metadata that is no plain data.
-            StateError: the model is not fitted.
+            StateError: the model is not fitted; or the model of that name, the data or the run is archived.
         """
         _check_name(name)
         described = _check_metadata(metadata)
@@ -78,6 +80,8 @@ class Models:
                 where="models.register",
                 hint="Wrap the estimator: ms.Model(estimator, features=[...], categorical=[...]).fit(frame).",
             )
+        used = [part.asset_id for part in (data, run) if part is not None and part.asset_id is not None]
+        self._graph.check_usable(named(Noun.MODEL, name), *used)
         content = store_package(model, self._graph.blobs, format_name=stored_as)
         for _ in range(NUMBERING_ATTEMPTS):
             try:
@@ -100,7 +104,7 @@ class Models:
         found = self.find(name, version)
         if found is not None:
             return found
-        existing = self.versions(name)
+        existing = self.versions(name, archived=True)
         if not existing:
             raise UnknownNameError.of("model", name, self.names(), where="models")
         numbers = [str(each.number) for each in existing]
@@ -126,14 +130,14 @@ class Models:
         with self._graph.records.read() as connection:
             return store.find_version_by_asset(connection, asset_id)
 
-    def versions(self, name: str | None = None) -> list[ModelVersion]:
-        """Versions of one model, or of all, by name and number."""
+    def versions(self, name: str | None = None, *, archived: bool = False) -> list[ModelVersion]:
+        """Versions of one model, or of all, by name and number; with `archived` also what is archived or deleted."""
         with self._graph.records.read() as connection:
-            return store.list_versions(connection, self._graph.project_id, name)
+            return store.list_versions(connection, self._graph.project_id, name, archived=archived)
 
-    def names(self) -> list[str]:
-        """Names of models that have a version."""
-        return sorted({version.name for version in self.versions()})
+    def names(self, *, archived: bool = False) -> list[str]:
+        """Names of models that have a version; with `archived` also one that is archived or deleted."""
+        return sorted({version.name for version in self.versions(archived=archived)})
 
     def aliases(self, name: str | None = None) -> list[Alias]:
         """Where each alias stands, of one model or of all."""
@@ -159,18 +163,24 @@ class Models:
             raise UnknownNameError.of("package", version.package_id, [], where=f"model version {version}")
         return found
 
-    def load(self, version: ModelVersion, *, trust: Collection[str] = ()) -> LoadedModel:
+    def load(
+        self, version: ModelVersion, *, trust: Collection[str] = (), served: bool = False
+    ) -> LoadedModel:
         """The model, verified: file digests, then its example rows give the stored predictions.
 
         Args:
             trust: SHA-256 of pickles that may run.
+            served: it is loaded because a deployment serves it, which nothing but a missing file may stop.
 
         Raises:
+            DeletedError: its content was deleted.
             InputError: `version` is something else, such as its name.
             IntegrityError: a file is missing or damaged, or predictions differ from the stored ones.
             RefusedError: it holds types that are not audited, or a pickle nobody vouched for.
         """
         check_version(version, "models.load")
+        if not served:
+            self._graph.check_there(version.asset_id)
         return load_package(self._graph.blobs, version.package_digest, trust)
 
     def export(self, version: ModelVersion, folder: str | Path) -> Path:
@@ -178,8 +188,10 @@ class Models:
 
         Raises:
             InputError: `version` is something else, such as its name.
+            DeletedError: its content was deleted.
         """
         check_version(version, "models.export")
+        self._graph.check_there(version.asset_id)
         return export_package(self._graph.blobs, version.package_digest, folder)
 
     def _find(self, connection: Connection, name: str, version: int | str) -> ModelVersion | None:
@@ -244,6 +256,7 @@ class Models:
         """Take the number, inside the publication's transaction; whoever comes second starts again."""
         graph = self._graph
         graph.records.lock(connection, f"models/{graph.project_id}/{version.name}")
+        check_usable(connection, graph.project_id, [named(Noun.MODEL, version.name)])
         if store.last_number(connection, graph.project_id, version.name) != version.number - 1:
             raise _NumberTakenError
         store.add_package(connection, package, graph.project_id)

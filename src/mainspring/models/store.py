@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, and_, func, insert, select
 
+from mainspring.lineage.marks import visible
 from mainspring.models.spec import Alias, AliasMove, ModelPackage, ModelVersion
 from mainspring.ports.records import Records
 from mainspring.ports.records.schema import row, table, value
@@ -65,9 +66,13 @@ def find_version_by_asset(connection: Connection, asset_id: str) -> ModelVersion
     return None if found is None else value(ModelVersion, found)
 
 
-def list_versions(connection: Connection, project_id: str, name: str | None) -> list[ModelVersion]:
-    """Versions by name and number, of one model or of all."""
+def list_versions(
+    connection: Connection, project_id: str, name: str | None, *, archived: bool
+) -> list[ModelVersion]:
+    """Versions by name and number, of one model or of all; archived and deleted ones only if asked for."""
     query = select(versions).where(versions.c.project_id == project_id)
+    if not archived:
+        query = query.where(visible(versions.c.asset_id, project_id))
     if name is not None:
         query = query.where(versions.c.name == name)
     query = query.order_by(versions.c.name, versions.c.number)

@@ -13,6 +13,8 @@ from sqlalchemy import Connection
 from mainspring.errors import InputError, StateError, UnknownNameError
 from mainspring.features.schema import frame_of
 from mainspring.lineage import Graph, Publication, Verdict
+from mainspring.lineage.marks import named
+from mainspring.lineage.spec import Noun
 from mainspring.monitoring import plan, store
 from mainspring.monitoring.spec import Alert, Finding, MonitorSpec, Reference, Window
 from mainspring.types import new_id, utc
@@ -121,6 +123,7 @@ class Monitors:
             "dataset_id": dataset_id,
         }
         _check(name, settings, min_effect)
+        self._graph.check_usable(named(Noun.MONITOR, name))
         if not isinstance(reference, Reference):
             scored = frame_of(reference, f"monitor {name!r}, reference")
             reference = plan.reference_of(scored, time_zone=time_zone, cluster=cluster, features=features)
@@ -178,9 +181,10 @@ class Monitors:
         Raises:
             UnknownNameError: no such monitor; or the frame lacks a column.
             InputError: the window is empty or its end lies before its start.
-            StateError: the year's planned looks are spent, or nothing was ever deployed.
+            StateError: the year's planned looks are spent, nothing was ever deployed, or the monitor is archived.
         """
         spec = self.get(name).spec
+        self._graph.check_usable(named(Noun.MONITOR, name))
         window = _window(start, end, self._graph.clock.now() if as_of is None else as_of)
         with self._graph.records.read() as connection:
             decided = self._find_decided(connection, name, window)
@@ -252,7 +256,7 @@ class Monitors:
             "as_of": window.as_of_at.isoformat(),
         }
         now = self._graph.clock.now()
-        with self._graph.execution("monitor", spec.name, parameters=parameters) as work:
+        with self._graph.execution("monitor", spec.name, parameters=parameters, after_the_fact=True) as work:
             draft = _finding(spec, window, found, subject_id, now)
             evidence = work.evidence(
                 subject_id,
@@ -293,10 +297,14 @@ class Monitors:
             raise _DecidedError(decided)
         store.add(connection, store.findings, finding, self._graph.project_id)
 
-    def list(self) -> list[MonitorSpec]:
-        """All monitors in their newest revision, by name."""
+    def list(self, *, archived: bool = False) -> list[MonitorSpec]:
+        """All monitors in their newest revision, by name; archived ones only if asked for."""
         with self._graph.records.read() as connection:
-            return store.get_monitors(connection, self._graph.project_id)
+            found = store.get_monitors(connection, self._graph.project_id)
+        if archived:
+            return found
+        away = self._graph.hidden()
+        return [spec for spec in found if named(Noun.MONITOR, spec.name) not in away]
 
 
 class Monitor:

@@ -160,6 +160,10 @@ class Runner:
 
     def _problem(self, entry: CacheEntry) -> str | None:
         """What is wrong with a result's stored outputs."""
+        try:
+            self.graph.check_usable(*(stored.asset_id for stored in entry.outputs))
+        except StateError as error:
+            return f"{error.where} of the earlier result: {error.got}"
         for stored in entry.outputs:
             try:
                 self.materializers.named(stored).verify(stored, Slot(stored.name, Any, self.graph))

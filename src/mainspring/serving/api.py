@@ -260,6 +260,7 @@ class Deployments:
                 "Pass view=project.features.get_view(name, version), or leave it out.",
             )
         arm = describe_arm(name, version, view or self._view_of(version))
+        self._graph.check_usable(arm.version_id, arm.view_id)
         # What cannot be loaded is refused here, and not by the workers afterwards.
         self._load(arm)
         return arm

@@ -55,7 +55,7 @@ class OnlineArm:
 
     def __init__(self, arm: Arm, models: Models, features: Features) -> None:
         view = features.get_view(arm.view, arm.view_version)
-        self._model = models.load(models.get(arm.model, arm.version))
+        self._model = models.load(models.get(arm.model, arm.version), served=True)
         self._reader = view.online()
         self._features = arm.features
         self._groups = arm.groups

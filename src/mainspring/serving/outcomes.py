@@ -216,7 +216,7 @@ def _publish(
             raise _OvertakenError
         store.add_outcomes(graph.records, connection, kept, posting)
 
-    with graph.execution("outcomes", deployment) as work:
+    with graph.execution("outcomes", deployment, after_the_fact=True) as work:
         work.use(revision_id, role="deployment")
         posting = {
             "project_id": graph.project_id,

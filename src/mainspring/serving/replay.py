@@ -82,7 +82,9 @@ class Replay:
             aliases = self._aliases(table)
             step = alias_step(table, history, self._rulings(table, history), aliases)
             try:
-                with self._graph.execution("deploy", table.deployment, parameters=parameters) as work:
+                with self._graph.execution(
+                    "deploy", table.deployment, parameters=parameters, after_the_fact=True
+                ) as work:
                     self._describe(work, table)
                     if step is not None:
                         self._move(work, table, step, aliases)

@@ -228,6 +228,11 @@ def roll_back(folder: Path, *, actor: str, reason: str, changed_us: int) -> Weig
 
 def find_previous(folder: Path, present: WeightTable) -> WeightTable | None:
     """The table that a rollback of `present` restores; None if there is none."""
+    return next(iter(reversed(restorable(folder, present))), None)
+
+
+def restorable(folder: Path, present: WeightTable) -> list[WeightTable]:
+    """The tables that rollbacks of `present` would restore one after another, the next one last."""
     # Walking the revisions as a stack: a rollback takes the top off, so that a second one goes further back.
     stack: list[WeightTable] = []
     for table in history(folder):
@@ -237,7 +242,7 @@ def find_previous(folder: Path, present: WeightTable) -> WeightTable | None:
             stack.pop()
         elif table.cause in ("create", "promote"):
             stack.append(table)
-    return stack[-2] if len(stack) > 1 else None
+    return stack[:-1]
 
 
 def _check(present: WeightTable | None, following: WeightTable) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table as RichTable
 
 from mainspring.errors import ConflictError, InputError, StateError, UnknownNameError
 from mainspring.lineage import AssetKind, Execution, ExecutionState, Graph, Publication
+from mainspring.lineage.marks import check_usable
 from mainspring.lineage.process import is_dead
 from mainspring.lineage.store import executions_by_id
 from mainspring.tracking import store
@@ -233,9 +234,15 @@ class ActiveRun:
         return kept
 
     def use(self, asset: HasAsset | str, role: str = "input") -> None:
-        """Name what the run works on, by the object or its asset id."""
+        """Name what the run works on, by the object or its asset id.
+
+        Raises:
+            StateError: it is archived, or its content was deleted.
+        """
         self._check_open()
-        self._work.use(asset if isinstance(asset, str) else asset.asset_id, role=role)
+        asset_id = asset if isinstance(asset, str) else asset.asset_id
+        self._graph.check_usable(asset_id)
+        self._work.use(asset_id, role=role)
 
     def tag(self, **tags: str) -> None:
         """Set tags; a tag may be set again."""
@@ -317,6 +324,7 @@ class Tracking:
 
         Raises:
             InputError: a name is empty.
+            StateError: the experiment is archived.
         """
         for what, text in (("name", name), ("experiment", experiment)):
             if not text.strip():
@@ -333,7 +341,8 @@ class Tracking:
             records, project_id = self._graph.records, self._graph.project_id
             with records.write() as connection:
                 records.lock(connection, f"experiments {project_id}")
-                store.get_or_create_experiment(connection, records, wanted, project_id)
+                experiment_id = store.get_or_create_experiment(connection, records, wanted, project_id)
+                check_usable(connection, project_id, [experiment_id])
                 number = store.next_number(connection, experiment, project_id)
                 row = RunRow(
                     id=run.id,
@@ -351,23 +360,27 @@ class Tracking:
 
         return ActiveRun(self._graph, self._points, begin, work, name, experiment)
 
-    def experiments(self) -> list[Experiment]:
-        """The project's experiments, in the order of their numbers."""
+    def experiments(self, *, archived: bool = False) -> list[Experiment]:
+        """The project's experiments, in the order of their numbers; archived ones only if asked for."""
         with self._graph.records.read() as connection:
-            return store.list_experiments(connection, self._graph.project_id)
+            return store.list_experiments(connection, self._graph.project_id, archived=archived)
 
-    def runs(self, experiment: str | None = None, *, limit: int | None = None) -> Runs:
-        """Runs, newest first; of one experiment, or of all.
+    def runs(
+        self, experiment: str | None = None, *, limit: int | None = None, archived: bool = False
+    ) -> Runs:
+        """Runs, newest first; of one experiment, or of all; with `archived` also what is archived or deleted.
 
         Raises:
             UnknownNameError: there is no such experiment.
         """
         if experiment is not None:
-            known = [found.name for found in self.experiments()]
+            known = [found.name for found in self.experiments(archived=True)]
             if experiment not in known:
                 raise UnknownNameError.of("experiment", experiment, known, "tracking.runs")
         with self._graph.records.read() as connection:
-            rows = store.find_runs(connection, self._graph.project_id, experiment=experiment, limit=limit)
+            rows = store.find_runs(
+                connection, self._graph.project_id, experiment=experiment, limit=limit, archived=archived
+            )
         return Runs(self._whole(rows))
 
     def get_run(self, run_id: str) -> Run:

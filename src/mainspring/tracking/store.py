@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Table, func, insert, select, update
 
+from mainspring.lineage.marks import visible
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
 from mainspring.ports.records.schema import row, table, value
@@ -29,8 +30,8 @@ metric_points = table("metric_points", MetricPoint, key=["seq"], indexes=[["run_
 
 def get_or_create_experiment(
     connection: Connection, records: Records, wanted: Experiment, project_id: str
-) -> None:
-    """Make the experiment unless there is one of that name. The caller holds the experiments' lock."""
+) -> str:
+    """Make the experiment unless there is one of that name; its id. The caller holds the experiments' lock."""
     counted = select(func.coalesce(func.max(experiments.c.number), 0)).where(
         experiments.c.project_id == project_id
     )
@@ -39,11 +40,17 @@ def get_or_create_experiment(
         row(wanted.model_copy(update={"number": number}), project_id)
     )
     connection.execute(statement.on_conflict_do_nothing(index_elements=["project_id", "name"]))
+    query = select(experiments.c.id).where(
+        experiments.c.project_id == project_id, experiments.c.name == wanted.name
+    )
+    return str(connection.execute(query).scalar_one())
 
 
-def list_experiments(connection: Connection, project_id: str) -> list[Experiment]:
-    """Experiments in the order of their numbers."""
+def list_experiments(connection: Connection, project_id: str, *, archived: bool) -> list[Experiment]:
+    """Experiments in the order of their numbers; archived ones only if asked for."""
     query = select(experiments).where(experiments.c.project_id == project_id).order_by(experiments.c.number)
+    if not archived:
+        query = query.where(visible(experiments.c.id, project_id))
     return [value(Experiment, found) for found in connection.execute(query).mappings()]
 
 
@@ -66,13 +73,16 @@ def find_runs(
     run_id: str | None = None,
     experiment: str | None = None,
     limit: int | None = None,
+    archived: bool = True,
 ) -> list[RunRow]:
-    """Runs, newest first."""
+    """Runs, newest first; without the archived and deleted ones if so wished."""
     query = select(runs).where(runs.c.project_id == project_id)
     if run_id is not None:
         query = query.where(runs.c.id == run_id)
     if experiment is not None:
         query = query.where(runs.c.experiment == experiment)
+    if not archived:
+        query = query.where(visible(runs.c.id, project_id))
     query = query.order_by(runs.c.created_us.desc(), runs.c.id.desc()).limit(limit)
     return [value(RunRow, found) for found in connection.execute(query).mappings()]
 

@@ -18,6 +18,7 @@ from mainspring.project import Project
 from mainspring.types import from_us
 from mainspring.workflows.doctor.records import abandoned
 from mainspring.workflows.doctor.tables import find_unpublished
+from mainspring.workflows.lifecycle.served import served_ids
 from mainspring.workflows.progress import Progress, silent
 from mainspring.workflows.references import unmentioned
 
@@ -121,7 +122,7 @@ def _blobs(project: Project, put_before: datetime) -> list[Rubbish]:
     # Listed first: a row that is written after the reading of the rows refers to a blob that was put after this.
     old = {blob.sha256: blob for blob in project.blobs.walk() if blob.put_at < put_before}
     with project.records.read() as connection:
-        orphans = unmentioned(connection, old)
+        orphans = unmentioned(connection, old, in_use=served_ids(project))
     return [
         Rubbish(
             kind=RubbishKind.BLOB,
@@ -150,7 +151,7 @@ def _drafts(project: Project, put_before: datetime) -> list[Rubbish]:
 
 def _appends(project: Project, progress: Progress) -> list[Rubbish]:
     found = []
-    groups = project.features.groups()
+    groups = project.features.groups(archived=True)
     with progress("groups", len(groups)) as advance:
         for group in groups:
             for table, ticket in find_unpublished(project, group.spec):

@@ -7,12 +7,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import JSON, Column, Connection, Table, Text, cast, exists, inspect, select
+from sqlalchemy import JSON, Column, Connection, Table, Text, cast, exists, inspect, literal, select
 
 from mainspring.features import store as features
 from mainspring.gates import store as gates
 from mainspring.lineage import store as lineage
-from mainspring.lineage.spec import AssetKind
+from mainspring.lineage.marks import marked, marks
+from mainspring.lineage.spec import AssetKind, MarkKind
 from mainspring.models import store as models
 from mainspring.monitoring import store as monitoring
 from mainspring.pipelines import store as pipelines
@@ -32,58 +33,104 @@ class BlobReference:
 
     Attributes:
         owner: the row, in words for people.
+        owner_id: the id under which it would be marked as deleted.
         size_bytes: None where the row does not know it.
     """
 
     sha256: str
     owner: str
+    owner_id: str
     size_bytes: int | None = None
 
 
 def blob_references(connection: Connection, project_id: str) -> Iterator[BlobReference]:
-    """Every blob that the project's records need, once for each row that needs it."""
+    """Every blob that the project's records need, once for each row that needs it.
+
+    What was deleted needs none.
+    """
+    gone = marked(connection, MarkKind.DELETED, project_id)
+    return (found for found in _references(connection, project_id) if found.owner_id not in gone)
+
+
+def content_of(connection: Connection, project_id: str, ids: Collection[str]) -> dict[str, bool]:
+    """The blobs that the rows of these ids need, and whether nothing else of the project needs them."""
+    found = list(blob_references(connection, project_id))
+    others = {item.sha256 for item in found if item.owner_id not in ids}
+    return {item.sha256: item.sha256 not in others for item in found if item.owner_id in ids}
+
+
+def _references(connection: Connection, project_id: str) -> Iterator[BlobReference]:
     for asset in _rows(connection, lineage.assets, project_id):
         attributes = asset["attributes"]
         owner = f"{asset['kind']} {asset['name']!r} ({asset['id']})"
         if asset["kind"] == AssetKind.TRAINING_DATASET.value:
-            yield BlobReference(attributes["blob"], owner)
-            yield BlobReference(attributes["provenance"], owner)
+            yield BlobReference(attributes["blob"], owner, asset["id"])
+            yield BlobReference(attributes["provenance"], owner, asset["id"])
         elif asset["kind"] == AssetKind.REPORT.value:
-            yield BlobReference(asset["digest"], owner)
+            yield BlobReference(asset["digest"], owner, asset["id"])
     for package in _rows(connection, models.packages, project_id):
         owner = f"model package {package['name']!r} ({package['id']})"
-        yield BlobReference(package["digest"], owner)
+        yield BlobReference(package["digest"], owner, package["id"])
         for file in package["files"].values():
-            yield BlobReference(file["sha256"], owner, file["size_bytes"])
+            yield BlobReference(file["sha256"], owner, package["id"], file["size_bytes"])
     for run in _rows(connection, tracking.runs, project_id):
-        yield BlobReference(run["environment"]["packages_sha256"], f"run {run['id']}")
+        yield BlobReference(run["environment"]["packages_sha256"], f"run {run['id']}", run["id"])
     for artifact in _rows(connection, tracking.artifacts, project_id):
         owner = f"artifact {artifact['name']!r} of run {artifact['run_id']}"
-        yield BlobReference(artifact["sha256"], owner, artifact["size_bytes"])
+        yield BlobReference(artifact["sha256"], owner, artifact["run_id"], artifact["size_bytes"])
     for table in (pipelines.cache, pipelines.steps):
         for made in _rows(connection, table, project_id):
             for output in made["outputs"]:
                 for blob in output["blobs"]:
                     owner = f"output {output['name']!r} of step {made['step']!r}"
-                    yield BlobReference(blob["sha256"], owner, blob["size_bytes"])
+                    yield BlobReference(blob["sha256"], owner, made["execution_id"], blob["size_bytes"])
 
 
-def unmentioned(connection: Connection, digests: Collection[str]) -> set[str]:
-    """Those of the digests that no text in any row of any project has in it.
+_OWNERS: Final = {
+    lineage.assets.name: "id",
+    lineage.evidence.name: "subject_id",
+    models.packages.name: "id",
+    models.versions.name: "asset_id",
+    tracking.runs.name: "id",
+    tracking.artifacts.name: "run_id",
+}
+"""The column that says whose a row is: rows of what was deleted keep no blob. Rows of other tables always do."""
+
+
+def unmentioned(
+    connection: Connection, digests: Collection[str], *, in_use: Collection[str] = ()
+) -> set[str]:
+    """Those of the digests that no text in any row of any project has in it, save rows of what was deleted.
 
     Wider than `blob_references` on purpose: whoever deletes must not depend on knowing every way to refer.
+
+    Args:
+        in_use: ids of what is used although it was deleted: its rows count.
     """
     left = set(digests)
+    released: set[str] = set()
+    in_log: set[str] = set()
+    gone = marked(connection, MarkKind.DELETED, None) - set(in_use)
     there = set(inspect(connection).get_table_names())
     for table in metadata.sorted_tables:
-        columns = [cast(column, Text) for column in table.c if isinstance(column.type, Text | JSON)]
-        if not left or table.name not in there or not columns:
+        texts = [cast(column, Text) for column in table.c if isinstance(column.type, Text | JSON)]
+        if not left or table.name not in there or not texts:
             continue
-        for row in connection.execution_options(yield_per=5_000).execute(select(*columns)):
+        owner = _OWNERS.get(table.name)
+        columns = [*texts, literal("").label("owner") if owner is None else table.c[owner].label("owner")]
+        for *row, owner_id in connection.execution_options(yield_per=5_000).execute(select(*columns)):
             for text in row:
-                if text is not None and len(text) >= 64:
-                    left.difference_update(_DIGEST.findall(text))
-    return left
+                if text is None or len(text) < 64:
+                    continue
+                found = left.intersection(_DIGEST.findall(text))
+                if owner_id in gone:
+                    released |= found
+                elif table is lineage.events:
+                    in_log |= found
+                else:
+                    left -= found
+    # The log only tells of what was deleted; of anything else its mention counts as every other.
+    return left - (in_log - released)
 
 
 @dataclass(frozen=True)
@@ -108,6 +155,7 @@ EDGES: Final = (
     Edge(lineage.links.c.execution_id, _EXECUTION),
     Edge(lineage.links.c.asset_id, _ASSET),
     Edge(lineage.events.c.execution, _EXECUTION),
+    Edge(marks.c.execution_id, _EXECUTION),
     Edge(lineage.evidence.c.id, _ASSET),
     Edge(lineage.evidence.c.subject_id, _ASSET),
     Edge(features.commits.c.group_id, features.groups.c.group_id),

@@ -227,7 +227,7 @@ def _materialize(home: Path, records_url: str | None) -> int:
         clock = project.clock
         if isinstance(clock, ReplayClock) and clock.find() is None:
             return 0
-        if not any(group.spec.online for group in project.features.groups()):
+        if not any(group.spec.online for group in project.features.groups(archived=True)):
             return 0
         return project.features.materialize()
 

@@ -1,0 +1,173 @@
+"""From a noun and a name, as people write them, to the thing: its id, its parts, its assets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from mainspring.errors import InputError, UnknownNameError
+from mainspring.lineage.marks import named
+from mainspring.lineage.spec import AssetKind, Noun
+from mainspring.models.spec import ModelVersion
+from mainspring.project import Project
+from mainspring.tracking.spec import Run
+from mainspring.workflows.lifecycle.spec import Part, Thing
+
+
+def find_thing(project: Project, noun: Noun | str, name: str) -> Thing:
+    """The thing that is called so.
+
+    Args:
+        name: NAME@VERSION of a group or view (without a version 1), NAME/NUMBER or NAME/ALIAS of a model version,
+            the asset id of a training dataset, the id of a run, else its name.
+
+    Raises:
+        UnknownNameError: there is no such noun, or nothing of that name.
+        InputError: a model version without its number.
+    """
+    if noun not in list(Noun):
+        raise UnknownNameError.of("noun", noun, [known.value for known in Noun], "lifecycle")
+    return _FINDERS[Noun(noun)](project, name)
+
+
+def _group(project: Project, name: str) -> Thing:
+    group = project.features.get_group(*_versioned(name, "feature group"))
+    return Thing(
+        subject_id=group.spec.group_id,
+        noun=Noun.FEATURE_GROUP,
+        name=group.spec.label,
+    )
+
+
+def _view(project: Project, name: str) -> Thing:
+    spec = project.features.get_view(*_versioned(name, "feature view")).spec
+    label = f"{spec.name}@{spec.version}"
+    return Thing(subject_id=spec.view_id, noun=Noun.FEATURE_VIEW, name=label, asset_ids=(spec.view_id,))
+
+
+def _dataset(project: Project, name: str) -> Thing:
+    found = project.features.get_training_dataset(name)
+    return Thing(
+        subject_id=found.asset_id,
+        noun=Noun.TRAINING_DATASET,
+        name=found.asset_id,
+        asset_ids=(found.asset_id,),
+    )
+
+
+def _experiment(project: Project, name: str) -> Thing:
+    known = {found.name: found for found in project.tracking.experiments(archived=True)}
+    if name not in known:
+        raise UnknownNameError.of("experiment", name, known, "tracking")
+    runs = project.tracking.runs(name, archived=True)
+    made = _assets_of_runs(project, runs)
+    return Thing(
+        subject_id=known[name].id,
+        noun=Noun.EXPERIMENT,
+        name=name,
+        parts=tuple(part for run in runs for part in (_run_part(run), *_asset_parts(run, made))),
+        asset_ids=tuple(asset_id for run in runs for asset_id in made.get(run.id, ())),
+    )
+
+
+def _run(project: Project, name: str) -> Thing:
+    run = project.tracking.get_run(name)
+    made = _assets_of_runs(project, [run])
+    return Thing(
+        subject_id=run.id,
+        noun=Noun.RUN,
+        name=run.id,
+        parts=_asset_parts(run, made),
+        asset_ids=made.get(run.id, ()),
+    )
+
+
+def _assets_of_runs(project: Project, runs: Iterable[Run]) -> Mapping[str, tuple[str, ...]]:
+    """The assets that exist of each run: itself and its artifacts, once it has finished cleanly."""
+    kinds = (AssetKind.RUN, AssetKind.ARTIFACT)
+    return {
+        work.execution.id: tuple(
+            tie.asset.id
+            for tie in work.outputs()
+            if tie.asset.kind in kinds and tie.asset.execution_id == work.execution.id
+        )
+        for work in project.graph.works(run.id for run in runs)
+    }
+
+
+def _run_part(run: Run) -> Part:
+    return Part(subject_id=run.id, noun=Noun.RUN, name=run.id)
+
+
+def _asset_parts(run: Run, made: Mapping[str, tuple[str, ...]]) -> tuple[Part, ...]:
+    return tuple(Part(subject_id=asset_id, noun=Noun.RUN, name=run.id) for asset_id in made.get(run.id, ()))
+
+
+def _model(project: Project, name: str) -> Thing:
+    versions = project.models.versions(name, archived=True)
+    if not versions:
+        raise UnknownNameError.of("model", name, project.models.names(archived=True), "models")
+    return Thing(
+        subject_id=named(Noun.MODEL, name),
+        noun=Noun.MODEL,
+        name=name,
+        parts=tuple(part for version in versions for part in (_version_part(version), _package(version))),
+        asset_ids=tuple(part for version in versions for part in (version.asset_id, version.package_id)),
+    )
+
+
+def _version(project: Project, name: str) -> Thing:
+    model, _, number = name.partition("/")
+    if not number:
+        raise InputError(
+            expected="a model version written NAME/NUMBER or NAME/ALIAS",
+            got=repr(name),
+            where="model_version",
+            hint=f"For example {name}/3; `mainspring models list` shows what there is.",
+        )
+    version = project.models.get(model, number)
+    return Thing(
+        subject_id=version.asset_id,
+        noun=Noun.MODEL_VERSION,
+        name=str(version),
+        parts=(_package(version),),
+        asset_ids=(version.asset_id, version.package_id),
+    )
+
+
+def _version_part(version: ModelVersion) -> Part:
+    return Part(subject_id=version.asset_id, noun=Noun.MODEL_VERSION, name=str(version))
+
+
+def _package(version: ModelVersion) -> Part:
+    return Part(subject_id=version.package_id, noun=Noun.MODEL_VERSION, name=str(version))
+
+
+def _monitor(project: Project, name: str) -> Thing:
+    spec = project.monitors.get(name).spec
+    return Thing(subject_id=named(Noun.MONITOR, spec.name), noun=Noun.MONITOR, name=spec.name)
+
+
+def _versioned(name: str, what: str) -> tuple[str, int]:
+    """`name@2` → (name, 2); a bare name means version 1."""
+    bare, _, version = name.partition("@")
+    if not bare or not (version or "1").isdigit():
+        raise InputError(
+            expected=f"a {what} written NAME or NAME@VERSION",
+            got=repr(name),
+            where=what,
+            hint="For example weather@1; `mainspring features list` shows what there is.",
+        )
+    return bare, int(version or "1")
+
+
+_FINDERS: Final[Mapping[Noun, Callable[[Project, str], Thing]]] = {
+    Noun.FEATURE_GROUP: _group,
+    Noun.FEATURE_VIEW: _view,
+    Noun.TRAINING_DATASET: _dataset,
+    Noun.EXPERIMENT: _experiment,
+    Noun.RUN: _run,
+    Noun.MODEL: _model,
+    Noun.MODEL_VERSION: _version,
+    Noun.MONITOR: _monitor,
+}

@@ -1,0 +1,1 @@
+"""Archiving and deleting, on both databases."""
