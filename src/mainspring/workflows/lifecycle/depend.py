@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from mainspring.features import store as features
 from mainspring.lineage.marks import marked
 from mainspring.lineage.spec import Asset, AssetKind, Direction, ExecutionState, MarkKind, Noun
-from mainspring.lineage.store import evidence_about, executions_by_id
+from mainspring.lineage.store import evidence_for, executions_by_id
 from mainspring.lineage.walk import walk
 from mainspring.models import store as models
 from mainspring.project import Project
@@ -139,7 +139,7 @@ def _judged(connection: Connection, made: dict[str, Asset], gone: frozenset[str]
     """Models that were judged on a dataset: the rows behind their figures stay as long as they do."""
     findings = [asset for asset in made.values() if asset.kind is AssetKind.EVIDENCE]
     subjects = {str(asset.attributes["subject_id"]) for asset in findings} - gone - set(made)
-    for found in evidence_about(connection, subjects):
+    for found in evidence_for(connection, subjects, None):
         version = models.find_version_by_asset(connection, found.subject_id)
         if found.id in made and version is not None:
             yield Dependent(
