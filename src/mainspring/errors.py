@@ -182,6 +182,12 @@ class RefusedError(MainspringError, RuntimeError):
     code = "gate.refused"
 
 
+class PluginError(MainspringError, ImportError):
+    """A plug-in cannot be used, or one that is needed is not installed."""
+
+    code = "plugin.unusable"
+
+
 class MissingExtraError(MainspringError, ImportError):
     """An optional library is not installed."""
 

@@ -82,9 +82,7 @@ def in_set(
             hint,
         )
     for value in listed:
-        if not isinstance(value, bool | int | float | str) or (
-            isinstance(value, float) and not math.isfinite(value)
-        ):
+        if not _is_plain(value):
             raise _refused(
                 "plain finite values",
                 repr(value),
@@ -152,12 +150,60 @@ def row_count(low: int | None = None, high: int | None = None, *, severity: str 
     return _make("row_count", (), {"low": low, "high": high}, severity, 1.0)
 
 
+def of(
+    kind: str,
+    *columns: str,
+    severity: str = "critical",
+    mostly: float = 1.0,
+    **parameters: Plain | list[Plain] | tuple[Plain, ...],
+) -> Expectation:
+    """An expectation of a kind that a plug-in adds: `of("multiple_of", "seats", by=5)`.
+
+    Args:
+        kind: the plug-in's name in the group `mainspring.expectations`.
+        columns: the columns that it reads.
+        parameters: the rule's own, as its plug-in documents them: plain values, or lists of them.
+
+    Raises:
+        UnknownNameError: no installed plug-in adds that kind.
+        PluginError: the plug-in cannot be used.
+        InputError: a parameter is not plain, or is not what the rule takes.
+    """
+    from mainspring.checks.rules import find_plugin, get_rule
+
+    where = f"expect.of({kind!r})"
+    plugin = find_plugin(kind)
+    made = _make(kind, columns, {}, severity, mostly, None if plugin is None else plugin.distribution)
+    rule = get_rule(made)
+    if plugin is None:
+        raise _refused("a kind that a plug-in adds", f"{kind!r}, which is ours", where, f"Use expect.{kind}.")
+    if rule.breaks is not None and not columns:
+        raise _refused("the columns that the rule reads", "none", where, "Name them behind the kind.")
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()}
+    for name, value in plain.items():
+        for item in value if isinstance(value, tuple) else (value,):
+            if not _is_plain(item):
+                raise _refused("plain finite values", repr(item), f"{where}, {name}", "Give numbers or text.")
+    made = made.model_copy(update={"parameters": plain})
+    if rule.check is not None:
+        rule.check(made)
+    return made
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or (
+        isinstance(value, bool | int | float | str)
+        and not (isinstance(value, float) and not math.isfinite(value))
+    )
+
+
 def _make(
     kind: str,
     columns: tuple[str, ...],
     parameters: dict[str, Plain | tuple[Plain, ...]],
     severity: str,
     mostly: float,
+    distribution: str | None = None,
 ) -> Expectation:
     where = f"expect.{kind}"
     for column in columns:
@@ -183,6 +229,7 @@ def _make(
         parameters=parameters,
         severity=Severity(severity),
         mostly=float(mostly),
+        distribution=distribution,
     )
 
 

@@ -1,4 +1,6 @@
-"""The registry of expectation kinds. Each rule is one or two polars expressions; `validate` runs them all at once."""
+"""Kinds of expectations, ours and those of plug-ins. Each rule is one or two polars expressions; `validate` runs them
+all at once.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from typing import Final
 import polars as pl
 
 from mainspring.checks.spec import Expectation, Plain
-from mainspring.errors import ConflictError, InputError, UnknownNameError
+from mainspring.errors import InputError, UnknownNameError
+from mainspring.plugins import Group, Plugin
 from mainspring.types import utc
 
 
@@ -23,38 +26,38 @@ class Rule:
             expectation. Its value on rows where a read column is null does not matter, unless `judges_nulls`.
         holds: for rules about the whole frame: whether a frame of that many rows is right.
         judges_nulls: whether null rows are judged too; otherwise they are counted apart and pass.
+        check: raises InputError for an expectation whose columns or parameters are wrong; None = any will do. It is
+            called when the expectation is made.
     """
 
     breaks: Callable[[Expectation, pl.Schema], pl.Expr] | None = None
     holds: Callable[[Expectation, int], bool] | None = None
     judges_nulls: bool = False
+    check: Callable[[Expectation], None] | None = None
 
 
-def register(kind: str, rule: Rule) -> None:
-    """Adds a kind of expectation, such as a plug-in's.
-
-    Raises:
-        ConflictError: the kind exists with another rule.
-    """
-    if _RULES.get(kind, rule) != rule:
-        raise ConflictError(
-            expected="a new kind of expectation",
-            got=repr(kind),
-            where="checks.rules.register",
-            hint="Choose another name: stored expectations refer to the kind by name.",
-        )
-    _RULES[kind] = rule
-
-
-def get_rule(kind: str) -> Rule:
-    """The rule of a kind.
+def get_rule(expectation: Expectation) -> Rule:
+    """How an expectation is judged.
 
     Raises:
-        UnknownNameError: nothing registered that kind here; a plug-in may be missing.
+        UnknownNameError: there is no such kind.
+        PluginError: the plug-in that it was made with is not installed, or cannot be used.
     """
-    if kind not in _RULES:
-        raise UnknownNameError.of("expectation kind", kind, _RULES, where="expectations")
-    return _RULES[kind]
+    kind, distribution = expectation.kind, expectation.distribution
+    plugin = find_plugin(kind)
+    if distribution is not None and (plugin is None or plugin.distribution != distribution):
+        raise EXPECTATIONS.missing(kind, distribution, None, f"expectation {expectation.name}")
+    if plugin is not None:
+        return plugin.value
+    if kind in _RULES:
+        return _RULES[kind]
+    known = [*_RULES, *EXPECTATIONS.names()]
+    raise UnknownNameError.of("expectation kind", kind, known, where="expectations")
+
+
+def find_plugin(kind: str) -> Plugin[Rule] | None:
+    """The plug-in that adds a kind; None for a kind of ours, and where there is no such kind."""
+    return EXPECTATIONS.find(kind)
 
 
 def is_nan(column: str, schema: pl.Schema) -> pl.Expr | None:
@@ -182,3 +185,18 @@ _RULES: Final[dict[str, Rule]] = {
     "matches": Rule(breaks=_matches),
     "row_count": Rule(holds=_row_count),
 }
+
+
+def _misfit(_name: str, value: object) -> str | None:
+    if not isinstance(value, Rule):
+        return f"a {type(value).__name__}"
+    return None if (value.breaks is None) != (value.holds is None) else "a Rule with both or neither of them"
+
+
+EXPECTATIONS: Final[Group[Rule]] = Group(
+    name="mainspring.expectations",
+    noun="expectation kind",
+    contract="a mainspring.checks.rules.Rule with either `breaks` or `holds`",
+    misfit=_misfit,
+    builtin=lambda: _RULES,
+)

@@ -29,11 +29,12 @@ class Expectation(Frozen):
     """One statement about a frame. Make it with `ms.expect`, which checks its arguments.
 
     Attributes:
-        kind: which rule; a name of the registry in `mainspring.checks.rules`.
+        kind: which rule of `mainspring.checks.rules`, or of a plug-in.
         columns: the columns that it reads; empty for a statement about the whole frame.
         parameters: the rule's own arguments, in plain JSON values; times are ISO 8601 strings.
         severity: whether breaking it fails the validation or only warns.
         mostly: the share of judged (non-null) rows that must hold, 0 < mostly <= 1.
+        distribution: which installed distribution added the rule when the expectation was made; None for our own.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class Expectation(Frozen):
     parameters: dict[str, Plain | tuple[Plain, ...]] = Field(default_factory=dict)
     severity: Severity = Severity.CRITICAL
     mostly: float = Field(default=1.0, gt=0.0, le=1.0)
+    distribution: str | None = None
 
     @property
     def name(self) -> str:
@@ -70,6 +72,7 @@ class Result(Frozen):
         examples: up to five values of breaking rows in row order (a mapping where the rule reads several
             columns; for `row_count` the count); what JSON cannot hold is text.
         verdict: `pass`, `fail`, or `insufficient_data` where no row could be judged.
+        plugin: the distribution, version and code that judged, for the rule of a plug-in; None for our own.
     """
 
     expectation: Expectation
@@ -78,6 +81,7 @@ class Result(Frozen):
     n_failed: int
     examples: tuple[Plain | dict[str, Plain], ...] = ()
     verdict: Verdict
+    plugin: dict[str, str] | None = None
 
     @property
     def n_judged(self) -> int:
@@ -124,6 +128,7 @@ class Validation(Frozen):
                     "n_null": result.n_null,
                     "n_failed": result.n_failed,
                     "examples": list(result.examples),
+                    **({} if result.plugin is None else {"plugin": result.plugin}),
                 }
                 for result in self.results
             ],

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from mainspring.checks.rules import get_rule
+from mainspring.checks.rules import find_plugin, get_rule
 from mainspring.checks.spec import Expectation, Plain, Result, Validation
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.lineage.spec import Verdict
@@ -26,6 +26,7 @@ def validate(frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expectat
     Raises:
         UnknownNameError: an expectation reads a column that the frame does not have.
         InputError: an expectation's parameters do not fit the column's type.
+        PluginError: the plug-in that an expectation was made with is not installed, or cannot be used.
     """
     listed = _checked(expectations)
     lazy = frame.lazy()
@@ -103,7 +104,7 @@ def _mask(expectation: Expectation, schema: pl.Schema) -> pl.Expr | None:
                 schema.names(),
                 where=f"expectation {expectation.name}",
             )
-    rule = get_rule(expectation.kind)
+    rule = get_rule(expectation)
     if rule.breaks is None:
         return None
     breaks = rule.breaks(expectation, schema)
@@ -112,13 +113,14 @@ def _mask(expectation: Expectation, schema: pl.Schema) -> pl.Expr | None:
 
 
 def _judged(expectation: Expectation) -> pl.Expr | None:
-    if get_rule(expectation.kind).judges_nulls:
+    if get_rule(expectation).judges_nulls:
         return None
     return pl.all_horizontal([pl.col(column).is_not_null() for column in expectation.columns])
 
 
 def _result(index: int, expectation: Expectation, n_rows: int, row: dict[str, Any]) -> Result:
-    rule = get_rule(expectation.kind)
+    rule, plugin = get_rule(expectation), find_plugin(expectation.kind)
+    origin = None if plugin is None else plugin.origin()
     if rule.holds is not None:
         verdict = Verdict.PASS if rule.holds(expectation, n_rows) else Verdict.FAIL
         return Result(
@@ -128,6 +130,7 @@ def _result(index: int, expectation: Expectation, n_rows: int, row: dict[str, An
             n_failed=0,
             examples=(n_rows,),
             verdict=verdict,
+            plugin=origin,
         )
     n_null, n_failed = int(row[f"{index}.n_null"]), int(row[f"{index}.n_failed"])
     return Result(
@@ -137,6 +140,7 @@ def _result(index: int, expectation: Expectation, n_rows: int, row: dict[str, An
         n_failed=n_failed,
         examples=tuple(_example(value) for value in row[f"{index}.examples"] or ()),
         verdict=_verdict(n_rows - n_null, n_failed, expectation.mostly),
+        plugin=origin,
     )
 
 

@@ -16,7 +16,7 @@ from mainspring.evaluation import plan
 from mainspring.evaluation.calibration import calibration_bins
 from mainspring.evaluation.comparison import compare
 from mainspring.evaluation.intervals import estimate
-from mainspring.evaluation.metrics import METRICS, precision_recall_curve
+from mainspring.evaluation.metrics import METRICS, find_plugin, precision_recall_curve
 from mainspring.evaluation.report import Comparison, Report
 from mainspring.evaluation.rows import judge_rows
 from mainspring.evaluation.spec import (
@@ -235,6 +235,7 @@ class Evaluation:
                         "dataset_digest": digest,
                         "package_id": version.package_id,
                         "against_version": None if rival is None else str(rival),
+                        **_plugin(check),
                     },
                     trigger=trigger,
                     bound=bound,
@@ -301,6 +302,12 @@ def _check_columns(checks: Sequence[Check], frame: pl.DataFrame) -> None:
                 where="check.slice",
                 hint="Bin the column first, or slice by one with fewer values.",
             )
+
+
+def _plugin(check: Check) -> dict[str, Any]:
+    """Whose metric it was, for evidence; empty for one of ours."""
+    found = None if isinstance(check, LatencyCheck) else find_plugin(check.metric)
+    return {} if found is None else {"plugin": found.origin()}
 
 
 def _clusters(column: str | None, frame: pl.DataFrame) -> NDArray[np.int64] | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mainspring.errors import InputError
-from mainspring.evaluation.metrics import FROM_TALLIES, Floats, dot
+from mainspring.evaluation.metrics import Floats, Metric, dot
 
 RESAMPLES: Final = 1_000
 """Draws of a bootstrap: the Monte-Carlo error of a 95 % limit is then a few hundredths of its width."""
@@ -59,8 +59,8 @@ def mean_draws(values: Floats, clusters: ArrayLike | None, n_resamples: int, see
     return np.asarray(drawn), n_groups
 
 
-def ranking_draws(
-    name: str,
+def figure_draws(
+    kind: Metric,
     labels: Floats,
     scores: Floats,
     groups: NDArray[np.intp],
@@ -68,20 +68,22 @@ def ranking_draws(
     n_resamples: int,
     seed: int,
 ) -> Floats:
-    """The metric in each draw of groups; rows are sorted once. Empty with too few groups."""
+    """The metric in each draw of groups. Empty with too few groups."""
     if n_groups < MIN_GROUPS:
         return np.empty(0)
+    if kind.of_tallies is None:
+        draws = _draws(n_groups, n_resamples, seed)
+        return np.array([float(kind.function(labels, scores, counts[groups])) for counts in draws])
     order = np.argsort(scores, kind="stable")
     marks, values, at = labels[order], scores[order], groups[order]
-    if name == "roc_auc" and n_groups <= _MAX_PAIRED_GROUPS:
+    if kind.name == "roc_auc" and n_groups <= _MAX_PAIRED_GROUPS:
         return _area_draws(marks, values, at, n_groups, n_resamples, seed)
     starts = _starts(values)
-    function = FROM_TALLIES[name]
     drawn = np.empty(n_resamples)
     for number, counts in enumerate(_draws(n_groups, n_resamples, seed)):
         mass = counts[at]
         positives = np.add.reduceat(mass * marks, starts)
-        drawn[number] = function(positives, np.add.reduceat(mass, starts) - positives)
+        drawn[number] = kind.of_tallies(positives, np.add.reduceat(mass, starts) - positives)
     return drawn
 
 

@@ -6,16 +6,14 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from mainspring.errors import InputError, UnknownNameError
+from mainspring.errors import InputError
 from mainspring.evaluation import metrics
+from mainspring.evaluation.comparison import check_slice_metric
 from mainspring.evaluation.spec import BeatsCheck, LatencyCheck, MetricCheck, SliceCheck
 from mainspring.lineage.spec import Value
 from mainspring.models.spec import ModelVersion
 
 Made = TypeVar("Made", bound=Value)
-
-SLICE_METRICS = ("roc_auc", *metrics.LOSSES)
-"""Metrics that can be compared between sets of rows; average precision depends on each set's share of positives."""
 
 
 def metric(
@@ -31,13 +29,15 @@ def metric(
     The value beyond the bound but its limit not: the rows are too few to tell, and the check says so.
 
     Args:
-        name: `roc_auc` or `average_precision` (give `at_least`), `brier` or `log_loss` (give `at_most`).
+        name: `roc_auc` or `average_precision` (give `at_least`), `brier` or `log_loss` (give `at_most`), or one
+            that a plug-in adds.
         at_least, at_most: the bound; exactly one, in the metric's direction.
         level: confidence of the two-sided interval.
         cluster: a column whose equal values belong together, such as the day.
 
     Raises:
         UnknownNameError: no such metric.
+        PluginError: the plug-in that adds it cannot be used.
         InputError: no bound, two bounds, one that asks for a bad model, or an argument of another type.
     """
     where = f"check.metric({name!r})"
@@ -108,7 +108,7 @@ def slice(  # noqa: A001 - read as `check.slice`
 
     Args:
         column: of the evaluated frame; each value is a slice, null too.
-        metric: `roc_auc`, `brier` or `log_loss`.
+        metric: `roc_auc`, `brier`, `log_loss`, or a plug-in's that is the mean of a loss of each row.
         max_drop: how much worse than the rest is tolerated.
         half_width: a slice is judged if the 95 % interval of its own figure reaches at most so far to each side
             (`comparison.slice_half_width`); the others are listed as too small. None = `max_drop`: who is that
@@ -120,8 +120,7 @@ def slice(  # noqa: A001 - read as `check.slice`
         InputError: an argument of another type, or out of its range.
     """
     where = "check.slice"
-    if metric not in SLICE_METRICS:
-        raise UnknownNameError.of("slice metric", metric, SLICE_METRICS, where="check.slice")
+    check_slice_metric(metric)
     width = max_drop if half_width is None else half_width
     made = _made(
         SliceCheck, where, column=column, metric=metric, max_drop=max_drop, half_width=width, alpha=alpha

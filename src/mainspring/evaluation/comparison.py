@@ -18,13 +18,13 @@ from mainspring.errors import UnknownNameError
 from mainspring.evaluation.bootstrap import (
     RESAMPLES,
     bootstrap_name,
+    figure_draws,
     groups_of,
     mean_draws,
     percentiles,
-    ranking_draws,
 )
 from mainspring.evaluation.delong import delong_covariance
-from mainspring.evaluation.metrics import LOSSES, Floats, checked, mean, metric
+from mainspring.evaluation.metrics import METRICS, Floats, LossFunction, checked, mean, metric
 
 NORMAL_CLASS_ROWS: Final = 8
 """From so many rows of each class on the rank statistic is near enough to normal (Mann and Whitney 1947)."""
@@ -90,17 +90,17 @@ def compare(
         return delong_test(marks, a, b, margin=margin, level=level)
     kind = metric(name)
     sign = 1.0 if kind.higher_is_better else -1.0
-    if name in LOSSES:
-        losses = LOSSES[name](marks, b) - LOSSES[name](marks, a)
+    if kind.losses is not None:
+        losses = kind.losses(marks, b) - kind.losses(marks, a)
         draws, n_groups = mean_draws(losses, clusters, n_resamples, seed)
     else:
         groups, n_groups = groups_of(clusters, len(marks))
         # The same seed draws the same groups for both: that is what pairs them.
         draws = sign * (
-            ranking_draws(name, marks, a, groups, n_groups, n_resamples, seed)
-            - ranking_draws(name, marks, b, groups, n_groups, n_resamples, seed)
+            figure_draws(kind, marks, a, groups, n_groups, n_resamples, seed)
+            - figure_draws(kind, marks, b, groups, n_groups, n_resamples, seed)
         )
-    figures = kind.function(marks, a), kind.function(marks, b)
+    figures = float(kind.function(marks, a)), float(kind.function(marks, b))
     return _drawn_difference(
         sign * (figures[0] - figures[1]), figures, draws, margin=margin, level=level, n_rows=len(marks),
         method="paired " + bootstrap_name(clusters), n_clusters=None if clusters is None else n_groups,
@@ -143,7 +143,7 @@ def shortfall(
     losses.
 
     Args:
-        name: "roc_auc", "brier" or "log_loss".
+        name: "roc_auc", or a metric that is the mean of a loss of each row.
         rows: booleans (n,), True in the slice.
         margin: the shortfall that is tolerated; `p_greater` tests whether the true one is larger.
     """
@@ -158,9 +158,7 @@ def shortfall(
         )
         value, method = b - a, "delong, independent rows"
     else:
-        if name not in LOSSES:
-            raise UnknownNameError.of("slice metric", name, ["roc_auc", *LOSSES], where="slice")
-        losses = LOSSES[name](marks, values)
+        losses = _losses(name)(marks, values)
         (a, variance_a), (b, variance_b) = (_mean_variance(losses[part]) for part in (inside, ~inside))
         value, method = a - b, "welch"
     error = math.sqrt(variance_a + variance_b) if math.isfinite(variance_a + variance_b) else math.nan
@@ -179,7 +177,7 @@ def slice_half_width(name: str, labels: ArrayLike, scores: ArrayLike, rows: Arra
     rows: a slice's own is least known where it is most needed.
 
     Args:
-        name: "roc_auc", "brier" or "log_loss".
+        name: "roc_auc", or a metric that is the mean of a loss of each row.
         rows: booleans (n,), True in the slice.
 
     Returns:
@@ -194,7 +192,7 @@ def slice_half_width(name: str, labels: ArrayLike, scores: ArrayLike, rows: Arra
         return _TWO_SIDED_95 * area_error(0.5, n_positives, n_rows - n_positives)
     if n_rows < 2:
         return math.inf
-    return _TWO_SIDED_95 * float(LOSSES[name](marks, values).std(ddof=1)) / math.sqrt(n_rows)
+    return _TWO_SIDED_95 * float(_losses(name)(marks, values).std(ddof=1)) / math.sqrt(n_rows)
 
 
 def area_error(area: float, n_positives: int, n_negatives: int) -> float:
@@ -219,6 +217,24 @@ def holm(p_values: ArrayLike) -> Floats:
     adjusted = np.empty_like(given)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
+
+
+def check_slice_metric(name: str) -> None:
+    """Refuse a metric by which sets of rows cannot be compared: average precision depends on a set's positives.
+
+    Raises:
+        UnknownNameError: it is neither ROC AUC nor the mean of a loss of each row.
+    """
+    if name != "roc_auc":
+        _losses(name)
+
+
+def _losses(name: str) -> LossFunction:
+    found = metric(name).losses
+    if found is None:
+        known = ["roc_auc", *(kind.name for kind in METRICS.values() if kind.losses is not None)]
+        raise UnknownNameError.of("slice metric", name, known, where="slice")
+    return found
 
 
 def _mean_variance(values: Floats) -> tuple[float, float]:

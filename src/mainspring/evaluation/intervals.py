@@ -15,13 +15,13 @@ from scipy.special import expit, logit, ndtri
 from mainspring.evaluation.bootstrap import (
     RESAMPLES,
     bootstrap_name,
+    figure_draws,
     groups_of,
     mean_draws,
     percentiles,
-    ranking_draws,
 )
 from mainspring.evaluation.delong import delong_covariance
-from mainspring.evaluation.metrics import LOSSES, checked, mean, metric
+from mainspring.evaluation.metrics import checked, mean, metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +72,21 @@ def estimate(
     marks, values, _ = checked(labels, scores, None)
     if name == "roc_auc" and clusters is None:
         return delong(marks, values, level)
-    if name in LOSSES:
+    kind = metric(name)
+    if kind.losses is not None:
         return bootstrap_mean(
-            LOSSES[name](marks, values),
+            kind.losses(marks, values),
             clusters=clusters,
             level=level,
             n_resamples=n_resamples,
             seed=seed,
             n_positives=int(marks.sum()),
         )
-    function = metric(name).function
     groups, n_groups = groups_of(clusters, len(marks))
-    draws = ranking_draws(name, marks, values, groups, n_groups, n_resamples, seed)
+    draws = figure_draws(kind, marks, values, groups, n_groups, n_resamples, seed)
     low, high = percentiles(draws, level)
     return Estimate(
-        function(marks, values),
+        float(kind.function(marks, values)),
         low,
         high,
         level,

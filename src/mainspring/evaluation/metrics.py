@@ -11,28 +11,42 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import xlogy
 
 from mainspring.errors import InputError, UnknownNameError
+from mainspring.plugins import Group, Plugin
 
 Floats = NDArray[np.float64]
 
-MetricFunction = Callable[..., float]
+MetricFunction: TypeAlias = Callable[..., float]
+LossFunction: TypeAlias = Callable[[ArrayLike, ArrayLike], Floats]
 
 _SMALLEST_PROBABILITY: Final = 1e-15
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A named figure: its function `(labels, scores, weights=None) -> float` and its good direction."""
+    """A named figure of labels and scores.
+
+    Attributes:
+        name: what checks call it.
+        function: `(labels, scores, weights=None) -> float`; weights count rows, nan where the rows cannot give it.
+        higher_is_better: its good direction.
+        losses: for the mean of a loss of each row: `(labels, scores) -> (n,)`. Its bootstraps need sums only, and
+            slices can be compared by it.
+        of_tallies: for a figure of a ranking: from the weight of positives and of negatives at each distinct score,
+            scores rising. Its bootstraps sort once.
+    """
 
     name: str
     function: MetricFunction
     higher_is_better: bool
+    losses: LossFunction | None = None
+    of_tallies: Callable[[Floats, Floats], float] | None = None
 
 
 def roc_auc(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -177,24 +191,68 @@ def _mean_precision(positives: Floats, negatives: Floats) -> float:
 
 
 METRICS: Final[Mapping[str, Metric]] = {
-    "roc_auc": Metric("roc_auc", roc_auc, higher_is_better=True),
-    "average_precision": Metric("average_precision", average_precision, higher_is_better=True),
-    "brier": Metric("brier", brier, higher_is_better=False),
-    "log_loss": Metric("log_loss", log_loss, higher_is_better=False),
+    each.name: each
+    for each in (
+        Metric("roc_auc", roc_auc, higher_is_better=True, of_tallies=_area),
+        Metric("average_precision", average_precision, higher_is_better=True, of_tallies=_mean_precision),
+        Metric("brier", brier, higher_is_better=False, losses=brier_losses),
+        Metric("log_loss", log_loss, higher_is_better=False, losses=log_losses),
+    )
 }
-
-LOSSES: Final[Mapping[str, Callable[[ArrayLike, ArrayLike], Floats]]] = {
-    "brier": brier_losses,
-    "log_loss": log_losses,
-}
-"""Metrics that are the mean of a loss of each row: their bootstraps need sums only."""
-
-FROM_TALLIES: Final = {"roc_auc": _area, "average_precision": _mean_precision}
-"""Metrics of a ranking, from the weight of each class at each score."""
+"""Ours."""
 
 
 def metric(name: str) -> Metric:
-    """The metric of that name; `UnknownNameError` with the nearest otherwise."""
+    """The metric of that name, ours or a plug-in's.
+
+    Raises:
+        UnknownNameError: there is none; a plug-in may not be installed.
+        PluginError: the plug-in cannot be used.
+    """
+    plugin = find_plugin(name)
+    if plugin is not None:
+        return plugin.value
     if name not in METRICS:
-        raise UnknownNameError.of("metric", name, METRICS, where="metric")
+        raise UnknownNameError.of(
+            "metric",
+            name,
+            [*METRICS, *PLUGINS.names()],
+            where="metric",
+            otherwise="Name one that exists, or install the plug-in that adds it.",
+        )
     return METRICS[name]
+
+
+def find_plugin(name: str) -> Plugin[Metric] | None:
+    """The plug-in that adds a metric; None for one of ours, and where there is no such metric."""
+    return PLUGINS.find(name)
+
+
+def _misfit(name: str, value: object) -> str | None:
+    """Asks a plug-in's metric about four rows: weights must count like rows that come as often."""
+    if not isinstance(value, Metric):
+        return f"a {type(value).__name__}"
+    if value.name != name:
+        return f"a metric called {value.name!r}"
+    if value.of_tallies is not None:
+        return "a Metric with `of_tallies`, which is ours alone"
+    labels, scores = np.array([0.0, 1.0, 1.0, 0.0]), np.array([0.2, 0.7, 0.4, 0.5])
+    counts = np.array([1, 2, 1, 1])
+    repeated = np.repeat(np.arange(4), counts)
+    weighted = float(value.function(labels, scores, counts.astype(np.float64)))
+    wanted = float(value.function(labels[repeated], scores[repeated]))
+    losses = None if value.losses is None else np.asarray(value.losses(labels, scores))
+    if not math.isclose(weighted, wanted, rel_tol=1e-9) and not (math.isnan(weighted) and math.isnan(wanted)):
+        return f"{weighted:g} where a row counts twice and {wanted:g} where it is there twice"
+    if losses is not None and losses.shape != labels.shape:
+        return f"losses of shape {losses.shape} for 4 rows"
+    return None
+
+
+PLUGINS: Final[Group[Metric]] = Group(
+    name="mainspring.metrics",
+    noun="metric",
+    contract="a mainspring.evaluation.metrics.Metric of the entry point's name, whose weights count rows",
+    misfit=_misfit,
+    builtin=lambda: METRICS,
+)

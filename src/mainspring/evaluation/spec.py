@@ -16,7 +16,7 @@ class MetricCheck(Value):
     """A metric must reach a bound, and so must its confidence limit.
 
     Attributes:
-        metric: `roc_auc`, `average_precision`, `brier` or `log_loss`.
+        metric: `roc_auc`, `average_precision`, `brier`, `log_loss`, or one that a plug-in adds.
         at_least: the smallest good value, for metrics that are better when higher.
         at_most: the largest good value, for metrics that are better when lower.
         level: confidence of the two-sided interval.
@@ -55,7 +55,7 @@ class SliceCheck(Value):
 
     Attributes:
         column: its values make the slices; null is one of them.
-        metric: `roc_auc`, `brier` or `log_loss`.
+        metric: `roc_auc`, `brier`, `log_loss`, or a plug-in's that is the mean of a loss of each row.
         max_drop: how much worse than the rest a slice may be.
         half_width: a slice is judged if the 95 % interval of its own figure reaches at most so far to each side;
             a slice with too few rows for that is named, and neither passes nor fails.

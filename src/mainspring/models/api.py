@@ -64,7 +64,8 @@ class Models:
             data: what it learnt from.
             run: the tracked run that trained it.
             metadata: plain JSON, such as the parameters.
-            stored_as: `skops`, or `pickle` for an estimator that skops cannot hold; loading that takes trust.
+            stored_as: `skops`; `pickle` for an estimator that skops cannot hold, whose loading takes trust; or a format
+                that a plug-in adds.
 
         Raises:
             InputError: a name of other letters, an estimator without its features, types that cannot be stored

@@ -103,21 +103,29 @@ def store_package(
         StateError: the model is not fitted.
         InputError: the format cannot hold it safely, or the model does not answer its own example.
     """
-    formats.check_name(format_name)
+    kind, plugin = formats.get_format(format_name), formats.find_plugin(format_name)
     signature = model.fitted_signature()
+    origin = None if plugin is None else plugin.origin()
+    needed = requirements(
+        ["polars", type(model.estimator).__module__], ["skops" if plugin is None else plugin.distribution]
+    )
     made = {
-        formats.FILE_NAMES[format_name]: formats.dump(model.estimator, format_name),
+        kind.file_name: formats.dump(model.estimator, format_name),
         "signature.json": signature.model_dump_json(indent=1).encode(),
-        "requirements.txt": ("\n".join(requirements(_modules(model.estimator))) + "\n").encode(),
+        "requirements.txt": ("\n".join(needed) + "\n").encode(),
         "input_example.json": _example(model).encode(),
         **(extra_files or {}),
     }
-    made["MLmodel"] = _describe(signature, format_name, sum(map(len, made.values()))).encode()
+    made["MLmodel"] = _describe(signature, format_name, kind.file_name, sum(map(len, made.values()))).encode()
     files = {}
     for path, data in sorted(made.items()):
         blob = blobs.put(data)
         files[path] = PackageFile(sha256=blob.sha256, size_bytes=blob.size_bytes)
-    manifest = {"format": format_name, "files": {path: file.model_dump() for path, file in files.items()}}
+    manifest: dict[str, Any] = {
+        "format": format_name,
+        "files": {path: file.model_dump() for path, file in files.items()},
+        **({} if origin is None else {"plugin": origin}),
+    }
     stored = blobs.put(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode())
     return PackageContent(stored.sha256, format_name, files, signature)
 
@@ -132,13 +140,15 @@ def load_package(blobs: Blobs, digest: str, trust: Collection[str] = ()) -> Load
     Raises:
         IntegrityError: a file is missing or damaged, or the example rows are answered differently.
         RefusedError: the package holds types that are not audited, or a pickle nobody vouched for.
+        PluginError: it is in the format of a plug-in that is not installed, or cannot be used.
     """
     manifest = json.loads(_bytes(blobs, digest, MANIFEST))
     files = {path: PackageFile(**file) for path, file in manifest["files"].items()}
     data = {path: _bytes(blobs, file.sha256, path) for path, file in files.items()}
     signature = Signature.model_validate_json(data["signature.json"])
     name = manifest["format"]
-    estimator = formats.load(data[formats.FILE_NAMES[name]], name, trust)
+    _check_plugin(name, manifest.get("plugin"), digest)
+    estimator = formats.load(data[formats.get_format(name).file_name], name, trust)
     loaded = LoadedModel(digest, signature, estimator)
     _check_example(loaded, json.loads(data["input_example.json"]))
     return loaded
@@ -178,8 +188,14 @@ def _bytes(blobs: Blobs, sha256: str, path: str) -> bytes:
         ) from error
 
 
-def _modules(estimator: Any) -> list[str]:
-    return ["skops", "polars", type(estimator).__module__]
+def _check_plugin(name: str, origin: Mapping[str, str] | None, digest: str) -> None:
+    """Refuse a package whose format is that of a distribution which is not installed here."""
+    if origin is None:
+        return
+    plugin = formats.find_plugin(name)
+    if plugin is None or plugin.distribution != origin["distribution"]:
+        where = f"model package {digest[:12]}"
+        raise formats.PLUGINS.missing(name, origin["distribution"], origin["version"], where)
 
 
 def _example(model: Model) -> str:
@@ -225,7 +241,7 @@ def _example_type(column: Column) -> Any:
     return {int: pl.Int64, bool: pl.Boolean}.get(type(next(iter(column.categories), "")), pl.String)
 
 
-def _describe(signature: Signature, format_name: str, size_bytes: int) -> str:
+def _describe(signature: Signature, format_name: str, file_name: str, size_bytes: int) -> str:
     """The folder's description. It holds neither name nor time: the same model is the same package."""
     columns = [
         {"name": column.name, "type": "string" if column.dtype == "String" else "double", "required": True}
@@ -237,7 +253,7 @@ def _describe(signature: Signature, format_name: str, size_bytes: int) -> str:
             "model_size_bytes": size_bytes,
             "flavors": {
                 "mainspring": {
-                    "data": formats.FILE_NAMES[format_name],
+                    "data": file_name,
                     "serialization_format": format_name,
                     "mainspring_version": metadata.version("mainspring"),
                     "python_version": platform.python_version(),

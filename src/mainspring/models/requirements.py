@@ -10,14 +10,16 @@ from importlib import metadata
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def requirements(modules: Iterable[str]) -> list[str]:
-    """Pins (`name==version`), sorted, of all installed distributions reachable from these top-level modules.
+def requirements(modules: Iterable[str], distributions: Iterable[str] = ()) -> list[str]:
+    """Pins (`name==version`), sorted, of all installed distributions reachable from these top-level modules, and from
+    these distributions.
 
     A dependency that is declared but not installed (another platform's, an extra's) is left out: it was not
     there when the model was trained either. mainspring itself is pinned without what it needs beside the model.
     """
     owners = _owners()
-    waiting = [owner for module in modules for owner in owners.get(module.partition(".")[0], ())]
+    waiting = [*distributions]
+    waiting += [owner for module in modules for owner in owners.get(module.partition(".")[0], ())]
     pins = {"mainspring": metadata.version("mainspring")}
     while waiting:
         name = _normal(waiting.pop())

@@ -78,7 +78,7 @@ class ModelPackage(Value):
         id: the id of its asset.
         name: the model that it was first registered for.
         digest: SHA-256 of its manifest, which lists every file with its digest; the manifest is a blob too.
-        format: how the estimator is stored: `skops` or `pickle`.
+        format: how the estimator is stored: `skops`, `pickle`, or as a plug-in does.
         files: by path.
     """
 

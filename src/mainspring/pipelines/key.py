@@ -55,6 +55,9 @@ def key_fields(
         materializer = materializers.choose(annotation)
         port = next(port for port in call.step.spec.outputs if port.name == name)
         fields[f"output {name}"] = f"{port.type} as {materializer.name}/{materializer.version}"
+        plugin = materializers.origin(materializer)
+        if plugin is not None:
+            fields[f"output {name} by"] = "{distribution} {version} {code}".format(**plugin)
     return fields
 
 

@@ -1,21 +1,25 @@
 """How results of steps are kept: one materializer for each type, chosen by the annotation of the output.
 
+A plug-in's is found by the name of the type that it keeps, so that only the one that is asked for is imported.
+
 Equal content gives an equal digest, so that a step that runs again and yields the same does not run what follows.
 """
 
 from __future__ import annotations
 
+import builtins
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from mainspring.errors import InputError, IntegrityError, UnknownNameError
 from mainspring.features.digest import frame_digest
 from mainspring.lineage import Graph
 from mainspring.pipelines.encode import check, decode, encode, type_name
 from mainspring.pipelines.spec import Stored
+from mainspring.plugins import Group, Plugin
 from mainspring.ports.blobs import Blobs
 from mainspring.types import digest, digest_bytes
 
@@ -59,7 +63,8 @@ class Materializer(ABC):
     """One way to keep values of some types. Instances are shared by threads and keep no state.
 
     Attributes:
-        name: stored with each value; a value is read by the materializer of its name.
+        name: stored with each value; a value is read by the materializer of its name. A plug-in's is
+            `module.QualifiedName` of the type that it keeps.
         version: raised when the stored form changes. Both are part of every cache key.
     """
 
@@ -266,21 +271,75 @@ class Materializers:
         self.register(ReferenceMaterializer(kind, load))
 
     def choose(self, annotation: Any) -> Materializer:
-        """The materializer of outputs annotated so."""
-        return next(found for found in self._known if found.accepts(annotation))
+        """The materializer of outputs annotated so.
+
+        Raises:
+            PluginError: a plug-in keeps that type and cannot be used, or is not the only one that does.
+        """
+        first = next(found for found in self._known if found.accepts(annotation))
+        plugin = find_plugin(type_name(annotation))
+        if plugin is None:
+            return first
+        if not isinstance(first, PlainMaterializer):
+            raise plugin.refuse(
+                f"one materializer of {plugin.name}", f"also {first.name!r}, which is no plug-in's"
+            )
+        return _made(plugin)
+
+    def origin(self, materializer: Materializer) -> dict[str, str] | None:
+        """Whose a materializer is: distribution, version and code of its plug-in; None for one that is no plug-in's."""
+        if any(materializer is found for found in self._known):
+            return None
+        plugin = find_plugin(materializer.name)
+        return None if plugin is None else plugin.origin()
 
     def named(self, stored: Stored) -> Materializer:
         """The materializer that stored a value.
 
         Raises:
             IntegrityError: there is none of that name and version.
+            PluginError: it was a plug-in's, which is not installed or cannot be used.
         """
         for found in self._known:
             if (found.name, found.version) == (stored.materializer, stored.version):
                 return found
+        plugin = None if stored.plugin is None else find_plugin(stored.materializer)
+        if stored.plugin is not None and plugin is None:
+            distribution, version = stored.plugin["distribution"], stored.plugin["version"]
+            raise MATERIALIZERS.missing(stored.materializer, distribution, version, f"output {stored.name!r}")
+        if plugin is not None and plugin.value.version == stored.version:
+            return _made(plugin)
         raise _gone(
             stored.name, f"stored as {stored.materializer!r} version {stored.version}, which is unknown here"
         )
+
+
+def find_plugin(name: str) -> Plugin[type[Materializer]] | None:
+    """The plug-in that keeps values of the type called so; None if there is none."""
+    return MATERIALIZERS.find(name)
+
+
+def _made(plugin: Plugin[type[Materializer]]) -> Materializer:
+    return plugin.value()
+
+
+def _misfit(name: str, value: object) -> str | None:
+    if not (isinstance(value, type) and issubclass(value, Materializer)):
+        return f"{value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+    if getattr(value, "name", None) != name:
+        return f"one called {getattr(value, 'name', None)!r}"
+    value()
+    return None
+
+
+MATERIALIZERS: Final[Group[type[Materializer]]] = Group(
+    name="mainspring.materializers",
+    noun="materializer",
+    contract="a subclass of mainspring.pipelines.materialize.Materializer, made without arguments, whose `name` is "
+    "the entry point's",
+    misfit=_misfit,
+    builtin=lambda: dir(builtins),
+)
 
 
 def damaged_blobs(blobs: Blobs, stored: Sequence[Stored]) -> list[str]:

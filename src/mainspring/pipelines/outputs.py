@@ -39,13 +39,16 @@ def store_parts(
 
     Raises:
         InputError: a part is not of its annotated type, or has no stored form.
+        PluginError: the plug-in that keeps the type cannot be used.
     """
     kept = []
     for name, (part, annotation) in parts.items():
+        materializer = materializers.choose(annotation)
         try:
-            kept.append(materializers.choose(annotation).store(part, Slot(name, annotation, graph)))
+            stored = materializer.store(part, Slot(name, annotation, graph))
         except InputError as error:
             raise InputError(
                 expected=error.expected, got=error.got, where=f"{where}, {error.where}", hint=error.hint
             ) from error
+        kept.append(stored.model_copy(update={"plugin": materializers.origin(materializer)}))
     return kept

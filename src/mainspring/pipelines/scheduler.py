@@ -362,6 +362,7 @@ class Runner:
                 "type": next(port.type for port in call.step.spec.outputs if port.name == name),
                 "materializer": stored.materializer,
                 "blobs": list(stored.blobs),
+                **({} if stored.plugin is None else {"plugin": stored.plugin}),
             }
             title = call.id if name == "output" else f"{call.id}.{name}"
             asset = work.add(

@@ -106,6 +106,7 @@ class Stored(Value):
         blobs: `{"sha256": …, "size_bytes": …}` of each file.
         asset_id: the output's asset: made by the step, or an existing one that the value stands for.
         by_reference: whether the asset existed beforehand and holds the content.
+        plugin: distribution, version and code of the plug-in that stored it; None for a way of ours or of a room.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Stored(Value):
     blobs: tuple[dict[str, Any], ...] = ()
     asset_id: str = ""
     by_reference: bool = False
+    plugin: dict[str, str] | None = None
 
 
 class Change(Value):

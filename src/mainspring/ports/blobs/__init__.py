@@ -1,22 +1,28 @@
 """Bytes by content digest."""
 
 from pathlib import Path
+from typing import Final
 
-from mainspring.ports._address import path_of, scheme_of, unknown_scheme
-from mainspring.ports.blobs._base import Blob, Blobs, Draft, StoredBlob
+from mainspring.ports._address import Backends, path_of, scheme_of
+from mainspring.ports.blobs._base import Blob, Blobs, Draft, StoredBlob, check_sha256, unknown_blob
 
-__all__ = ["Blob", "Blobs", "Draft", "StoredBlob", "open_blobs"]
+__all__ = ["BACKENDS", "Blob", "Blobs", "Draft", "StoredBlob", "check_sha256", "open_blobs", "unknown_blob"]
+
+BACKENDS: Final[Backends[Blobs]] = Backends("blobs", Blobs, "the address", ["file"])
 
 
 def open_blobs(address: str | Path) -> Blobs:
-    """The blobs under a path or `file:` URL. The folder is made at the first `put`.
+    """The blobs under a path, `file:` URL, or an address that a plug-in opens.
+
+    A folder is made at the first `put`.
 
     Raises:
         InputError: no backend for the address's scheme.
+        PluginError: the plug-in for it cannot be used.
     """
-    scheme = scheme_of(address)
-    if scheme == "file":
-        from mainspring.ports.blobs._disk import DiskBlobs
+    plugin = BACKENDS.find(scheme_of(address))
+    if plugin is not None:
+        return BACKENDS.open(plugin, str(address))
+    from mainspring.ports.blobs._disk import DiskBlobs
 
-        return DiskBlobs(path_of(address))
-    raise unknown_scheme("blobs", scheme, ["a path", "file:"])
+    return DiskBlobs(path_of(address))

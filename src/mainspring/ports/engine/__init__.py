@@ -1,10 +1,16 @@
 """Many independent tasks."""
 
+from typing import Final
+
 from mainspring.errors import InputError
-from mainspring.ports._address import scheme_of, unknown_scheme
+from mainspring.ports._address import Backends, scheme_of
 from mainspring.ports.engine._base import Engine, Outcome, Task
 
-__all__ = ["Engine", "Outcome", "Task", "open_engine"]
+__all__ = ["BACKENDS", "Engine", "Outcome", "Task", "open_engine"]
+
+BACKENDS: Final[Backends[Engine]] = Backends(
+    "engine", Engine, "the address and, by keyword, n_workers and task_timeout_s,", ["local", "processes"]
+)
 
 
 def open_engine(
@@ -13,7 +19,8 @@ def open_engine(
     """The engine that the address names; nothing is started before the first task.
 
     Args:
-        address: `local:` (threads of this process), or `processes:` (worker processes of this machine).
+        address: `local:` (threads of this process), `processes:` (worker processes of this machine), or one that
+            a plug-in opens.
         n_workers: calls at a time; None means one for each processor that this process may use.
         task_timeout_s: how long a task may take that does not say itself; None = as long as it likes. Threads
             cannot be ended, so `local:` takes none.
@@ -21,6 +28,7 @@ def open_engine(
     Raises:
         InputError: no backend for the address's scheme, fewer than one worker, or a timeout that is not above 0
             or that the engine cannot keep.
+        PluginError: the plug-in for the scheme cannot be used.
     """
     if n_workers is not None and n_workers < 1:
         raise InputError(
@@ -37,6 +45,9 @@ def open_engine(
             hint="Leave it out to let tasks take as long as they like.",
         )
     scheme = scheme_of(address) if ":" in address else address
+    plugin = BACKENDS.find(scheme)
+    if plugin is not None:
+        return BACKENDS.open(plugin, address, n_workers=n_workers, task_timeout_s=task_timeout_s)
     if scheme == "local":
         from mainspring.ports.engine._local import LocalEngine
 
@@ -48,8 +59,6 @@ def open_engine(
                 hint='Remove it, or set engine.kind = "processes".',
             )
         return LocalEngine(n_workers)
-    if scheme == "processes":
-        from mainspring.ports.engine._processes import ProcessEngine
+    from mainspring.ports.engine._processes import ProcessEngine
 
-        return ProcessEngine(n_workers, task_timeout_s)
-    raise unknown_scheme("engine", scheme, ["local:", "processes:"])
+    return ProcessEngine(n_workers, task_timeout_s)

@@ -1,11 +1,19 @@
 """The latest value by key, for serving."""
 
 from pathlib import Path
+from typing import Final
 
-from mainspring.ports._address import path_of, scheme_of, unknown_scheme
+from mainspring.ports._address import Backends, path_of, scheme_of
 from mainspring.ports.keys._base import Entry, Keys
 
-__all__ = ["Entry", "Keys", "open_keys"]
+__all__ = ["BACKENDS", "Entry", "Keys", "open_keys"]
+
+BACKENDS: Final[Backends[Keys]] = Backends(
+    "keys",
+    Keys,
+    "the address and, by keyword, namespace, connect_timeout_s and read_timeout_s,",
+    ["file", "lmdb", "redis", "rediss"],
+)
 
 
 def open_keys(
@@ -15,7 +23,8 @@ def open_keys(
     connect_timeout_s: float = 2.0,
     read_timeout_s: float = 2.0,
 ) -> Keys:
-    """The keys under a path, `file:` or `lmdb:` URL, or in the server of a `redis:` or `rediss:` URL.
+    """The keys under a path, `file:` or `lmdb:` URL, in the server of a `redis:` or `rediss:` URL, or at an address
+    that a plug-in opens.
 
     A folder is made at the first `put`; a server is connected to at the first call.
 
@@ -27,18 +36,26 @@ def open_keys(
     Raises:
         InputError: no backend for the address's scheme, or an address that it cannot read.
         MissingExtraError: the backend's library is not installed.
+        PluginError: the plug-in for the scheme cannot be used.
     """
     scheme = scheme_of(address)
+    plugin = BACKENDS.find(scheme)
+    if plugin is not None:
+        return BACKENDS.open(
+            plugin,
+            str(address),
+            namespace=namespace,
+            connect_timeout_s=connect_timeout_s,
+            read_timeout_s=read_timeout_s,
+        )
     if scheme in {"file", "lmdb"}:
         from mainspring.ports.keys._lmdb import LmdbKeys
 
         if scheme == "lmdb":
             address = "file" + str(address)[len("lmdb") :]
         return LmdbKeys(path_of(address))
-    if scheme in {"redis", "rediss"}:
-        from mainspring.ports.keys._redis import RedisKeys
+    from mainspring.ports.keys._redis import RedisKeys
 
-        return RedisKeys(
-            str(address), namespace, connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s
-        )
-    raise unknown_scheme("keys", scheme, ["a path", "file:", "lmdb:", "redis:", "rediss:"])
+    return RedisKeys(
+        str(address), namespace, connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s
+    )

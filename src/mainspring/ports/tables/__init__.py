@@ -1,22 +1,28 @@
 """Typed columns, appended and read by version."""
 
 from pathlib import Path
+from typing import Final
 
-from mainspring.ports._address import path_of, scheme_of, unknown_scheme
+from mainspring.ports._address import Backends, path_of, scheme_of
 from mainspring.ports.tables._base import TableDamage, TableFiles, Tables
 
-__all__ = ["TableDamage", "TableFiles", "Tables", "open_tables"]
+__all__ = ["BACKENDS", "TableDamage", "TableFiles", "Tables", "open_tables"]
+
+BACKENDS: Final[Backends[Tables]] = Backends("tables", Tables, "the address", ["file"])
 
 
 def open_tables(address: str | Path) -> Tables:
-    """The tables under a path or `file:` URL, as Delta Lake. A folder is made at a table's first append.
+    """The tables under a path or `file:` URL, as Delta Lake, or at an address that a plug-in opens.
+
+    A folder is made at a table's first append.
 
     Raises:
         InputError: no backend for the address's scheme.
+        PluginError: the plug-in for it cannot be used.
     """
-    scheme = scheme_of(address)
-    if scheme == "file":
-        from mainspring.ports.tables._delta import DeltaTables
+    plugin = BACKENDS.find(scheme_of(address))
+    if plugin is not None:
+        return BACKENDS.open(plugin, str(address))
+    from mainspring.ports.tables._delta import DeltaTables
 
-        return DeltaTables(path_of(address))
-    raise unknown_scheme("tables", scheme, ["a path", "file:"])
+    return DeltaTables(path_of(address))
