@@ -23,6 +23,7 @@ from mainspring.ports.clock import ReplayClock
 from mainspring.ports.records import open_records
 from mainspring.project import Project, open_project
 from tests.databases import PostgresSchemas
+from tests.endpoints import endpoint as endpoint  # noqa: PLC0414 - a fixture of every room
 from tests.permissions import bound_by_permissions
 
 RECORDS = os.environ.get("MAINSPRING_TEST_RECORDS", "sqlite")

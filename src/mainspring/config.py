@@ -11,9 +11,9 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mainspring.errors import AccessError, InputError, UnknownNameError
 
@@ -109,6 +109,10 @@ class ActorSection(Section):
     on_behalf_of: str = Field(default="", description="For whom a service acts; empty = for itself.")
 
 
+def _words(given: Any) -> Any:
+    return given.split() if isinstance(given, str) else given
+
+
 class OpenLineageSection(Section):
     """Telling lineage to other tools."""
 
@@ -118,6 +122,19 @@ class OpenLineageSection(Section):
     )
     namespace: str = Field(default="", description="Of jobs and datasets; empty = the project's id.")
     token: str = Field(default="", description="Sent to the endpoint as a bearer token; empty = none.")
+
+
+class AlertsSection(Section):
+    """Telling people and systems of alerts."""
+
+    channels: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        default=(),
+        description="Addresses that are told of each alert: file:PATH, http(s):// of a webhook, or a plug-in's. "
+        "A list; in the environment, separated by spaces.",
+    )
+    token: str = Field(
+        default="", description="Sent to every http(s) channel as a bearer token; empty = none."
+    )
 
 
 class ServingSection(Section):
@@ -141,6 +158,7 @@ class Config(Section):
     clock: ClockSection = ClockSection()
     actor: ActorSection = ActorSection()
     openlineage: OpenLineageSection = OpenLineageSection()
+    alerts: AlertsSection = AlertsSection()
     serving: ServingSection = ServingSection()
 
     folder: Path = Field(Path("."), exclude=True)
@@ -153,8 +171,11 @@ class Config(Section):
 
     def url(self, section: str) -> str:
         """The URL of `records`, `blobs`, `tables`, `keys` or `openlineage`, with the home filled in."""
-        found: str = getattr(self, section).url
-        return found.replace("{home}", str(self.home_path))
+        return self.filled(getattr(self, section).url)
+
+    def filled(self, address: str) -> str:
+        """An address with the home filled in."""
+        return address.replace("{home}", str(self.home_path))
 
     @property
     def actor_name(self) -> str:

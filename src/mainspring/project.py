@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from mainspring.features.api import Features
     from mainspring.gates.api import Gates
     from mainspring.lineage.delivery import Delivery
+    from mainspring.lineage.openlineage_delivery import OpenLineageDelivery
     from mainspring.lineage.trace import Lineage
     from mainspring.models.api import Models
     from mainspring.models.spec import ModelVersion
     from mainspring.monitoring.api import Monitors
+    from mainspring.monitoring.channel import AlertDelivery
     from mainspring.pipelines.api import Pipelines
     from mainspring.pipelines.elsewhere import Surroundings
     from mainspring.serving.api import Deployments
@@ -276,18 +278,52 @@ class Project:
         """What jobs and datasets are told to be part of."""
         return self.config.openlineage.namespace or self.config.project.id
 
-    def find_delivery(self) -> Delivery | None:
+    def deliveries(self) -> list[Delivery]:
+        """Every reader of the log that tells the outside, as configured.
+
+        Raises:
+            InputError: `openlineage.url` or `alerts.channels` names no destination.
+            PluginError: the plug-in of an alert channel cannot be used.
+        """
+        lineage = self.find_delivery()
+        return [*([] if lineage is None else [lineage]), *self.alert_deliveries()]
+
+    def alert_deliveries(self) -> list[AlertDelivery]:
+        """What tells alerts, one for each configured channel.
+
+        Raises:
+            InputError: `alerts.channels` names no channel.
+            PluginError: the plug-in of a channel cannot be used.
+        """
+        configured = self.config.alerts
+        if not configured.channels:
+            return []
+        from mainspring.monitoring.channel import AlertDelivery
+
+        return [
+            AlertDelivery(
+                self.graph,
+                self.config.filled(address),
+                known_as=address,
+                folder=self.config.folder,
+                home=self.home,
+                token=configured.token,
+            )
+            for address in dict.fromkeys(configured.channels)
+        ]
+
+    def find_delivery(self) -> OpenLineageDelivery | None:
         """What tells lineage to other tools; None where no destination is configured.
 
         Raises:
             InputError: `openlineage.url` names no destination.
         """
-        from mainspring.lineage.delivery import Delivery
+        from mainspring.lineage.openlineage_delivery import OpenLineageDelivery
 
         configured = self.config.openlineage
         if not configured.url:
             return None
-        return Delivery(
+        return OpenLineageDelivery(
             self.graph,
             self.config.url("openlineage"),
             known_as=configured.url,

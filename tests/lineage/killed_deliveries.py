@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.lineage.killed_publications import Countdown
 
 from mainspring.lineage import AssetKind, Code, Graph
-from mainspring.lineage.delivery import Delivery
+from mainspring.lineage.openlineage_delivery import OpenLineageDelivery
 from mainspring.ports.blobs import open_blobs
 from mainspring.ports.clock import SystemClock
 from mainspring.ports.records import open_records
@@ -35,10 +35,12 @@ def open_graph(records_url: str, folder: Path) -> Graph:
     )
 
 
-def delivery(graph: Graph, folder: Path) -> Delivery:
+def delivery(graph: Graph, folder: Path) -> OpenLineageDelivery:
     """To a file beside everything else."""
     url = f"file:{folder / 'events.ndjson'}"
-    return Delivery(graph, url, known_as=url, folder=folder, lock=folder / "lock", namespace="killed")
+    return OpenLineageDelivery(
+        graph, url, known_as=url, folder=folder, lock=folder / "lock", namespace="killed"
+    )
 
 
 class TearingCountdown(Countdown):

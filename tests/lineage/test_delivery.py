@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.endpoints import Endpoint
 from tests.lineage.openlineage_schemas import check_event
 
 from mainspring.errors import InputError, IntegrityError, UnavailableError
-from mainspring.lineage import AssetKind, Graph, delivery
-from mainspring.lineage.delivery import Delivery
+from mainspring.lineage import AssetKind, Graph, openlineage_delivery
+from mainspring.lineage.openlineage_delivery import OpenLineageDelivery
 from mainspring.lineage.sink import Patience, held
 
 SHORT = Patience(n_tries=3, first_wait_s=0.001, timeout_s=5.0)
@@ -30,9 +27,9 @@ def work(graph: Graph, name: str, n_events: int = 0) -> None:
             made.event("source.loaded", made.id, {"number": number})
 
 
-def to(graph: Graph, folder: Path, url: str = "file:out/events.ndjson", **more: Any) -> Delivery:
+def to(graph: Graph, folder: Path, url: str = "file:out/events.ndjson", **more: Any) -> OpenLineageDelivery:
     """A delivery from the graph."""
-    return Delivery(
+    return OpenLineageDelivery(
         graph,
         url,
         known_as=url,
@@ -87,7 +84,7 @@ def test_a_publication_is_told_whole_whatever_is_read_at_once(
     graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_a_read: int
 ) -> None:
     """Where a read ends inside a publication, the rest waits for the next read; nothing is left out."""
-    monkeypatch.setattr(delivery, "EVENTS_A_READ", n_a_read)
+    monkeypatch.setattr(openlineage_delivery, "EVENTS_A_READ", n_a_read)
     for name, n_events in (("a", 1), ("b", 2), ("c", 2), ("d", 1)):
         work(graph, name, n_events)
     to(graph, tmp_path).run()
@@ -168,57 +165,11 @@ def test_what_is_no_destination_is_refused(graph: Graph, tmp_path: Path, url: st
     assert "hunter2" not in str(refused.value)
 
 
-@dataclass
-class Endpoint:
-    """A real HTTP server that keeps what it took.
-
-    Attributes:
-        answers: the status of each request, until it is empty: then 201.
-        meanwhile: called before each answer.
-    """
-
-    answers: list[int] = field(default_factory=list)
-    meanwhile: Callable[[], None] = lambda: None
-    taken: list[dict[str, Any]] = field(default_factory=list)
-    heard: list[tuple[str, str | None]] = field(default_factory=list)
-    url: str = ""
-
-    def jobs(self) -> list[tuple[str, str]]:
-        """Type and job of what it took, each checked."""
-        for event in self.taken:
-            check_event(event)
-        return [(event["eventType"], event["job"]["name"]) for event in self.taken]
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    """An endpoint on a free port."""
-    kept = Endpoint()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            kept.heard.append((self.path, self.headers.get("Authorization")))
-            kept.meanwhile()
-            status = kept.answers.pop(0) if kept.answers else 201
-            if status < 300:
-                kept.taken.append(json.loads(body))
-            self.send_response(status)
-            self.send_header("Content-Length", "4")
-            self.end_headers()
-            self.wfile.write(b"said")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    kept.url = f"http://127.0.0.1:{server.server_address[1]}/api/v1/lineage?source=test"
-    thread = threading.Thread(target=server.serve_forever, args=[0.01])
-    thread.start()
-    yield kept
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def jobs(endpoint: Endpoint) -> list[tuple[str, str]]:
+    """Type and job of what it took, each checked."""
+    for event in endpoint.taken:
+        check_event(event)
+    return [(event["eventType"], event["job"]["name"]) for event in endpoint.taken]
 
 
 def test_an_endpoint_gets_each_event(graph: Graph, tmp_path: Path, endpoint: Endpoint) -> None:
@@ -226,7 +177,7 @@ def test_an_endpoint_gets_each_event(graph: Graph, tmp_path: Path, endpoint: End
     work(graph, "a")
     work(graph, "b")
     assert to(graph, tmp_path, endpoint.url, token="opaque").run() == 4
-    assert endpoint.jobs() == [(kind, f"load.{name}") for name in "ab" for kind in ("START", "COMPLETE")]
+    assert jobs(endpoint) == [(kind, f"load.{name}") for name in "ab" for kind in ("START", "COMPLETE")]
     assert set(endpoint.heard) == {("/api/v1/lineage?source=test", "Bearer opaque")}
     assert to(graph, tmp_path, endpoint.url).run() == 0
 
@@ -237,7 +188,7 @@ def test_a_passing_fault_is_tried_again(graph: Graph, tmp_path: Path, endpoint: 
     waits: list[float] = []
     work(graph, "a")
     assert to(graph, tmp_path, endpoint.url).run(lambda seconds: bool(waits.append(seconds))) == 2
-    assert endpoint.jobs() == [("START", "load.a"), ("COMPLETE", "load.a")]
+    assert jobs(endpoint) == [("START", "load.a"), ("COMPLETE", "load.a")]
     assert [wait for wait in waits if wait] == [0.001, 0.002]
 
 
@@ -251,7 +202,7 @@ def test_a_lasting_fault_ends_the_tries_and_loses_nothing(
     with pytest.raises(UnavailableError, match=r"HTTP status 503: said, 3 time"):
         to(graph, tmp_path, endpoint.url).run()
     assert to(graph, tmp_path, endpoint.url).run() == 2
-    assert endpoint.jobs()[2:] == [("START", "load.b"), ("START", "load.b"), ("COMPLETE", "load.b")]
+    assert jobs(endpoint)[2:] == [("START", "load.b"), ("START", "load.b"), ("COMPLETE", "load.b")]
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 404, 422])
@@ -266,7 +217,7 @@ def test_a_refusal_stops_and_skips_nothing(
         to(graph, tmp_path, endpoint.url).run()
     assert len(endpoint.heard) == 3
     assert to(graph, tmp_path, endpoint.url).run() == 2
-    assert endpoint.jobs()[2:] == [("START", "load.b"), ("COMPLETE", "load.b")]
+    assert jobs(endpoint)[2:] == [("START", "load.b"), ("COMPLETE", "load.b")]
 
 
 def test_nobody_there_is_said(graph: Graph, tmp_path: Path) -> None:
@@ -293,7 +244,7 @@ def test_stopping_ends_between_runs(graph: Graph, tmp_path: Path, endpoint: Endp
         work(graph, name)
     assert to(graph, tmp_path, endpoint.url).run(lambda _: len(endpoint.taken) >= 2) == 2
     assert to(graph, tmp_path, endpoint.url).run() == 4
-    assert endpoint.jobs() == [(kind, f"load.{name}") for name in "abc" for kind in ("START", "COMPLETE")]
+    assert jobs(endpoint) == [(kind, f"load.{name}") for name in "abc" for kind in ("START", "COMPLETE")]
 
 
 def test_a_faster_process_elsewhere_is_not_overtaken(
@@ -311,5 +262,5 @@ def test_a_faster_process_elsewhere_is_not_overtaken(
 
     endpoint.meanwhile = once
     to(graph, tmp_path, endpoint.url).run()
-    assert set(endpoint.jobs()) == {(kind, f"load.{name}") for name in "ab" for kind in ("START", "COMPLETE")}
+    assert set(jobs(endpoint)) == {(kind, f"load.{name}") for name in "ab" for kind in ("START", "COMPLETE")}
     assert to(graph, tmp_path, endpoint.url).run() == 0

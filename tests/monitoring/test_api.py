@@ -12,7 +12,8 @@ import pytest
 
 from mainspring.errors import InputError, StateError, UnknownNameError
 from mainspring.lineage import AssetKind, Graph, Verdict
-from mainspring.monitoring.api import ALERT_RAISED, Monitors
+from mainspring.monitoring.api import Monitors
+from mainspring.monitoring.channel import ALERT_RAISED
 from tests.monitoring.worlds import START, days, month
 
 REFERENCE = days(1, 90, start=START - timedelta(days=90)).with_columns(

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from mainspring.lineage import Verdict
-from mainspring.monitoring.api import ALERT_RAISED, Monitors
+from mainspring.monitoring.api import Monitors
+from mainspring.monitoring.channel import ALERT_RAISED
 from mainspring.project import Project
 from tests.serving.airport import KEYS, REQUEST, START, Airport, make_airport
 

@@ -328,7 +328,7 @@ def test_a_server_waits_for_its_destination(airport: Airport, told: Path) -> Non
         wait_until(lambda: bool(told.read_bytes()))
         server.stop()
         courier.join()
-    assert all("lineage waits" in line for line in said)
+    assert all("delivery waits" in line for line in said)
     assert len(said) == 2
 
 
@@ -340,5 +340,5 @@ def test_a_server_stops_delivering_where_it_is_refused(airport: Airport, told: P
     assert delivery is not None
     Server(airport.project, say=said.append)._deliver(delivery)
     (line,) = said
-    assert "no longer delivered" in line
+    assert "nothing is delivered until" in line
     assert told.read_text() == "something else"

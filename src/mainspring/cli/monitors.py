@@ -80,3 +80,35 @@ def alerts(
     with opened(project) as found:
         rows = found.monitors.alerts(name)
     print_rows(rows, ["raised_at", "monitor", "deployment", "message"], as_json=json, none="No alerts.")
+
+
+@app.command("deliver")
+def deliver(
+    again: Annotated[bool, typer.Option("--again", help="Begin with the oldest alert once more.")] = False,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """Tell the channels in alerts.channels of every alert that they have not been told of."""
+    from mainspring.errors import MainspringError, StateError
+
+    told, refused = [], None
+    with opened(project) as found:
+        deliveries = found.alert_deliveries()
+        if not deliveries:
+            raise StateError(
+                expected="an alert channel",
+                got="none is configured",
+                where="alerts.channels",
+                hint='Set it in mainspring.toml, for example: channels = ["file:{home}/alerts.ndjson"].',
+            )
+        for delivery in deliveries:
+            # A channel that is away keeps no other from being told; the first failure is reported at the end.
+            try:
+                if again:
+                    delivery.rewind()
+                told.append({"channel": delivery.shown, "n_delivered": delivery.run()})
+            except MainspringError as error:
+                refused = refused or error
+    if refused is not None:
+        raise refused
+    print_rows(told, ["channel", "n_delivered"], as_json=json, none="")

@@ -1,4 +1,4 @@
-"""Delivery: a reader of the event log that tells the outside in OpenLineage, at least once and in order.
+"""Delivery: a reader of the event log that tells the outside what it has, at least once and in order.
 
 The place in the log moves only after the events are delivered for good. A process that dies in between leaves
 them to be delivered again, and loses none.
@@ -6,63 +6,47 @@ them to be delivered again, and loses none.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import Final
 
-from mainspring.lineage import cursor, openlineage, store
+from mainspring.lineage import cursor
 from mainspring.lineage.api import Graph
-from mainspring.lineage.sink import Patience, Sink, check_url, held, open_sink
-from mainspring.lineage.spec import EXECUTION_STARTED, Event, EventFilter
-from mainspring.lineage.work import Work, gather
-
-EVENTS_A_READ: Final = 1_000
+from mainspring.lineage.sink import Sink, held
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """What one publication tells, and the place in the log that it reaches."""
+    """What is told together, and the place in the log that it reaches."""
 
     lines: tuple[bytes, ...]
     place: int
 
 
-class Delivery:
-    """What the log has and a destination has not.
+class Delivery(ABC):
+    """What the log has and a destination has not. Each destination has a place of its own, and begins with the oldest.
 
     Args:
-        url: the destination: `file:PATH`, `http:` or `https:`.
-        known_as: what its place in the log is kept under: the URL as it was configured. Each destination has a place
-            of its own, and begins with the oldest event.
-        folder: relative paths of `file:` are relative to it.
+        reader: what its place in the log is kept under.
+        name: what is delivered and where to, in words.
         lock: held while delivering, so that one process of this machine does it at a time.
-        namespace: of jobs and datasets.
-        token: for HTTP; empty = none.
     """
 
-    def __init__(
-        self,
-        graph: Graph,
-        url: str,
-        *,
-        known_as: str,
-        folder: Path,
-        lock: Path,
-        namespace: str,
-        token: str = "",
-        patience: Patience | None = None,
-    ) -> None:
-        check_url(url)
+    def __init__(self, graph: Graph, *, reader: str, name: str, lock: Path) -> None:
         self._graph = graph
-        self.url = url
-        self.namespace = namespace
-        self._folder = folder
+        self._reader = reader
         self._lock = lock
-        self._token = token
-        self._patience = patience
-        self._reader = f"openlineage:{known_as}"
+        self.name = name
+
+    @abstractmethod
+    def _parcels(self, place: int) -> list[Parcel]:
+        """What comes behind a place in the log, in order, as far as one read goes; empty = there is nothing more."""
+
+    @abstractmethod
+    def _open(self, wait: Callable[[float], bool] | None) -> AbstractContextManager[Sink]:
+        """The destination, held for a block. `wait` is as for `run`."""
 
     @property
     def place(self) -> int:
@@ -78,7 +62,7 @@ class Delivery:
             cursor.move(connection, self._reader, place, 0, project_id)
 
     def run(self, wait: Callable[[float], bool] | None = None) -> int:
-        """Deliver everything that the log has by now; returns how many OpenLineage events that was.
+        """Deliver everything that the log has by now; returns how many lines that was.
 
         Args:
             wait: sleeps so many seconds between tries of an endpoint, and none between runs; True = stop here.
@@ -86,16 +70,14 @@ class Delivery:
 
         Raises:
             UnavailableError: the destination does not answer, or another process delivers; call again later.
-            InputError: the destination refuses an event; nothing behind it is delivered until it takes it.
+            InputError: the destination refuses a line; nothing behind it is delivered until it takes it.
             IntegrityError: the file holds something else, or the log names what the records do not have.
         """
         n_delivered = 0
-        with (
-            held(self._lock),
-            open_sink(self.url, self._folder, self._token, self._patience, wait) as sink,
-        ):
+        with held(self._lock), self._open(wait) as sink:
             while True:
-                place, parcels = self._read()
+                place = self.place
+                parcels = self._parcels(place)
                 if not parcels or (wait is not None and wait(0)):
                     return n_delivered
                 if place == 0:
@@ -124,42 +106,3 @@ class Delivery:
                 break
             place = batch[-1].place
         return n_delivered
-
-    def _read(self) -> tuple[int, list[Parcel]]:
-        """Where the reader stands, and what comes next."""
-        project_id = self._graph.project_id
-        with self._graph.records.read() as connection:
-            place = cursor.place_of(connection, self._reader, project_id)
-            events = store.events_after(connection, project_id, place, EventFilter(), EVENTS_A_READ)
-            groups = publications(events, all_read=len(events) < EVENTS_A_READ)
-            ids = list(dict.fromkeys(group[0].execution for group in groups))
-            works = gather(connection, ids)
-            started = store.started(connection, ids)
-        return place, [
-            Parcel(_lines(group, works[group[0].execution], started, self.namespace), group[-1].seq or place)
-            for group in groups
-        ]
-
-
-def publications(events: Sequence[Event], *, all_read: bool) -> list[list[Event]]:
-    """The events in groups, one for each publication.
-
-    A publication's events stand next to each other in the log and become visible together. A group at the end may
-    go on behind what was read: unless all was read, or it is the only one, it is left for the next read.
-    """
-    groups = [list(group) for _, group in groupby(events, key=_publication)]
-    return groups if all_read or len(groups) < 2 else groups[:-1]
-
-
-def _publication(event: Event) -> tuple[str, bool]:
-    return event.execution, event.kind == EXECUTION_STARTED
-
-
-def _lines(group: Sequence[Event], work: Work, started: set[str], namespace: str) -> tuple[bytes, ...]:
-    if group[0].kind == EXECUTION_STARTED:
-        told = [openlineage.start(work, namespace)]
-    elif work.execution.id in started:
-        told = [openlineage.end(work, namespace)]
-    else:
-        told = list(openlineage.run_events(work, namespace))
-    return tuple(openlineage.line(event) for event in told)

@@ -1,4 +1,4 @@
-"""Where OpenLineage events are delivered to: a file of lines, or an HTTP endpoint."""
+"""Where a reader of the event log delivers what it tells: a file of lines, or an HTTP endpoint."""
 
 from __future__ import annotations
 
@@ -18,15 +18,40 @@ from urllib.parse import SplitResult, urlsplit
 from mainspring.errors import InputError, IntegrityError, UnavailableError
 from mainspring.ports._disk import make_folder, refusals, sync_folder
 
-FIRST_BYTES: Final = b'{"eventType":"'
-"""How every line of ours begins."""
-
 TRY_AGAIN: Final = frozenset({408, 425, 429})
 """Client errors that ask for another try; every other one refuses the event itself."""
 
 
+@dataclass(frozen=True)
+class Destination:
+    """Where lines go, and how errors speak of it.
+
+    Attributes:
+        url: `file:PATH`, `http:` or `https:`.
+        lines: what they are, in the plural: "OpenLineage events".
+        first_bytes: how every line begins.
+        setting: the configuration key of the URL.
+        token: sent to an HTTP endpoint as a bearer token; empty = none.
+        token_setting: its configuration key.
+        shown: the URL as errors name it; empty = as it is. For URLs that are secrets themselves.
+    """
+
+    url: str
+    lines: str
+    first_bytes: bytes
+    setting: str
+    token: str = ""
+    token_setting: str = ""
+    shown: str = ""
+
+    @property
+    def where(self) -> str:
+        """The URL for errors."""
+        return self.shown or self.url
+
+
 class Sink(ABC):
-    """Takes events, in order.
+    """Takes lines, in order.
 
     Attributes:
         n_runs_at_once: after so many runs the reader notes its place; what was delivered since is delivered again
@@ -53,10 +78,10 @@ class FileSink(Sink):
 
     n_runs_at_once = 200
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int, to: Destination) -> None:
         self._path = path
         self._descriptor = descriptor
-        self._end = _mended(path, descriptor)
+        self._end = _mended(path, descriptor, to)
 
     def deliver(self, lines: Sequence[bytes]) -> None:
         data = memoryview(b"".join(line + b"\n" for line in lines))
@@ -68,7 +93,7 @@ class FileSink(Sink):
         self._end += len(data)
 
 
-def _mended(path: Path, descriptor: int) -> int:
+def _mended(path: Path, descriptor: int, to: Destination) -> int:
     """Cut a torn last line off; returns where the file ends.
 
     Raises:
@@ -87,12 +112,12 @@ def _mended(path: Path, descriptor: int) -> int:
                 break
         if not torn:
             return size
-        if not (torn.startswith(FIRST_BYTES) or FIRST_BYTES.startswith(torn)):
+        if not (torn.startswith(to.first_bytes) or to.first_bytes.startswith(torn)):
             raise IntegrityError(
-                expected="a file of OpenLineage events, a line each",
+                expected=f"a file of {to.lines}, a line each",
                 got=f"a last line that begins with {torn[:20]!r} and has no end",
                 where=str(path),
-                hint="Name another file in openlineage.url; this one was left as it is.",
+                hint=f"Name another file in {to.setting}; this one was left as it is.",
             )
         os.ftruncate(descriptor, whole)
         os.fsync(descriptor)
@@ -115,11 +140,10 @@ class Patience:
 
 
 class HttpSink(Sink):
-    """Posts each event to an endpoint, one after another.
+    """Posts each line to an endpoint, one after another.
 
     Args:
-        url: the whole address, such as http://localhost:5000/api/v1/lineage.
-        token: sent as a bearer token; empty = none.
+        to: the whole address, such as http://localhost:5000/api/v1/lineage.
         wait: sleeps so many seconds between tries; True = stop trying.
     """
 
@@ -127,16 +151,15 @@ class HttpSink(Sink):
 
     def __init__(
         self,
-        url: str,
-        token: str = "",
+        to: Destination,
         patience: Patience | None = None,
         wait: Callable[[float], bool] | None = None,
     ) -> None:
-        self._url = url
-        self._address = urlsplit(url)
+        self._to = to
+        self._address = urlsplit(to.url)
         self._headers = {"Content-Type": "application/json"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
+        if to.token:
+            self._headers["Authorization"] = f"Bearer {to.token}"
         self._patience = patience or Patience()
         self._wait = wait or _sleep
 
@@ -152,10 +175,10 @@ class HttpSink(Sink):
                 return
             if n_tried == self._patience.n_tries or self._wait(wait_s):
                 raise UnavailableError(
-                    expected="an OpenLineage endpoint that takes the event",
+                    expected=f"an endpoint that takes {self._to.lines}",
                     got=f"{got}, {n_tried} time(s)",
-                    where=self._url,
-                    hint="Nothing is lost: the next delivery goes on with this event.",
+                    where=self._to.where,
+                    hint="Nothing is lost: the next delivery goes on with this one.",
                 )
             wait_s *= 2
 
@@ -171,10 +194,10 @@ class HttpSink(Sink):
         if status >= 500 or status in TRY_AGAIN:
             return said
         raise InputError(
-            expected="an OpenLineage endpoint that takes the event",
+            expected=f"an endpoint that takes {self._to.lines}",
             got=said,
-            where=self._url,
-            hint="Delivery stops at this event and skips nothing. Check the address and openlineage.token.",
+            where=self._to.where,
+            hint=f"Delivery stops here and skips nothing. Check the address and {self._to.token_setting}.",
         )
 
     def _exchange(self, line: bytes) -> tuple[int, str]:
@@ -205,18 +228,16 @@ def _sleep(seconds: float) -> bool:
 
 @contextmanager
 def open_sink(
-    url: str,
+    to: Destination,
     folder: Path,
-    token: str = "",
     patience: Patience | None = None,
     wait: Callable[[float], bool] | None = None,
 ) -> Iterator[Sink]:
-    """The sink that a URL names, held for the block.
+    """The sink that a destination names, held for the block.
 
     Args:
-        url: `file:PATH`, or `http:` or `https:`.
         folder: relative paths are relative to it.
-        token, patience, wait: see `HttpSink`.
+        patience, wait: see `HttpSink`.
 
     Raises:
         InputError: the URL names no sink.
@@ -224,21 +245,22 @@ def open_sink(
         IntegrityError: the file holds something else.
         AccessError: the file cannot be written.
     """
-    check_url(url)
-    if url.startswith("file:"):
-        path = (folder / url.removeprefix("file:").removeprefix("//")).resolve()
+    check_destination(to)
+    if to.url.startswith("file:"):
+        path = (folder / to.url.removeprefix("file:").removeprefix("//")).resolve()
         with held(path) as descriptor:
-            yield FileSink(path, descriptor)
+            yield FileSink(path, descriptor, to)
     else:
-        yield HttpSink(url, token, patience, wait)
+        yield HttpSink(to, patience, wait)
 
 
-def check_url(url: str) -> None:
+def check_destination(to: Destination) -> None:
     """Refuse what names no sink.
 
     Raises:
         InputError: it is not `file:PATH`, `http://HOST…` or `https://HOST…`, or carries a password.
     """
+    url = to.url
     try:
         address = urlsplit(url)
         port_is_a_number = address.port is None or address.port > 0
@@ -250,8 +272,8 @@ def check_url(url: str) -> None:
         raise InputError(
             expected="file:PATH, http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH, without a password in it",
             got=repr(url) if "@" not in url else "an address with a password, or none of these",
-            where="openlineage.url",
-            hint="For example file:{home}/openlineage.ndjson; a secret belongs in openlineage.token.",
+            where=to.setting,
+            hint=f"For example file:{{home}}/told.ndjson; a secret belongs in {to.token_setting}.",
         )
 
 
@@ -269,7 +291,7 @@ def held(path: Path) -> Iterator[int]:
             expected="the path of a file, in folders that are there or can be made",
             got="a folder" if path.is_dir() else "a path that goes through a file",
             where=str(path),
-            hint="Name another file in openlineage.url.",
+            hint="Name another file in the configuration.",
         )
     with refusals(path):
         make_folder(path.parent)

@@ -16,11 +16,9 @@ from mainspring.lineage import Graph, Publication, Verdict
 from mainspring.lineage.marks import named
 from mainspring.lineage.spec import Noun
 from mainspring.monitoring import plan, store
+from mainspring.monitoring.channel import ALERT_RAISED
 from mainspring.monitoring.spec import Alert, Finding, MonitorSpec, Reference, Window
 from mainspring.types import new_id, utc
-
-ALERT_RAISED = "alert.raised"
-"""Kind of the event that triggers read; its subject is the deployment revision."""
 
 
 class RevisionLike(Protocol):

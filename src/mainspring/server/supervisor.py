@@ -59,7 +59,7 @@ class Server:
         self._ended = threading.Event()
         self._watcher: threading.Thread | None = None
         self._n_restarts = 0
-        self._courier: threading.Thread | None = None
+        self._couriers: list[threading.Thread] = []
         self.url = ""
 
     @property
@@ -83,10 +83,11 @@ class Server:
         Raises:
             UnavailableError: the port is taken, or a worker did not come up.
             AccessError: the system refuses the port.
-            InputError: `openlineage.url` names no destination.
+            InputError: `openlineage.url` or `alerts.channels` names no destination.
+            PluginError: the plug-in of an alert channel cannot be used.
             MainspringError: whatever kept a worker from loading its models.
         """
-        delivery = self._project.find_delivery()
+        deliveries = self._project.deliveries()
         self._port = _free_port(self._host, self._port)
         self.url = f"http://{self._host}:{self._port}"
         try:
@@ -99,19 +100,21 @@ class Server:
             raise
         self._watcher = threading.Thread(target=self._watch, name="server-supervisor", daemon=True)
         self._watcher.start()
-        if delivery is not None:
-            self._courier = threading.Thread(
-                target=self._deliver, args=[delivery], name="openlineage-delivery", daemon=True
-            )
-            self._courier.start()
+        # A thread each: an endpoint that is away keeps no other waiting.
+        self._couriers = [
+            threading.Thread(target=self._deliver, args=[each], name=f"delivery of {each.name}", daemon=True)
+            for each in deliveries
+        ]
+        for courier in self._couriers:
+            courier.start()
         return self
 
     def stop(self) -> None:
         """Drain the workers, then publish what they logged."""
         self._stopping.set()
-        if self._courier is not None:
-            self._courier.join()
-            self._courier = None
+        for courier in self._couriers:
+            courier.join()
+        self._couriers = []
         if self._watcher is not None:
             self._watcher.join()
             self._watcher = None
@@ -200,10 +203,10 @@ class Server:
             try:
                 delivery.run(self._stopping.wait)
             except (InputError, IntegrityError) as error:
-                self._say(f"lineage is no longer delivered, until the server starts again: {error}")
+                self._say(f"{delivery.name}: nothing is delivered until the server starts again: {error}")
                 return
             except Exception as error:  # noqa: BLE001  said; the next round goes on from the same place in the log
-                self._say(f"lineage waits: {error}")
+                self._say(f"{delivery.name}: delivery waits: {error}")
 
     def _end(self) -> None:
         for seat in self._seats:

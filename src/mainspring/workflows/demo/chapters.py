@@ -17,7 +17,7 @@ from mainspring.evaluation.spec import Check
 from mainspring.gates.spec import Decision, Reason
 from mainspring.lineage import AssetKind, Event, Verdict
 from mainspring.models.spec import ModelVersion
-from mainspring.monitoring.api import ALERT_RAISED
+from mainspring.monitoring.channel import ALERT_RAISED
 from mainspring.monitoring.spec import Finding
 from mainspring.pipelines.api import PipelineRun
 from mainspring.pipelines.spec import RequestState
