@@ -23,6 +23,7 @@ from mainspring.cli import (
     models,
     monitors,
     pipelines,
+    plugins,
     runs,
     server,
 )
@@ -72,3 +73,4 @@ app.add_typer(deployments.app, name="deployments")
 app.add_typer(monitors.app, name="monitors")
 app.add_typer(lineage.app, name="lineage")
 app.command("events")(events.events)
+app.add_typer(plugins.app, name="plugins")
