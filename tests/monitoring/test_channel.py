@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from mainspring.errors import InputError, IntegrityError, UnavailableError
+from mainspring.errors import InputError, IntegrityError, StateError, UnavailableError
 from mainspring.lineage import Graph
 from mainspring.lineage.sink import Patience
 from mainspring.monitoring.channel import ALERT_RAISED, AlertDelivery
 from mainspring.project import open_project
+from tests.cli.test_commands import ask
 from tests.endpoints import Endpoint
 
 SHORT = Patience(n_tries=3, first_wait_s=0.001, timeout_s=5.0)
@@ -180,3 +181,23 @@ def test_a_project_tells_its_channels(records_url: str, tmp_path: Path, endpoint
         assert (project.home / "a.ndjson").read_bytes().count(b"\n") == 1
     with open_project(tmp_path, overrides={"records.url": records_url}) as project:
         assert project.alert_deliveries() == []
+
+
+def test_the_command_tells_every_channel_that_it_can(
+    records_url: str, tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A channel that refuses is an error at the end and keeps no other from being told; none at all is one too."""
+    monkeypatch.setenv("MAINSPRING_RECORDS_URL", records_url)
+    with pytest.raises(StateError, match=r"alerts\.channels"):
+        ask("monitors", "deliver", "-p", str(tmp_path))
+    with open_project(tmp_path) as project:
+        alert(project.graph, "a")
+    monkeypatch.setenv("MAINSPRING_ALERTS_CHANNELS", f"{endpoint.url} file:out/alerts.ndjson")
+    endpoint.answers = [400]
+    with pytest.raises(InputError, match="HTTP status 400"):
+        ask("monitors", "deliver", "-p", str(tmp_path))
+    assert len(lines(tmp_path)) == 1
+    told = json.loads(ask("monitors", "deliver", "--json", "-p", str(tmp_path)).output)
+    assert [each["n_delivered"] for each in told] == [1, 0]
+    told = json.loads(ask("monitors", "deliver", "--again", "--json", "-p", str(tmp_path)).output)
+    assert [each["n_delivered"] for each in told] == [1, 1]

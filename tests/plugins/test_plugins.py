@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cli.test_commands import ask
 from tests.plugins.conftest import Write
 
 from mainspring import plugins
@@ -79,6 +81,16 @@ def test_a_broken_plugin_breaks_only_itself(write: Write, code: str, got: str) -
     (row,) = list_plugins()
     assert (row.state, row.name, row.distribution) == ("unusable", "mine", "broken-things")
     assert got in row.problem
+
+
+def test_the_command_shows_what_is_wrong(write: Write) -> None:
+    """People get a table and, below it, what is wrong; programs get all of it."""
+    assert ask("plugins", "list").output == "No plug-ins are installed.\n"
+    modules = {"written": "import no_such_library"}
+    write("broken-things", {"mainspring.metrics": {"mine": "written:found"}}, modules)
+    (row,) = json.loads(ask("plugins", "list", "--json").output)
+    assert (row["name"], row["target"], row["state"]) == ("mine", "written:found", "unusable")
+    assert f"mine of broken-things 0.1: {row['problem']}" in ask("plugins", "list").output
 
 
 def test_a_name_of_ours_is_not_taken(write: Write) -> None:

@@ -68,5 +68,5 @@ def test_server_that_does_not_answer() -> None:
 
 def test_unknown_scheme() -> None:
     """An address that no backend answers to names those that do."""
-    with pytest.raises(InputError, match="sqlite: or postgresql:"):
+    with pytest.raises(InputError, match="sqlite:, postgresql:"):
         open_records("mysql://host/x")
