@@ -137,6 +137,28 @@ class AlertsSection(Section):
     )
 
 
+class RetentionSection(Section):
+    """What `mainspring gc` gives up by age; never what is pinned, in force, or needed by what is kept."""
+
+    runs_days: int = Field(
+        default=0, ge=0, description="Artifacts of runs that began so many days ago; 0 = kept."
+    )
+    failed_runs_days: int = Field(
+        default=0, ge=0, description="Artifacts of failed runs that began so many days ago; 0 = kept."
+    )
+    model_versions_days: int = Field(
+        default=0,
+        ge=0,
+        description="Packages of model versions registered so many days ago, without alias or deployment; 0 = kept.",
+    )
+    training_datasets_days: int = Field(
+        default=0,
+        ge=0,
+        description="Rows of training datasets made so many days ago that no kept run, model or evidence needs; "
+        "0 = kept.",
+    )
+
+
 class ServingSection(Section):
     """The prediction server."""
 
@@ -160,6 +182,7 @@ class Config(Section):
     openlineage: OpenLineageSection = OpenLineageSection()
     alerts: AlertsSection = AlertsSection()
     serving: ServingSection = ServingSection()
+    retention: RetentionSection = RetentionSection()
 
     folder: Path = Field(Path("."), exclude=True)
     """The project's folder; not a key of the file."""

@@ -25,8 +25,9 @@ def gc(
 ) -> None:
     """Show what nothing refers to: blobs, staged files, rows that were never published.
 
-    With --delete, blobs and staged files go, in an execution that keeps a receipt. What any record mentions stays, save
-    records of what was deleted.
+    First what the retention rules of the configuration give up, as if each had been deleted by hand. With --delete,
+    blobs and staged files go, in an execution that keeps a receipt. What any record mentions stays, save records of
+    what was deleted.
     """
     from mainspring.workflows.gc import collect
 
@@ -35,6 +36,12 @@ def gc(
     if json:
         print_json(done)
         return
+    for rule in done.retention:
+        gives = "Gave up" if delete else "Would give up"
+        typer.echo(
+            f"{gives} by {rule.name} = {rule.days}: {len(rule.due)} ({rule.size_bytes:,} bytes); "
+            f"{rule.n_kept} as old are kept: pinned, in force or needed."
+        )
     columns = ["kind", "name", "size_bytes", "since", "deletable"]
     print_rows(done.rubbish, columns, as_json=False, none="Nothing that is not referred to.")
     if done.execution_id is not None:

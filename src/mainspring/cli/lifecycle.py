@@ -1,4 +1,4 @@
-"""`mainspring archive`, `unarchive` and `delete`: the same for every noun, with what depends on a thing shown first."""
+"""`mainspring archive`, `pin`, `delete` …: the same for every noun, with what depends on a thing shown first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from mainspring.cli._options import In, Json, opened
 from mainspring.cli._output import print_json, print_rows
+from mainspring.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from mainspring.workflows.lifecycle import Decision
@@ -55,6 +56,49 @@ def unarchive(noun: Noun, name: Name, reason: Reason = "", project: In = None, j
         print_json(thing)
         return
     typer.echo(f"{thing.title[:1].upper()}{thing.title[1:]} is in use again.")
+
+
+def pin(noun: Noun, name: Name, reason: Reason = "", project: In = None, json: Json = False) -> None:
+    """Keep something, and all that it was made of, from being deleted, by people and by retention rules."""
+    from mainspring.workflows.lifecycle import pin
+
+    with opened(project) as found:
+        done = pin(found, noun, name, reason=reason)
+    if json:
+        print_json(done)
+        return
+    typer.echo(f"Pinned {done.thing.title}. Take it back: mainspring unpin {noun} {done.thing.name}")
+
+
+def unpin(noun: Noun, name: Name, reason: Reason = "", project: In = None, json: Json = False) -> None:
+    """Take a pin back."""
+    from mainspring.workflows.lifecycle import unpin
+
+    with opened(project) as found:
+        thing = unpin(found, noun, name, reason=reason)
+    if json:
+        print_json(thing)
+        return
+    typer.echo(f"Took the pin off {thing.title}.")
+
+
+def marks(
+    kind: Annotated[
+        str | None, typer.Option("--kind", help="Only these: archived, pinned or deleted.")
+    ] = None,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """What is archived, pinned or deleted, by whom, when and why; parts of what was meant are left out."""
+    from mainspring.lineage.spec import MarkKind
+
+    if kind is not None and kind not in list(MarkKind):
+        raise UnknownNameError.of("kind", kind, [known.value for known in MarkKind], "--kind")
+    with opened(project) as found:
+        marks = found.graph.marks(None if kind is None else MarkKind(kind))
+    rows = [mark for mark in marks if mark.part_of is None]
+    columns = ["kind", "noun", "name", "actor", "marked_at", "reason"]
+    print_rows(rows, columns, as_json=json, none="Nothing is archived, pinned or deleted.")
 
 
 def delete(

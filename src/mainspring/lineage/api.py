@@ -162,7 +162,7 @@ class Graph:
             return store.count_assets(connection, self.project_id)
 
     def marks(self, kind: MarkKind | None = None) -> list[Mark]:
-        """What was archived or deleted, in the order of the decisions."""
+        """What is archived, pinned or deleted, in the order of the decisions."""
         with self.records.read() as connection:
             return marks.find_marks(connection, self.project_id, kind=kind)
 
@@ -170,6 +170,11 @@ class Graph:
         """The ids of what lists leave out: archived or deleted."""
         with self.records.read() as connection:
             return marks.hidden(connection, self.project_id)
+
+    def deleted(self) -> frozenset[str]:
+        """The ids of everything whose content was deleted."""
+        with self.records.read() as connection:
+            return marks.marked(connection, MarkKind.DELETED, self.project_id)
 
     def check_usable(self, *subject_ids: str) -> None:
         """Nothing of this is archived or deleted: for new use.

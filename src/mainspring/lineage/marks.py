@@ -1,4 +1,4 @@
-"""Marks: what people decided about a thing, beside what it is. Archived, or deleted.
+"""Marks: what people decided about a thing, beside what it is. Archived, pinned, or deleted.
 
 The thing itself never changes. One table serves every room: a room asks it what to leave out of its lists and
 what to refuse for new use, and every publication asks it about its inputs.

@@ -92,6 +92,7 @@ class MarkKind(enum.StrEnum):
     """What can be decided about a thing. Only `deleted` cannot be taken back."""
 
     ARCHIVED = "archived"
+    PINNED = "pinned"
     DELETED = "deleted"
 
 

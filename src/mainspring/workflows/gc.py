@@ -18,6 +18,7 @@ from mainspring.project import Project
 from mainspring.types import from_us
 from mainspring.workflows.doctor.records import abandoned
 from mainspring.workflows.doctor.tables import find_unpublished
+from mainspring.workflows.lifecycle.retention import Rule, apply, rules
 from mainspring.workflows.lifecycle.served import served_ids
 from mainspring.workflows.progress import Progress, silent
 from mainspring.workflows.references import unmentioned
@@ -58,12 +59,15 @@ class Collection(Value):
     Attributes:
         put_before: only what was put before this moment was looked at: `older_than` ago, or the beginning of the
             longest piece of work that is still running, whichever is earlier.
+        retention: what each configured rule would give up, or gave up; bytes of it that are old enough are then
+            in `rubbish`.
         deleted: digests and names; empty in a dry run.
         execution_id, receipt_id: the execution that deleted and its receipt (a report); None if nothing was.
     """
 
     put_before: datetime
     rubbish: tuple[Rubbish, ...]
+    retention: tuple[Rule, ...] = ()
     deleted: tuple[str, ...] = ()
     deleted_bytes: int = 0
     execution_id: str | None = None
@@ -78,7 +82,7 @@ class Collection(Value):
 def collect(
     project: Project, *, older_than: timedelta = OLDER_THAN, delete: bool = False, progress: Progress = silent
 ) -> Collection:
-    """Find what nothing refers to, and delete it if told to.
+    """Find what nothing refers to, and delete it if told to; before that, what retention rules give up.
 
     Never anything that a row of any project in the database mentions, and nothing that was put, or put again, in
     the last `older_than` or since the oldest execution began that is still running. A blob that is put while it is
@@ -98,14 +102,25 @@ def collect(
             where="older_than",
             hint="Bytes are stored before the row that refers to them; younger ones may be somebody's work.",
         )
+    retention = _retain(project, delete=delete)
     put_before = min([datetime.now(UTC) - older_than, *_running_since(project)])
     found = Collection(
         put_before=put_before,
+        retention=retention,
         rubbish=(*_blobs(project, put_before), *_drafts(project, put_before), *_appends(project, progress)),
     )
     if not delete or not any(item.deletable for item in found.rubbish):
         return found
     return _delete(project, found, older_than, progress)
+
+
+def _retain(project: Project, *, delete: bool) -> tuple[Rule, ...]:
+    found = []
+    for rule in rules(project):
+        if delete:
+            apply(project, rule)
+        found.append(rule)
+    return tuple(found)
 
 
 def _running_since(project: Project) -> list[datetime]:

@@ -18,7 +18,7 @@ from mainspring.lineage.spec import MarkKind
 from mainspring.project import Project
 from mainspring.workflows.doctor.examine import examine
 from mainspring.workflows.gc import collect
-from mainspring.workflows.lifecycle import archive, delete, preview
+from mainspring.workflows.lifecycle import archive, delete, pin, preview
 from tests.workflows.filled import Filled
 from tests.workflows.lifecycle.conftest import Shelf
 from tests.workflows.test_gc import age_everything
@@ -209,13 +209,18 @@ RUNS = st.lists(
 )
 
 
-@given(runs=RUNS, doomed=st.lists(st.integers(0, 5), max_size=6))
+@given(
+    runs=RUNS, doomed=st.lists(st.integers(0, 5), max_size=6), pinned=st.sets(st.integers(0, 5), max_size=1)
+)
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_reachable_from_what_is_kept_is_lost(
-    project: Project, runs: list[tuple[list[int], set[int]]], doomed: list[int]
+    project: Project, runs: list[tuple[list[int], set[int]]], doomed: list[int], pinned: set[int]
 ) -> None:
-    """Random graphs of runs, random deletions, `gc`: what is kept, and all it was made from, has every byte."""
+    """Random graphs, pins, deletions, `gc`: what is kept or pinned, and all it was made from, has every byte."""
     made = _make(project, runs)
+    held = {made[place] for place in pinned if place < len(made)}
+    for run_id in held:
+        pin(project, "run", run_id)
     for place in doomed:
         if place < len(made):
             try:
@@ -226,6 +231,7 @@ def test_nothing_reachable_from_what_is_kept_is_lost(
     age_everything(filled)
     collect(project, delete=True)
     gone = {mark.subject_id for mark in project.graph.marks(MarkKind.DELETED)}
+    assert not held & gone
     kept = [run_id for run_id in made if run_id not in gone]
     needed = {
         artifact.sha256

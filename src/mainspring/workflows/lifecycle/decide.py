@@ -1,4 +1,4 @@
-"""Archive, take back, delete: each is one transaction with its event, its actor and its reason."""
+"""Archive, pin, take either back, delete: each is one transaction with its event, its actor and its reason."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _WITHOUT_CONTENT: Final = {
     Noun.FEATURE_VIEW: "it is a definition and has no content",
     Noun.MONITOR: "it is a definition, and its findings are evidence",
 }
+_VERBS: Final = {MarkKind.ARCHIVED: "archive", MarkKind.PINNED: "pin", MarkKind.DELETED: "delete"}
 _ORDER: Final = (Holds.ARCHIVE, Holds.DELETE, Holds.NOTHING)
 
 
@@ -30,7 +31,7 @@ def preview(project: Project, noun: Noun | str, name: str, kind: MarkKind) -> De
 
     Args:
         noun, name: as for `find_thing`.
-        kind: archived or deleted.
+        kind: archived, pinned or deleted.
 
     Raises:
         UnknownNameError: nothing of that name.
@@ -53,6 +54,27 @@ def archive(project: Project, noun: Noun | str, name: str, *, reason: str = "") 
     """
     planned = _planned(project, find_thing(project, noun, name), MarkKind.ARCHIVED)
     return _mark(project, planned, reason)
+
+
+def pin(project: Project, noun: Noun | str, name: str, *, reason: str = "") -> Decision:
+    """Keep a thing, its content and all that it was made of from being deleted, by people and by retention rules.
+
+    Raises:
+        UnknownNameError: nothing of that name.
+        StateError: it is pinned or deleted already.
+    """
+    planned = _planned(project, find_thing(project, noun, name), MarkKind.PINNED)
+    return _mark(project, planned, reason)
+
+
+def unpin(project: Project, noun: Noun | str, name: str, *, reason: str = "") -> Thing:
+    """Take a pin back, off a thing and what was pinned as a part of it.
+
+    Raises:
+        UnknownNameError: nothing of that name.
+        StateError: it is not pinned itself.
+    """
+    return _take_back(project, find_thing(project, noun, name), MarkKind.PINNED, reason)
 
 
 def delete(project: Project, noun: Noun | str, name: str, *, reason: str) -> Decision:
@@ -85,26 +107,37 @@ def unarchive(project: Project, noun: Noun | str, name: str, *, reason: str = ""
         UnknownNameError: nothing of that name.
         StateError: it is not archived itself.
     """
-    thing = find_thing(project, noun, name)
+    return _take_back(project, find_thing(project, noun, name), MarkKind.ARCHIVED, reason)
+
+
+def delete_planned(project: Project, thing: Thing, reason: str) -> Decision | None:
+    """As `delete`, of what was looked at before; None if something holds it by now."""
+    try:
+        return _mark(project, _planned(project, thing, MarkKind.DELETED), reason)
+    except StateError:
+        return None
+
+
+def _take_back(project: Project, thing: Thing, kind: MarkKind, reason: str) -> Thing:
     project_id = project.graph.project_id
 
     def take_back(connection: Connection) -> None:
-        there = marks.find_marks(
-            connection, project_id, kind=MarkKind.ARCHIVED, subject_ids=[thing.subject_id]
-        )
+        there = marks.find_marks(connection, project_id, kind=kind, subject_ids=[thing.subject_id])
         if not there or there[0].part_of is not None:
             raise StateError(
-                expected=f"an archived {thing.noun.words}",
+                expected=f"a {thing.noun.words} that is {kind.value}",
                 got="one that is not"
                 if not there
-                else f"one that is archived as a part of {there[0].part_of}",
+                else f"one that is {kind.value} as a part of {there[0].part_of}",
                 where=thing.title,
-                hint="Lists show what is archived with --archived.",
+                hint=f"`mainspring marks` shows what is {kind.value}.",
             )
-        marks.remove(connection, MarkKind.ARCHIVED, thing.subject_id, project_id)
+        marks.remove(connection, kind, thing.subject_id, project_id)
 
-    with _execution(project, "unarchive", thing, reason) as work:
-        work.event(f"{thing.noun.value}.unarchived", thing.subject_id, {"name": thing.name, "reason": reason})
+    with _execution(project, f"un{_VERBS[kind]}", thing, reason) as work:
+        work.event(
+            f"{thing.noun.value}.un{kind.value}", thing.subject_id, {"name": thing.name, "reason": reason}
+        )
         work.write(take_back)
     return thing
 
@@ -137,7 +170,6 @@ def _mark(project: Project, planned: Decision, reason: str) -> Decision:
     thing, kind = planned.thing, planned.kind
     _check_free(planned, planned.dependents)
     graph = project.graph
-    action = "delete" if kind is MarkKind.DELETED else "archive"
 
     def set_marks(connection: Connection) -> None:
         # From here to the commit nobody publishes: whoever uses the thing comes before, and is seen, or is refused.
@@ -146,7 +178,7 @@ def _mark(project: Project, planned: Decision, reason: str) -> Decision:
         _check_free(planned, recorded(connection, graph.project_id, thing))
         marks.add(graph.records, connection, _marks(project, planned, reason, work.id), graph.project_id)
 
-    with _execution(project, action, thing, reason) as work:
+    with _execution(project, _VERBS[kind], thing, reason) as work:
         told = {"name": thing.name, "reason": reason, "n_parts": len(thing.parts)}
         work.event(f"{thing.noun.value}.{kind.value}", thing.subject_id, told)
         work.write(set_marks)
@@ -188,10 +220,11 @@ def _marks(project: Project, planned: Decision, reason: str, execution_id: str) 
 def _check_unmarked(connection: Connection, project_id: str, thing: Thing, kind: MarkKind) -> None:
     found = marks.find_marks(connection, project_id, subject_ids=[thing.subject_id])
     marks.check_there(found)
-    if any(mark.kind is kind for mark in found):
+    there = [mark for mark in found if mark.kind is kind]
+    if there:
         raise StateError(
             expected=f"a {thing.noun.words} that is not {kind.value} yet",
-            got=f"one that was {kind.value} on {found[0].marked_at:%Y-%m-%d} by {found[0].actor}",
+            got=f"one that was {kind.value} on {there[0].marked_at:%Y-%m-%d} by {there[0].actor}",
             where=thing.title,
             hint="There is nothing to do.",
         )

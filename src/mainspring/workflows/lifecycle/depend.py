@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from mainspring.features import store as features
-from mainspring.lineage.marks import marked
+from mainspring.lineage.marks import find_marks, marked
 from mainspring.lineage.spec import Asset, AssetKind, Direction, ExecutionState, MarkKind, Noun
 from mainspring.lineage.store import evidence_for, executions_by_id
 from mainspring.lineage.walk import walk
@@ -58,13 +58,26 @@ def _predictions(project: Project, thing: Thing) -> Iterator[Dependent]:
 
 
 def recorded(connection: Connection, project_id: str, thing: Thing) -> list[Dependent]:
-    """What the records tell, as of a moment: aliases, work that runs, and everything that was made of the thing."""
+    """What the records tell, as of a moment: pins, aliases, work that runs, and all that was made of the thing."""
     return [
+        *_pins(connection, project_id, thing),
         *_aliases(connection, project_id, thing),
         *_running(connection, thing),
         *_views(connection, project_id, thing),
         *_made(connection, project_id, thing),
     ]
+
+
+def _pins(connection: Connection, project_id: str, thing: Thing) -> Iterator[Dependent]:
+    for mark in find_marks(connection, project_id, kind=MarkKind.PINNED, subject_ids=thing.ids):
+        if mark.part_of is None or mark.part_of not in thing.ids:
+            yield Dependent(
+                what="pin",
+                name=mark.title,
+                id=mark.subject_id,
+                holds=Holds.DELETE,
+                do=f"pinned by {mark.actor}: mainspring unpin {mark.noun.value} {mark.name}",
+            )
 
 
 def _aliases(connection: Connection, project_id: str, thing: Thing) -> Iterator[Dependent]:

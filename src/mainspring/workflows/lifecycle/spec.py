@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 from mainspring.lineage.spec import MarkKind, Noun, Value
 
@@ -54,11 +55,18 @@ class Holds(enum.StrEnum):
     ARCHIVE = "archive"
 
 
+_AGAINST: Final = {
+    MarkKind.PINNED: frozenset[Holds](),
+    MarkKind.ARCHIVED: frozenset({Holds.ARCHIVE}),
+    MarkKind.DELETED: frozenset({Holds.ARCHIVE, Holds.DELETE}),
+}
+
+
 class Dependent(Value):
     """Something that depends on a thing.
 
     Attributes:
-        what: what it is: alias, deployment, predictions, or a kind of asset.
+        what: what it is: pin, alias, deployment, predictions, or a kind of asset.
         name: what it is called; empty where several are counted together.
         id: its id; None where it has none, or several are counted together.
         count: how many they are.
@@ -78,7 +86,7 @@ class Decision(Value):
     """What would be decided, or was.
 
     Attributes:
-        kind: archived or deleted.
+        kind: archived, pinned or deleted.
         dependents: what depends on the thing, with what holds first.
         n_blobs, size_bytes: contents that nothing else needs and that `gc` may take after a deletion; 0 for an
             archiving.
@@ -95,5 +103,5 @@ class Decision(Value):
     @property
     def holding(self) -> tuple[Dependent, ...]:
         """The dependents that keep it from being done."""
-        against = {Holds.ARCHIVE} if self.kind is MarkKind.ARCHIVED else {Holds.ARCHIVE, Holds.DELETE}
+        against = _AGAINST[self.kind]
         return tuple(found for found in self.dependents if found.holds in against)
