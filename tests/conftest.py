@@ -129,7 +129,7 @@ def graph(records_url: str, tmp_path_factory: pytest.TempPathFactory, clock: Rep
     records = open_records(records_url)
     records.migrate()
     folder = tmp_path_factory.mktemp("blobs")
-    yield Graph(
+    made = Graph(
         records=records,
         blobs=open_blobs(f"file:{folder}"),
         clock=clock,
@@ -137,6 +137,8 @@ def graph(records_url: str, tmp_path_factory: pytest.TempPathFactory, clock: Rep
         actor="user:test",
         code=lambda: Code(commit="0" * 40, dirty=False, digest="0" * 64),
     )
+    yield made
+    made.leases.close()
     records.close()
 
 

@@ -144,7 +144,9 @@ class RetentionSection(Section):
         default=0, ge=0, description="Artifacts of runs that began so many days ago; 0 = kept."
     )
     failed_runs_days: int = Field(
-        default=0, ge=0, description="Artifacts of failed runs that began so many days ago; 0 = kept."
+        default=0,
+        ge=0,
+        description="Artifacts of failed and lost runs that began so many days ago; 0 = kept.",
     )
     model_versions_days: int = Field(
         default=0,
@@ -156,6 +158,17 @@ class RetentionSection(Section):
         ge=0,
         description="Rows of training datasets made so many days ago that no kept run, model or evidence needs; "
         "0 = kept.",
+    )
+
+
+class LeasesSection(Section):
+    """Who is at work, and who has gone."""
+
+    ttl_s: float = Field(
+        default=30.0,
+        ge=0.1,
+        description="Seconds without a sign of life after which others may call a run or server of this process lost; "
+        "it gives four in that time.",
     )
 
 
@@ -181,6 +194,7 @@ class Config(Section):
     actor: ActorSection = ActorSection()
     openlineage: OpenLineageSection = OpenLineageSection()
     alerts: AlertsSection = AlertsSection()
+    leases: LeasesSection = LeasesSection()
     serving: ServingSection = ServingSection()
     retention: RetentionSection = RetentionSection()
 

@@ -184,6 +184,7 @@ class Project:
             actor=self.config.actor_name,
             on_behalf_of=self.config.actor.on_behalf_of or None,
             code=lambda: capture_code(self.config.folder),
+            lease_ttl_s=self.config.leases.ttl_s,
         )
 
     @cached_property
@@ -338,6 +339,8 @@ class Project:
         if "deployments" in self.__dict__:
             # Its open log segment can be published once it is let go.
             self.deployments.close()
+        if "graph" in self.__dict__:
+            self.graph.leases.close()
         for port in ("engine", "records", "keys"):
             if port in self.__dict__:
                 self.__dict__.pop(port).close()

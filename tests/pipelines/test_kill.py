@@ -52,8 +52,8 @@ def test_a_killed_run_goes_on_from_what_it_made(records_url: str, tmp_path: Path
     runs = Pipelines(graph, open_engine("local:")).runs("three")
     assert [run.state for run in runs] == [
         ExecutionState.COMPLETED,
-        ExecutionState.FAILED,
-        ExecutionState.FAILED,
+        ExecutionState.LOST,
+        ExecutionState.LOST,
     ]
     assert "its process ended" in str(runs[1].error)
     assert len(graph.find_assets()) == 3

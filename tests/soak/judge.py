@@ -13,7 +13,7 @@ from mainspring.project import open_project
 from mainspring.workflows.doctor.examine import examine
 from mainspring.workflows.doctor.spec import Repair, Severity
 
-EXPECTED: Final = {Repair.FAIL_EXECUTIONS, Repair.RECORD_WEIGHTS, Repair.PUBLISH_LOG}
+EXPECTED: Final = {Repair.CALL_LOST, Repair.RECORD_WEIGHTS, Repair.PUBLISH_LOG}
 """What a killed process leaves for others to do: its work to be ended, a change to be recorded, its log."""
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from mainspring.errors import UnknownNameError
-from mainspring.lineage import marks, store
-from mainspring.lineage.publication import Publication, Scope, fail
+from mainspring.lineage import log, marks, store
+from mainspring.lineage.leases import DEFAULT_TTL_S, Leases
+from mainspring.lineage.log import Scope
+from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import (
     Asset,
     AssetKind,
@@ -41,6 +41,7 @@ class Graph:
     Attributes:
         actor: who acts through this object: `user:NAME` or `service:NAME`.
         on_behalf_of: for whom a service acts; None where it acts for itself.
+        leases: what this process is at work on, and what others are.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Graph:
         actor: str,
         code: Callable[[], Code],
         on_behalf_of: str | None = None,
+        lease_ttl_s: float = DEFAULT_TTL_S,
     ) -> None:
         self.records = records
         self.blobs = blobs
@@ -60,6 +62,7 @@ class Graph:
         self.project_id = project_id
         self.actor = actor
         self.on_behalf_of = on_behalf_of
+        self.leases = Leases(lambda: self._scope, ttl_s=lease_ttl_s)
         self._capture_code = code
         self._code: Code | None = None
 
@@ -79,6 +82,7 @@ class Graph:
         parent_id: str | None = None,
         durable: bool = False,
         after_the_fact: bool = False,
+        covered: bool = False,
     ) -> Publication:
         """Begin a piece of work; use the result as a context manager.
 
@@ -88,9 +92,11 @@ class Graph:
             parameters: plain JSON.
             parent_id: the execution that this one is a part of.
             durable: commit a `running` row at once, so that long work is seen while it runs and, if it
-                fails, is recorded as failed. Short work costs one transaction less without it.
+                fails, is recorded as failed. Short work costs one transaction less without it. While it
+                runs this process holds a lease on it: when that is not renewed, anybody may call it lost.
             after_the_fact: it writes down what has happened already, so that archived or deleted inputs do not
                 stand in its way; all other work is refused when it is published.
+            covered: the lease of its parent is enough, because one process does both.
         """
         execution = Execution(
             id=new_id(),
@@ -110,18 +116,26 @@ class Graph:
             fence=0,
             error=None,
         )
-        return Publication(self._scope, execution, durable=durable, after_the_fact=after_the_fact)
+        return Publication(
+            self._scope,
+            execution,
+            durable=durable,
+            after_the_fact=after_the_fact,
+            leases=self.leases if durable and not covered else None,
+        )
 
     @property
     def _scope(self) -> Scope:
         return Scope(self.records, self.clock, self.project_id, self.actor, self.on_behalf_of)
 
-    def fail(self, connection: Connection, execution: Execution, error: str) -> bool:
-        """Record that a running execution failed, inside the caller's transaction, as its last act.
+    def lose(self, execution: Execution, error: str) -> list[str]:
+        """Record that a running execution that nobody holds a lease on, and what runs below it, was lost.
 
-        False when it has ended or another worker holds it: then nothing changes.
+        Returns:
+            The ids of what was; empty when it had ended.
         """
-        return fail(connection, self._scope, execution, error)
+        with self.records.write() as connection:
+            return [lost.id for lost in log.lose(connection, self._scope, execution, error)]
 
     def get_asset(self, asset_id: str) -> Asset:
         """The asset of that id.

@@ -64,7 +64,7 @@ def end(work: Work, namespace: str) -> Event:
     execution = work.execution
     if execution.finished_at is None:
         raise ValueError(f"execution {execution.id} still runs")
-    kind = "FAIL" if execution.state is ExecutionState.FAILED else "COMPLETE"
+    kind = "FAIL" if execution.state in {ExecutionState.FAILED, ExecutionState.LOST} else "COMPLETE"
     return {
         **_event(kind, execution.finished_at, work, namespace),
         "inputs": [_input(tie, work, namespace) for tie in work.inputs()],

@@ -8,8 +8,7 @@ because readers go through the records only. A process that dies leaves nothing 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -18,9 +17,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from mainspring.errors import FencedError, MainspringError, StateError
-from mainspring.lineage import marks, store
+from mainspring.lineage import log, marks, store
+from mainspring.lineage.leases import Leases
 from mainspring.lineage.spec import (
-    EXECUTION_STARTED,
     Asset,
     AssetKind,
     Direction,
@@ -30,85 +29,9 @@ from mainspring.lineage.spec import (
     ExecutionState,
     Link,
     Verdict,
-    ended,
 )
-from mainspring.ports.clock import Clock
-from mainspring.ports.records import Records
 from mainspring.types import digest as digest_of
 from mainspring.types import new_id
-
-EVENT_SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Where and for whom a publication is made.
-
-    Attributes:
-        actor: `user:NAME` or `service:NAME`.
-        on_behalf_of: for whom a service acts; None where it acts for itself.
-    """
-
-    records: Records
-    clock: Clock
-    project_id: str
-    actor: str
-    on_behalf_of: str | None
-
-
-def fail(connection: Connection, scope: Scope, execution: Execution, error: str) -> bool:
-    """Record that a running execution failed, and say so in the log.
-
-    False when another worker holds it, or it has already ended: then nothing changes.
-    """
-    failed = execution.model_copy(
-        update={"finished_at": datetime.now(UTC), "state": ExecutionState.FAILED, "error": error}
-    )
-    if not store.finish_execution(connection, failed):
-        return False
-    append(connection, scope, [_over(scope, failed)])
-    return True
-
-
-def _begun(scope: Scope, execution: Execution) -> Event:
-    what = {"kind": execution.kind, "name": execution.name}
-    return _entry(scope, execution.id, EXECUTION_STARTED, execution.id, what)
-
-
-def hold_log(records: Records, connection: Connection, project_id: str) -> None:
-    """Let nobody else of the project publish until this transaction ends."""
-    records.lock(connection, f"events/{project_id}")
-
-
-def append(connection: Connection, scope: Scope, entries: Sequence[Event]) -> None:
-    """Append to the log, as the transaction's last act."""
-    # Held to the commit: the order of `seq` is the order of becoming visible.
-    hold_log(scope.records, connection, scope.project_id)
-    store.append_events(connection, entries, scope.project_id)
-
-
-def _over(scope: Scope, execution: Execution) -> Event:
-    what = {"kind": execution.kind, "name": execution.name}
-    if execution.error is not None:
-        what["error"] = execution.error
-    return _entry(scope, execution.id, ended(execution.state), execution.id, what)
-
-
-def _entry(scope: Scope, execution_id: str, kind: str, subject: str, payload: Mapping[str, Any]) -> Event:
-    return Event(
-        seq=None,
-        id=new_id(),
-        kind=kind,
-        schema_version=EVENT_SCHEMA_VERSION,
-        subject=subject,
-        execution=execution_id,
-        actor=scope.actor,
-        on_behalf_of=scope.on_behalf_of,
-        occurred_at=scope.clock.now(),
-        recorded_at=datetime.now(UTC),
-        payload=dict(payload),
-        sha256="",
-    )
 
 
 class Publication:
@@ -116,20 +39,32 @@ class Publication:
 
     Made by `Graph.execution`. Until the block ends nothing of it is visible, save the `running` row of a
     durable one.
+
+    Args:
+        durable: a `running` row is committed when the block begins.
+        leases: where a durable execution's own lease is held; None for one that needs none.
     """
 
     def __init__(
-        self, scope: Scope, execution: Execution, *, durable: bool, after_the_fact: bool = False
+        self,
+        scope: log.Scope,
+        execution: Execution,
+        *,
+        durable: bool,
+        after_the_fact: bool = False,
+        leases: Leases | None = None,
     ) -> None:
         self._scope = scope
         self._execution = execution
         self._durable = durable
         self._after_the_fact = after_the_fact
+        self._leases = leases
         self._links: dict[tuple[Direction, str, str], Link] = {}
         self._assets: list[Asset] = []
         self._evidence: list[Evidence] = []
         self._events: list[Event] = []
         self._writes: list[Callable[[Connection], object]] = []
+        self._writes_of_failure: list[Callable[[Connection], object]] = []
         self._state = ExecutionState.COMPLETED
         self._open = False
 
@@ -145,9 +80,7 @@ class Publication:
 
     def __enter__(self) -> Self:
         if self._durable:
-            with self._scope.records.write() as connection:
-                store.add(connection, store.executions, [self._execution], self._scope.project_id)
-                append(connection, self._scope, [_begun(self._scope, self._execution)])
+            self._begin()
         self._open = True
         return self
 
@@ -155,14 +88,30 @@ class Publication:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open = False
-        if error is not None:
-            self._fail(error)
-            return
         try:
-            self._publish()
-        except BaseException as refused:
-            self._fail(refused)
-            raise
+            if error is not None:
+                self._fail(error)
+                return
+            try:
+                self._publish()
+            except BaseException as refused:
+                self._fail(refused)
+                raise
+        finally:
+            if self._leases is not None:
+                self._leases.forget(self.id)
+
+    def _begin(self) -> None:
+        if self._leases is not None:
+            self._leases.look_if_due()
+        with self._scope.records.write() as connection:
+            if not store.add_execution(connection, self._execution, self._scope.project_id):
+                raise self._parent_lost()
+            if self._leases is not None:
+                self._leases.begin(connection, self._execution)
+            log.append(connection, self._scope, [log.begun(self._scope, self._execution)])
+        if self._leases is not None:
+            self._leases.keep(self.id, self._execution.fence)
 
     def use(self, asset_id: str, role: str = "input", attributes: Mapping[str, Any] | None = None) -> None:
         """Name an input. Naming it twice in one role is the same as once."""
@@ -245,7 +194,7 @@ class Publication:
     def event(self, kind: str, subject: str, payload: Mapping[str, Any] | None = None) -> None:
         """Append to the log when the publication becomes visible."""
         self._check_open()
-        self._events.append(_entry(self._scope, self.id, kind, subject, payload or {}))
+        self._events.append(log.entry(self._scope, self.id, kind, subject, payload or {}))
 
     def write(self, rows: Callable[[Connection], object]) -> None:
         """Run `rows` inside the publication's transaction; if it raises, nothing is published.
@@ -254,6 +203,14 @@ class Publication:
         """
         self._check_open()
         self._writes.append(rows)
+
+    def write_if_failed(self, rows: Callable[[Connection], object]) -> None:
+        """Run `rows` in the transaction that records the failure of a durable execution, if it fails.
+
+        Never run when it was fenced off.
+        """
+        self._check_open()
+        self._writes_of_failure.append(rows)
 
     def mark_cached(self) -> None:
         """Record that the outputs were found and not made: the execution ends as `cached`."""
@@ -288,10 +245,14 @@ class Publication:
         project_id = self._scope.project_id
         finished = self._execution.model_copy(update={"finished_at": datetime.now(UTC), "state": self._state})
         with self._scope.records.write() as connection:
+            # The lease first, as whoever takes it away does: two that want the same rows never wait for each other.
+            if self._leases is not None and not self._leases.end(connection, self._execution):
+                raise self._fenced()
             for rows in self._writes:
                 rows(connection)
             if not self._durable:
-                store.add(connection, store.executions, [finished], project_id)
+                if not store.add_execution(connection, finished, project_id):
+                    raise self._parent_lost()
             elif not store.finish_execution(connection, finished):
                 raise self._fenced()
             store.add(connection, store.assets, self._assets, project_id)
@@ -299,7 +260,7 @@ class Publication:
             store.add(connection, store.evidence, self._evidence, project_id)
             self._check_inputs(connection)
             # A reader of the log misses no publication: one that says nothing of itself is entered by its end.
-            append(connection, self._scope, self._events or [_over(self._scope, finished)])
+            log.append(connection, self._scope, self._events or [log.over(self._scope, finished)])
 
     def _check_inputs(self, connection: Connection) -> None:
         """Nothing archived or deleted is put to new use."""
@@ -307,15 +268,24 @@ class Publication:
         if self._after_the_fact or not used:
             return
         # Whoever deletes holds the log while it asks what depends on a thing: one of the two sees the other.
-        hold_log(self._scope.records, connection, self._scope.project_id)
+        log.hold(self._scope.records, connection, self._scope.project_id)
         marks.check_usable(connection, self._scope.project_id, used)
 
     def _fenced(self) -> FencedError:
         return FencedError(
             expected=f"execution {self.id} still running under fence {self._execution.fence}",
-            got="it has ended, or another worker took it over",
+            got="it was called lost because its lease was not renewed, it has ended, or another worker took it over",
             where=f"{self._execution.kind} {self._execution.name!r}",
-            hint="Nothing was published. Look at the execution's state; the other worker's result stands.",
+            hint="Nothing was published. `mainspring events --subject` with its id says what happened. If the process "
+            "was alive but stood still for long, raise `leases.ttl_s`; then do the work again.",
+        )
+
+    def _parent_lost(self) -> FencedError:
+        return FencedError(
+            expected=f"execution {self._execution.parent_id}, of which this is a part, still running",
+            got="it was called lost, because its lease was not renewed",
+            where=f"{self._execution.kind} {self._execution.name!r}",
+            hint="Nothing was published. Run the whole again; results that were finished before are kept.",
         )
 
     def _fail(self, error: BaseException) -> None:
@@ -325,7 +295,18 @@ class Publication:
         line = traceback.format_exception_only(error)[-1].strip()
         try:
             with self._scope.records.write() as connection:
-                fail(connection, self._scope, self._execution, line)
+                if self._leases is not None and not self._leases.end(connection, self._execution):
+                    return
+                for rows in self._writes_of_failure:
+                    rows(connection)
+                if not log.fail(connection, self._scope, self._execution, line):
+                    raise _Ended
+        except _Ended:
+            return
         except (MainspringError, SQLAlchemyError) as unrecorded:
             # The first failure is what the caller must see; its execution stays `running` until it is swept.
             error.add_note(f"and it could not be recorded: {unrecorded}")
+
+
+class _Ended(Exception):
+    """Takes back what was written for an execution that turns out to have ended."""

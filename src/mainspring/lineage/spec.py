@@ -50,6 +50,8 @@ class ExecutionState(enum.StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CACHED = "cached"
+    LOST = "lost"
+    """Failed, and not by its own word: whoever did it ended, or did not renew its lease."""
 
 
 EXECUTION_STARTED: Final = "execution.started"
@@ -256,6 +258,41 @@ class Cursor(Value):
 
     reader: str
     place: int
+
+
+class Lease(Value):
+    """Who is at work on something, and gave a sign of life when.
+
+    Times are of the one clock that all who write to the database share: the server's on PostgreSQL, the machine's on
+    SQLite. The project clock, which may be replayed, has no part in it.
+
+    Attributes:
+        subject: the execution's id, or the role: `server/HOST:PORT`, `server/HOST:PORT/worker-1`.
+        holder: the process: see `process_name`. None = nobody has the role.
+        token: the fencing number: greater for each holder of a subject than for the one before.
+        ttl_s: as the holder promised: it renews four times in so long, and is not called lost before.
+        taken_at: when the holder took it.
+        renewed_at: its last sign of life.
+        suspected_at: when somebody saw it overdue; None since it was renewed.
+    """
+
+    subject: str
+    holder: str | None
+    token: int
+    ttl_s: float
+    taken_at: datetime
+    renewed_at: datetime
+    suspected_at: datetime | None
+
+
+class Standing(enum.StrEnum):
+    """What is to be thought of a lease."""
+
+    FREE = "free"
+    HELD = "held"
+    OVERDUE = "overdue"
+    SUSPECTED = "suspected"
+    LOST = "lost"
 
 
 class Evidence(Value):

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    bindparam,
+    cast,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from mainspring.lineage.spec import (
     EXECUTION_STARTED,
@@ -16,6 +28,7 @@ from mainspring.lineage.spec import (
     Evidence,
     Execution,
     ExecutionState,
+    Lease,
     Link,
     Value,
 )
@@ -49,6 +62,7 @@ events = table(
     unique=[["id"]],
 )
 cursors = table("event_cursors", Cursor, key=["project_id", "reader"])
+leases = table("leases", Lease, key=["project_id", "subject"])
 evidence = table("evidence", Evidence, key=["id"], indexes=[["subject_id", "kind", "created_us"]])
 
 
@@ -69,6 +83,40 @@ _LAST_SHA256 = (
     .limit(1)
 )
 
+
+def _new(column: Column[Any]) -> ColumnElement[Any]:
+    given = bindparam(f"new_{column.name}", type_=column.type)
+    # PostgreSQL is told the type of every parameter but these, and takes them for text.
+    return cast(given, Boolean()) if isinstance(column.type, Boolean) else given
+
+
+_PARENT = executions.alias("parent")
+# Locked where the database has row locks: whoever calls the parent lost waits for this transaction, or this for it.
+_PARENT_STATE = (
+    select(_PARENT.c.state)
+    .where(_PARENT.c.id == bindparam("parent"))
+    .with_for_update(read=True)
+    .scalar_subquery()
+)
+_PARENT_GOES_ON = func.coalesce(_PARENT_STATE, "") != ExecutionState.LOST
+_ADD_PART = (
+    insert(executions)
+    .from_select(
+        executions.c.keys(), select(*(_new(column) for column in executions.c)).where(_PARENT_GOES_ON)
+    )
+    .execution_options(preserve_rowcount=True)
+)
+
+
+def add_execution(connection: Connection, execution: Execution, project_id: str) -> bool:
+    """Insert an execution. False, and nothing is inserted, when it is a part of one that was lost."""
+    if execution.parent_id is None:
+        add(connection, executions, [execution], project_id)
+        return True
+    values = {f"new_{name}": given for name, given in row(execution, project_id).items()}
+    return connection.execute(_ADD_PART, {**values, "parent": execution.parent_id}).rowcount == 1
+
+
 _FINISH = (
     update(executions)
     .where(
@@ -80,12 +128,23 @@ _FINISH = (
         state=bindparam("new_state"), finished_us=bindparam("new_finished_us"), error=bindparam("new_error")
     )
 )
+_FINISH_PART = _FINISH.where(_PARENT_GOES_ON)
+_LOSE = (
+    update(executions)
+    .where(executions.c.id == bindparam("execution_id"), executions.c.state == ExecutionState.RUNNING)
+    .values(
+        state=ExecutionState.LOST,
+        fence=executions.c.fence + 1,
+        finished_us=bindparam("new_finished_us"),
+        error=bindparam("new_error"),
+    )
+)
 
 
 def finish_execution(connection: Connection, finished: Execution) -> bool:
     """Move a running execution to the end that `finished` says.
 
-    False when another worker holds it, or it has already ended.
+    False when another worker holds it, it has already ended, or it made something and what it is a part of was lost.
     """
     values = {
         "execution_id": finished.id,
@@ -94,7 +153,37 @@ def finish_execution(connection: Connection, finished: Execution) -> bool:
         "new_finished_us": None if finished.finished_at is None else to_us(finished.finished_at),
         "new_error": finished.error,
     }
-    return connection.execute(_FINISH, values).rowcount == 1
+    if finished.parent_id is None or finished.state is ExecutionState.FAILED:
+        return connection.execute(_FINISH, values).rowcount == 1
+    return connection.execute(_FINISH_PART, {**values, "parent": finished.parent_id}).rowcount == 1
+
+
+def lose_execution(connection: Connection, lost: Execution) -> bool:
+    """Take a running execution from whoever does it, by a higher fence. False when it has ended."""
+    ended_at = lost.finished_at
+    values = {
+        "execution_id": lost.id,
+        "new_finished_us": None if ended_at is None else to_us(ended_at),
+        "new_error": lost.error,
+    }
+    return connection.execute(_LOSE, values).rowcount == 1
+
+
+def running_parts(connection: Connection, execution_id: str, project_id: str) -> list[Execution]:
+    """What runs below an execution without a lease of its own, the nearest first."""
+    found: list[Execution] = []
+    above = [execution_id]
+    while above:
+        query = select(executions).where(
+            among(executions.c.parent_id, above),
+            executions.c.state == ExecutionState.RUNNING,
+            executions.c.project_id == project_id,
+            executions.c.id.not_in(select(leases.c.subject).where(leases.c.project_id == project_id)),
+        )
+        parts = [value(Execution, mapping) for mapping in connection.execute(query).mappings()]
+        found += parts
+        above = [part.id for part in parts]
+    return found
 
 
 def append_events(connection: Connection, entries: Sequence[Event], project_id: str) -> None:

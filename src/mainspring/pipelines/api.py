@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.lineage import Event, ExecutionState, Graph
-from mainspring.lineage.process import is_dead, process_name
+from mainspring.lineage.process import process_name
 from mainspring.lineage.store import executions_by_id
 from mainspring.pipelines import store
 from mainspring.pipelines.elsewhere import Elsewhere, StepContext, Surroundings
@@ -35,7 +35,6 @@ from mainspring.ports.engine import Engine
 from mainspring.tracking import Tracking
 
 RUNS_LISTED = 100
-PROCESS_ENDED = "its process ended; run the pipeline again"
 
 
 class Outputs(Mapping[str, Any]):
@@ -71,7 +70,7 @@ class PipelineRun:
 
     Attributes:
         id: its execution.
-        state: running, completed or failed.
+        state: running, completed, failed or lost.
         steps: what became of each step, in order; fewer than planned after a failure.
         plan: what it set out to do, as plain data.
         outputs: what the pipeline returned, by name (`output` for a single result).
@@ -247,7 +246,6 @@ class Pipelines:
         plan = trace.plan
         _check_force(force, plan.nodes, pipeline.name)
         elsewhere = self._elsewhere() if self._engine.leaves_process else None
-        self._end_abandoned()
         graph = self._graph
         with graph.execution("pipeline", pipeline.name, parameters=plan.parameters, durable=True) as work:
             row = RunRow(
@@ -306,16 +304,6 @@ class Pipelines:
             lambda kind: isinstance(kind, type) and any(issubclass(known, kind) for known, _ in own),
         )
 
-    def _end_abandoned(self) -> None:
-        """Record runs whose process was killed as failed; they would seem to run for ever."""
-        with self._graph.records.read() as connection:
-            rows = store.running(connection, self._graph.project_id)
-        dead = [row for row in rows if is_dead(row.process)]
-        if dead:
-            with self._graph.records.write() as connection:
-                for row in dead:
-                    store.fail_below(connection, self._graph, row.id, PROCESS_ENDED)
-
     def get_run(self, run_id: str) -> PipelineRun:
         """The run of that id.
 
@@ -337,12 +325,11 @@ class Pipelines:
     def _past(self, rows: Sequence[RunRow]) -> list[PipelineRun]:
         with self._graph.records.read() as connection:
             steps = store.steps_of(connection, [row.id for row in rows])
-            executions = {found.id: found for found in executions_by_id(connection, [row.id for row in rows])}
+            recorded = {found.id: found for found in executions_by_id(connection, [row.id for row in rows])}
+        executions = self._graph.leases.as_seen(recorded)
         runs = []
         for row in rows:
             state, error = executions[row.id].state, executions[row.id].error
-            if state is ExecutionState.RUNNING and is_dead(row.process):
-                state, error = ExecutionState.FAILED, PROCESS_ENDED
             made = {(step.node, stored.name): stored for step in steps[row.id] for stored in step.outputs}
             named = {
                 name: (made[source["node"], source["output"]], Any)

@@ -227,6 +227,10 @@ class Runner:
         )
         try:
             with work:
+                failed = step.model_copy(update={"state": StepState.FAILED, "outputs": []})
+                work.write_if_failed(
+                    lambda connection: store.add_step(connection, failed, self.graph.project_id)
+                )
                 self._use(work, inputs)
                 context = StepContext(work.id, self.run_id, identity.key)
                 if self.elsewhere is None:
@@ -239,10 +243,7 @@ class Runner:
                 finished = step
                 work.write(lambda connection: self._write(connection, finished, identity))
         except Exception as error:  # noqa: BLE001 - whatever the user's function raises fails the step
-            failed = step.model_copy(update={"state": StepState.FAILED, "outputs": []})
-            with self.graph.records.write() as connection:
-                store.add_step(connection, failed, self.graph.project_id)
-            self.done.append(failed)
+            self.done.append(step.model_copy(update={"state": StepState.FAILED, "outputs": []}))
             self._raise(call, error)
         return step
 
@@ -265,6 +266,7 @@ class Runner:
             parameters={name: shown(value) for name, value in call.parameters.items()},
             parent_id=self.run_id,
             durable=durable,
+            covered=True,
         )
 
     def _use(self, work: Publication, inputs: Mapping[str, list[Stored]]) -> None:

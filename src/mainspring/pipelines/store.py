@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from mainspring.errors import StateError
-from mainspring.lineage.api import Graph
-from mainspring.lineage.spec import Event, Execution, ExecutionState
-from mainspring.lineage.store import executions
+from mainspring.lineage.spec import Event
 from mainspring.pipelines.spec import CacheEntry, Request, RequestState, RunRow, StepRun, TriggerRow
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
@@ -71,27 +69,6 @@ def list_runs(connection: Connection, project_id: str, pipeline: str | None, lim
         query = query.where(runs.c.pipeline == pipeline)
     query = query.order_by(runs.c.created_us.desc(), runs.c.id.desc()).limit(limit)
     return [value(RunRow, found) for found in connection.execute(query).mappings()]
-
-
-def running(connection: Connection, project_id: str) -> list[RunRow]:
-    """Runs whose execution has not ended."""
-    query = select(runs).join(executions, executions.c.id == runs.c.id)
-    query = query.where(
-        executions.c.project_id == project_id, executions.c.state == ExecutionState.RUNNING.value
-    )
-    return [value(RunRow, found) for found in connection.execute(query).mappings()]
-
-
-def fail_below(connection: Connection, graph: Graph, run_id: str, error: str) -> None:
-    """End an abandoned run: its execution and all running ones below it become failed."""
-    waiting = [run_id]
-    while waiting:
-        query = select(executions).where(among(executions.c.id, waiting))
-        for found in connection.execute(query).mappings().all():
-            graph.fail(connection, value(Execution, found), error)
-        below = select(executions.c.id).where(among(executions.c.parent_id, waiting))
-        below = below.where(executions.c.state == ExecutionState.RUNNING.value)
-        waiting = list(connection.execute(below).scalars())
 
 
 def add_step(connection: Connection, step: StepRun, project_id: str) -> None:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from rich.table import Table as RichTable
 
 from mainspring.errors import ConflictError, InputError, StateError, UnknownNameError
-from mainspring.lineage import AssetKind, Execution, ExecutionState, Graph, Publication
+from mainspring.lineage import AssetKind, Execution, Graph, Publication
 from mainspring.lineage.marks import check_usable
-from mainspring.lineage.process import is_dead
 from mainspring.lineage.store import executions_by_id
 from mainspring.tracking import store
 from mainspring.tracking.environment import capture_environment
@@ -420,12 +419,13 @@ class Tracking:
         params: dict[str, dict[str, Any]] = {run_id: {} for run_id in ids}
         artifacts: dict[str, list[Artifact]] = {run_id: [] for run_id in ids}
         with self._graph.records.read() as connection:
-            executions = {found.id: found for found in executions_by_id(connection, ids)}
+            recorded = {found.id: found for found in executions_by_id(connection, ids)}
             for param in store.params_of(connection, ids):
                 params[param.run_id][param.key] = param.value
             for artifact in store.artifacts_of(connection, ids):
                 artifacts[artifact.run_id].append(artifact)
         metrics = self._points.latest(ids)
+        executions = self._graph.leases.as_seen(recorded)
         return [
             _whole_run(row, executions[row.id], params[row.id], metrics[row.id], artifacts[row.id])
             for row in rows
@@ -439,13 +439,10 @@ def _whole_run(
     metrics: dict[str, float],
     artifacts: Sequence[Artifact],
 ) -> Run:
-    state, error = execution.state, execution.error
-    if state is ExecutionState.RUNNING and is_dead(row.environment.process):
-        state, error = ExecutionState.FAILED, "its process ended"
     return Run(
         **row.model_dump(exclude={"created_at", "environment"}),
         environment=row.environment,
-        state=state,
+        state=execution.state,
         params=params,
         metrics=metrics,
         artifacts=tuple(artifacts),
@@ -453,7 +450,7 @@ def _whole_run(
         code=execution.code,
         started_at=execution.started_at,
         finished_at=execution.finished_at,
-        error=error,
+        error=execution.error,
     )
 
 

@@ -11,12 +11,11 @@ from typing import Final
 from sqlalchemy import select
 
 from mainspring.errors import InputError
-from mainspring.lineage.process import process_name
-from mainspring.lineage.spec import AssetKind, ExecutionState, Value
+from mainspring.lineage.spec import AssetKind, ExecutionState, Standing, Value
 from mainspring.lineage.store import executions
 from mainspring.project import Project
 from mainspring.types import from_us
-from mainspring.workflows.doctor.records import abandoned
+from mainspring.workflows.doctor.records import running
 from mainspring.workflows.doctor.tables import find_unpublished
 from mainspring.workflows.lifecycle.retention import Rule, apply, rules
 from mainspring.workflows.lifecycle.served import served_ids
@@ -124,13 +123,14 @@ def _retain(project: Project, *, delete: bool) -> tuple[Rule, ...]:
 
 
 def _running_since(project: Project) -> list[datetime]:
-    project_id = project.config.project.id
     with project.records.read() as connection:
-        dead = {item.id for item in abandoned(connection, project_id)}
+        lost = {Standing.LOST, Standing.FREE}
+        gone = {item.id for item, standing in running(project.graph, connection) if standing in lost}
+        # Of every project: they may share the blobs.
         query = select(executions.c.id, executions.c.started_us).where(
             executions.c.state == ExecutionState.RUNNING.value
         )
-        return [from_us(started_us) for found, started_us in connection.execute(query) if found not in dead]
+        return [from_us(started_us) for found, started_us in connection.execute(query) if found not in gone]
 
 
 def _blobs(project: Project, put_before: datetime) -> list[Rubbish]:
@@ -180,9 +180,9 @@ def _appends(project: Project, progress: Progress) -> list[Rubbish]:
 
 def _delete(project: Project, found: Collection, older_than: timedelta, progress: Progress) -> Collection:
     due = [item for item in found.rubbish if item.deletable]
-    parameters = {"older_than_s": older_than.total_seconds(), "n_due": len(due), "process": process_name()}
+    parameters = {"older_than_s": older_than.total_seconds(), "n_due": len(due)}
     deleted = []
-    # Durable: a run that is killed is seen to have begun, and recorded as failed by the doctor.
+    # Durable: one that is killed is seen to have begun, and called lost.
     with project.graph.execution("gc", "home", parameters=parameters, durable=True) as work:
         with progress("deleted", len(due)) as advance:
             for item in due:

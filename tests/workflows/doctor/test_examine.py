@@ -46,7 +46,7 @@ def test_a_healthy_project_has_no_finding(filled: Filled) -> None:
     found = examine(filled.folder)
     assert found.problems == []
     assert {item.check for item in found.findings} == {
-        "configuration", "home", "schema", "database", "links", "events", "executions", "blobs", "tables",
+        "configuration", "home", "schema", "database", "links", "events", "leases", "executions", "blobs", "tables",
         "online", "serving",
     }  # fmt: skip
     assert {item.severity for item in found.findings} == {Severity.OK}
@@ -219,7 +219,7 @@ def test_an_online_store_that_is_no_store(filled: Filled) -> None:
 
 
 def test_executions_whose_process_is_gone(filled: Filled) -> None:
-    """A run that was killed is found, and recorded as failed by a repair, which is an execution itself."""
+    """A run that was killed is found, and called lost by a repair, which is an execution itself."""
     with filled.open() as project:
         pid = os.fork()
         if pid == 0:
@@ -227,7 +227,7 @@ def test_executions_whose_process_is_gone(filled: Filled) -> None:
             os._exit(9)
         os.waitpid(pid, 0)
     finding = only(examine(filled.folder))
-    assert (finding.check, finding.severity) == ("executions", Severity.WARNING)
+    assert (finding.check, finding.severity) == ("leases", Severity.WARNING)
     assert "killed" in finding.where
     mended = examine(filled.folder, mend=True)
     assert mended.problems == []
@@ -237,12 +237,13 @@ def test_executions_whose_process_is_gone(filled: Filled) -> None:
         receipt = project.graph.find_execution(done.execution_id)
         assert failed is not None
         assert receipt is not None
-        assert (failed.state, failed.error) == (ExecutionState.FAILED, "its process ended")
+        assert failed.state is ExecutionState.LOST
+        assert "its process ended" in str(failed.error)
         assert (receipt.kind, receipt.parameters["subjects"]) == ("repair", [finding.subjects[0]])
         (event,) = project.graph.events(kinds=["home.repaired"])
-        assert event.payload["done"] == "recorded 1 executions as failed"
-        (ended,) = project.graph.events(kinds=["execution.failed"], subject=failed.id)
-        assert ended.payload["error"] == "its process ended", "readers of the log wait for its end for ever"
+        assert event.payload["done"] == f"called 1 lost: {finding.subjects[0]}"
+        (ended,) = project.graph.events(kinds=["execution.lost"], subject=failed.id)
+        assert ended.payload["error"] == failed.error, "readers of the log wait for its end for ever"
 
 
 def test_a_running_execution_of_a_living_process_is_left_alone(filled: Filled) -> None:

@@ -178,7 +178,8 @@ def test_killed_between_the_steps(shelf: Shelf) -> None:
     left = collect(project, delete=True)
     assert len(left.deleted) > 0
     assert collect(project).rubbish == ()
-    assert [item.check for item in examine(shelf.filled.folder).problems] == ["executions"]
+    assert [event.payload["kind"] for event in project.graph.events(kinds=["execution.lost"])] == ["gc"]
+    assert examine(shelf.filled.folder).problems == []
 
 
 def test_the_command_shows_first(shelf: Shelf) -> None:

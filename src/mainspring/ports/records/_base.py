@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import ColumnElement, Connection, Table
 
 
 class Records(ABC):
@@ -33,6 +33,10 @@ class Records(ABC):
 
     url: str
     """The database's address without its password."""
+
+    present_us: ClassVar[ColumnElement[int]]
+    """SQL for the present, in microseconds since 1970, when the statement runs, by the one clock that all who write to
+    the database share: the server's, or for a file that of the machine. It may jump when that is corrected."""
 
     @abstractmethod
     def write(self) -> AbstractContextManager[Connection]:

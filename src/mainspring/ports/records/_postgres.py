@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, func, select
+from sqlalchemy import BigInteger, Connection, Engine, Table, cast, create_engine, extract, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
@@ -24,6 +24,8 @@ class PostgresRecords(SqlRecords):
     """
 
     dialect = "postgresql"
+    # Not now(), which stands still in a transaction, however long it waits for a row.
+    present_us = cast(extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
 
     def __init__(self, url: str) -> None:
         super().__init__(url)

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import BigInteger, Connection, Engine, Table, cast, create_engine, event, func
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
@@ -20,6 +20,8 @@ from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._sql import SqlRecords, to_json
 
 BUSY_WAIT_S: Final = 30.0
+_UNIX_EPOCH_DAYS: Final = 2_440_587.5
+"""1970 as a Julian day."""
 
 
 class SqliteRecords(SqlRecords):
@@ -30,6 +32,7 @@ class SqliteRecords(SqlRecords):
     """
 
     dialect = "sqlite"
+    present_us = cast((func.julianday("now") - _UNIX_EPOCH_DAYS) * 86_400_000_000.0, BigInteger)
 
     def __init__(self, url: str) -> None:
         super().__init__(url)

@@ -16,6 +16,7 @@ from mainspring.workflows.doctor.records import (
     check_database,
     check_events,
     check_executions,
+    check_leases,
     check_links,
     check_schema,
 )
@@ -32,6 +33,7 @@ REST: Final[dict[str, Check]] = {
     "database": check_database,
     "links": check_links,
     "events": check_events,
+    "leases": check_leases,
     "executions": check_executions,
     "blobs": check_blobs,
     "tables": check_tables,

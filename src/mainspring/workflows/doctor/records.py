@@ -1,21 +1,19 @@
-"""The records: schema, the database's own check, links, the chain of events, executions left running."""
+"""The records: schema, the database's own check, links, the chain of events, who is at work."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import make_url
 
-from mainspring.lineage.process import is_dead
-from mainspring.lineage.spec import Event, EventFilter, Execution, ExecutionState
-from mainspring.lineage.store import event_sha256, events, events_after, executions
-from mainspring.pipelines import store as pipelines
+from mainspring.lineage.api import Graph
+from mainspring.lineage.spec import Event, EventFilter, Execution, ExecutionState, Lease, Standing
+from mainspring.lineage.store import event_sha256, events, events_after, executions, executions_by_id
 from mainspring.ports.records.migrations import HEAD, REVISIONS
 from mainspring.ports.records.schema import value
-from mainspring.tracking import store as tracking
 from mainspring.tracking.points import open_points
 from mainspring.workflows.doctor.spec import Finding, Patient, Repair, Severity, shown
 from mainspring.workflows.references import EDGES, dangling
@@ -133,51 +131,71 @@ def _break(entry: Event, last_seq: int) -> Finding:
     )
 
 
-def check_executions(patient: Patient) -> Iterator[Finding]:
-    """Executions that are still `running` and whose process has ended."""
+def check_leases(patient: Patient) -> Iterator[Finding]:
+    """Who is at work, and who has not been heard of."""
     project = patient.project
     with project.records.read() as connection:
-        left = abandoned(connection, project.config.project.id)
+        found = project.graph.leases.seen(connection)
+        names = {
+            item.id: f"{item.kind} {item.name!r} ({item.id})"
+            for item in executions_by_id(connection, [each.lease.subject for each in found])
+        }
+    held = [each.lease for each in found if each.standing is Standing.HELD]
+    if len(held) < len(found):
+        silent = [each for each in found if each.standing is not Standing.HELD]
+        yield Finding(
+            check="leases",
+            severity=Severity.WARNING,
+            what=f"{len(silent)} leases are not renewed: their process ended, or stands still",
+            where=shown([f"{each.standing}: {_told(each.lease, names)}" for each in silent]),
+            do="Let `mainspring doctor --repair` call lost what stays silent; whoever starts a run does so too.",
+            repair=Repair.CALL_LOST,
+            subjects=tuple(each.lease.subject for each in silent),
+        )
+    elif held:
+        yield Finding(
+            check="leases",
+            severity=Severity.OK,
+            what=f"{len(held)} held",
+            where=shown([_told(lease, names) for lease in held]),
+        )
+
+
+def _told(lease: Lease, names: dict[str, str]) -> str:
+    return f"{names.get(lease.subject, lease.subject)} by {lease.holder}"
+
+
+def check_executions(patient: Patient) -> Iterator[Finding]:
+    """Executions that are `running` though nobody holds a lease on them."""
+    project = patient.project
+    with project.records.read() as connection:
+        left = [item for item, standing in running(project.graph, connection) if standing is Standing.FREE]
     if left:
         yield Finding(
             check="executions",
             severity=Severity.WARNING,
-            what=f"{len(left)} executions are running and their process has ended",
+            what=f"{len(left)} executions are running and nobody holds a lease on them",
             where=shown([f"{item.kind} {item.name!r} ({item.id})" for item in left]),
-            do="Let `mainspring doctor --repair` record them as failed.",
-            repair=Repair.FAIL_EXECUTIONS,
+            do="Let `mainspring doctor --repair` record them as lost.",
+            repair=Repair.CALL_LOST,
             subjects=tuple(item.id for item in left),
         )
 
 
-def abandoned(connection: Connection, project_id: str) -> list[Execution]:
-    """Running executions whose own process, or that of the work that they are a part of, has surely ended."""
+def running(graph: Graph, connection: Connection) -> list[tuple[Execution, Standing]]:
+    """Running executions with the standing of the lease that covers them; `free` where none does."""
+    standings = {each.lease.subject: each.standing for each in graph.leases.seen(connection)}
     query = select(executions).where(
-        executions.c.project_id == project_id, executions.c.state == ExecutionState.RUNNING.value
+        executions.c.project_id == graph.project_id, executions.c.state == ExecutionState.RUNNING.value
     )
-    running = {found["id"]: value(Execution, found) for found in connection.execute(query).mappings()}
-    processes = {item.id: item.parameters.get("process") for item in running.values()}
-    processes |= _processes(connection, project_id, list(running))
-    return [item for item in running.values() if _is_abandoned(item, running, processes)]
+    found = {mapping["id"]: value(Execution, mapping) for mapping in connection.execute(query).mappings()}
+    return [(item, _covered(item, found, standings)) for item in found.values()]
 
 
-def _is_abandoned(item: Execution, running: dict[str, Execution], processes: dict[str, Any]) -> bool:
-    found: Execution | None = item
-    while found is not None:
-        process = processes.get(found.id)
-        if isinstance(process, str) and process.count(":") >= 2:
-            return is_dead(process)
-        found = running.get(found.parent_id or "")
-    return False
-
-
-def _processes(connection: Connection, project_id: str, ids: list[str]) -> dict[str, str]:
-    """Who runs the tracked runs and pipelines among these executions."""
-    wanted = set(ids)
-    found: dict[str, str] = {}
-    for run in tracking.find_runs(connection, project_id) if wanted else ():
-        if run.id in wanted:
-            found[run.id] = run.environment.process
-    for row in pipelines.running(connection, project_id) if wanted else ():
-        found[row.id] = row.process
-    return found
+def _covered(item: Execution, running: dict[str, Execution], standings: dict[str, Standing]) -> Standing:
+    above: Execution | None = item
+    while above is not None:
+        if above.id in standings:
+            return standings[above.id]
+        above = running.get(above.parent_id or "")
+    return Standing.FREE

@@ -8,12 +8,13 @@ from typing import Final
 
 from mainspring.features import store as features
 from mainspring.features.materialize import forget
-from mainspring.lineage.process import process_name
+from mainspring.lineage.spec import ExecutionState, Standing
+from mainspring.lineage.store import executions_by_id
 from mainspring.project import Project
-from mainspring.workflows.doctor.records import abandoned
+from mainspring.workflows.doctor.records import running
 from mainspring.workflows.doctor.spec import DRAFT_MAX_AGE, Finding, Repair, Repaired
 
-PROCESS_ENDED: Final = "its process ended"
+NOBODY_HOLDS: Final = "lost: nobody holds a lease on it"
 
 
 def repair(project: Project, findings: Sequence[Finding]) -> Iterator[Repaired]:
@@ -24,19 +25,27 @@ def repair(project: Project, findings: Sequence[Finding]) -> Iterator[Repaired]:
         )
         if not subjects:
             continue
-        parameters = {"subjects": list(subjects), "process": process_name()}
+        parameters = {"subjects": list(subjects)}
         with project.graph.execution("repair", kind.value, parameters=parameters, durable=True) as execution:
             done = work(project, subjects)
             execution.event("home.repaired", execution.id, {"repair": kind.value, "done": done})
         yield Repaired(repair=kind, execution_id=execution.id, subjects=subjects, done=done)
 
 
-def _fail_executions(project: Project, subjects: Sequence[str]) -> str:
-    with project.records.write() as connection:
-        # Looked up again: a process id may have been given away, but an execution that ended stays as it is.
-        left = [item for item in abandoned(connection, project.config.project.id) if item.id in set(subjects)]
-        n_failed = sum(project.graph.fail(connection, item, PROCESS_ENDED) for item in left)
-    return f"recorded {n_failed} executions as failed"
+def _call_lost(project: Project, subjects: Sequence[str]) -> str:
+    project.graph.leases.settle()
+    with project.records.read() as connection:
+        left = [item for item, standing in running(project.graph, connection) if standing is Standing.FREE]
+    for item in left:
+        if item.id in subjects:
+            project.graph.lose(item, NOBODY_HOLDS)
+    with project.records.read() as connection:
+        ended = {item.id: item.state for item in executions_by_id(connection, subjects)}
+        held = {found.lease.subject for found in project.graph.leases.seen(connection)}
+    # Not what `settle` returns: whoever began a run meanwhile, this repair among them, looked as well.
+    lost = [name for name in subjects if ended.get(name, ExecutionState.LOST) is ExecutionState.LOST]
+    lost = [name for name in lost if name not in held]
+    return f"called {len(lost)} lost: {', '.join(lost)}" if lost else "all of them gave a sign of life"
 
 
 def _delete_drafts(project: Project, subjects: Sequence[str]) -> str:
@@ -72,7 +81,7 @@ def _publish_log(project: Project, subjects: Sequence[str]) -> str:
 
 
 _REPAIRS: Final[dict[Repair, Callable[[Project, Sequence[str]], str]]] = {
-    Repair.FAIL_EXECUTIONS: _fail_executions,
+    Repair.CALL_LOST: _call_lost,
     Repair.DELETE_DRAFTS: _delete_drafts,
     Repair.MATERIALIZE: _materialize,
     Repair.RECORD_WEIGHTS: _record_weights,

@@ -29,7 +29,7 @@ class Severity(enum.StrEnum):
 class Repair(enum.StrEnum):
     """What can be done about a finding without losing anything."""
 
-    FAIL_EXECUTIONS = "fail_executions"
+    CALL_LOST = "call_lost"
     DELETE_DRAFTS = "delete_drafts"
     MATERIALIZE = "materialize"
     RECORD_WEIGHTS = "record_weights"

@@ -8,8 +8,8 @@ from typing import Final
 from sqlalchemy import Connection
 
 from mainspring.errors import InputError, StateError
-from mainspring.lineage import marks
-from mainspring.lineage.publication import Publication, hold_log
+from mainspring.lineage import log, marks
+from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import Mark, MarkKind, Noun
 from mainspring.project import Project
 from mainspring.workflows.lifecycle.depend import outside, recorded
@@ -173,7 +173,7 @@ def _mark(project: Project, planned: Decision, reason: str) -> Decision:
 
     def set_marks(connection: Connection) -> None:
         # From here to the commit nobody publishes: whoever uses the thing comes before, and is seen, or is refused.
-        hold_log(graph.records, connection, graph.project_id)
+        log.hold(graph.records, connection, graph.project_id)
         _check_unmarked(connection, graph.project_id, thing, kind)
         _check_free(planned, recorded(connection, graph.project_id, thing))
         marks.add(graph.records, connection, _marks(project, planned, reason, work.id), graph.project_id)

@@ -90,7 +90,8 @@ def _runs(project: Project, age: timedelta) -> list[str]:
 
 
 def _failed_runs(project: Project, age: timedelta) -> list[str]:
-    return [run.id for run in _old_runs(project, age) if run.state is ExecutionState.FAILED]
+    failed = {ExecutionState.FAILED, ExecutionState.LOST}
+    return [run.id for run in _old_runs(project, age) if run.state in failed]
 
 
 def _old_runs(project: Project, age: timedelta) -> list[Run]:

@@ -276,6 +276,18 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "leases",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("holder", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("token", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ttl_s", sa.Double(), autoincrement=False, nullable=False),
+        sa.Column("taken_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("renewed_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("suspected_us", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "subject", name=op.f("pk_leases")),
+    )
+    op.create_table(
         "links",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("execution_id", sa.Text(), autoincrement=False, nullable=False),

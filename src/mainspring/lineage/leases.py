@@ -1,0 +1,279 @@
+"""The leases of one process: taken, renewed by one thread for all of them, and those of others looked at."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from mainspring.errors import MainspringError
+from mainspring.lineage import lease as rows
+from mainspring.lineage import log, store
+from mainspring.lineage.process import is_dead, process_name
+from mainspring.lineage.spec import Execution, ExecutionState, Lease, Standing
+from mainspring.lineage.standing import beat_s, standing
+
+DEFAULT_TTL_S: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """A lease, and what is to be thought of it."""
+
+    lease: Lease
+    standing: Standing
+
+
+@dataclass(frozen=True)
+class _Held:
+    token: int
+    when_lost: Callable[[], object] | None
+
+
+class Leases:
+    """Gives signs of life for what this process does, and finds out what others no longer do.
+
+    While it holds a lease, one daemon thread renews all that it holds with one statement every quarter of `ttl_s`, and
+    looks at the others'. It begins with the first lease and ends soon after the last. A database that is away is
+    asked again; nothing is lost before it was back for half a ttl without hearing from the holder.
+
+    Threads may share it. A process that forks holds nothing of its parent's.
+
+    Args:
+        ttl_s: after how many seconds without a renewal others may take its leases away.
+        present: tells the present as SQL; None = by the database's clock.
+    """
+
+    def __init__(
+        self,
+        scope: Callable[[], log.Scope],
+        *,
+        ttl_s: float = DEFAULT_TTL_S,
+        present: Callable[[], rows.Present] | None = None,
+    ) -> None:
+        self.ttl_s = ttl_s
+        self._scope = scope
+        self._present = present
+        self._pid = os.getpid()
+        self._guard = threading.Condition()
+        self._held: dict[str, _Held] = {}
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._looked_s = float("-inf")
+
+    # Holding ------------------------------------------------------------------------------------------------
+
+    def begin(self, connection: Connection, execution: Execution) -> None:
+        """Take the lease of an execution that begins in this transaction; `keep` it once that has ended."""
+        scope = self._scope()
+        rows.begin(
+            connection,
+            self._now(scope),
+            execution.id,
+            process_name(),
+            execution.fence,
+            self.ttl_s,
+            scope.project_id,
+        )
+
+    def keep(self, subject: str, token: int, when_lost: Callable[[], object] | None = None) -> None:
+        """Renew from here on."""
+        self._after_fork()
+        with self._guard:
+            self._held[subject] = _Held(token, when_lost)
+            self._closing = False
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+                self._thread.start()
+
+    def end(self, connection: Connection, execution: Execution) -> bool:
+        """Give up the lease of an execution that ends in this transaction, as its first act.
+
+        False when it was taken away: then nothing that the execution made may be published.
+        """
+        return rows.end(connection, execution.id, process_name(), execution.fence, self._scope().project_id)
+
+    def forget(self, subject: str) -> None:
+        """Renew no longer."""
+        self._after_fork()
+        with self._guard:
+            self._held.pop(subject, None)
+
+    @contextmanager
+    def role(self, name: str, when_lost: Callable[[], object] | None = None) -> Iterator[int]:
+        """Have a role while the block runs, taken over from whoever has it: the newest holder is the right one.
+
+        Args:
+            when_lost: called in the renewing thread when somebody else has it; None = nobody asks.
+
+        Yields:
+            The token.
+        """
+        scope = self._scope()
+        with scope.records.write() as connection:
+            token = rows.take_over(
+                connection,
+                scope.records,
+                self._now(scope),
+                name,
+                process_name(),
+                self.ttl_s,
+                scope.project_id,
+            )
+        self.keep(name, token, when_lost)
+        try:
+            yield token
+        finally:
+            self.forget(name)
+            with scope.records.write() as connection:
+                rows.leave(connection, name, process_name(), token, scope.project_id)
+
+    def close(self) -> None:
+        """End the thread. What is still held lapses, unless something is begun again."""
+        self._after_fork()
+        with self._guard:
+            thread, self._thread, self._closing = self._thread, None, True
+            self._guard.notify_all()
+        if thread is not None:
+            thread.join()
+
+    # Looking ------------------------------------------------------------------------------------------------
+
+    def list(self, subjects: Sequence[str] | None = None) -> builtins.list[Found]:
+        """The leases of these subjects, or all of the project, by subject. Roles that nobody has are left out."""
+        with self._scope().records.read() as connection:
+            return self.seen(connection, subjects)
+
+    def seen(self, connection: Connection, subjects: Sequence[str] | None = None) -> builtins.list[Found]:
+        """As `list`, in the snapshot of a connection."""
+        scope = self._scope()
+        now, found = rows.found(connection, self._now(scope), scope.project_id, subjects)
+        judged = [Found(each, standing(each, now, is_dead=_is_dead(each))) for each in found]
+        return [each for each in judged if each.standing is not Standing.FREE]
+
+    def as_seen(self, executions: Mapping[str, Execution]) -> dict[str, Execution]:
+        """Executions by id, those that run and whose lease is lost as they will be when somebody calls them so."""
+        running = [each.id for each in executions.values() if each.state is ExecutionState.RUNNING]
+        lost = {
+            found.lease.subject: {"state": ExecutionState.LOST, "error": why(found.lease)}
+            for found in (self.list(running) if running else ())
+            if found.standing is Standing.LOST
+        }
+        return {key: each.model_copy(update=lost.get(key)) for key, each in executions.items()}
+
+    def look(self) -> builtins.list[str]:
+        """Call lost what is lost, and suspect what is overdue; returns the subjects that were called lost.
+
+        Each is called lost by one process only, whoever looks at the same time: its execution, and what runs below
+        it, ends as `lost`, with an event.
+        """
+        self._looked_s = time.monotonic()
+        lost = []
+        for found in self.list():
+            if found.standing is Standing.OVERDUE:
+                self._suspect(found.lease)
+            elif found.standing is Standing.LOST and self._take_away(found.lease):
+                lost.append(found.lease.subject)
+        return lost
+
+    def settle(self) -> builtins.list[str]:
+        """Look until no lease is in doubt, which takes half of the longest ttl at most; as `look`."""
+        lost = self.look()
+        while doubtful := [each.lease.ttl_s for each in self.list() if each.standing is not Standing.HELD]:
+            time.sleep(beat_s(min(doubtful)) / 2)
+            lost += self.look()
+        return lost
+
+    def look_if_due(self) -> None:
+        """Look, unless this process has looked within a beat."""
+        if time.monotonic() - self._looked_s >= beat_s(self.ttl_s):
+            self.look()
+
+    def _suspect(self, lease: Lease) -> None:
+        scope = self._scope()
+        with scope.records.write() as connection:
+            rows.suspect(connection, self._now(scope), lease, scope.project_id)
+
+    def _take_away(self, lease: Lease) -> bool:
+        scope = self._scope()
+        with scope.records.write() as connection:
+            # The lease first, as holders do when they end: two that want the same rows never wait for each other.
+            execution = store.find_execution(connection, lease.subject, scope.project_id)
+            if not rows.take_away(connection, lease, scope.project_id):
+                return False
+            if execution is not None:
+                log.lose(connection, scope, execution, why(lease))
+            return True
+
+    # Renewing -----------------------------------------------------------------------------------------------
+
+    def beat(self) -> None:
+        """Renew what is held, and look at the others': what the thread does again and again."""
+        with self._guard:
+            held = dict(self._held)
+        scope = self._scope()
+        with scope.records.write() as connection:
+            kept = rows.renew(connection, self._now(scope), process_name(), held, scope.project_id)
+        for subject, hold in held.items():
+            if kept.get(subject) != hold.token:
+                self._lost(subject, hold)
+        self.look()
+
+    def _lost(self, subject: str, hold: _Held) -> None:
+        with self._guard:
+            # Given up, not lost, if it is not held any more.
+            was_held = self._held.get(subject) == hold
+            if was_held:
+                del self._held[subject]
+        if was_held and hold.when_lost is not None:
+            hold.when_lost()
+
+    def _run(self) -> None:
+        pause_s = beat_s(self.ttl_s)
+        while self._waited(pause_s):
+            try:
+                self.beat()
+            except (MainspringError, SQLAlchemyError):
+                # Away, or busy for long: asked again soon, because a renewal is due.
+                pause_s = beat_s(self.ttl_s) / 4
+            else:
+                pause_s = beat_s(self.ttl_s)
+
+    def _waited(self, pause_s: float) -> bool:
+        """Wait for the next beat. False when there is nothing to renew any more."""
+        with self._guard:
+            self._guard.wait_for(lambda: self._closing, timeout=pause_s)
+            if self._held and not self._closing:
+                return True
+            if self._thread is threading.current_thread():
+                self._thread = None
+            return False
+
+    def _now(self, scope: log.Scope) -> rows.Present:
+        return scope.records.present_us if self._present is None else self._present()
+
+    def _after_fork(self) -> None:
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._guard = threading.Condition()
+            self._held = {}
+            self._thread = None
+
+
+def why(lease: Lease) -> str:
+    """Why a lease was called lost, in words."""
+    if _is_dead(lease):
+        return f"lost: its process ended ({lease.holder})"
+    return f"lost: not heard of for {lease.ttl_s:g} s ({lease.holder})"
+
+
+def _is_dead(lease: Lease) -> bool:
+    return lease.holder is not None and is_dead(lease.holder)
