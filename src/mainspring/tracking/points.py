@@ -22,6 +22,7 @@ from mainspring.errors import AccessError, SchemaVersionError, UnavailableError
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
 from mainspring.ports.records.schema import row, value
+from mainspring.ports.records.turns import turn
 from mainspring.tracking.spec import MetricPoint
 from mainspring.tracking.store import metric_points
 from mainspring.types import from_us, to_us
@@ -144,7 +145,8 @@ class FilePoints(Points):
         ]
         columns = "project_id, run_id, key, step, value, logged_us"
         statement = f"INSERT INTO metric_points ({columns}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own words
-        with self._lock:
+        # Whoever's turn does not come in time asks all the same: SQLite then says that it is locked.
+        with self._lock, turn(self._file, BUSY_WAIT_S):
             connection = self._open()
             try:
                 connection.execute("BEGIN IMMEDIATE")

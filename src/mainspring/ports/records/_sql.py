@@ -7,7 +7,7 @@ import os
 import threading
 from abc import abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -66,10 +66,14 @@ class SqlRecords(Records):
             )
         self._writing.active = True
         try:
-            with self._translated(), self._engine(0).begin() as connection:
+            with self._translated(), self._turn(), self._engine(0).begin() as connection:
                 yield connection
         finally:
             self._writing.active = False
+
+    def _turn(self) -> AbstractContextManager[None]:
+        """What a writer waits for before it begins; a server that queues its writers itself needs nothing."""
+        return nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection
-from contextlib import closing
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from sqlalchemy.pool import QueuePool
 from mainspring.errors import AccessError, IntegrityError, MainspringError, UnavailableError
 from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._sql import SqlRecords, to_json
+from mainspring.ports.records.turns import turn
 
 BUSY_WAIT_S: Final = 30.0
 _UNIX_EPOCH_DAYS: Final = 2_440_587.5
@@ -73,15 +74,25 @@ class SqliteRecords(SqlRecords):
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        with turn(self._file, BUSY_WAIT_S) as came:
+            if not came:
+                raise self._busy()
+            yield
+
+    def _busy(self) -> UnavailableError:
+        return UnavailableError(
+            expected=f"the database's write lock within {BUSY_WAIT_S:.0f} s",
+            got="it stayed locked",
+            where=self.url,
+            hint="Another process holds a long transaction; find it and let it end.",
+        )
+
     def _translate(self, error: DatabaseError) -> MainspringError | None:
         code = getattr(error.orig, "sqlite_errorname", "") or ""
         if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return UnavailableError(
-                expected=f"the database's write lock within {BUSY_WAIT_S:.0f} s",
-                got="it stayed locked",
-                where=self.url,
-                hint="Another process holds a long transaction; find it and let it end.",
-            )
+            return self._busy()
         if code.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             return AccessError(
                 expected="a database file that can be opened and written",
