@@ -12,6 +12,7 @@ from typing import Any, Final
 BEGINS: Final = "begins"
 DONE: Final = "done"
 REFUSED: Final = "refused"
+ENDED: Final = "ended"
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Line:
     """One thing that a writer said.
 
     Attributes:
-        at: `begins` before it asks for anything, `done` once it was acknowledged, `refused` when it was told why not.
+        at: `begins` before it asks for anything, `done` once it was acknowledged, `refused` when it was told why not,
+            `ended` with what it measured.
         kind: the kind of publication.
         writer: whose file it is in.
         what: ids, digests and values.

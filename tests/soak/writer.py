@@ -16,15 +16,17 @@ import polars as pl
 from sklearn.linear_model import LogisticRegression
 from sqlalchemy import Connection
 from tests.serving.airport import KEYS, START
-from tests.soak.acknowledged import BEGINS, DONE, REFUSED, Ledger, Line, interrupted, lines_of
+from tests.soak.acknowledged import BEGINS, DONE, ENDED, REFUSED, Ledger, Line, interrupted, lines_of
 from tests.soak.world import DEPLOYMENT, ENVIRONMENT, LEDGER, MODEL, REHEARSAL, summing
 
 import mainspring as ms
-from mainspring.errors import ConflictError, RefusedError, StateError
+from mainspring.errors import StateError
 from mainspring.lineage import AssetKind, Verdict
 from mainspring.models.model import Model
 from mainspring.models.spec import ModelVersion
 from mainspring.project import Project, open_project
+from mainspring.serving import weights
+from mainspring.serving.api import weights_folder
 
 KEPT_IDS: Final = 50
 """How many of its own predictions a writer may still post outcomes of."""
@@ -177,31 +179,32 @@ class Writer:
         self._done("report", asset=made.id, digest=blob.sha256, execution=work.id)
 
     def move_alias(self) -> None:
-        """Whoever it finds, through the gate; what has no rehearsal yet is refused."""
+        """To a version that may have it, through the gate."""
         self._begin("alias")
-        version = self._version()
-        try:
-            ruling = self._project.gates.promote(ENVIRONMENT, version)
-        except RefusedError as error:
-            self._refused("alias", error)
-        else:
-            self._done("alias", decision=ruling.id, number=version.number)
+        version = self._rehearsed()
+        ruling = self._project.gates.promote(ENVIRONMENT, version)
+        self._done("alias", decision=ruling.id, number=version.number)
 
     def deploy(self) -> None:
-        """Another version through the gate, or one step back."""
+        """Another version through the gate, or one step back if there is one."""
         self._begin("deployment")
         deployment = self._project.deployments.get(DEPLOYMENT)
-        try:
-            if self._chance.random() < 0.2:
+        if self._chance.random() < 0.2 and weights.find_previous(self._weights, deployment.table) is not None:
+            try:
                 back = deployment.rollback(reason=self._name)
+            except StateError as error:
+                # Somebody else was quicker, and went back to where it began.
+                self._ledger.say(REFUSED, "deployment", why=str(error))
+            else:
                 self._done("deployment", revision=back.revision, id="", version=back.version)
-                return
-            view = self._project.features.get_view(MODEL, 1)
-            made = deployment.promote(self._version(), view, environment=ENVIRONMENT, reason=self._name)
-        except (RefusedError, StateError, ConflictError) as error:
-            self._refused("deployment", error)
-        else:
-            self._done("deployment", revision=made.number, id=made.id, version=made.model_version)
+            return
+        view = self._project.features.get_view(MODEL, 1)
+        made = deployment.promote(self._rehearsed(), view, environment=ENVIRONMENT, reason=self._name)
+        self._done("deployment", revision=made.number, id=made.id, version=made.model_version)
+
+    @property
+    def _weights(self) -> Path:
+        return weights_folder(self._project.home, DEPLOYMENT)
 
     def predict(self) -> None:
         """One request; every other time under a name of the caller's."""
@@ -258,6 +261,12 @@ class Writer:
     def _version(self) -> ModelVersion:
         return self._chance.choice(self._project.models.versions(MODEL))
 
+    def _rehearsed(self) -> ModelVersion:
+        """A version that the gate lets through."""
+        versions = {version.asset_id: version for version in self._project.models.versions(MODEL)}
+        found = self._project.graph.evidence_for(*versions, kind=REHEARSAL)
+        return versions[self._chance.choice(found).subject_id]
+
     def _next(self) -> int:
         self._count += 1
         return self._count
@@ -269,26 +278,22 @@ class Writer:
     def _done(self, kind: str, **what: Any) -> None:
         self._ledger.say(DONE, kind, took_s=time.monotonic() - self._began_s, **what)
 
-    def _refused(self, kind: str, error: Exception) -> None:
-        self._ledger.say(REFUSED, kind, why=str(error))
-
 
 class WaitingTimes:
-    """How long each write transaction of a project took, from asking for it until it was committed."""
+    """The longest wait of a project's write transactions until they could begin, and until they were committed."""
 
     def __init__(self, project: Project) -> None:
-        self.waits_s: list[float] = []
-        self.longest_s = 0.0
+        self.longest_wait_s = self.longest_write_s = 0.0
         self._write = project.records.write
         project.records.write = self._timed  # type: ignore[method-assign]
 
     @contextmanager
     def _timed(self) -> Iterator[Connection]:
-        began_s = time.monotonic()
+        asked_s = time.monotonic()
         with self._write() as connection:
-            self.waits_s.append(time.monotonic() - began_s)
+            self.longest_wait_s = max(self.longest_wait_s, time.monotonic() - asked_s)
             yield connection
-        self.longest_s = max(self.longest_s, time.monotonic() - began_s)
+        self.longest_write_s = max(self.longest_write_s, time.monotonic() - asked_s)
 
 
 def live(folder: Path, ledgers: Path, name: str, seed: int, until_s: float | None = None) -> None:
@@ -310,5 +315,5 @@ def live(folder: Path, ledgers: Path, name: str, seed: int, until_s: float | Non
             if until_s is None or time.monotonic() > until_s:
                 break
         ledger.say(
-            "ended", "life", longest_s=waiting.longest_s, longest_wait_s=max(waiting.waits_s, default=0.0)
+            ENDED, "life", longest_wait_s=waiting.longest_wait_s, longest_write_s=waiting.longest_write_s
         )

@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
@@ -28,6 +27,7 @@ import polars as pl
 from mainspring.project import open_project
 from mainspring.workflows.backup.make import make_backup
 from mainspring.workflows.backup.restore import restore_backup
+from tests.forks import ended, forked, is_over
 from tests.serving.airport import KEYS, START
 
 
@@ -63,43 +63,19 @@ def back_up(folder: Path, target: Path) -> None:
         make_backup(project, target)
 
 
-def forked(work: Callable[[], object]) -> int:
-    """The process id of a child that does the work and ends."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return child
-
-
-def ended(child: int) -> int:
-    """The child's exit code, when it has ended; negative for a signal."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 def killed(work: Callable[[], object], chance: random.Random, longest_s: float) -> tuple[bool, float]:
     """Begin the work and kill it at a random moment; whether it was still at it, and how long it would take at most."""
     began_s = time.monotonic()
     child = forked(work)
     wait_s = chance.uniform(0.0, longest_s)
-    while time.monotonic() < began_s + wait_s and not _is_over(child):
+    while time.monotonic() < began_s + wait_s and not is_over(child):
         time.sleep(0.001)
     took_s = time.monotonic() - began_s
-    if _is_over(child):
+    if is_over(child):
         assert ended(child) == 0
         return False, took_s
     os.kill(child, signal.SIGKILL)
     return ended(child) == -signal.SIGKILL, longest_s
-
-
-def _is_over(child: int) -> bool:
-    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def kill(folder: Path, target: Path, n_kills: int) -> int:
