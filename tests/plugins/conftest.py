@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
+import os
 import subprocess
 import sys
 import textwrap
@@ -21,13 +23,19 @@ Write = Callable[..., None]
 
 @pytest.fixture(scope="session")
 def _installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where `tests/plugins/example` was installed by pip (by uv where there is no pip), once for the session."""
-    folder = tmp_path_factory.mktemp("installed")
-    words = [sys.executable, *INSTALL] if importlib.util.find_spec("pip") else ["uv", *INSTALL[1:]]
-    done = subprocess.run(
-        [*words, "--target", str(folder), str(EXAMPLE)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    """Where `tests/plugins/example` was installed by pip (by uv where there is no pip), once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = shared / "installed", shared / "installed.done"
+    with (shared / "installed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            words = [sys.executable, *INSTALL] if importlib.util.find_spec("pip") else ["uv", *INSTALL[1:]]
+            made = subprocess.run(
+                [*words, "--target", str(folder), str(EXAMPLE)], capture_output=True, text=True, check=False
+            )
+            assert made.returncode == 0, made.stderr
+            done.touch()
     return folder
 
 

@@ -22,6 +22,8 @@ PORT_S: Final = 1.5
 LOOK_EVERY_S: Final = 0.1
 PUBLISH_EVERY_S: Final = 30.0
 DELIVER_EVERY_S: Final = 5.0
+COURIER_S: Final = 25.0
+"""How long a stop waits for a delivery that is under way; a plug-in's channel may hang for ever."""
 
 
 class Server:
@@ -113,7 +115,7 @@ class Server:
         """Drain the workers, then publish what they logged."""
         self._stopping.set()
         for courier in self._couriers:
-            courier.join()
+            courier.join(COURIER_S)
         self._couriers = []
         if self._watcher is not None:
             self._watcher.join()

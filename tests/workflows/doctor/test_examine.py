@@ -47,7 +47,7 @@ def test_a_healthy_project_has_no_finding(filled: Filled) -> None:
     assert found.problems == []
     assert {item.check for item in found.findings} == {
         "configuration", "home", "schema", "database", "links", "events", "leases", "executions", "blobs", "tables",
-        "online", "serving",
+        "online", "serving", "plugins",
     }  # fmt: skip
     assert {item.severity for item in found.findings} == {Severity.OK}
     assert filled.rows() == before

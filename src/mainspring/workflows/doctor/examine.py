@@ -12,6 +12,7 @@ from mainspring.project import Project, open_project
 from mainspring.workflows.doctor.blobs import check_blobs
 from mainspring.workflows.doctor.home import check_home
 from mainspring.workflows.doctor.online import check_online
+from mainspring.workflows.doctor.plugins import check_plugins
 from mainspring.workflows.doctor.records import (
     check_database,
     check_events,
@@ -39,6 +40,7 @@ REST: Final[dict[str, Check]] = {
     "tables": check_tables,
     "online": check_online,
     "serving": check_serving,
+    "plugins": check_plugins,
 }
 
 
