@@ -364,6 +364,18 @@ def test_training_dataset_leaves_out_what_has_no_label(delay: FeatureView) -> No
         data["trian"]
 
 
+def test_a_notebook_shows_groups_views_and_datasets(delay: FeatureView, weather: FeatureGroup) -> None:
+    """Columns with types, features with where they come from, splits with their rows."""
+    assert "<td>temp</td><td>float64</td>" in weather._repr_html_()
+    shown = delay._repr_html_()
+    for name, origin in delay.spec.origins.items():
+        assert f"<td>{name}</td><td>{origin}</td>" in shown
+    assert list(delay.spec.origins) == list(delay.features)
+    made = delay.training_dataset(spine(1, 2), split=split.random(test=0.5), seed=1, as_of=at(9))
+    for part, count in made.counts.items():
+        assert f'<td>{part}</td><td style="text-align:right">{count}</td>' in made._repr_html_()
+
+
 def test_made_again_it_is_found_again(delay: FeatureView, weather: FeatureGroup, graph: Graph) -> None:
     """The same inputs give the same digest and asset, also with old pins after later inserts."""
     options: dict[str, Any] = {"split": split.by_time(test_from=at(3)), "as_of": at(9)}

@@ -103,6 +103,7 @@ def test_deciding_moves_nothing(graph, models, evaluation, gates, linear, held_o
     version = models.register("flight_delay", linear)
     evaluation.evaluate(version, held_out, CHECKS)
     decision = gates.decide("production", version)
+    assert "flight_delay/1 at production: pass" in decision._repr_html_()
     assert decision.passed and models.aliases("flight_delay") == []
     assert graph.evidence_for(version.asset_id, kind="gate.decision")[0].id == decision.id
     assert "waived" in str(decision) and decision.to_dict()["verdict"] == "pass"

@@ -47,6 +47,7 @@ def test_a_version_reads_back_as_it_was_registered(models, linear):
     assert models.versions("flight_delay") == [version]
     assert models.find_by_asset(version.asset_id) == version
     assert version.metadata == {"depth": 3}
+    assert "model version flight_delay/1" in version._repr_html_() and "depth=3" in version._repr_html_()
 
 
 def test_a_version_hangs_on_its_data_and_run(graph, models, linear):

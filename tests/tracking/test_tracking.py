@@ -130,6 +130,8 @@ def test_runs_show_as_tables(tracking: Tracking) -> None:
     assert frame["metrics.auc"].to_list() == [None, 0.72, 0.71]
     assert runs[0].id == frame["id"][0]
     assert "depth 2 &lt;b&gt;" in runs._repr_html_()
+    shown = next(run for run in runs if run.params.get("depth") == 2)._repr_html_()
+    assert "depth 2 &lt;b&gt;" in shown and '<td>auc</td><td style="text-align:right">0.72</td>' in shown
     assert tracking.runs("flights", limit=1)[0].number == 3
     assert run.id == runs[1].id
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import polars as pl
 
+from mainspring import notebook
 from mainspring.evaluation.spec import CheckResult, EvaluatedRows, RowsOrigin
 from mainspring.lineage import Verdict
 from mainspring.lineage.spec import Value
@@ -80,15 +80,14 @@ class Report(Value):
         )
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(result.name)}</td><td>{_MARKS[result.verdict]}</td><td>{escape(result.summary)}</td></tr>"
-            for result in self.results
-        )
-        return (
-            f"<h4>{escape(str(self.version))}: {self.verdict.value}</h4>"
-            f"<p>{self.n_rows} {_ROWS[self.rows.origin]} ({escape(self.rows.why)}), "
-            f"{self.n_unlabelled} without a label left out</p>"
-            f"<table><thead><tr><th>Check</th><th>Verdict</th><th>Finding</th></tr></thead><tbody>{rows}</tbody></table>"
+        rows = [(result.name, _MARKS[result.verdict], result.summary) for result in self.results]
+        return notebook.panel(
+            f"{self.version}: {self.verdict.value}",
+            notebook.note(
+                f"{self.n_rows} {_ROWS[self.rows.origin]} ({self.rows.why}), "
+                f"{self.n_unlabelled} without a label left out"
+            ),
+            notebook.table(("check", "verdict", "finding"), rows),
         )
 
 
@@ -129,4 +128,9 @@ class Comparison(Value):
         return self.model_dump(mode="json")
 
     def _repr_html_(self) -> str:
-        return f"<h4>{self.first} against {self.second}</h4>{self.table._repr_html_()}"
+        frame = self.table
+        return notebook.panel(
+            f"{self.first} against {self.second}",
+            notebook.note(f"{self.n_rows} rows, {self.n_unlabelled} without a label left out"),
+            notebook.table([name.replace("_", " ") for name in frame.columns], frame.rows()),
+        )

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from mainspring import notebook
 from mainspring.errors import InputError, IntegrityError, UnknownNameError
 from mainspring.features.digest import frame_digest
 from mainspring.features.spec import FeatureViewSpec, SplitSpec, TrainingDatasetSpec
@@ -110,6 +111,24 @@ class TrainingDataset:
     def __repr__(self) -> str:
         counts = ", ".join(f"{part} {count:,}" for part, count in self.spec.counts.items())
         return f"<TrainingDataset {self.name!r} {self.digest[:12]}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        spec = self.spec
+        return notebook.panel(
+            f"training dataset {self.name}",
+            notebook.fields(
+                {
+                    "view": f"{spec.view}@{spec.view_version}",
+                    "features": spec.features,
+                    "label": spec.label,
+                    "without a label, left out": spec.n_unlabelled,
+                    "as of": spec.as_of,
+                    "pins": spec.pins,
+                    "digest": self.digest,
+                }
+            ),
+            notebook.table(("split", "rows"), spec.counts.items()),
+        )
 
 
 @dataclass(frozen=True)

@@ -219,6 +219,17 @@ class FeatureViewSpec(Value):
         return (*names, *(function.name for function in self.on_demand))
 
     @property
+    def origins(self) -> dict[str, str]:
+        """Feature → where it comes from, in words: a group, the request, or the inputs of a function."""
+        out = {function.name: f"function of {', '.join(function.inputs)}" for function in self.on_demand}
+        for part in self.parts:
+            if isinstance(part, RequestSpec):
+                out |= dict.fromkeys(part.columns, "request")
+            else:
+                out |= dict.fromkeys(part.outputs, f"{part.group}@{part.version}")
+        return {name: out[name] for name in self.features}
+
+    @property
     def label_name(self) -> str | None:
         """The label's column; None for a view without label."""
         return self.label.outputs[0] if self.label else None

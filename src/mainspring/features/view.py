@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mainspring import notebook
 from mainspring.errors import InputError, StateError
 from mainspring.features import dataset, on_demand, schema, store
 from mainspring.features.dataset import Asked, TrainingDataset
@@ -108,6 +109,17 @@ class FeatureView:
 
     def __repr__(self) -> str:
         return f"<FeatureView {self.spec.name}@{self.spec.version}>"
+
+    def _repr_html_(self) -> str:
+        spec = self.spec
+        label = (
+            "none" if spec.label is None else f"{spec.label_name} of {spec.label.group}@{spec.label.version}"
+        )
+        return notebook.panel(
+            f"feature view {spec.name}@{spec.version}",
+            notebook.fields({"label": label, "spine time": spec.spine_time, "description": spec.description}),
+            notebook.table(("feature", "from"), spec.origins.items()),
+        )
 
     def join(
         self, spine: object, *, as_of: datetime | None = None, pins: Mapping[str, int] | None = None

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from mainspring import notebook
 from mainspring.errors import InputError, MainspringError
 from mainspring.evaluation import check
 from mainspring.evaluation.spec import Check
@@ -211,6 +212,13 @@ class Decision(Value):
     def __str__(self) -> str:
         head = f"{self.environment}: {self.version_name}/{self.version_number} {self.verdict.value}"
         return "\n".join([head, *(f"  {reason.verdict.value}: {reason.text}" for reason in self.reasons)])
+
+    def _repr_html_(self) -> str:
+        rows = [(reason.verdict, reason.text, reason.supply) for reason in self.reasons]
+        return notebook.panel(
+            f"{self.version_name}/{self.version_number} at {self.environment}: {self.verdict.value}",
+            notebook.table(("verdict", "reason", "what would supply it"), rows),
+        )
 
 
 def _no_policy(path: Path, got: str) -> InputError:

@@ -6,6 +6,7 @@ import enum
 from datetime import datetime
 from typing import Any
 
+from mainspring import notebook
 from mainspring.errors import InputError
 from mainspring.lineage.spec import Value
 
@@ -123,6 +124,13 @@ class ModelVersion(Value):
 
     def __str__(self) -> str:
         return f"{self.name}/{self.number}"
+
+    def _repr_html_(self) -> str:
+        told = ("created_at", "package_digest", "dataset_digest", "run_id", "metadata")
+        return notebook.panel(
+            f"model version {self}",
+            notebook.fields({name.replace("_", " "): getattr(self, name) for name in told}),
+        )
 
 
 def check_version(given: object, where: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.table import Table as RichTable
 
+from mainspring import notebook
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.lineage import Event, ExecutionState, Graph
 from mainspring.lineage.process import process_name
@@ -156,16 +156,11 @@ class PipelineRun:
         return table
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{html.escape(step.node)}</td><td>{step.state}</td>"
-            f"<td style='text-align:right'>{step.seconds:.3f}</td><td>{html.escape(step.reason)}</td></tr>"
-            for step in self.steps
-        )
-        head = "<tr><th>step</th><th>state</th><th>seconds</th><th>why</th></tr>"
-        return (
-            f"<p><b>{html.escape(self.pipeline)}</b> {self.state}, run {self.id}</p>"
-            f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
-            + "".join(f"<p>note: {html.escape(note)}</p>" for note in self.notes)
+        rows = [(step.node, step.state, f"{step.seconds:.3f}", step.reason) for step in self.steps]
+        return notebook.panel(
+            f"{self.pipeline} {self.state}, run {self.id}",
+            notebook.table(("step", "state", "seconds", "why"), rows),
+            *(notebook.note(f"note: {text}") for text in self.notes),
         )
 
 

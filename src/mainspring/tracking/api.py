@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from rich.table import Table as RichTable
 
+from mainspring import notebook
 from mainspring.errors import ConflictError, InputError, StateError, UnknownNameError
 from mainspring.lineage import AssetKind, Execution, Graph, Publication
 from mainspring.lineage.marks import check_usable
@@ -96,12 +96,7 @@ class Runs(Sequence[Run]):
         return table
 
     def _repr_html_(self) -> str:
-        head, rows = self._table()
-        top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-        )
-        return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+        return notebook.table(*self._table())
 
 
 class ActiveRun:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from mainspring import notebook
 from mainspring.lineage.spec import Code, ExecutionState, Value
 
 
@@ -135,3 +136,14 @@ class Run(Value):
     def seconds(self) -> float | None:
         """How long it took; None unless it has finished."""
         return None if self.finished_at is None else (self.finished_at - self.started_at).total_seconds()
+
+    def _repr_html_(self) -> str:
+        artifacts = [(item.name, item.size_bytes) for item in self.artifacts]
+        return notebook.panel(
+            f"run #{self.number} {self.name} of {self.experiment}: {self.state.value}",
+            notebook.fields({"started at": self.started_at, "seconds": self.seconds, "actor": self.actor}),
+            notebook.table(("parameter", "value"), self.params.items()),
+            notebook.table(("metric", "last value"), self.metrics.items()),
+            *([notebook.table(("artifact", "bytes"), artifacts)] if artifacts else []),
+            *([notebook.note(self.error)] if self.error else []),
+        )
