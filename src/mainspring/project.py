@@ -192,7 +192,8 @@ class Project:
         """Feature groups, views, training datasets and online reads."""
         from mainspring.features.api import Features
 
-        return Features(self.graph, self.tables, self.keys)
+        # Looking at groups needs no keys, and must not need a place where they could be written.
+        return Features(self.graph, self.tables, lambda: self.keys)
 
     @cached_property
     def tracking(self) -> Tracking:

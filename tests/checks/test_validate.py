@@ -119,7 +119,8 @@ def test_validation_round_trips_through_json() -> None:
     )
     text = json.dumps(validation.model_dump(mode="json"), allow_nan=False)
     assert Validation.model_validate_json(text) == validation
-    json.dumps(validation.figures(), allow_nan=False)
+    figures = json.dumps(validation.figures(), allow_nan=False)
+    assert Validation.of_figures(json.loads(figures)) == validation
 
 
 def test_time_bounds_hold_for_every_time_type() -> None:

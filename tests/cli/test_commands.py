@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
+from tests.permissions import bound_by_permissions
 from typer.testing import CliRunner, Result
 
 from mainspring.checks import expect
@@ -113,11 +116,39 @@ def test_the_same_file_twice_is_one_commit(shop: Path, tmp_path: Path) -> None:
     assert len(json.loads(ask("features", "commits", "customers", "-p", str(shop), "--json").output)) == 2
 
 
+def test_numbers_that_json_lacks_are_told_from_no_value(shop: Path) -> None:
+    """NaN, the infinities and null each have a word of their own, as a table and as JSON."""
+    values = [math.nan, math.inf, -math.inf, None, 1.5]
+    with open_project(shop) as project:
+        odd = project.features.group("odd", keys=["id"])
+        odd.insert(pl.DataFrame({"id": range(5), "value": pl.Series(values, dtype=pl.Float64)}))
+    shown = ask("features", "head", "odd", "-p", str(shop)).output
+    assert [line.split()[1] for line in shown.splitlines()[1:]] == ["nan", "inf", "-inf", "–", "1.5"]
+    plain = json.loads(ask("features", "head", "odd", "-p", str(shop), "--json").output)
+    assert [row["value"] for row in plain] == ["nan", "inf", "-inf", None, 1.5]
+
+
+def test_groups_are_listed_where_nothing_may_be_written(shop: Path) -> None:
+    """Whoever may only read a home that another keeps open can look at its groups."""
+    with open_project(shop) as keeper:
+        keeper.features.groups()
+        places = [path for path in (shop, *shop.rglob("*")) if not path.is_symlink()]
+        before = {path: path.stat().st_mode for path in places}
+        for path in places:
+            path.chmod(0o500 if path.is_dir() else 0o400)
+        try:
+            with bound_by_permissions():
+                assert "customers@1" in ask("features", "list", "-p", str(shop)).output
+        finally:
+            for path, mode in before.items():
+                path.chmod(mode)
+
+
 def test_lineage_of_a_commit_is_a_tree(shop: Path) -> None:
     """A commit walks back to the file that it was read from."""
     (commit,) = json.loads(ask("features", "commits", "customers", "-p", str(shop), "--json").output)
     shown = ask("lineage", "upstream", commit["asset_id"], "-p", str(shop)).output
-    assert commit["asset_id"] in shown
+    assert f"commit 1 of customers@1  {commit['asset_id']}" in shown
     assert "source" in shown
     assert "insert" in shown
     plain = json.loads(ask("lineage", "upstream", commit["asset_id"], "-p", str(shop), "--json").output)

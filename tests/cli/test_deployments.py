@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 import mainspring as ms
 from mainspring.cli._app import app
 from mainspring.errors import InputError, StateError, UnknownNameError
+from mainspring.gates.plan import supply
 from mainspring.gates.spec import Policy, Requirement
 from mainspring.project import Project, open_project
 from mainspring.serving.api import Deployment
@@ -100,6 +101,27 @@ def test_a_rollback_is_recorded_at_once_where_the_records_are(project: Project, 
     assert (done.exit_code, done.stderr) == (0, "")
     assert json.loads(done.stdout)["recorded"] is True
     assert promoted.revisions()[-1].cause == "rollback"
+
+
+def test_a_rollback_says_which_shadow_it_ended(project: Project, promoted: Deployment) -> None:
+    """The candidate that was scored beside the version that is taken back is named."""
+    view = project.features.get_view("lateness")
+    promoted.shadow(project.models.get("lateness", 1), view, reason="a second look")
+    assert json.loads(rollback(project, "flights").stdout)["ended_shadow"] == "lateness/1"
+    assert [arm.name for arm in promoted.table.arms] == ["champion"]
+    promoted.promote(project.models.get("lateness", 2), view)
+    assert promoted.rollback().ended_shadow is None
+
+
+def test_a_held_decision_names_what_to_run_in_whole_lines(project: Project, promoted: Deployment) -> None:
+    """What would supply the evidence stands below the table, where no column breaks it."""
+    bound = {"metric": "roc_auc", "at_least": 0.7}
+    asked = Requirement.model_validate({"kind": "check.metric", "with": bound})
+    project.gates.define(Policy(environment="strict", alias="champion", require=(asked,)))
+    words = ["gates", "decide", "strict", "lateness/1", "-p", str(project.config.folder)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 3
+    assert f"  {supply(asked, 'lateness/1')}" in done.output.splitlines()
 
 
 def test_a_rollback_works_while_the_database_cannot_be_reached(

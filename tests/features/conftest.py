@@ -20,7 +20,7 @@ def reopen(graph: Graph, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     """Opens the same feature store again, as another process would: with nothing in memory."""
     folder = tmp_path_factory.mktemp("features")
     tables, keys = open_tables(f"file:{folder}/tables"), open_keys(f"lmdb:{folder}/keys")
-    yield lambda: Features(graph, tables, keys)
+    yield lambda: Features(graph, tables, lambda: keys)
     keys.close()
 
 

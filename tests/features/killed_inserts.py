@@ -43,7 +43,7 @@ def open_features(records_url: str, tables_url: str, keys_url: str, blobs_url: s
         actor="user:test",
         code=lambda: Code(commit=None, dirty=None, digest="0" * 64),
     )
-    yield Features(graph, open_tables(tables_url), keys)
+    yield Features(graph, open_tables(tables_url), lambda: keys)
     keys.close()
     records.close()
 

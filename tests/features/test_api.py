@@ -14,6 +14,7 @@ import pytest
 from tests.features.conftest import at
 
 from mainspring.checks import expect
+from mainspring.checks.spec import Expectation
 from mainspring.errors import ConflictError, ExpectationError, InputError, StateError, UnknownNameError
 from mainspring.features import ingest
 from mainspring.features.api import Features
@@ -238,6 +239,57 @@ def test_failing_rows_are_counted_kept_and_shown(features: Features, graph: Grap
     assert evidence.verdict is Verdict.FAIL
     assert evidence.figures["n_failed"] == 2
     assert group.insert(rows(5.0, hour=9)).verdict == "pass"
+    assert group.commits()[0] == group.get_commit(1) == commit
+    assert commit.validation is not None and [item.n_failed for item in commit.validation.results] == [1, 1]
+
+
+def test_a_commit_found_again_has_its_validation(features: Features) -> None:
+    """An insert that was made already answers as the first time; without expectations there is nothing to say."""
+    group = weather(features, expectations=[expect.between("temp", -40, 130)])
+    first = group.insert(rows(200.0), idempotency_key="hour-0")
+    assert first.validation is not None
+    assert group.insert(rows(200.0), idempotency_key="hour-0") == first
+    other = features.group("other", keys=["origin"], event_time="observed_at")
+    assert other.insert(rows(1.0)).validation is None
+
+
+@pytest.mark.parametrize(
+    "expectation",
+    [
+        expect.between("origin", 1, 2),
+        expect.between("temp", "cold", "warm"),
+        expect.between("observed_at", "yesterday"),
+        expect.in_set("temp", ["cold"]),
+        expect.matches("temp", "[a-z]+"),
+        expect.between("tmp", 1, 2),
+    ],
+    ids=lambda each: each.name,
+)
+def test_an_expectation_that_cannot_be_judged_is_refused(
+    features: Features, expectation: Expectation
+) -> None:
+    """A conflict with a column's type is told when the group is defined or, before it has columns, at the insert."""
+    declared = {"origin": str, "observed_at": datetime, "temp": float}
+    with pytest.raises((InputError, UnknownNameError), match=f"expectation {expectation.kind}"):
+        weather(features, schema=declared, expectations=[expectation])
+    assert not features.groups()
+    group = weather(features, expectations=[expectation])
+    with pytest.raises((InputError, UnknownNameError), match=f"expectation {expectation.kind}"):
+        group.insert(rows(1.0))
+    assert nothing_written(features, group)
+    group = weather(features, expectations=[])
+    group.insert(rows(1.0))
+    with pytest.raises((InputError, UnknownNameError), match=f"expectation {expectation.kind}"):
+        weather(features, expectations=[expectation])
+    assert group.spec.expectations == ()
+
+
+@pytest.mark.parametrize("given", [expect.not_null("temp"), "not_null(temp)", ["not_null(temp)"]])
+def test_what_is_no_expectation_is_refused(features: Features, given: Any) -> None:
+    """One alone, or its name, is answered with how a list of them is written."""
+    with pytest.raises(InputError, match=r"\[ms\.expect\.not_null"):
+        weather(features, expectations=given)
+    assert not features.groups()
 
 
 def test_refusing_group_writes_nothing(features: Features) -> None:

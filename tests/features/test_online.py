@@ -264,7 +264,7 @@ def store_at(graph: Graph) -> Iterator[Features]:
     """A feature store on fresh folders, for each example of a property."""
     with tempfile.TemporaryDirectory() as folder:
         keys = open_keys(f"lmdb:{folder}/keys")
-        yield Features(graph, open_tables(f"file:{Path(folder)}/tables"), keys)
+        yield Features(graph, open_tables(f"file:{Path(folder)}/tables"), lambda: keys)
         keys.close()
 
 

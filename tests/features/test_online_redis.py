@@ -31,7 +31,7 @@ def server(tmp_path: Path) -> Iterator[OwnRedis]:
 def features(graph: Graph, server: OwnRedis, tmp_path: Path) -> Iterator[Features]:
     """A feature store whose online side is that server."""
     keys = open_keys(server.url, namespace=graph.project_id)
-    yield Features(graph, open_tables(f"file:{tmp_path}/tables"), keys)
+    yield Features(graph, open_tables(f"file:{tmp_path}/tables"), lambda: keys)
     keys.close()
 
 

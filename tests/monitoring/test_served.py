@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -9,10 +10,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
+from mainspring.checks.drift import DriftVerdict
+from mainspring.cli._app import app
 from mainspring.lineage import Verdict
 from mainspring.monitoring.api import Monitors
 from mainspring.monitoring.channel import ALERT_RAISED
+from mainspring.monitoring.spec import Finding
 from mainspring.project import Project
 from tests.serving.airport import KEYS, REQUEST, START, Airport, make_airport
 
@@ -28,7 +33,7 @@ def airport(project: Project) -> Iterator[Airport]:
     made.deployments.close()
 
 
-def test_the_log_of_a_deployment_is_judged(airport: Airport) -> None:
+def test_the_log_of_a_deployment_is_judged(airport: Airport, monkeypatch: pytest.MonkeyPatch) -> None:
     """Predictions made in process, outcomes posted later: a model that is mostly wrong raises an alert."""
     deployment = airport.deployments.create("flights", airport.versions[0], airport.view)
     names, outcomes = [], []
@@ -63,3 +68,23 @@ def test_the_log_of_a_deployment_is_judged(airport: Airport) -> None:
     assert finding.observed == pytest.approx(np.mean(outcomes))
     assert finding.verdict is Verdict.FAIL
     assert len(airport.project.graph.events(kinds=[ALERT_RAISED])) == 1
+    assert_it_reads(finding, airport, monkeypatch)
+
+
+def assert_it_reads(finding: Finding, airport: Airport, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command shows intervals and a line a feature, and no nested JSON; `--json` has all figures."""
+    config = airport.project.config
+    for key, value in {"RECORDS_URL": config.records.url, "CLOCK_KIND": "replay"}.items():
+        monkeypatch.setenv(f"MAINSPRING_{key}", value)
+    window = ["--from", finding.start_at.isoformat(), "--until", finding.end_at.isoformat()]
+    words = ["monitors", "check", "rate", *window, "-p", str(config.folder)]
+    shown = CliRunner().invoke(app, words).output
+    assert str(finding.gap) in shown and "{" not in shown
+    assert next(line for line in shown.splitlines() if line.startswith("wind ")).split()[1] in set(
+        DriftVerdict
+    )
+    notebook = finding._repr_html_()
+    assert str(finding.gap) in notebook and "<td>wind</td>" in notebook
+    plain = json.loads(CliRunner().invoke(app, [*words, "--json"]).output)
+    assert plain["id"] == finding.id
+    assert [drift["column"] for drift in plain["drifts"]] == ["wind"]

@@ -65,7 +65,7 @@ def weather(n_hours: int = N_HOURS, shift: float = 0.0) -> pl.DataFrame:
 
 def make_airport(project: Project) -> Airport:
     """Fill a fresh project."""
-    features = Features(project.graph, project.tables, project.keys)
+    features = Features(project.graph, project.tables, lambda: project.keys)
     models = Models(project.graph)
     hourly = features.group("weather", keys=["origin"], event_time="observed_at", online=True)
     fleet = features.group("fleet", keys=["carrier"], online=True)

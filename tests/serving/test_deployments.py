@@ -253,6 +253,14 @@ def test_a_shadow_begins_and_ends_a_rollout(airport: Airport, deployment: Deploy
         deployment.end_shadow()
 
 
+def test_a_notebook_shows_what_a_deployment_serves(airport: Airport, deployment: Deployment) -> None:
+    """Each arm with its model version and view."""
+    deployment.shadow(airport.versions[1], airport.view)
+    shown = deployment._repr_html_()
+    for arm, number in (("champion", 1), ("shadow", 2)):
+        assert f"<td>{arm}</td><td>lateness/{number}</td><td>lateness@1</td>" in shown
+
+
 def test_promoting_ends_the_shadow(airport: Airport, deployment: Deployment) -> None:
     """The promoted version answers alone."""
     deployment.shadow(airport.versions[1], airport.view)
@@ -264,15 +272,27 @@ def test_promoting_ends_the_shadow(airport: Airport, deployment: Deployment) -> 
 
 @pytest.mark.parametrize(
     ("keys", "request_values"),
-    [({}, REQUEST), (KEYS, {}), ({**KEYS, "unknown": 1}, REQUEST), (KEYS, {"distance": 1.0, "more": 2})],
+    [
+        ({}, REQUEST),
+        (KEYS, {}),
+        ({**KEYS, "unknown": 1}, REQUEST),
+        (KEYS, {"distance": 1.0, "more": 2}),
+        (dict.fromkeys(KEYS), REQUEST),
+    ],
 )
 def test_predict_refuses_wrong_columns_and_logs_nothing(
     deployment: Deployment, keys: dict[str, object], request_values: dict[str, object]
 ) -> None:
-    """A missing or unknown key or request column is refused."""
+    """A missing or unknown key or request column is refused, and keys that are all null."""
     with pytest.raises(InputError):
         deployment.predict(keys, request_values)
     assert deployment.log().is_empty()
+
+
+def test_one_null_key_beside_others_joins_nothing(deployment: Deployment) -> None:
+    """As in a training dataset: the other groups answer, that one has no row."""
+    answer = deployment.predict({**KEYS, "carrier": None}, REQUEST)
+    assert answer.statuses == {"weather": "present", "fleet": "missing"}
 
 
 def test_the_same_id_again_gets_the_first_answer_and_one_row(

@@ -14,6 +14,7 @@ from tests.serving.airport import KEYS, REQUEST, START, Airport
 
 from mainspring.errors import InputError
 from mainspring.features.api import request
+from mainspring.lineage import AssetKind
 from mainspring.models.spec import Signature, Task
 from mainspring.serving.api import Deployment
 from mainspring.serving.outcomes import check
@@ -366,6 +367,25 @@ def test_lineage_forward_finds_exactly_the_predictions_that_used_a_commit(
     brute = log.filter(pl.col("commit_id_weather") == commit.asset_id)["prediction_id"].to_list()
     assert found["prediction_id"].to_list() == brute == touched[:1]
     assert found["through"].to_list() == ["commit:weather"]
+
+
+def test_a_walk_counts_its_hops_from_the_prediction(airport: Airport, deployment: Deployment) -> None:
+    """One hop reaches what a prediction hangs on, in both directions; the second what that was made of."""
+    prediction_id = deployment.predict(KEYS, REQUEST).prediction_id
+    lineage, package_id = airport.project.lineage, airport.versions[0].package_id
+    near = lineage.upstream(prediction_id, depth=1)
+    assert near.leaf is not None
+    own = {*near.leaf.parents.values(), *(row.commit_id for row in near.leaf.rows)}
+    assert set(near.graph.assets) == own
+    assert set(lineage.upstream(prediction_id, depth=2).graph.assets) > own
+    sources = [asset.id for asset in airport.project.graph.find_assets(kind=AssetKind.SOURCE)]
+    assert [list(lineage.downstream(sources[0], depth=hops).leaves["prediction"]) for hops in (1, 2)] == [
+        [],
+        [prediction_id],
+    ]
+    assert list(lineage.downstream(package_id, depth=1).leaves["prediction"]) == [prediction_id]
+    with pytest.raises(InputError, match="1 hop or more"):
+        lineage.upstream(prediction_id, depth=0)
 
 
 def test_lineage_forward_of_a_package_is_every_prediction_of_it(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mainspring import notebook
 from mainspring.lineage.spec import Verdict
 
 Plain = bool | int | float | str | None
@@ -122,6 +125,7 @@ class Validation(Frozen):
             "n_rows": self.n_rows,
             "expectations": [
                 {
+                    "expectation": result.expectation.model_dump(mode="json"),
                     "name": result.expectation.name,
                     "severity": result.expectation.severity.value,
                     "verdict": result.verdict.value,
@@ -134,7 +138,28 @@ class Validation(Frozen):
             ],
         }
 
-    def _repr_html_(self) -> str:
-        from mainspring.checks.tables import validation_html
+    @classmethod
+    def of_figures(cls, figures: Mapping[str, Any]) -> Self:
+        """The validation that `figures` were made of."""
+        kept = ("expectation", "n_null", "n_failed", "examples", "verdict")
+        results = [
+            Result.model_validate({"n_rows": figures["n_rows"], **{name: entry[name] for name in kept}})
+            for entry in figures["expectations"]
+        ]
+        return cls(n_rows=figures["n_rows"], results=tuple(results))
 
-        return validation_html(self)
+    def _repr_html_(self) -> str:
+        head = ("expectation", "severity", "rows", "null", "failed", "examples", "verdict")
+        rows = [
+            (
+                result.expectation.name,
+                result.expectation.severity,
+                result.n_rows,
+                result.n_null,
+                result.n_failed,
+                result.examples,
+                result.verdict,
+            )
+            for result in self.results
+        ]
+        return notebook.table(head, rows)

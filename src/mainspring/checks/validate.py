@@ -28,7 +28,7 @@ def validate(frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expectat
         InputError: an expectation's parameters do not fit the column's type.
         PluginError: the plug-in that an expectation was made with is not installed, or cannot be used.
     """
-    listed = _checked(expectations)
+    listed = checked(expectations)
     lazy = frame.lazy()
     schema = lazy.collect_schema()
     aggregates = [pl.len().alias("n_rows")]
@@ -51,7 +51,7 @@ def failing_rows(frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expe
     schema = lazy.collect_schema()
     names: list[str] = []
     masks: list[pl.Expr] = []
-    for expectation in _checked(expectations):
+    for expectation in checked(expectations):
         mask = _mask(expectation, schema)
         if mask is not None:
             masks.append(mask.alias(f"_broken.{len(names)}"))
@@ -67,16 +67,21 @@ def failing_rows(frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expe
     return broken.with_columns(listed).drop(flags).collect()
 
 
-def _checked(expectations: Iterable[Expectation]) -> Sequence[Expectation]:
+def checked(expectations: Iterable[Expectation]) -> Sequence[Expectation]:
+    """The expectations as a list.
+
+    Raises:
+        InputError: something else is among them.
+    """
+    hint = "Write a list such as [ms.expect.not_null('origin')]."
+    given: object = expectations
+    # One alone is a pydantic value, whose fields one could iterate over, and text has letters.
+    if isinstance(given, str | Expectation):
+        raise InputError.of_kind("a list of expectations", given, "expectations", hint)
     listed = list(expectations)
     for item in listed:
         if not isinstance(item, Expectation):
-            raise InputError(
-                expected="expectations made by ms.expect",
-                got=type(item).__name__,
-                where="expectations",
-                hint="Write a list such as [ms.expect.not_null('origin')].",
-            )
+            raise InputError.of_kind("expectations made by ms.expect", item, "expectations", hint)
     return listed
 
 

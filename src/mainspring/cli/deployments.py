@@ -88,7 +88,7 @@ def promote(
 
 @app.command("rollback")
 def rollback(name: Name, reason: Reason = "", project: In = None, json: Json = False) -> None:
-    """Serve again what was served before; works while the database is away."""
+    """Serve again what was served before; works while the database is away. A shadow ends."""
     from mainspring.workflows.rollback import roll_back
 
     done = roll_back(project, name, reason=reason, say=lambda line: typer.echo(line, err=True))

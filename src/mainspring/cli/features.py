@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,16 +59,7 @@ def commits(name: Group, project: In = None, json: Json = False) -> None:
     """What was inserted, when, and what its expectations said."""
     with opened(project) as found:
         done = found.features.get_group(*group_reference(name)).commits()
-        evidence = found.graph.evidence_for(*(commit.asset_id for commit in done), kind="expectations")
-        broken = {
-            entry.subject_id: {
-                result["name"]: result["n_failed"]
-                for result in entry.figures["expectations"]
-                if result["verdict"] == "fail"
-            }
-            for entry in evidence
-        }
-        rows = [{**plain(commit), "broken": broken.get(commit.asset_id, {})} for commit in done]
+    rows = [{**plain(commit), "broken": _broken(commit)} for commit in done]
     columns = [
         "number",
         "n_rows",
@@ -83,6 +75,12 @@ def commits(name: Group, project: In = None, json: Json = False) -> None:
     print_rows(rows, columns, as_json=json, none="No commits yet.")
 
 
+def _broken(commit: Any) -> dict[str, int]:
+    """How many rows broke each expectation that did not hold."""
+    failed = () if commit.validation is None else commit.validation.failed
+    return {result.expectation.name: result.n_failed for result in failed}
+
+
 @app.command("head")
 def head(
     name: Group,
@@ -91,10 +89,16 @@ def head(
     project: In = None,
     json: Json = False,
 ) -> None:
-    """The first rows of a group, now or as of a commit."""
+    """The first rows of a group, now or as of a commit; NaN and infinities as text, in JSON too."""
     with opened(project) as found:
         frame = found.features.get_group(*group_reference(name)).read(as_of).to_polars().head(rows)
-    print_rows(frame.to_dicts(), frame.columns, as_json=json, none="No rows.")
+    shown = [{column: _told(value) for column, value in row.items()} for row in frame.to_dicts()]
+    print_rows(shown, frame.columns, as_json=json, none="No rows.")
+
+
+def _told(value: Any) -> Any:
+    """A number that JSON has no word for as text: it is not the same as no value."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @app.command("insert")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mainspring.cli._options import In, Json, model_reference, noun, opened
 from mainspring.cli._output import print_json, print_rows
 
+if TYPE_CHECKING:
+    from mainspring.gates.spec import Reason
+
 app = noun("Gates: what a version must show to go live.")
 Environment = Annotated[
     str, typer.Argument(metavar="ENVIRONMENT", help="The gate's name, such as production.")
 ]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="NAME/NUMBER or NAME/ALIAS.")]
-REASON_COLUMNS = ["verdict", "text", "supply"]
 
 
 @app.command("list")
@@ -44,9 +47,19 @@ def decide(environment: Environment, model: Model, project: In = None, json: Jso
         typer.echo(
             f"{decision.version_name}/{decision.version_number} at {environment}: {decision.verdict.value}"
         )
-        print_rows(decision.reasons, REASON_COLUMNS, as_json=False, none="No reasons.")
+        print_rows(decision.reasons, ["verdict", "text"], as_json=False, none="No reasons.")
+        _print_supply(decision.reasons)
     if decision.verdict.value != "pass":
         raise typer.Exit(3)
+
+
+def _print_supply(reasons: Sequence[Reason]) -> None:
+    """What would make the missing evidence, each on a line of its own, to be copied whole."""
+    supply = dict.fromkeys(reason.supply for reason in reasons if reason.supply)
+    if supply:
+        typer.echo("\nTo supply what is missing:")
+    for command in supply:
+        typer.echo(f"  {command}")
 
 
 @app.command("promote")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from mainspring.cli._options import Archived, In, Json, find_instant, instant, noun, opened
-from mainspring.cli._output import plain, print_fields, print_rows
+from mainspring.cli._output import plain, print_fields, print_json, print_rows
+
+if TYPE_CHECKING:
+    from mainspring.monitoring.spec import Finding
 
 app = noun("Monitors: predictions against what came true.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The monitor's name.")]
+DRIFT_COLUMNS: Final = ("column", "verdict", "js_distance", "noise_floor", "q_value", "reason")
 
 
 @app.command("list")
@@ -41,11 +45,23 @@ def check(
     project: In = None,
     json: Json = False,
 ) -> None:
-    """Judge one window; a window that was judged before gives the stored finding."""
+    """Judge one window: decided, it stays as it is; with insufficient data, it is judged anew when asked again."""
     first, last = instant(start, "--from"), instant(end, "--until")
     with opened(project) as found:
         finding = found.monitors.check(name, first, last, as_of=find_instant(as_of, "--as-of"))
-    print_fields(finding, as_json=json)
+    if json:
+        print_json(finding)
+        return
+    print_fields({**plain(finding), **_in_short(finding)}, as_json=False)
+    typer.echo("\nfeatures against the reference")
+    print_rows(finding.drifts, DRIFT_COLUMNS, as_json=False, none="None: the monitor watches no features.")
+
+
+def _in_short(finding: Finding) -> dict[str, Any]:
+    """Figures with their intervals as text, and only the names of the features that drifted."""
+    drifted = [found.column for found in finding.drifts if found.verdict == "drift"]
+    intervals = {name: str(getattr(finding, name)) for name in ("gap", "roc_auc", "brier")}
+    return {**intervals, "drifts": ", ".join(drifted) or "none"}
 
 
 @app.command("findings")

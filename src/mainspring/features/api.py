@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError as DuplicateRow
 
 from mainspring.checks.spec import Expectation
+from mainspring.checks.validate import checked
 from mainspring.errors import ConflictError, InputError, UnknownNameError
 from mainspring.features import dataset, ingest, materialize, plan, schema, store
 from mainspring.features.dataset import TrainingDataset
@@ -51,10 +52,14 @@ def request(*columns: str, **typed: object) -> RequestSpec:
 
 
 class Features:
-    """Feature groups, views, training datasets and online reads of one project. Threads may share it."""
+    """Feature groups, views, training datasets and online reads of one project. Threads may share it.
 
-    def __init__(self, graph: Graph, tables: Tables, keys: Keys) -> None:
-        self._stores = Stores(graph=graph, tables=tables, keys=keys)
+    Args:
+        keys: opens the online store, or gives the one that is open; called when it is first needed.
+    """
+
+    def __init__(self, graph: Graph, tables: Tables, keys: Callable[[], Keys]) -> None:
+        self._stores = Stores(graph=graph, tables=tables, open_keys=keys)
 
     # --- groups
 
@@ -95,7 +100,8 @@ class Features:
 
         Raises:
             ConflictError: it exists with another definition.
-            InputError: an argument is not what it should be.
+            InputError: an argument is not what it should be, or an expectation does not fit its column's type.
+            UnknownNameError: an expectation reads a column that the group does not have.
         """
         where = f"feature group {name}@{version}"
         plan.check_group(
@@ -115,7 +121,7 @@ class Features:
             source_delay_s=source_delay_s,
             on_failure=on_failure,
             columns=columns,
-            expectations=tuple(item.model_dump(mode="json") for item in expectations or ()),
+            expectations=tuple(item.model_dump(mode="json") for item in checked(expectations or ())),
             description=description or "",
             owner=owner,
             created_at=self._stores.graph.clock.now(),
@@ -139,9 +145,11 @@ class Features:
             stores.records.lock(connection, f"features/{stores.project_id}")
             found = store.find_group(connection, stores.project_id, wanted.name, wanted.version)
             if found is None:
+                ingest.check_expectations(wanted)
                 store.add_group(connection, wanted, stores.project_id)
                 return wanted
             changed = plan.evolved(found, wanted, given, where)
+            ingest.check_expectations(changed)
             store.replace_group(connection, changed, stores.project_id)
             return changed
 
@@ -174,6 +182,11 @@ class Features:
             until: None = the project clock's present.
         """
         return materialize.materialize_all(self._stores, until or self._stores.graph.clock.now())
+
+    def commit_numbers(self, asset_ids: Iterable[str]) -> dict[str, int]:
+        """Numbers of published commits by asset id; what is no commit is left out."""
+        with self._stores.records.read() as connection:
+            return store.commit_numbers(connection, asset_ids)
 
     # --- views
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mainspring import notebook
 from mainspring.checks.validate import failing_rows
 from mainspring.errors import InputError, StateError, UnknownNameError
 from mainspring.features import ingest, materialize, store
@@ -85,6 +86,15 @@ class FeatureGroup:
     def __repr__(self) -> str:
         return f"<FeatureGroup {self._spec.label}>"
 
+    def _repr_html_(self) -> str:
+        spec = self.spec
+        told = ("description", "keys", "event_time", "known_time", "online", "ttl_s", "on_failure")
+        return notebook.panel(
+            f"feature group {spec.label}",
+            notebook.fields({name.replace("_", " "): getattr(spec, name) for name in told}),
+            notebook.table(("column", "type"), [(item.name, item.type) for item in spec.columns or ()]),
+        )
+
     def insert(
         self, data: object, *, idempotency_key: str | None = None, source: str | Path | None = None
     ) -> Commit:
@@ -144,12 +154,13 @@ class FeatureGroup:
         """Every published commit, oldest first."""
         with self._stores.records.read() as connection:
             found = store.published(connection, self._spec.group_id)
-        return [ingest.commit_of(self._spec, item) for item in found]
+        return ingest.commits_of(self._stores, self._spec, found)
 
     def get_commit(self, number: int) -> Commit:
         """The commit of that number."""
         with self._stores.records.read() as connection:
-            return ingest.commit_of(self._spec, store.get_commit(connection, self._spec, number))
+            found = store.get_commit(connection, self._spec, number)
+        return ingest.commits_of(self._stores, self._spec, [found])[0]
 
     def failing_rows(self, data: Commit | int | object) -> pl.DataFrame:
         """Rows that break the group's expectations, with `_row` and `_broken` (the broken expectations' names).

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -26,6 +26,9 @@ from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.lineage.spec import AssetKind, Verdict
 from mainspring.types import digest, new_id
+
+EVIDENCE_KIND: Final = "expectations"
+"""Of the evidence about a commit that keeps its validation."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Commit:
         verdict: of the expectations; None where the group has none.
         min_event, max_event: the span of event times; None without event time.
         published_at: the project clock.
-        validation: what the expectations found; None where the commit existed already.
+        validation: what the expectations found; None where the group had none.
     """
 
     group: str
@@ -59,8 +62,15 @@ class Commit:
     validation: Validation | None = None
 
 
-def commit_of(group: FeatureGroupSpec, spec: CommitSpec, validation: Validation | None = None) -> Commit:
-    """A published commit as users see it."""
+def commits_of(stores: Stores, group: FeatureGroupSpec, found: Sequence[CommitSpec]) -> list[Commit]:
+    """Published commits as users see them, with what is stored of their validations."""
+    validated = [spec.asset_id for spec in found if spec.asset_id is not None and spec.verdict is not None]
+    evidence = stores.graph.evidence_for(*validated, kind=EVIDENCE_KIND) if validated else []
+    validations = {entry.subject_id: Validation.of_figures(entry.figures) for entry in evidence}
+    return [_commit_of(group, spec, validations.get(spec.asset_id or "")) for spec in found]
+
+
+def _commit_of(group: FeatureGroupSpec, spec: CommitSpec, validation: Validation | None) -> Commit:
     assert spec.number is not None and spec.asset_id is not None and spec.published_at is not None
     return Commit(
         group=group.label,
@@ -76,6 +86,18 @@ def commit_of(group: FeatureGroupSpec, spec: CommitSpec, validation: Validation 
         published_at=spec.published_at,
         validation=validation,
     )
+
+
+def check_expectations(group: FeatureGroupSpec) -> None:
+    """Refuses expectations that cannot be judged on the group's columns; before the first insert any may be.
+
+    Raises:
+        UnknownNameError: one reads a column that the group does not have.
+        InputError: one has parameters that do not compare with its column's type.
+    """
+    if group.columns is not None:
+        types = {item.name: schema.STORAGE[item.type] for item in group.columns}
+        validate(pl.DataFrame(schema=types), expectations_of(group))
 
 
 def expectations_of(group: FeatureGroupSpec) -> list[Expectation]:
@@ -201,7 +223,7 @@ def _commit(
     group = staged[0]
     spec = staged[1]
     if spec.number is not None:
-        return commit_of(group, spec)
+        return commits_of(stores, group, [spec])[0]
     name = store.table_name(group)
     if not stores.tables.exists(name) or stores.tables.find_append(name, spec.token) is None:
         system = [
@@ -307,7 +329,7 @@ def _publish(
             if validation is not None:
                 work.evidence(
                     asset.id,
-                    "expectations",
+                    EVIDENCE_KIND,
                     verdict=validation.verdict,
                     figures={**validation.figures(), "n_failed": n_failed},
                 )
@@ -328,11 +350,11 @@ def _publish(
 
             work.write(publish)
     except _PublishedElsewhere:
-        validation = None
+        pass
     with stores.records.read() as connection:
         found = store.find_commit_by_token(connection, group.group_id, spec.token)
     assert found is not None
-    return commit_of(group, found, validation)
+    return commits_of(stores, group, [found])[0]
 
 
 def _attributes(group: FeatureGroupSpec, spec: CommitSpec) -> dict[str, Any]:

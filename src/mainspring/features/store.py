@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -48,6 +49,7 @@ class Stores:
     """What a handle needs of the world.
 
     Attributes:
+        open_keys: opens the online store, or gives the one that is open.
         functions: on-demand functions that this process has seen, by digest; they need not be imported again.
         online_groups: specs of the groups that `materialize` has met, by id.
         pending: rows that `materialize` has read and that are not available yet, by group id.
@@ -56,11 +58,16 @@ class Stores:
 
     graph: Graph
     tables: Tables
-    keys: Keys
+    open_keys: Callable[[], Keys]
     functions: dict[str, OnDemand] = field(default_factory=dict)
     online_groups: dict[str, FeatureGroupSpec] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
     materializing: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def keys(self) -> Keys:
+        """The online store."""
+        return self.open_keys()
 
     @property
     def records(self) -> Records:
@@ -243,6 +250,12 @@ def get_commit(connection: Connection, spec: FeatureGroupSpec, number: int) -> C
         known = [item.number for item in published(connection, spec.group_id)]
         raise UnknownNameError.of("commit", number, known, f"feature group {spec.label}")
     return value(CommitSpec, found)
+
+
+def commit_numbers(connection: Connection, asset_ids: Iterable[str]) -> dict[str, int]:
+    """Number by asset of the published commits among these assets."""
+    query = select(commits.c.asset_id, commits.c.number).where(among(commits.c.asset_id, asset_ids))
+    return {asset_id: int(number) for asset_id, number in connection.execute(query)}
 
 
 def numbered(found: list[CommitSpec]) -> pl.DataFrame:

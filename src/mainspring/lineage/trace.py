@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mainspring.errors import UnknownNameError
+from mainspring.errors import InputError, UnknownNameError
 from mainspring.lineage.api import Graph
 from mainspring.lineage.spec import Subgraph
 
@@ -94,11 +94,16 @@ class Lineage:
         self._leaves = tuple(leaves)
 
     def upstream(self, asset_or_leaf_id: str, depth: int | None = None) -> Origin:
-        """Everything that an asset or a leaf was made from, `depth` hops or to the end.
+        """Everything that an asset or a leaf was made from.
+
+        Args:
+            depth: at most so many hops, from 1; from a leaf to the assets that it hangs on is one. None = to the end.
 
         Raises:
+            InputError: a depth below 1.
             UnknownNameError: it is neither an asset nor a leaf of this project.
         """
+        _check_depth(depth)
         if self._graph.find_asset(asset_or_leaf_id) is not None:
             return Origin(None, self._graph.upstream(asset_or_leaf_id, depth=depth))
         leaf = self.find_leaf(asset_or_leaf_id)
@@ -112,16 +117,21 @@ class Lineage:
                 "`mainspring deployments log NAME`.",
             )
         parents = dict.fromkeys([*leaf.parents.values(), *(row.commit_id for row in leaf.rows)])
-        return Origin(leaf, self._graph.upstream(*parents, depth=depth))
+        return Origin(leaf, self._graph.upstream(*parents, depth=None if depth is None else depth - 1))
 
     def downstream(self, asset_id: str, depth: int | None = None) -> Impact:
-        """Everything that was made of an asset, `depth` hops or to the end, and every leaf on it.
+        """Everything that was made of an asset, and every leaf on it.
+
+        Args:
+            depth: at most so many hops, from 1; from an asset to a leaf that hangs on it is one. None = to the end.
 
         Raises:
+            InputError: a depth below 1.
             UnknownNameError: it is not an asset of this project.
         """
+        _check_depth(depth)
         reached = self._graph.downstream(asset_id, depth=depth)
-        everything = list(reached.assets)
+        everything = [each for each in reached.assets if depth is None or reached.depth[each] < depth]
         return Impact(
             reached,
             {leaves.kind: leaves.touched_by(everything) for leaves in self._leaves},
@@ -134,3 +144,13 @@ class Lineage:
             if (leaf := leaves.find(leaf_id)) is not None:
                 return leaf
         return None
+
+
+def _check_depth(depth: int | None) -> None:
+    if depth is not None and depth < 1:
+        raise InputError(
+            expected="a depth of 1 hop or more, or None",
+            got=repr(depth),
+            where="lineage, depth",
+            hint="None walks to the end.",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from mainspring import notebook
 from mainspring.checks.drift import Drift
 from mainspring.checks.profile import Profile
 from mainspring.lineage.spec import Value, Verdict
@@ -17,6 +18,13 @@ class Figure(Value):
     low: float | None
     high: float | None
     method: str
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return "unknown"
+        if self.low is None or self.high is None:
+            return f"{self.value:.4f}"
+        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
 class Reference(Value):
@@ -172,6 +180,16 @@ class Finding(Value):
             "coverage": self.coverage,
             "drifted": [found.column for found in self.drifts if found.verdict == "drift"],
         }
+
+    def _repr_html_(self) -> str:
+        days = f"{self.start_at:%Y-%m-%d} to {self.end_at:%Y-%m-%d}"
+        told = ("reason", "n_rows", "n_known", "observed", "predicted", "gap", "roc_auc", "brier", "p_value")
+        drifts = [(found.column, found.verdict, found.js_distance, found.reason) for found in self.drifts]
+        return notebook.panel(
+            f"{self.monitor}, {days}: {self.verdict.value}",
+            notebook.fields({name.replace("_", " "): getattr(self, name) for name in told}),
+            notebook.table(("feature", "verdict", "JS distance", "finding"), drifts),
+        )
 
 
 class Alert(Value):

@@ -12,6 +12,7 @@ from mainspring.features.view import FeatureView
 from mainspring.models.api import Models
 from mainspring.models.spec import ModelVersion
 from mainspring.serving.columns import FIXED
+from mainspring.serving.given import check_keys
 from mainspring.serving.predictor import Looked
 from mainspring.serving.weights import Arm
 
@@ -70,6 +71,7 @@ class OnlineArm:
 
     def look_up(self, keys: Mapping[str, Any], request: Mapping[str, Any], now: datetime) -> Looked:
         """The features as they are at `now`, with the commit, event time and key of every group's value."""
+        check_keys({**request, **keys}, self._reader.key_columns)
         vector = self._reader.read(keys, request, now)
         values, groups = vector.values, self._groups
         return Looked(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -13,6 +12,7 @@ import msgspec
 import polars as pl
 from sqlalchemy.exc import SQLAlchemyError
 
+from mainspring import notebook
 from mainspring.errors import MainspringError, StateError
 from mainspring.features.view import FeatureView
 from mainspring.gates.alias import OvertakenError, until_not_overtaken
@@ -22,6 +22,7 @@ from mainspring.serving import outcomes, store, weights
 from mainspring.serving.columns import TIME, group_columns
 from mainspring.serving.predictor import Answer
 from mainspring.serving.replay import weights_folder
+from mainspring.serving.rollback import roll_back
 from mainspring.serving.spec import (
     DeploymentRevision,
     LogCounts,
@@ -32,7 +33,7 @@ from mainspring.serving.spec import (
     ServingContext,
 )
 from mainspring.serving.weights import WeightTable
-from mainspring.types import new_id, to_us
+from mainspring.types import from_us, new_id, to_us
 
 if TYPE_CHECKING:
     from mainspring.serving.api import Deployments
@@ -53,6 +54,25 @@ class Deployment:
 
     def __repr__(self) -> str:
         return f"<Deployment {self.name!r}>"
+
+    def _repr_html_(self) -> str:
+        table = self.table
+        arms = [
+            (arm.name, f"{arm.model}/{arm.version}", f"{arm.view}@{arm.view_version}") for arm in table.arms
+        ]
+        return notebook.panel(
+            f"deployment {self.name}",
+            notebook.fields(
+                {
+                    "revision": table.revision,
+                    "cause": table.cause,
+                    "reason": table.reason,
+                    "actor": table.actor,
+                    "changed at": from_us(table.changed_us),
+                }
+            ),
+            notebook.table(("arm", "model version", "view"), arms),
+        )
 
     @property
     def table(self) -> WeightTable:
@@ -192,30 +212,24 @@ class Deployment:
         same gate had let through what is served again.
 
         The weight table is on disk first, where serving processes see it within 50 ms; the records follow, at
-        the next call that reaches them if not now. Until a person promotes again, no controller may.
+        the next call that reaches them if not now. Until a person promotes again, no controller may. A shadow ends:
+        it was a candidate to follow the version that is taken back.
 
         Raises:
             StateError: there is no earlier revision.
         """
-        began_s = time.perf_counter()
         graph = self._graph
-        table = weights.roll_back(
-            self._folder, actor=graph.actor, reason=reason, changed_us=to_us(graph.clock.now())
+        return roll_back(
+            self._folder, graph.clock, actor=graph.actor, reason=reason, record=self._is_recorded
         )
-        seconds = time.perf_counter() - began_s
+
+    def _is_recorded(self) -> bool:
         try:
             self._room.record(self.name)
-            recorded = True
         except (MainspringError, SQLAlchemyError):
             # Whatever keeps the records away must not keep anybody from rolling back.
-            recorded = False
-        return RolledBack(
-            revision=table.revision,
-            model=table.champion.model,
-            version=table.champion.version,
-            seconds=seconds,
-            recorded=recorded,
-        )
+            return False
+        return True
 
     def _change(
         self,

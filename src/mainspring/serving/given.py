@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -43,6 +43,24 @@ def check_numbers(given: Mapping[str, Any]) -> None:
                 where=f"column {name!r}",
                 hint="Send a float, written with a decimal point or an exponent.",
             )
+
+
+def check_keys(keys: Mapping[str, Any], columns: Sequence[str]) -> None:
+    """Refuse keys that name nothing. One that is null beside others is a row that joins nothing there.
+
+    Args:
+        columns: the columns that name entities.
+
+    Raises:
+        InputError: there are such columns, and all of them are given as null.
+    """
+    if columns and all(column in keys and keys[column] is None for column in columns):
+        raise InputError(
+            expected=f"a value of {' or '.join(map(repr, columns))}",
+            got="null",
+            where="keys",
+            hint="Say what the prediction is about; only a key beside others may be null.",
+        )
 
 
 def check_labels(rows: Iterable[tuple[str, float, datetime]]) -> None:

@@ -149,6 +149,7 @@ class RolledBack(Value):
     Attributes:
         revision: number of the revision now in force.
         model, version: what answers now.
+        ended_shadow: the version, as `model/3`, that was a shadow until then; None if there was none.
         seconds: from the call to the weight table lying on disk; workers follow within 50 ms.
         recorded: whether the records have it already; if not, they get it when the database is back.
     """
@@ -156,6 +157,7 @@ class RolledBack(Value):
     revision: int
     model: str
     version: int
+    ended_shadow: str | None
     seconds: float
     recorded: bool
 

@@ -157,6 +157,15 @@ def first_table(folder: Path) -> WeightTable:
         return read_table(folder)
 
 
+def find_shadow(folder: Path, epoch: int) -> Arm | None:
+    """The shadow of one epoch; None if it had none, or its file is not there."""
+    path = place_of(folder, epoch)
+    try:
+        return _decoded(path.read_bytes(), path).find_arm("shadow")
+    except FileNotFoundError:
+        return None
+
+
 def place_of(folder: Path, epoch: int) -> Path:
     """The file of one epoch's table."""
     return folder / f"{epoch:08d}.json"

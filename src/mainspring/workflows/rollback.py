@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from mainspring.config import Config
 from mainspring.errors import MainspringError, UnknownNameError
 from mainspring.project import clock_of, load_config, open_project
-from mainspring.serving import weights
+from mainspring.serving import rollback
 from mainspring.serving.api import deployed_in, weights_folder
 from mainspring.serving.spec import RolledBack
-from mainspring.types import to_us
 
 
 def roll_back(
@@ -41,20 +39,12 @@ def roll_back(
     known = deployed_in(config.home_path)
     if name not in known:
         raise UnknownNameError.of("deployment", name, known, "deployments rollback")
-    began_s = time.perf_counter()
-    table = weights.roll_back(
+    return rollback.roll_back(
         weights_folder(config.home_path, name),
+        clock_of(config),
         actor=config.actor_name,
         reason=reason,
-        changed_us=to_us(clock_of(config).now()),
-    )
-    seconds = time.perf_counter() - began_s
-    return RolledBack(
-        revision=table.revision,
-        model=table.champion.model,
-        version=table.champion.version,
-        seconds=seconds,
-        recorded=_recorded(config, name, say),
+        record=lambda: _recorded(config, name, say),
     )
 
 

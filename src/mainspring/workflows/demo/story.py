@@ -129,19 +129,19 @@ def group_rows(world: World) -> list[list[object]]:
 
 
 def failures(world: World, commits: list[Any]) -> dict[str, int]:
-    """Failing rows of the files by expectation, from the evidence about each commit.
+    """Failing rows of the files by expectation, from the validation of each commit.
 
     The hour of weather that was sent again is left out: what it still lacks would count twice.
     """
     again = find_correction(world)
-    commits = [commit for commit in commits if again is None or commit.asset_id != again.asset_id]
     found: dict[str, int] = {}
-    for entry in world.project.graph.evidence_for(
-        *(commit.asset_id for commit in commits), kind="expectations"
-    ):
-        for result in entry.figures["expectations"]:
-            if result["n_failed"]:
-                found[in_words(result["name"])] = found.get(in_words(result["name"]), 0) + result["n_failed"]
+    for commit in commits:
+        if commit.validation is None or (again is not None and commit.asset_id == again.asset_id):
+            continue
+        for result in commit.validation.results:
+            if result.n_failed:
+                words = in_words(result.expectation.name)
+                found[words] = found.get(words, 0) + result.n_failed
     return found
 
 
