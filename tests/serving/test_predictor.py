@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from tests.serving.airport import KEYS, REQUEST, Airport
@@ -17,6 +18,8 @@ from mainspring.serving.api import Deployment
 from mainspring.serving.predictor import LoadedArm, Predictor
 from mainspring.serving.replay import weights_folder
 from mainspring.serving.weights import Arm
+
+PREDICTOR_LOG = "mainspring.serving.predictor"
 
 
 class Loads:
@@ -58,11 +61,24 @@ def loads(airport: Airport, deployment: Deployment) -> Iterator[Loads]:
     made.go.set()
 
 
-def predictor_of(airport: Airport, loads: Loads, *, background: bool) -> Predictor:
-    """A predictor of `flights` that loads with `loads`."""
-    made = airport.deployments.predictor("flights", background=background)
-    made._load = loads
-    return made
+@pytest.fixture
+def predictor_of(airport: Airport, loads: Loads) -> Iterator[Callable[[bool], Predictor]]:
+    """Makes predictors of `flights` that load with `loads`, in the background or not; closed at the end."""
+    with ExitStack() as closing:
+
+        def make(background: bool) -> Predictor:
+            made = airport.deployments.predictor("flights", background=background)
+            made._load = loads
+            closing.callback(made.close)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def server(predictor_of: Callable[[bool], Predictor]) -> Predictor:
+    """One that loads in the background, as a prediction server does."""
+    return predictor_of(True)
 
 
 def version(predictor: Predictor) -> int:
@@ -82,112 +98,109 @@ def until(condition: Callable[[], bool], predictor: Predictor) -> None:
 
 @pytest.mark.parametrize("background", [False, True])
 def test_a_promotion_whose_load_fails_once_is_tried_again(
-    airport: Airport, deployment: Deployment, loads: Loads, background: bool
+    airport: Airport,
+    deployment: Deployment,
+    loads: Loads,
+    predictor_of: Callable[[bool], Predictor],
+    background: bool,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The old version answers meanwhile, the reason is kept, and the new one answers as soon as it loads."""
-    predictor = predictor_of(airport, loads, background=background)
+    predictor = predictor_of(background)
     assert version(predictor) == 1
     deployment.promote(airport.versions[1], airport.view)
     loads.broken = {2}
     until(lambda: isinstance(predictor.load_error, ConnectionError), predictor)
+    until(lambda: predictor.n_load_failures > 1, predictor)
     assert version(predictor) == 1
+    (said,) = [record.getMessage() for record in caplog.records if record.name == PREDICTOR_LOG]
+    assert "deployment 'flights'" in said and "version 2 is away" in said
     loads.broken = set()
     until(lambda: version(predictor) == 2, predictor)
     assert predictor.load_error is None
-    predictor.close()
 
 
 def test_the_first_load_that_fails_is_raised_and_tried_again(
-    airport: Airport, deployment: Deployment, loads: Loads
+    deployment: Deployment, loads: Loads, predictor_of: Callable[[bool], Predictor]
 ) -> None:
     """In the caller's own process the reason reaches the caller, each time until it works."""
-    predictor = predictor_of(airport, loads, background=False)
+    predictor = predictor_of(False)
     loads.broken = {1}
     for _ in range(2):
         with pytest.raises(ConnectionError, match="version 1 is away"):
             version(predictor)
     loads.broken = set()
     assert version(predictor) == 1
-    predictor.close()
 
 
 def test_a_server_whose_first_load_failed_says_why_and_recovers(
-    airport: Airport, deployment: Deployment, loads: Loads
+    deployment: Deployment, loads: Loads, server: Predictor
 ) -> None:
     """Requests are refused with the reason until the model loads beside them."""
-    predictor = predictor_of(airport, loads, background=True)
     loads.broken = {1}
     with pytest.raises(ConnectionError):
-        predictor.poll()
+        server.poll()
     with pytest.raises(StateError, match="version 1 is away"):
-        predictor.answer(KEYS, REQUEST)
+        server.answer(KEYS, REQUEST)
     loads.broken = set()
-    until(lambda: predictor.table is not None, predictor)
-    assert version(predictor) == 1
-    predictor.close()
+    until(lambda: server.table is not None, server)
+    assert version(server) == 1
 
 
 def test_a_slow_load_holds_up_neither_answers_nor_a_rollback(
-    airport: Airport, deployment: Deployment, loads: Loads
+    airport: Airport, deployment: Deployment, loads: Loads, server: Predictor
 ) -> None:
     """While a version loads, the old one answers and a rollback comes into force; the late load changes nothing."""
-    predictor = predictor_of(airport, loads, background=True)
-    predictor.poll()
+    server.poll()
     loads.slow = {2}
     deployment.promote(airport.versions[1], airport.view)
-    until(lambda: 2 in loads.asked, predictor)
-    assert predictor.answer(KEYS, REQUEST)[0].revision == 1
+    until(lambda: 2 in loads.asked, server)
+    assert server.answer(KEYS, REQUEST)[0].revision == 1
     deployment.rollback()
-    until(lambda: predictor.answer(KEYS, REQUEST)[0].revision == 3, predictor)
+    until(lambda: server.answer(KEYS, REQUEST)[0].revision == 3, server)
     loads.go.set()
-    until(lambda: not predictor._epochs_loading, predictor)
-    answer, _ = predictor.answer(KEYS, REQUEST)
+    until(lambda: not server._epochs_loading, server)
+    answer, _ = server.answer(KEYS, REQUEST)
     assert (answer.model_version, answer.revision) == (1, 3)
     assert loads.asked == [1, 2]
-    predictor.close()
 
 
 def test_a_previous_version_that_cannot_be_loaded_undoes_nothing(
-    airport: Airport, deployment: Deployment, loads: Loads
+    airport: Airport, deployment: Deployment, loads: Loads, server: Predictor
 ) -> None:
     """The new version answers, the reason is kept, and the previous one is in memory as soon as it loads."""
     deployment.promote(airport.versions[1], airport.view)
     loads.broken = {1}
-    predictor = predictor_of(airport, loads, background=True)
-    predictor.poll()
-    until(lambda: predictor.load_error is not None, predictor)
-    assert version(predictor) == 2
+    server.poll()
+    until(lambda: server.load_error is not None, server)
+    assert version(server) == 2
     loads.broken = set()
-    until(lambda: predictor.load_error is None, predictor)
+    until(lambda: server.load_error is None, server)
     loads.broken = {1}
     deployment.rollback()
-    assert version(predictor) == 1
-    predictor.close()
+    assert version(server) == 1
 
 
 def test_a_table_that_was_damaged_and_put_back_is_complained_of_no_more(
-    airport: Airport, deployment: Deployment, loads: Loads
+    airport: Airport, deployment: Deployment, server: Predictor
 ) -> None:
     """The very file that was in force before: what answers is what lies on disk."""
-    predictor = predictor_of(airport, loads, background=True)
-    predictor.poll()
-    until(lambda: not predictor._epochs_loading, predictor)
+    server.poll()
+    until(lambda: not server._epochs_loading, server)
     current = weights_folder(airport.project.home, "flights") / weights.CURRENT
     current.rename(current.with_name("aside"))
     current.write_text("{damaged")
-    until(lambda: isinstance(predictor.load_error, IntegrityError), predictor)
+    until(lambda: isinstance(server.load_error, IntegrityError), server)
     current.with_name("aside").rename(current)
-    until(lambda: predictor.load_error is None, predictor)
-    assert version(predictor) == 1
-    predictor.close()
+    until(lambda: server.load_error is None, server)
+    assert version(server) == 1
 
 
 def test_a_table_that_could_not_be_looked_at_for_a_moment_is_complained_of_no_more(
-    airport: Airport, deployment: Deployment, loads: Loads, monkeypatch: pytest.MonkeyPatch
+    deployment: Deployment, server: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk failed once; the file was there all the time."""
-    predictor = predictor_of(airport, loads, background=True)
-    predictor.poll()
+    server.poll()
     genuine = os.stat
 
     def failing(path: object, *given: object, **named: object) -> object:
@@ -197,24 +210,21 @@ def test_a_table_that_could_not_be_looked_at_for_a_moment_is_complained_of_no_mo
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "stat", failing)
-        until(lambda: predictor.load_error is not None, predictor)
-    until(lambda: predictor.load_error is None, predictor)
-    predictor.close()
+        until(lambda: server.load_error is not None, server)
+    until(lambda: server.load_error is None, server)
 
 
 def test_a_previous_version_that_fails_late_says_nothing_of_a_newer_table(
-    airport: Airport, deployment: Deployment, loads: Loads
+    airport: Airport, deployment: Deployment, loads: Loads, server: Predictor
 ) -> None:
     """Its slow load began under a table that is in force no more."""
     deployment.promote(airport.versions[1], airport.view)
     loads.slow = loads.broken = {1}
-    predictor = predictor_of(airport, loads, background=True)
-    predictor.poll()
-    until(lambda: 1 in loads.asked, predictor)
+    server.poll()
+    until(lambda: 1 in loads.asked, server)
     # Version 2 again: its arms are in memory, and so is what a rollback restores.
     deployment.promote(airport.versions[1], airport.view)
-    until(lambda: predictor.table is not None and predictor.table.epoch == 3, predictor)
+    until(lambda: server.table is not None and server.table.epoch == 3, server)
     loads.go.set()
-    until(lambda: not predictor._epochs_loading, predictor)
-    assert predictor.load_error is None
-    predictor.close()
+    until(lambda: not server._epochs_loading, server)
+    assert server.load_error is None

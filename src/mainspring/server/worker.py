@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import signal
 import sys
@@ -151,9 +152,6 @@ class Worker:
                 predictor.poll()
             except Exception as error:  # noqa: BLE001  one bad deployment must not stop the others
                 self._complain(f"deployment {name!r}", error)
-            else:
-                if predictor.load_error is not None:
-                    self._complain(f"deployment {name!r}", predictor.load_error)
 
     def _find_new(self) -> None:
         for name in self._deployments.names():
@@ -278,6 +276,8 @@ def main() -> None:
     if line is None:
         return
     orders = msgspec.json.decode(line, type=Orders)
+    # What a predictor cannot load is said by its logger.
+    logging.basicConfig(format=f"{orders.name}: %(message)s", level=logging.WARNING)
     # One-row models gain nothing from threads, and many workers would fight for the cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     project = open_project(Path(orders.folder), overrides=orders.overrides)

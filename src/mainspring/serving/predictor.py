@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -27,7 +28,11 @@ from mainspring.serving.weights import Arm, WeightTable, WeightWatch, find_previ
 from mainspring.serving.writer import LogWriter
 from mainspring.types import new_id, to_us
 
+_log = logging.getLogger(__name__)
+
 REMEMBERED_IDS: Final = 100_000
+WARN_EVERY_S: Final = 30.0
+"""How often the same kind of failure is said, at most."""
 LOADED_ARMS: Final = 6
 """Arms kept in memory beyond those in force, so that a rollback loads nothing."""
 
@@ -104,8 +109,12 @@ class Predictor:
             that a rollback would restore as well. Else whoever asks first loads.
         when_log_fails: `refuse` answers nothing that cannot be logged; `gap` answers and counts.
 
+    What cannot be loaded undoes nothing of what answers: it is kept in `load_error`, counted, said as a warning of
+    this module's logger, and tried again.
+
     Attributes:
         log: where predictions go.
+        n_load_failures: how often reading or taking up a table, or loading what a rollback restores, has failed.
     """
 
     def __init__(
@@ -138,6 +147,8 @@ class Predictor:
         self._closed = threading.Event()
         self._table_error: Exception | None = None
         self._previous_error: Exception | None = None
+        self.n_load_failures = 0
+        self._quiet_until_s: dict[str, float] = {}
 
     @property
     def table(self) -> WeightTable | None:
@@ -164,6 +175,7 @@ class Predictor:
             # Whatever became of the file, the table in memory is the last good one.
             self._table_error = error
             self._watch.put_off(None)
+            self._warn("reading the weight table", error)
             return
         if table is None:
             if self._watch.is_settled:
@@ -199,9 +211,27 @@ class Predictor:
     def _take_up_or_raise(self, table: WeightTable) -> None:
         try:
             self._take_up(table)
-        except Exception:
+        except Exception as error:
             if self._in_force is None:
                 raise
+            self._warn(f"taking up epoch {table.epoch}", error)
+
+    def _warn(self, what: str, error: Exception) -> None:
+        """Count what goes no further, and say it once in a while."""
+        with self._swapping:
+            self.n_load_failures += 1
+            n_failed, now_s = self.n_load_failures, time.monotonic()
+            if now_s < self._quiet_until_s.get(what, 0.0):
+                return
+            self._quiet_until_s[what] = now_s + WARN_EVERY_S
+        _log.warning(
+            "deployment %r: %s failed, as %d load(s) have; it is tried again: %s: %s",
+            self.deployment,
+            what,
+            n_failed,
+            type(error).__name__,
+            error,
+        )
 
     def _take_up(self, table: WeightTable) -> None:
         try:
@@ -228,8 +258,8 @@ class Predictor:
             if self._in_force is None or self._in_force.table.epoch < table.epoch:
                 self._take_up(table)
             self._load_previous(table)
-        except Exception:  # noqa: BLE001, S110  `load_error` has it, which /health and GET show
-            pass
+        except Exception as error:  # noqa: BLE001  what is in force goes on answering
+            self._warn(f"taking up epoch {table.epoch}", error)
         finally:
             with self._swapping:
                 self._epochs_loading.discard(table.epoch)
@@ -242,8 +272,9 @@ class Predictor:
                 before = find_previous(self._weights_folder, table)
                 if before is not None:
                     self._load_arm(before.champion)
-            except Exception as error:  # noqa: BLE001  it undoes nothing of what answers; /health shows it
+            except Exception as error:  # noqa: BLE001  what is in force goes on answering
                 self._say_of_previous(table, error)
+                self._warn(f"loading what a rollback of epoch {table.epoch} restores", error)
                 if self._closed.wait(retry_after_s(n_failed)):
                     return
                 n_failed += 1
