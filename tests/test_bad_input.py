@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import polars as pl
 import pytest
-from sqlalchemy import MetaData, create_engine, select, text
+from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
 from mainspring.cli._app import app
@@ -27,6 +27,7 @@ from mainspring.project import Project, open_project
 from mainspring.server.supervisor import Server
 from tests.permissions import bound_by_permissions
 from tests.serving.airport import START, make_airport
+from tests.workflows.filled import all_rows
 
 BOOKKEEPING = ("records.db", "lock.mdb", ".lock")
 """Files whose bytes change when a database or a lock is opened; what the database holds is compared by row."""
@@ -39,19 +40,6 @@ class Home:
         self.folder = folder
         self.records_url = records_url
 
-    def rows(self) -> dict[str, list[str]]:
-        """Every row of every table, by table."""
-        engine = create_engine(self.records_url)
-        tables = MetaData()
-        tables.reflect(engine)
-        with engine.connect() as connection:
-            found = {
-                table.name: sorted(str(row) for row in connection.execute(select(table)))
-                for table in tables.sorted_tables
-            }
-        engine.dispose()
-        return found
-
     def files(self) -> dict[str, str]:
         """The digest of every file, by path."""
         return {
@@ -62,19 +50,19 @@ class Home:
 
     def refuses(self, *words: str) -> str:
         """What a command says when it refuses, having checked that it left everything as it was."""
-        before = self.rows(), self.files()
+        before = all_rows(self.records_url), self.files()
         done = CliRunner().invoke(app, [*words, "--project", str(self.folder)])
         assert done.exit_code != 0
         assert isinstance(done.exception, MainspringError), done.output
-        assert (self.rows(), self.files()) == before
+        assert (all_rows(self.records_url), self.files()) == before
         return in_four_parts(done.exception)
 
     def refuses_call(self, call: Callable[[Project], object]) -> str:
         """What a call of the library says when it refuses, having checked that it left everything as it was."""
-        before = self.rows(), self.files()
+        before = all_rows(self.records_url), self.files()
         with open_project(self.folder) as project, pytest.raises(MainspringError) as refusal:
             call(project)
-        assert (self.rows(), self.files()) == before
+        assert (all_rows(self.records_url), self.files()) == before
         return in_four_parts(refusal.value)
 
 
@@ -217,7 +205,7 @@ def test_text_where_an_object_is_taken(home: Home) -> None:
 
 def test_malformed_json_to_the_server(home: Home) -> None:
     """A body that is cut off, no object or no UTF-8 is answered 400 in four parts, and logs nothing."""
-    before = home.rows()
+    before = all_rows(home.records_url)
     with open_project(home.folder) as project, Server(project, port=0) as server:
         url = f"{server.url}/v1/deployments/flights/predict"
         for body in (b'{"keys": ', b"[]", b"\xff\xfe"):
@@ -226,7 +214,7 @@ def test_malformed_json_to_the_server(home: Home) -> None:
             assert all(reply.json()[part] for part in ("code", "expected", "got", "where", "hint"))
     with open_project(home.folder) as project:
         assert project.deployments.get("flights").log().is_empty()
-    assert home.rows() == before
+    assert all_rows(home.records_url) == before
 
 
 def test_a_port_in_use(home: Home) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import polars as pl
@@ -71,9 +72,14 @@ def test_keys_killed(tmp_path: Path) -> None:
         keys.close()
 
 
-@pytest.mark.parametrize("names_survive", [False, True])
-def test_blobs_after_power_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names_survive: bool) -> None:
-    """What was put is there if power fails at any sync after it was acknowledged."""
+def left_by_power_losses(
+    work: Callable[[Path], Iterable[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    names_survive: bool,
+) -> list[tuple[Path, list[str]]]:
+    """What is on disk if power fails at any sync of `work` or after it, and what had been acknowledged by then."""
     home = tmp_path / "home"
     home.mkdir()
     disk, done = Disk(home, monkeypatch), list[str]()
@@ -84,10 +90,17 @@ def test_blobs_after_power_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         left.append((disk.after_power_loss(target, names_survive=names_survive), list(done)))
 
     disk.at_sync = fail
-    for sha256 in put_blobs(home):
-        done.append(sha256)
+    for known in work(home):
+        done.append(known)
         fail()
     monkeypatch.undo()
+    return left
+
+
+@pytest.mark.parametrize("names_survive", [False, True])
+def test_blobs_after_power_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names_survive: bool) -> None:
+    """What was put is there if power fails at any sync after it was acknowledged."""
+    left = left_by_power_losses(put_blobs, tmp_path, monkeypatch, names_survive=names_survive)
     assert len(left) > 12
     for folder, known in left:
         blobs = open_blobs(folder / "blobs")
@@ -101,20 +114,7 @@ def test_tables_after_power_loss(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names_survive: bool
 ) -> None:
     """What was appended is there if power fails at any sync after it was acknowledged, and appends go on."""
-    home = tmp_path / "home"
-    home.mkdir()
-    disk, done = Disk(home, monkeypatch), list[str]()
-    left: list[tuple[Path, list[str]]] = []
-
-    def fail() -> None:
-        target = tmp_path / f"left {len(left)}"
-        left.append((disk.after_power_loss(target, names_survive=names_survive), list(done)))
-
-    disk.at_sync = fail
-    for token in append_rows(home):
-        done.append(token)
-        fail()
-    monkeypatch.undo()
+    left = left_by_power_losses(append_rows, tmp_path, monkeypatch, names_survive=names_survive)
     assert len(left) > 20
     for folder, known in left:
         tables = open_tables(folder / "tables")

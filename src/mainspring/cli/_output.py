@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import typer
 
+from mainspring.notebook import words
+
 SHORT_ID: Final = 32
 
 
@@ -121,16 +123,8 @@ def _console() -> Any:
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list):
-        return ", ".join(_cell(item) if not isinstance(item, dict) else json.dumps(item) for item in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{key}={_cell(item)}" for key, item in value.items())
-    text = str(value)
+    if not isinstance(value, str):
+        return words(value)
     # 2013-06-01T12:00:00+00:00 → what people read.
-    return text[:19].replace("T", " ") + "Z" if text.endswith("+00:00") and text[10:11] == "T" else text
+    is_time = value.endswith("+00:00") and value[10:11] == "T"
+    return value[:19].replace("T", " ") + "Z" if is_time else value

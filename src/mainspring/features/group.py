@@ -142,12 +142,7 @@ class FeatureGroup:
                     store.get_commit(connection, spec, number)
                 commits = store.published(connection, spec.group_id, up_to=number)
         if spec.columns is None:
-            raise StateError(
-                expected="a group with a schema",
-                got="no insert yet",
-                where=f"feature group {spec.label}",
-                hint="Insert rows first, or declare schema= when you define the group.",
-            )
+            raise _without_schema(spec)
         return Read(self._stores, spec, tuple(commits), history=history)
 
     def commits(self) -> list[Commit]:
@@ -187,12 +182,7 @@ class FeatureGroup:
         names = (columns,) if isinstance(columns, str) else tuple(columns)
         spec = self.spec
         if spec.columns is None:
-            raise StateError(
-                expected="a group with a schema",
-                got="no insert yet",
-                where=f"feature group {spec.label}",
-                hint="Insert rows first, or declare schema= when you define the group.",
-            )
+            raise _without_schema(spec)
         for name in names:
             if name in spec.keys:
                 raise InputError(
@@ -216,3 +206,12 @@ class FeatureGroup:
     def watermark(self) -> tuple[datetime, int] | None:
         """Until when, and up to which commit number, the online store was filled at least."""
         return materialize.watermark(self._stores, self._spec)
+
+
+def _without_schema(spec: FeatureGroupSpec) -> StateError:
+    return StateError(
+        expected="a group with a schema",
+        got="no insert yet",
+        where=f"feature group {spec.label}",
+        hint="Insert rows first, or declare schema= when you define the group.",
+    )
