@@ -20,7 +20,9 @@ from mainspring.workflows.demo import chapters, honesty
 from mainspring.workflows.demo.explain import find_correction
 from mainspring.workflows.demo.live import BUCKET, POST_EVERY, LiveDays, body_of
 from mainspring.workflows.demo.options import Options
-from mainspring.workflows.demo.story import Story, tell_demo
+from mainspring.workflows.demo.report.months import decided, month_name
+from mainspring.workflows.demo.screen import Screen
+from mainspring.workflows.demo.story import Story, show_months, tell_demo
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, World, midnight
 from tests.conftest import RECORDS
 
@@ -114,6 +116,16 @@ def test_served_features_are_those_of_the_offline_join(told: Told) -> None:
     for name in told.world.view.features:
         served, offline = log[name].to_list(), joined[name].to_list()
         assert all(honesty.same(one, other) for one, other in zip(served, offline, strict=True)), name
+
+
+def test_the_months_are_a_line_each_on_a_terminal_of_100_columns(told: Told) -> None:
+    """No cell is folded; what came of a month stands below the table."""
+    console = Console(file=io.StringIO(), width=100)
+    show_months(Story(told.world, Screen(console)))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    findings = decided(told.world)
+    assert [line.split()[0] for line in lines[: len(findings) + 1]] == ["month", *map(month_name, findings)]
+    assert all(line.startswith("  ") for line in lines[len(findings) + 1 :])
 
 
 def test_predictions_were_made_at_the_scheduled_departure(told: Told) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from mainspring.lineage import AssetKind
 from mainspring.lineage.trace import Origin
-from mainspring.workflows.demo.drawing import Box, draw
 from mainspring.workflows.demo.honesty import (
     logged_features,
     recomputed_features,
@@ -119,107 +117,3 @@ def trace_correction(world: World) -> Touched | None:
         honest=walked["direct"] == searched["direct"]
         and walked["all"] == searched["direct"] | searched["by model"],
     )
-
-
-def drawing(world: World, explained: Explained) -> str:
-    """The lineage of the prediction as a picture."""
-    graph, leaf = explained.origin.graph, explained.origin.leaf
-    assert leaf is not None
-    version = graph.assets[leaf.parents["model_version"]]
-    data = [
-        asset
-        for asset in graph.of_kind(AssetKind.TRAINING_DATASET)
-        if asset.id == _dataset_id(world, version)
-    ]
-    run = [
-        asset
-        for asset in graph.of_kind(AssetKind.RUN)
-        if asset.id in _inputs(explained, version.execution_id)
-    ]
-    taught = _inputs(explained, data[0].execution_id) if data else []
-    boxes, arrows = [], []
-    for name in sorted(
-        {graph.assets[one].name for one in taught if graph.assets[one].kind is AssetKind.COMMIT}
-    ):
-        commits = [
-            one
-            for one in taught
-            if graph.assets[one].kind is AssetKind.COMMIT and graph.assets[one].name == name
-        ]
-        boxes.append(
-            Box(f"taught-{name}", 0, name, f"{len(commits)} commit{'s' * (len(commits) != 1)}", "data")
-        )
-        arrows.append((f"taught-{name}", "data"))
-    if data:
-        counts = data[0].attributes["counts"]
-        boxes.append(
-            Box(
-                "data", 1, "training dataset", f"{sum(counts.values()):,} rows · {data[0].digest[:8]}", "data"
-            )
-        )
-        arrows.append(("data", "run"))
-    execution = graph.executions[version.execution_id]
-    commit = (
-        f"commit {execution.code_commit[:8]}"
-        if execution.code_commit
-        else f"digest {execution.code_digest[:8]}"
-    )
-    boxes.append(Box("code", 1, "code", commit, "work"))
-    boxes.append(Box("who", 1, "who", execution.actor, "work"))
-    arrows += [("code", "run"), ("who", "run")]
-    boxes.append(Box("run", 2, "run", run[0].name if run else "", "work"))
-    boxes.append(
-        Box(
-            "version",
-            3,
-            f"{version.name} {version.attributes['number']}",
-            f"package {version.attributes['package_digest'][:8]}",
-            "model",
-        )
-    )
-    arrows.append(("run", "version"))
-    decision = leaf.parents.get("decision")
-    if decision is not None and decision in graph.assets:
-        checks = [
-            one
-            for one in _inputs(explained, graph.assets[decision].execution_id)
-            if graph.assets[one].kind is AssetKind.EVIDENCE
-        ]
-        boxes.append(Box("gate", 3, "gate: production", f"{len(checks)} pieces of evidence", "rule"))
-        arrows.append(("gate", "revision"))
-    boxes.append(Box("revision", 4, "deployment", f"revision {leaf.values['revision']}", "model"))
-    arrows += [("version", "revision"), ("revision", "answer")]
-    for row in leaf.rows:
-        key = " ".join(str(value) for name, value in row.key.items() if name != "event_time")
-        moment = row.key.get("event_time")
-        when = f" {datetime.fromisoformat(moment):%H:%M}Z" if moment else ""
-        boxes.append(
-            Box(f"row-{row.table}", 4, row.table, f"{key}{when} · commit {row.values['commit']}", "data")
-        )
-        arrows.append((f"row-{row.table}", "answer"))
-    boxes.append(Box("answer", 5, f"{leaf.values['prediction']:.3f}", explained.prediction_id, "answer"))
-    heads = [
-        "learnt from",
-        "data, code, people",
-        "run",
-        "model and gate",
-        "deployment and rows read",
-        "prediction",
-    ]
-    return draw(boxes, arrows, heads, f"Lineage of prediction {explained.prediction_id}")
-
-
-def _inputs(explained: Explained, execution_id: str) -> list[str]:
-    links = explained.origin.graph.links
-    return [
-        link.asset_id
-        for link in links
-        if link.execution_id == execution_id
-        and link.direction.value == "input"
-        and link.asset_id in explained.origin.graph.assets
-    ]
-
-
-def _dataset_id(world: World, version: Any) -> str | None:
-    found = world.project.models.get(version.name, int(version.attributes["number"]))
-    return found.dataset_id

@@ -34,7 +34,8 @@ from mainspring.workflows.demo.explain import (
 )
 from mainspring.workflows.demo.live import Asks, InProcess, LiveDays, OverHttp, body_of
 from mainspring.workflows.demo.options import Options
-from mainspring.workflows.demo.report import MONTHS, PAGE, REPORT, decided, month_name, write_report
+from mainspring.workflows.demo.report.months import MONTHS, decided, month_name
+from mainspring.workflows.demo.report.write import PAGE, REPORT, write_report
 from mainspring.workflows.demo.screen import Bar, Screen
 from mainspring.workflows.demo.wire import Wire
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, World, midnight
@@ -96,17 +97,10 @@ def ingest(story: Story) -> None:
 
 
 def show_groups(story: Story) -> None:
-    """Every group with its rows so far and what its expectations found."""
-    head = [
-        "group",
-        "keys",
-        "event time",
-        "known time",
-        "commits",
-        "rows",
-        "failing rows",
-    ]
-    story.screen.table(head, group_rows(story.world), numeric=(4, 5))
+    """Every group with its rows so far and what its expectations found; the page has its times too."""
+    head = ["group", "keys", "commits", "rows", "failing rows"]
+    rows = [[name, keys, *rest] for name, keys, _, _, *rest in group_rows(story.world)]
+    story.screen.table(head, rows, numeric=(2, 3))
 
 
 def group_rows(world: World) -> list[list[object]]:
@@ -176,11 +170,12 @@ def train(story: Story) -> PipelineRun:
             f"{'the same digest' if first == second else 'ANOTHER DIGEST'}"
         )
         screen.table(
-            ["step", "first", "again", "why again"],
+            ["step", "first", "again", "why"],
             [
-                [step.node, f"{step.state}, {step.seconds:.2f} s", str(other.state), other.reason]
+                [step.node, f"{step.seconds:.2f} s", str(other.state), other.reason.partition(";")[0]]
                 for step, other in zip(run.steps, again.steps, strict=True)
             ],
+            numeric=(1,),
         )
     return run
 
@@ -436,20 +431,7 @@ def end(story: Story, explained: Explained | None, touched: Touched | None) -> N
         timings = dict(story.screen.seconds)
         path = write_report(world, explained, touched, group_rows(world), chapters.find_drill(world), timings)
         show_groups(story)
-        findings = decided(world)
-        head = [
-            "month",
-            "version",
-            "served",
-            "predicted",
-            "observed",
-            "AUC",
-            "Brier",
-            "verdict",
-            "came of it",
-        ]
-        rows = [[*year_row(finding), answer_to(world, finding)] for finding in findings]
-        story.screen.table(head, rows, numeric=(2, 3, 4, 5, 6))
+        show_months(story)
         counts = world.project.deployments.get(DEPLOYMENT).log_counts()
         n_assets = sum(world.project.graph.count_assets().values())
         story.say(
@@ -457,6 +439,17 @@ def end(story: Story, explained: Explained | None, touched: Touched | None) -> N
             f"{counts.n_gaps} lost; {n_assets:,} assets in the graph"
         )
         story.say(f"report: {path}")
+
+
+def show_months(story: Story) -> None:
+    """A line a month, and below what came of those that called for something."""
+    findings = decided(story.world)
+    head = ["month", "version", "served", "predicted", "observed", "AUC", "Brier", "verdict"]
+    story.screen.table(head, [year_row(finding) for finding in findings], numeric=(2, 3, 4, 5, 6))
+    for finding in findings:
+        answer = answer_to(story.world, finding)
+        if answer:
+            story.say(f"  {month_name(finding)}: {answer}")
 
 
 def year_row(finding: Finding) -> list[object]:

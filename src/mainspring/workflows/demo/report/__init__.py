@@ -1,0 +1,1 @@
+"""The page that the demo leaves behind, a section a file."""
