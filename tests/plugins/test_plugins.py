@@ -51,6 +51,13 @@ def test_every_group_lists_its_plugins(harbour: Path) -> None:
     }
 
 
+def test_every_group_is_documented() -> None:
+    """The guide's table has a row for each group that is read, and for no other."""
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "plug-ins.md").read_text(encoding="utf-8")
+    rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `mainspring.")]
+    assert rows == [group.name for group in GROUPS]
+
+
 @pytest.mark.parametrize(
     ("code", "got"),
     [
