@@ -12,16 +12,18 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import polars as pl
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
 from mainspring.cli._app import app
 from mainspring.errors import InputError, MainspringError
+from mainspring.models.model import Model
 from mainspring.ports.clock import ReplayClock
 from mainspring.project import Project, open_project
 from mainspring.server.supervisor import Server
@@ -179,6 +181,7 @@ def test_text_where_an_object_is_taken(home: Home) -> None:
     def refused(project: Project) -> None:
         text: Any = "lateness/2"
         first = project.models.get("lateness", 1)
+        model = Model(LogisticRegression(), ["x"])
         deployed = project.deployments.get("flights")
         calls: list[tuple[Callable[[], object], str]] = [
             (lambda: project.evaluation.evaluate(text, rows), version),
@@ -193,6 +196,13 @@ def test_text_where_an_object_is_taken(home: Home) -> None:
             (lambda: project.deployments.create("other", first, text), "features.get_view"),
             (lambda: project.evaluation.evaluate(first, rows, text), "checks=[ms.check.metric"),
             (lambda: project.evaluation.evaluate(first, rows, [text]), "checks=[ms.check.metric"),
+            (lambda: project.evaluation.evaluate(first, rows, data=text), "view.training_dataset"),
+            (lambda: project.models.register("lateness", model, data=text), "view.training_dataset"),
+            (lambda: project.models.register("lateness", model, run=text), "tracking.run"),
+            (lambda: project.gates.define(text), "Policy.from_toml(path)"),
+            (lambda: project.monitors.add("drift", on=Ellipsis, reference=rows), "on=deployment"),
+            (lambda: project.lineage.upstream(cast("str", first)), "asset_id"),
+            (lambda: project.lineage.downstream(cast("str", first)), "asset_id"),
         ]
         for call, hint in calls:
             with pytest.raises(InputError) as refusal:

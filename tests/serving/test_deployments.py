@@ -266,8 +266,8 @@ def test_promoting_ends_the_shadow(airport: Airport, deployment: Deployment) -> 
     deployment.shadow(airport.versions[1], airport.view)
     deployment.promote(airport.versions[1], airport.view)
     assert [arm.version for arm in deployment.table.arms] == [2]
-    events = [event.kind for event in airport.project.graph.events()]
-    assert events[-1:] == ["deployment.revised"] or "rollout.ended" in events
+    kinds = [event.kind for event in airport.project.graph.events()]
+    assert kinds.count("rollout.ended") == 1
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ from mainspring.evaluation.spec import (
 from mainspring.features.dataset import find_learnt
 from mainspring.features.digest import frame_digest
 from mainspring.lineage import AssetKind, Graph
-from mainspring.models.api import DatasetReference, Models
+from mainspring.models.api import DatasetReference, Models, check_dataset
 from mainspring.models.encoding import as_frame
 from mainspring.models.package import LoadedModel
 from mainspring.models.spec import ModelVersion, Task, check_version
@@ -103,6 +103,7 @@ class Evaluation:
         """
         check_version(version, "evaluation.evaluate")
         _check_made(checks)
+        check_dataset(data, "evaluation.evaluate(data=)")
         scored = self._score(version, as_frame(rows, "evaluate"))
         _check_columns(checks, scored.frame)
         if time is not None and time not in scored.frame.columns:

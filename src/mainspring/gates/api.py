@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mainspring.errors import RefusedError, UnknownNameError
+from mainspring.errors import InputError, RefusedError, UnknownNameError
 from mainspring.gates import plan, store
 from mainspring.gates.alias import OvertakenError, place_alias, until_not_overtaken
 from mainspring.gates.decision import DECISION_KIND
@@ -29,7 +29,18 @@ class Gates:
         self._folder = None if folder is None else Path(folder)
 
     def define(self, policy: Policy) -> StoredPolicy:
-        """Put a policy in force; an unchanged one stays the version that it is."""
+        """Put a policy in force; an unchanged one stays the version that it is.
+
+        Raises:
+            InputError: it is something else, such as its name.
+        """
+        if not isinstance(policy, Policy):
+            raise InputError.of_kind(
+                "a policy",
+                policy,
+                "gates.define",
+                "Read one: Policy.from_toml(path), of mainspring.gates.spec.",
+            )
         with self._graph.records.read() as connection:
             present = store.find_policy(connection, self._graph.project_id, policy.environment)
         if present is not None and present.digest == policy.digest:

@@ -100,10 +100,10 @@ class Lineage:
             depth: at most so many hops, from 1; from a leaf to the assets that it hangs on is one. None = to the end.
 
         Raises:
-            InputError: a depth below 1.
+            InputError: a depth below 1, or an object in place of its id.
             UnknownNameError: it is neither an asset nor a leaf of this project.
         """
-        _check_depth(depth)
+        _check_asked(asset_or_leaf_id, depth)
         if self._graph.find_asset(asset_or_leaf_id) is not None:
             return Origin(None, self._graph.upstream(asset_or_leaf_id, depth=depth))
         leaf = self.find_leaf(asset_or_leaf_id)
@@ -126,10 +126,10 @@ class Lineage:
             depth: at most so many hops, from 1; from an asset to a leaf that hangs on it is one. None = to the end.
 
         Raises:
-            InputError: a depth below 1.
+            InputError: a depth below 1, or an object in place of its id.
             UnknownNameError: it is not an asset of this project.
         """
-        _check_depth(depth)
+        _check_asked(asset_id, depth)
         reached = self._graph.downstream(asset_id, depth=depth)
         everything = [each for each in reached.assets if depth is None or reached.depth[each] < depth]
         return Impact(
@@ -146,7 +146,11 @@ class Lineage:
         return None
 
 
-def _check_depth(depth: int | None) -> None:
+def _check_asked(given: object, depth: int | None) -> None:
+    if not isinstance(given, str):
+        raise InputError.of_kind(
+            "an id", given, "lineage", "Pass its asset_id, or a prediction's id, as text."
+        )
     if depth is not None and depth < 1:
         raise InputError(
             expected="a depth of 1 hop or more, or None",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from sqlalchemy import Connection
 
@@ -22,6 +22,7 @@ NUMBERING_ATTEMPTS: Final = 1_000
 """Registrations that may win the race for a number before one gives up: far more than any team has at once."""
 
 
+@runtime_checkable
 class DatasetReference(Protocol):
     """What a version remembers of the data it learnt from; training datasets fit."""
 
@@ -31,6 +32,7 @@ class DatasetReference(Protocol):
     def digest(self) -> str: ...
 
 
+@runtime_checkable
 class RunReference(Protocol):
     """What a version remembers of the run that trained it; tracked runs fit."""
 
@@ -69,7 +71,7 @@ class Models:
 
         Raises:
             InputError: a name of other letters, an estimator without its features, types that cannot be stored
-                safely, metadata that is no plain data.
+                safely, data that is no training dataset, a run that is none, metadata that is no plain data.
             StateError: the model is not fitted; or the model of that name, the data or the run is archived.
         """
         _check_name(name)
@@ -80,6 +82,11 @@ class Models:
                 got=type(model).__name__,
                 where="models.register",
                 hint="Wrap the estimator: ms.Model(estimator, features=[...], categorical=[...]).fit(frame).",
+            )
+        check_dataset(data, "models.register(data=)")
+        if run is not None and not isinstance(run, RunReference):
+            raise InputError.of_kind(
+                "a tracked run", run, "models.register(run=)", "Pass what tracking.run(...) gives."
             )
         used = [part.asset_id for part in (data, run) if part is not None and part.asset_id is not None]
         self._graph.check_usable(named(Noun.MODEL, name), *used)
@@ -278,6 +285,18 @@ def _package(asset: Asset, content: PackageContent) -> ModelPackage:
         signature=content.signature,
         created_at=asset.created_at,
     )
+
+
+def check_dataset(given: object, where: str) -> None:
+    """Refuses what is no training dataset, such as its rows; None is none.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if given is None or isinstance(given, DatasetReference):
+        return
+    hint = "Pass what view.training_dataset(...) gave, or features.get_training_dataset(asset_id)."
+    raise InputError.of_kind("a training dataset", given, where, hint)
 
 
 def _check_name(name: str) -> None:

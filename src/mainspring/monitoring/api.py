@@ -218,7 +218,12 @@ class Monitors:
             return store.get_alerts(connection, self._graph.project_id, name)
 
     def _deployment(self, on: Any) -> DeploymentLike:
-        return self._deployments.get(on if isinstance(on, str) else on.name)
+        name = on if isinstance(on, str) else getattr(on, "name", None)
+        if not isinstance(name, str):
+            raise InputError.of_kind(
+                "a deployment or its name", on, "monitors.add(on=)", 'Write on="NAME" or on=deployment.'
+            )
+        return self._deployments.get(name)
 
     def _put(self, name: str, settings: dict[str, Any], deployment: DeploymentLike) -> MonitorSpec:
         known = self.find(name)
