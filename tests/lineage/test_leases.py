@@ -47,7 +47,7 @@ class Watch:
 @pytest.fixture
 def watch(graph: Graph) -> Watch:
     clock = Shifted(graph)
-    return Watch(Leases(lambda: graph._scope, present=clock), clock)
+    return Watch(Leases(lambda: graph._scope, graph.vacate, present=clock), clock)
 
 
 @dataclass
@@ -178,7 +178,7 @@ def test_a_process_that_lives_ends_in_peace(graph: Graph, records_url: str, watc
 def test_a_slow_one_that_renews_is_never_called_lost(graph: Graph, watch: Watch) -> None:
     """Through ten ttls, with somebody of another machine looking after every beat."""
     clock = Shifted(graph)
-    graph.leases = Leases(lambda: graph._scope, present=clock)
+    graph.leases = Leases(lambda: graph._scope, graph.vacate, present=clock)
     with graph.execution("train", "slowly", durable=True) as work:
         for _ in range(40):
             clock.by_s += beat_s(graph.leases.ttl_s)
@@ -193,7 +193,7 @@ def test_a_slow_one_that_renews_is_never_called_lost(graph: Graph, watch: Watch)
 def test_a_clock_that_jumps_harms_nobody(graph: Graph, watch: Watch, hours: int) -> None:
     """Forward or back: the living are only suspected, and take that back; the dead are found within the bound."""
     clock = Shifted(graph)
-    graph.leases = Leases(lambda: graph._scope, present=clock)
+    graph.leases = Leases(lambda: graph._scope, graph.vacate, present=clock)
     late = pytest.raises(FencedError, match="called lost")
     with late, graph.execution("train", "slowly", durable=True) as work:
         clock.by_s = watch.clock.by_s = hours * HOUR_S
@@ -214,14 +214,14 @@ def test_many_that_look_call_it_lost_once(graph: Graph, records_url: str) -> Non
         work = graph.execution("train", name, durable=True)
         work.__enter__()
         graph.leases.forget(work.id)
-    early = Leases(lambda: graph._scope, present=Shifted(graph, graph.leases.ttl_s))
+    early = Leases(lambda: graph._scope, graph.vacate, present=Shifted(graph, graph.leases.ttl_s))
     assert early.look() == []
     together = threading.Barrier(6)
     found: list[str] = []
 
     def look() -> None:
         records = open_records(records_url)
-        leases = Leases(lambda: graph._scope, present=Shifted(graph, 2 * graph.leases.ttl_s))
+        leases = Leases(lambda: graph._scope, graph.vacate, present=Shifted(graph, 2 * graph.leases.ttl_s))
         together.wait()
         found.extend(leases.look())
         records.close()
@@ -278,7 +278,7 @@ def lost_by(graph: Graph, watch: Watch, execution_id: str) -> None:
 def test_the_thread_renews_and_outlives_a_database_that_is_away(graph: Graph) -> None:
     """One thread renews whatever is held; an error is the occasion to try again, and the last end is its own."""
     away = threading.Event()
-    graph.leases = Leases(lambda: graph._scope, ttl_s=0.2)
+    graph.leases = Leases(lambda: graph._scope, graph.vacate, ttl_s=0.2)
     beaten = threading.Semaphore(0)
     beat = graph.leases.beat
 
@@ -318,6 +318,14 @@ def test_a_role_goes_to_the_newest(graph: Graph, watch: Watch) -> None:
         assert watch.leases.list() == []
     with graph.leases.role("server/host:1") as third:
         assert first < second < third
+        graph.leases.forget("server/host:1")
+        n_beats = beats_until_lost(watch, graph.leases.ttl_s)
+        assert n_beats <= bound_s(graph.leases.ttl_s) / beat_s(graph.leases.ttl_s)
+        (event,) = graph.events(kinds=["lease.lost"])
+        assert (event.payload["subject"], event.payload["token"]) == ("server/host:1", third)
+        assert watch.leases.list() == []
+        with watch.leases.role("server/host:1") as fourth:
+            assert third < fourth
     watch.leases.close()
 
 

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import update
 
-from mainspring.errors import StateError
-from mainspring.lineage import AssetKind, Event, Graph
+from mainspring.errors import FencedError, StateError
+from mainspring.lineage import AssetKind, Event, ExecutionState, Graph
+from mainspring.lineage.leases import Leases
 from mainspring.lineage.process import process_name
 from mainspring.pipelines import Pipelines, pipeline, step, store
 from mainspring.pipelines.spec import RequestState
@@ -129,6 +130,25 @@ def test_a_request_of_a_living_process_is_left_alone(pipelines: Pipelines, graph
     with graph.records.write() as connection:
         connection.execute(update(store.requests).values(state="running", process=process_name()))
     assert pipelines.handle_events() == []
+
+
+def test_a_run_that_was_called_lost_is_answered_again(pipelines: Pipelines, graph: Graph) -> None:
+    """Its late process publishes neither the step nor the run; whoever reads next runs it, also beside that process."""
+    name = listen(pipelines)
+    raise_alert(graph, 7)
+
+    def called_lost(_: object) -> None:
+        graph.leases.forget(pipelines.runs()[0].id)
+        for shift in (0.6, 1.2):
+            present = graph.records.present_us + int(graph.leases.ttl_s * shift * 1e6)
+            Leases(lambda: graph._scope, graph.vacate, present=lambda now=present: now).look()
+
+    with pytest.raises(FencedError):
+        pipelines.handle_events(on_step=called_lost)
+    (lost,) = pipelines.runs()
+    assert lost.state is ExecutionState.LOST
+    assert [run.output for run in pipelines.handle_events()] == [7]
+    assert [request.state for request in pipelines.requests(name)] == [RequestState.DONE]
 
 
 def test_an_interrupted_run_is_asked_for_again(pipelines: Pipelines, graph: Graph) -> None:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from mainspring.errors import UnknownNameError
-from mainspring.lineage import log, marks, store
-from mainspring.lineage.leases import DEFAULT_TTL_S, Leases
+from sqlalchemy import Connection
+
+from mainspring.errors import FencedError, UnknownNameError
+from mainspring.lineage import lease, log, marks, store
+from mainspring.lineage.leases import DEFAULT_TTL_S, Leases, why
 from mainspring.lineage.log import Scope
 from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import (
@@ -21,6 +23,7 @@ from mainspring.lineage.spec import (
     Evidence,
     Execution,
     ExecutionState,
+    Lease,
     Mark,
     MarkKind,
     Subgraph,
@@ -62,7 +65,7 @@ class Graph:
         self.project_id = project_id
         self.actor = actor
         self.on_behalf_of = on_behalf_of
-        self.leases = Leases(lambda: self._scope, ttl_s=lease_ttl_s)
+        self.leases = Leases(lambda: self._scope, self.vacate, ttl_s=lease_ttl_s)
         self._capture_code = code
         self._code: Code | None = None
 
@@ -127,6 +130,27 @@ class Graph:
     @property
     def _scope(self) -> Scope:
         return Scope(self.records, self.clock, self.project_id, self.actor, self.on_behalf_of)
+
+    def vacate(self, seen: Lease) -> bool:
+        """Free a role whose lease is lost, as it was seen, and say so in the log. False when it is held again."""
+
+        def take(connection: Connection) -> None:
+            if not lease.vacate(connection, seen, self.project_id):
+                raise FencedError(
+                    expected="the lease as it was seen",
+                    got="one that was renewed, or taken by somebody else",
+                    where=f"lease {seen.subject}",
+                    hint="Nothing to do: its holder lives.",
+                )
+
+        told = {"subject": seen.subject, "token": seen.token, "error": why(seen)}
+        try:
+            with self.execution("lease", seen.subject, parameters=told) as work:
+                work.write(take)
+                work.event("lease.lost", work.id, told)
+        except FencedError:
+            return False
+        return True
 
     def lose(self, execution: Execution, error: str) -> list[str]:
         """Record that a running execution that nobody holds a lease on, and what runs below it, was lost.

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,18 +49,22 @@ class Leases:
 
     Args:
         ttl_s: after how many seconds without a renewal others may take its leases away.
+        vacate: frees a role whose lease is lost, as it was seen, and says so in the log; False when it is not any
+            more as it was seen.
         present: tells the present as SQL; None = by the database's clock.
     """
 
     def __init__(
         self,
         scope: Callable[[], log.Scope],
+        vacate: Callable[[Lease], bool],
         *,
         ttl_s: float = DEFAULT_TTL_S,
         present: Callable[[], rows.Present] | None = None,
     ) -> None:
         self.ttl_s = ttl_s
         self._scope = scope
+        self._vacate = vacate
         self._present = present
         self._pid = os.getpid()
         self._guard = threading.Condition()
@@ -133,7 +137,8 @@ class Leases:
             yield token
         finally:
             self.forget(name)
-            with scope.records.write() as connection:
+            # Where the database is away, the role lapses by itself.
+            with suppress(MainspringError, SQLAlchemyError), scope.records.write() as connection:
                 rows.leave(connection, name, process_name(), token, scope.project_id)
 
     def close(self) -> None:
@@ -173,7 +178,7 @@ class Leases:
         """Call lost what is lost, and suspect what is overdue; returns the subjects that were called lost.
 
         Each is called lost by one process only, whoever looks at the same time: its execution, and what runs below
-        it, ends as `lost`, with an event.
+        it, ends as `lost`, with an event. A role is free then, and the log says `lease.lost`.
         """
         self._looked_s = time.monotonic()
         lost = []
@@ -205,13 +210,12 @@ class Leases:
     def _take_away(self, lease: Lease) -> bool:
         scope = self._scope()
         with scope.records.write() as connection:
-            # The lease first, as holders do when they end: two that want the same rows never wait for each other.
             execution = store.find_execution(connection, lease.subject, scope.project_id)
-            if not rows.take_away(connection, lease, scope.project_id):
-                return False
             if execution is not None:
-                log.lose(connection, scope, execution, why(lease))
-            return True
+                # The lease first, as holders do when they end: two that want the same rows never wait for each other.
+                taken = rows.take_away(connection, lease, scope.project_id)
+                return taken and bool(log.lose(connection, scope, execution, why(lease)))
+        return self._vacate(lease)
 
     # Renewing -----------------------------------------------------------------------------------------------
 

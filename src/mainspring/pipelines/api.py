@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table as RichTable
 
 from mainspring import notebook
-from mainspring.errors import InputError, UnknownNameError
+from mainspring.errors import FencedError, InputError, UnknownNameError
 from mainspring.lineage import Event, ExecutionState, Graph
 from mainspring.lineage.process import process_name
 from mainspring.lineage.store import executions_by_id
@@ -385,6 +385,8 @@ class Pipelines:
             StateError: a run failed; its request is recorded as failed, the others wait for the next call.
         """
         runs: list[PipelineRun] = []
+        # A run that a dead process answered with is lost before its request is read.
+        self._graph.leases.look()
         for trigger in self._triggers.values():
             trigger.read(self._graph)
             runs.extend(self._answer(trigger, request, on_step) for request in trigger.take(self._graph))
@@ -401,6 +403,9 @@ class Pipelines:
         try:
             parameters = trigger.parameters_of(self._graph, request)
             return self._run(trigger.pipeline, parameters, force=False, on_step=on_step, request=request)
+        except FencedError:
+            # The run was called lost: whoever reads the triggers next answers the request again.
+            raise
         except BaseException as error:
             # A failure closes the request; an interruption (Ctrl-C) leaves it waiting.
             state = RequestState.FAILED if isinstance(error, Exception) else RequestState.REQUESTED

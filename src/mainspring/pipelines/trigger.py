@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mainspring.lineage import Event, Graph, cursor
+from mainspring.lineage import Event, ExecutionState, Graph, cursor
 from mainspring.lineage.process import is_dead, process_name
+from mainspring.lineage.store import executions_by_id
 from mainspring.pipelines import store
 from mainspring.pipelines.spec import Request, RequestState, TriggerRow
 from mainspring.pipelines.step import Pipeline
@@ -59,12 +60,14 @@ class Trigger:
                     store.add_requests(connection, asked, graph.project_id)
 
     def take(self, graph: Graph) -> Iterator[Request]:
-        """Claim, one by one, requests that wait and requests whose process has died."""
+        """Claim, one by one, requests that wait, and those whose process has died or whose run was lost."""
         with graph.records.read() as connection:
             states = [RequestState.REQUESTED, RequestState.RUNNING]
             waiting = store.requests_of(connection, graph.project_id, self.name, states)
+            runs = executions_by_id(connection, [request.run_id for request in waiting if request.run_id])
+        lost = {run.id for run in runs if run.state is ExecutionState.LOST}
         for request in waiting:
-            if request.state is RequestState.RUNNING and not is_dead(request.process or ""):
+            if request.state is RequestState.RUNNING and not _is_abandoned(request, lost):
                 continue
             with graph.records.write() as connection:
                 mine = store.claim(connection, request, process_name())
@@ -78,3 +81,8 @@ class Trigger:
         after = request.event_seq - 1
         (event,) = graph.events(after_seq=after, kinds=[self.row.event_kind], limit=1)
         return self.parameters(event)
+
+
+def _is_abandoned(request: Request, lost: Collection[str]) -> bool:
+    """Whether nobody answers a request any more: its run was lost, or its process ended before there was one."""
+    return request.run_id in lost or is_dead(request.process or "")
