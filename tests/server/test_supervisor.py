@@ -21,6 +21,7 @@ from tests.serving.airport import KEYS, REQUEST, Airport
 
 from mainspring.config import OpenLineageSection
 from mainspring.errors import UnavailableError
+from mainspring.lineage.process import process_name
 from mainspring.lineage.sink import held
 from mainspring.models.spec import ModelVersion
 from mainspring.ports.records import open_records
@@ -57,6 +58,15 @@ def swapped(shared: Running, request: pytest.FixtureRequest) -> Deployment:
     made = airport.deployments.create(name, airport.versions[0], airport.view)
     wait_for_epoch(shared.client, name, 1)
     return made
+
+
+def test_server_and_workers_hold_leases(shared: Running) -> None:
+    """Each process one, on its role."""
+    leases = [found.lease for found in shared.airport.project.graph.leases.list()]
+    server, *workers = [lease for lease in leases if lease.subject.startswith("server/")]
+    assert server.holder == process_name()
+    assert [lease.subject for lease in workers] == [f"{server.subject}/worker-1"]
+    assert [lease.holder for lease in workers] == [process_name(pid) for pid in shared.server.pids]
 
 
 def test_kill_9_under_load_loses_nothing_acknowledged(running: Running) -> None:

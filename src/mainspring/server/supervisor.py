@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,7 +17,7 @@ from mainspring.errors import AccessError, InputError, IntegrityError, Mainsprin
 from mainspring.lineage.delivery import Delivery
 from mainspring.project import Project
 from mainspring.server.seat import Seat
-from mainspring.server.worker import DRAIN_S, Orders
+from mainspring.server.worker import DRAIN_S, Orders, role_of
 
 PORT_S: Final = 1.5
 LOOK_EVERY_S: Final = 0.1
@@ -62,6 +63,7 @@ class Server:
         self._watcher: threading.Thread | None = None
         self._n_restarts = 0
         self._couriers: list[threading.Thread] = []
+        self._role = ExitStack()
         self.url = ""
 
     @property
@@ -93,12 +95,14 @@ class Server:
         self._port = _free_port(self._host, self._port)
         self.url = f"http://{self._host}:{self._port}"
         try:
+            self._role.enter_context(self._project.graph.leases.role(role_of(self._port), self._replaced))
             for number in range(1, self._n_workers + 1):
                 self._seats.append(Seat(self._orders(number), self._say))
             for seat in self._seats:
                 seat.wait_ready()
         except BaseException:
             self._end()
+            self._role.close()
             raise
         self._watcher = threading.Thread(target=self._watch, name="server-supervisor", daemon=True)
         self._watcher.start()
@@ -122,6 +126,12 @@ class Server:
             self._watcher = None
         self._end()
         self._publish()
+        self._role.close()
+
+    def _replaced(self) -> None:
+        self._say(
+            f"the lease {role_of(self._port)} was taken: another server has it, or this one stood still for long"
+        )
 
     def run_forever(self, announce: Callable[[], None] | None = None) -> None:
         """Start, and serve until SIGTERM or Ctrl-C. For the main thread.

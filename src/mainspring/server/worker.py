@@ -14,6 +14,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -56,6 +57,11 @@ class Orders(msgspec.Struct):
     port: int
     name: str
     http: str = "granian"
+
+
+def role_of(port: int) -> str:
+    """What the server of this machine that listens on a port holds its lease on; its workers' are below."""
+    return f"server/{socket.gethostname()}:{port}"
 
 
 class Worker:
@@ -282,7 +288,7 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     project = open_project(Path(orders.folder), overrides=orders.overrides)
     serve = {"granian": granian, "uvicorn": uvicorn}[orders.http](orders.host, orders.port)
-    with project:
+    with project, project.graph.leases.role(f"{role_of(orders.port)}/{orders.name}"):
         asyncio.run(Worker(project.deployments, orders.name).run(serve))
 
 
