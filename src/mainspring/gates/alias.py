@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from mainspring.errors import ConflictError
 from mainspring.lineage import Graph, Publication
 from mainspring.models import store
-from mainspring.models.spec import AliasMove
+from mainspring.models.spec import ALIAS_MOVED, AliasMove
 
 _Made = TypeVar("_Made")
 
@@ -70,7 +70,7 @@ def place_alias(
         "previous_number": move.previous_number,
         "decision": move.decision_id,
     }
-    work.event("alias.moved", version_id, {**payload, **(told or {})})
+    work.event(ALIAS_MOVED, version_id, {**payload, **(told or {})})
     work.write(lambda connection: _place(graph, connection, move, seen))
 
 

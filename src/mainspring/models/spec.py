@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import enum
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from mainspring import notebook
 from mainspring.errors import InputError
 from mainspring.lineage.spec import Value
+
+ALIAS_MOVED: Final = "alias.moved"
+"""The kind of the event that every move of an alias is told by."""
 
 
 class Task(enum.StrEnum):

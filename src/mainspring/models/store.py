@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, and_, func, insert, select
 
 from mainspring.lineage.marks import visible
-from mainspring.models.spec import Alias, AliasMove, ModelPackage, ModelVersion
+from mainspring.lineage.store import events
+from mainspring.models.spec import ALIAS_MOVED, Alias, AliasMove, ModelPackage, ModelVersion
 from mainspring.ports.records import Records
 from mainspring.ports.records.schema import row, table, value
 
@@ -101,10 +102,16 @@ def find_alias(connection: Connection, project_id: str, name: str, alias: str) -
 
 def list_moves(connection: Connection, project_id: str, name: str, alias: str | None) -> Sequence[AliasMove]:
     """The history of a model's aliases, oldest first."""
-    query = select(alias_moves).where(alias_moves.c.project_id == project_id, alias_moves.c.name == name)
+    # By the log, not by the time: a clock may be set back between two moves.
+    told = (events.c.execution == alias_moves.c.execution_id) & (events.c.kind == ALIAS_MOVED)
+    query = (
+        select(alias_moves)
+        .join(events, told & (events.c.project_id == alias_moves.c.project_id))
+        .where(alias_moves.c.project_id == project_id, alias_moves.c.name == name)
+    )
     if alias is not None:
         query = query.where(alias_moves.c.alias == alias)
-    query = query.order_by(alias_moves.c.moved_us, alias_moves.c.id)
+    query = query.order_by(events.c.seq)
     return [value(AliasMove, found) for found in connection.execute(query).mappings()]
 
 
