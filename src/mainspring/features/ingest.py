@@ -17,7 +17,7 @@ import polars as pl
 
 from mainspring.checks.spec import Expectation, Validation
 from mainspring.checks.validate import failing_rows, validate
-from mainspring.errors import ConflictError, ExpectationError, InputError
+from mainspring.errors import ConflictError, ExpectationError, InputError, IntegrityError
 from mainspring.features import schema, store
 from mainspring.features.digest import frame_digest
 from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
@@ -225,6 +225,8 @@ def _commit(
     if spec.number is not None:
         return commits_of(stores, group, [spec])[0]
     name = store.table_name(group)
+    if not stores.tables.exists(name):
+        _check_not_lost(stores, group, name)
     if not stores.tables.exists(name) or stores.tables.find_append(name, spec.token) is None:
         system = [
             pl.lit(spec.ticket, dtype=pl.Int64).alias(COMMIT),
@@ -233,6 +235,21 @@ def _commit(
         ]
         stores.tables.append(name, rows.with_columns(system), token=spec.token)
     return _publish(stores, group, spec, rows, validation, origin)
+
+
+def _check_not_lost(stores: Stores, group: FeatureGroupSpec, name: str) -> None:
+    """Refuse to begin anew a table whose commits the records know: reads would leave out what was lost."""
+    with stores.records.read() as connection:
+        numbers = store.last_numbers(connection, [group.group_id])
+    # Looked at again: another first insert may have made it, and was published since.
+    if numbers and not stores.tables.exists(name):
+        raise IntegrityError(
+            expected=f"the table of the group's {numbers[group.group_id]} commits",
+            got="no such table",
+            where=f"feature group {group.label}, table {name}",
+            hint="Its folder was moved or deleted: put it back, or restore a backup. `mainspring doctor` says what "
+            "else is missing.",
+        )
 
 
 def _stage(

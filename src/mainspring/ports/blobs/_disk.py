@@ -139,7 +139,13 @@ class DiskBlobs(Blobs):
     def _publish(self, staged: Path, blob: Blob) -> None:
         place = self._place(blob.sha256)
         self._make_durable(place.parent)
-        os.replace(staged, place)
+        try:
+            os.replace(staged, place)
+        except FileNotFoundError:
+            # The folder was removed under us. A store that is opened anew would make it again, and so do we.
+            self._durable_folders.clear()
+            self._make_durable(place.parent)
+            os.replace(staged, place)
         sync_folder(place.parent)
 
     def _publish_existing(self, blob: Blob) -> bool:

@@ -39,6 +39,7 @@ class SqliteRecords(SqlRecords):
         super().__init__(url)
         self._file = Path(make_url(url).database or "")
         self.url = f"sqlite:///{self._file}"
+        self._opened: tuple[int, int] | None = None
 
     def _open_engines(self) -> tuple[Engine, Engine]:
         folder = self._file.parent
@@ -71,6 +72,7 @@ class SqliteRecords(SqlRecords):
             json_serializer=to_json,
         )
         event.listen(engine, "connect", _prepare)
+        event.listen(engine, "connect", lambda *_: self._remember())
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine
 
@@ -79,7 +81,35 @@ class SqliteRecords(SqlRecords):
         with turn(self._file, BUSY_WAIT_S) as came:
             if not came:
                 raise self._busy()
+            self._check_place()
             yield
+            # Once more, before anything is acknowledged: it may have gone while the transaction was under way.
+            self._check_place()
+
+    def _remember(self) -> None:
+        found = os.stat(self._file)
+        self._opened = (found.st_dev, found.st_ino)
+
+    def _check_place(self) -> None:
+        """Refuse to write to a file that is no longer there: the system takes it, and forgets it when we end."""
+        if self._opened is None:
+            return
+        try:
+            found = os.stat(self._file)
+            got = "another file in its place" if (found.st_dev, found.st_ino) != self._opened else ""
+        except FileNotFoundError:
+            got = "no such file any more"
+        if got:
+            raise UnavailableError(
+                expected="the database file where it was opened",
+                got=got,
+                where=self.url,
+                hint="Put the file back where it was, or restore a backup, and open the project again.",
+            )
+
+    def close(self) -> None:
+        super().close()
+        self._opened = None
 
     def _busy(self) -> UnavailableError:
         return UnavailableError(

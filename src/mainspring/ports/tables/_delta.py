@@ -287,13 +287,16 @@ def _meanings(folder: Path) -> Iterator[None]:
     with refusals(folder):
         try:
             yield
-        except DeltaError as error:
-            found = _OS_ERROR.search(str(error))
+        except (DeltaError, OSError) as error:
+            # delta-rs raises an OSError without a number, and says the number in its message.
+            found = None if getattr(error, "errno", None) else _OS_ERROR.search(str(error))
             if found is not None:
                 code = int(found[1])
                 meaning = refusal(OSError(code, os.strerror(code), str(folder)), folder)
                 if meaning is not None:
                     raise meaning from error
+            if isinstance(error, OSError):
+                raise
             raise IntegrityError(
                 expected="a Delta table whose log can be read",
                 got=str(error).splitlines()[0],
