@@ -2,6 +2,7 @@
 #   make demo                  the flights of 2013: a machine-learning system lives through a year
 #   make test                  the whole suite on SQLite, then all that opens a database on PostgreSQL, where it answers
 #   make check                 style, types, directions
+#   make soak [MINUTES=20]     hundreds of kills and sixteen writers for minutes, on SQLite and PostgreSQL
 #   make bench [NAME=startup]  benchmarks; make bench-report prints the latest results
 #   make docs                  runs every example of the documentation and checks its links
 .DEFAULT_GOAL := help
@@ -18,10 +19,12 @@ DEMO_ARGS ?=
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 NAME ?=
 
-.PHONY: help install demo test check bench bench-report docs constraints clean
+MINUTES ?= 20
+
+.PHONY: help install demo test soak check bench bench-report docs constraints clean
 
 help: ## say what there is
-	@sed -n '2,6s/^#  //p' $(MAKEFILE_LIST)
+	@sed -n '2,7s/^#  //p' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv with everything in it
 
@@ -53,6 +56,9 @@ test: $(STAMP) ## the suite on SQLite, then what opens a database on PostgreSQL
 		echo '**  Start one and name it: MAINSPRING_TEST_POSTGRES=postgresql+psycopg://…     **'; \
 		echo '*********************************************************************************'; \
 	fi
+
+soak: $(STAMP) ## the long versions of what kills and many writers must not harm
+	MAINSPRING_ACTOR_NAME=user:soak $(BIN)/python -m tests.soak $(MINUTES)
 
 check: $(STAMP) ## style, types, directions
 	$(BIN)/ruff check .

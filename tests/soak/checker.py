@@ -196,6 +196,8 @@ def lost_predictions(home: Home, lines: Iterable[Line]) -> Iterator[str]:
     For a log of which everything was published: before, a part of it waits in segments.
     """
     told = [line for line in lines if line.at == DONE and line.kind == "prediction"]
+    if not told:
+        return
     rows = home.table(f"predictions_{DEPLOYMENT}_").filter(arm="champion")
     yield from (f"prediction {each} is in the log {n} times" for each, n in _doubles(rows["prediction_id"]))
     there = {row["prediction_id"]: row for row in rows.iter_rows(named=True)}

@@ -5,20 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.soak.world import World, copy_world, make_world
-
-from mainspring.project import open_project
+from tests.soak.world import World, copy_world, make_template
 
 
 @pytest.fixture(scope="session")
 def world_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project for writers on SQLite, closed: made once, because that takes a second."""
-    folder = tmp_path_factory.mktemp("template") / "project"
-    folder.mkdir()
-    (folder / "mainspring.toml").write_text('[project]\nid = "soak"\n')
-    with open_project(folder, overrides={"actor.name": "user:test"}) as project:
-        make_world(project)
-    return folder
+    return make_template(tmp_path_factory.mktemp("template") / "project")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import mainspring as ms
 from mainspring.gates.spec import Policy, Requirement
 from mainspring.lineage import Verdict
 from mainspring.ports.records import open_records
-from mainspring.project import Project
+from mainspring.project import Project, open_project
 
 MODEL: Final = "lateness"
 DEPLOYMENT: Final = "flights"
@@ -55,6 +55,15 @@ def make_world(project: Project) -> None:
         with project.graph.execution("rehearse", str(version)) as work:
             work.evidence(version.asset_id, REHEARSAL, verdict=Verdict.PASS, figures={})
     project.deployments.create(DEPLOYMENT, made.versions[0], made.view, environment=ENVIRONMENT)
+
+
+def make_template(folder: Path) -> Path:
+    """A project for writers on SQLite, closed, in a new folder: made once, because that takes a second."""
+    folder.mkdir()
+    (folder / "mainspring.toml").write_text('[project]\nid = "soak"\n')
+    with open_project(folder, overrides={"actor.name": "user:test"}) as project:
+        make_world(project)
+    return folder
 
 
 def copy_world(template: Path, target: Path, records_url: str) -> World:
