@@ -20,6 +20,7 @@ from mainspring.errors import AccessError, InputError, UnknownNameError
 FILE_NAME: Final = "mainspring.toml"
 ENVIRONMENT_PREFIX: Final = "MAINSPRING_"
 HOME_VARIABLE: Final = "MAINSPRING_HOME"
+READ_ONLY_VARIABLE: Final = "MAINSPRING_HOME_READ_ONLY"
 
 
 class Section(BaseModel):
@@ -40,6 +41,10 @@ class HomeSection(Section):
 
     path: str = Field(
         default=".mainspring", description="Folder for local state: records, blobs, tables, keys, logs."
+    )
+    read_only: bool = Field(
+        default=False,
+        description="Open the project for reading alone: nothing is made, migrated or written.",
     )
 
 

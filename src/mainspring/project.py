@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from mainspring.config import FILE_NAME, HOME_VARIABLE, Config, EngineSection
+from mainspring.config import FILE_NAME, HOME_VARIABLE, READ_ONLY_VARIABLE, Config, EngineSection
 from mainspring.errors import AccessError, ConflictError, InputError
 from mainspring.lineage.api import Graph
 from mainspring.lineage.code import capture_code
@@ -22,6 +22,7 @@ from mainspring.ports.blobs import Blobs, open_blobs
 from mainspring.ports.clock import Clock, open_clock
 from mainspring.ports.engine import Engine, open_engine
 from mainspring.ports.keys import Keys, open_keys
+from mainspring.ports.read_only import for_reading
 from mainspring.ports.records import Records, open_records
 from mainspring.ports.tables import Tables, open_tables
 from mainspring.types import new_id
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from mainspring.tracking.api import Tracking
 
 
+_Port = TypeVar("_Port")
+
 PROJECT_MARK: Final = "project"
 """The file of a home that says whose it is."""
 
@@ -64,7 +67,11 @@ class Project:
     def __init__(self, config: Config, *, as_is: bool = False) -> None:
         self.config = config
         self.home = config.home_path
+        self.read_only = config.home.read_only
         if as_is:
+            return
+        if self.read_only:
+            self._check_readable()
             return
         try:
             self.home.mkdir(parents=True, exist_ok=True)
@@ -74,6 +81,22 @@ class Project:
         try:
             self.records.migrate()
             self._settle()
+        except BaseException:
+            self.records.close()
+            raise
+
+    def _check_readable(self) -> None:
+        """What opening it for writing would make or migrate must be there."""
+        found = _marked(self.home / PROJECT_MARK)
+        if found != self.config.project.id:
+            raise (ConflictError if found else AccessError)(
+                expected=f"the home of project {self.config.project.id!r}",
+                got=f"the home of project {found!r}" if found else "no home that was ever opened",
+                where=str(self.home),
+                hint="Read-only makes nothing: name its home in `home.path`, or open it once for writing.",
+            )
+        try:
+            self.records.check_current()
         except BaseException:
             self.records.close()
             raise
@@ -138,27 +161,29 @@ class Project:
     @cached_property
     def records(self) -> Records:
         """Transactions over the metadata."""
-        return open_records(self.config.url("records"))
+        return open_records(self.config.url("records"), read_only=self.read_only)
 
     @cached_property
     def blobs(self) -> Blobs:
         """Bytes by content digest."""
-        return open_blobs(self.config.url("blobs"))
+        return self._guarded(open_blobs(self.config.url("blobs")), "blobs")
 
     @cached_property
     def tables(self) -> Tables:
         """Columnar tables."""
-        return open_tables(self.config.url("tables"))
+        return self._guarded(open_tables(self.config.url("tables")), "tables")
 
     @cached_property
     def keys(self) -> Keys:
         """Latest row by key."""
-        return open_keys(
+        keys = open_keys(
             self.config.url("keys"),
             namespace=self.config.project.id,
             connect_timeout_s=self.config.keys.connect_timeout_s,
             read_timeout_s=self.config.keys.read_timeout_s,
+            read_only=self.read_only,
         )
+        return self._guarded(keys, "keys")
 
     @cached_property
     def engine(self) -> Engine:
@@ -171,7 +196,10 @@ class Project:
     @cached_property
     def clock(self) -> Clock:
         """What the present is."""
-        return clock_of(self.config)
+        return self._guarded(clock_of(self.config), "clock")
+
+    def _guarded(self, port: _Port, kind: str) -> _Port:
+        return for_reading(port, kind) if self.read_only else port
 
     @cached_property
     def graph(self) -> Graph:
@@ -403,6 +431,7 @@ def open_project(
     overrides: Mapping[str, Any] | None = None,
     as_is: bool = False,
     importable: bool = True,
+    read_only: bool = False,
 ) -> Project:
     """Open the project in a folder, creating and migrating its home where needed.
 
@@ -414,13 +443,16 @@ def open_project(
             mainspring.toml, else the folder that MAINSPRING_HOME names.
         overrides: configuration keys (`"records.url"`) that outrank environment and file.
         as_is: make no home and migrate nothing.
+        read_only: make, migrate and write nothing, and refuse whatever would: the folder need not be writable.
         importable: put the folder on `sys.path`; False for work that runs none of the project's own code.
 
     Raises:
         InputError: there is no project there, or its configuration is wrong.
         AccessError: the home cannot be written.
-        SchemaVersionError: a newer mainspring wrote the database.
+        SchemaVersionError: a newer mainspring wrote the database; or it is older, and may not be migrated.
     """
+    if read_only:
+        overrides = {**(overrides or {}), "home.read_only": True}
     config = load_config(path, overrides=overrides)
     project = Project(config, as_is=as_is)
     if importable and str(config.folder) not in sys.path:
@@ -442,7 +474,7 @@ def load_config(path: str | Path | None = None, *, overrides: Mapping[str, Any] 
 
 def clock_of(config: Config) -> Clock:
     """The project's clock, which needs nothing but its home."""
-    return open_clock(config.clock.kind, config.home_path / "clock")
+    return open_clock(config.clock.kind, config.home_path / "clock", read_only=config.home.read_only)
 
 
 _reached: dict[str, Project] = {}
@@ -484,7 +516,8 @@ def _folder(path: str | Path | None) -> Path:
     home = os.environ.get(HOME_VARIABLE)
     if home:
         outside = Path(home).expanduser().resolve()
-        outside.mkdir(parents=True, exist_ok=True)
+        if not os.environ.get(READ_ONLY_VARIABLE):
+            outside.mkdir(parents=True, exist_ok=True)
         return outside
     raise InputError(
         expected=f"a {FILE_NAME} in the present folder, or {HOME_VARIABLE} set",

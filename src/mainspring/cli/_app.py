@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -27,6 +28,7 @@ from mainspring.cli import (
     runs,
     server,
 )
+from mainspring.config import READ_ONLY_VARIABLE
 
 app = typer.Typer(
     name="mainspring",
@@ -45,12 +47,28 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - it ends by its callback
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave."),
     ] = False,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Make, migrate and write nothing; refuse what would.")
+    ] = False,
 ) -> None:
     """Options of every command."""
+    if read_only:
+        # In the environment, so that it also holds for what a command opens in other ways.
+        before = os.environ.get(READ_ONLY_VARIABLE)
+        os.environ[READ_ONLY_VARIABLE] = "true"
+        context.call_on_close(lambda: _put_back(before))
+
+
+def _put_back(before: str | None) -> None:
+    if before is None:
+        os.environ.pop(READ_ONLY_VARIABLE, None)
+    else:
+        os.environ[READ_ONLY_VARIABLE] = before
 
 
 app.command("init")(init.init)

@@ -25,4 +25,5 @@ def server(
     from mainspring.server.supervisor import Server
 
     with opened(project) as found:
+        found.graph.check_writable("server: predictions are logged")
         Server(found, host=host, port=port, workers=workers).run_forever()

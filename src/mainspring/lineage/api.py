@@ -32,6 +32,7 @@ from mainspring.lineage.walk import walk
 from mainspring.lineage.work import Work, gather
 from mainspring.ports.blobs import Blobs
 from mainspring.ports.clock import Clock
+from mainspring.ports.read_only import refused
 from mainspring.ports.records import Records
 from mainspring.types import new_id
 
@@ -76,6 +77,15 @@ class Graph:
             self._code = self._capture_code()
         return self._code
 
+    def check_writable(self, where: str) -> None:
+        """The project is not open for reading alone.
+
+        Raises:
+            AccessError: it is.
+        """
+        if self.records.read_only:
+            raise refused(where)
+
     def execution(
         self,
         kind: str,
@@ -101,6 +111,7 @@ class Graph:
                 stand in its way; all other work is refused when it is published.
             covered: the lease of its parent is enough, because one process does both.
         """
+        self.check_writable(f"{kind} {name}")
         execution = Execution(
             id=new_id(),
             parent_id=parent_id,

@@ -73,6 +73,7 @@ class Delivery(ABC):
             InputError: the destination refuses a line; nothing behind it is delivered until it takes it.
             IntegrityError: the file holds something else, or the log names what the records do not have.
         """
+        self._graph.check_writable(self.name)
         n_delivered = 0
         with held(self._lock), self._open(wait) as sink:
             while True:

@@ -35,10 +35,10 @@ class ReplayClock(Clock):
     `set` has returned; the time survives kill -9 of all of them, not power loss.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
         self._path = Path(path)
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = os.open(self._path, os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise AccessError(
                 expected="a clock file that can be opened and written",
@@ -47,9 +47,11 @@ class ReplayClock(Clock):
                 hint="Check the folder's permissions, or use the system clock.",
             ) from error
         try:
-            if os.fstat(descriptor).st_size < 8:
+            if not read_only and os.fstat(descriptor).st_size < 8:
                 os.ftruncate(descriptor, 8)
-            self._memory = mmap.mmap(descriptor, 8)
+            self._memory = mmap.mmap(
+                descriptor, 8, access=mmap.ACCESS_READ if read_only else mmap.ACCESS_WRITE
+            )
         finally:
             os.close(descriptor)
 
@@ -89,12 +91,12 @@ class ReplayClock(Clock):
         return int(struct.unpack_from("=q", self._memory, 0)[0])
 
 
-def open_clock(kind: str, path: Path) -> Clock:
+def open_clock(kind: str, path: Path, *, read_only: bool = False) -> Clock:
     """The clock that the configuration names: `system`, or `replay` with its file at `path`."""
     if kind == "system":
         return SystemClock()
     if kind == "replay":
-        return ReplayClock(path)
+        return ReplayClock(path, read_only=read_only)
     raise InputError(
         expected="'system' or 'replay'",
         got=repr(kind),

@@ -93,6 +93,7 @@ class Deployments:
                 where="deployments.create",
                 hint="Begin with a letter or digit.",
             )
+        self._graph.check_writable(f"deployment {name}")
         if weights.find_table(self._weights(name)) is not None:
             raise _taken(name)
         arm = self._champion(version, view)
@@ -210,6 +211,7 @@ class Deployments:
             background: load new versions beside the old ones' work, and the version before as well.
             when_log_fails: `refuse` answers nothing that cannot be logged; `gap` answers and counts.
         """
+        self._graph.check_writable(f"predictions of deployment {name}: each is logged")
         log = self._log(name)
         made = Predictor(
             serving_folder(self._home) / name,
@@ -259,6 +261,7 @@ class Deployments:
                 f"view of the {name}",
                 "Pass view=project.features.get_view(name, version), or leave it out.",
             )
+        self._graph.check_writable(f"deployment of {version}")
         arm = describe_arm(name, version, view or self._view_of(version))
         self._graph.check_usable(arm.version_id, arm.view_id)
         # What cannot be loaded is refused here, and not by the workers afterwards.

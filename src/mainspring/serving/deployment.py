@@ -219,6 +219,7 @@ class Deployment:
             StateError: there is no earlier revision.
         """
         graph = self._graph
+        graph.check_writable(f"deployment {self.name}")
         return roll_back(
             self._folder, graph.clock, actor=graph.actor, reason=reason, record=self._is_recorded
         )
@@ -251,6 +252,7 @@ class Deployment:
             }
             return msgspec.structs.replace(present, **{**common, **following(present)})
 
+        self._graph.check_writable(f"deployment {self.name}")
         # Before anything changes: where the records cannot be reached, only a rollback is possible.
         self._room.record(self.name)
         table = weights.change(self._folder, build)
@@ -333,6 +335,7 @@ class Deployment:
 
     def publish_log(self) -> Published:
         """Move what is logged into the table `log_table`, save what others are still writing to."""
+        self._graph.check_writable(f"prediction log of {self.name}")
         predictor = self._room._predictors.get(self.name)
         if predictor is not None:
             predictor.log.rotate()

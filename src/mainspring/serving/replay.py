@@ -62,7 +62,12 @@ class Replay:
                 continue
 
     def record(self, name: str) -> int:
-        """Bring into the records what only lies on disk yet; returns how many changes that were."""
+        """Bring into the records what only lies on disk yet; returns how many changes that were.
+
+        Of a project that is open for reading alone, none: whoever opens it for writing does.
+        """
+        if self._graph.records.read_only:
+            return 0
         with self._graph.records.read() as connection:
             known = store.recorded_epochs(connection, name, self._graph.project_id)
         history = weights.history(weights_folder(self._home, name))

@@ -19,8 +19,10 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.engine import make_url
 
 from mainspring.errors import AccessError, SchemaVersionError, UnavailableError
+from mainspring.ports.read_only import refused
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
+from mainspring.ports.records.reading import check_unchanged, connect_reading, state_of
 from mainspring.ports.records.schema import row, value
 from mainspring.ports.records.turns import turn
 from mainspring.tracking.spec import MetricPoint
@@ -69,7 +71,7 @@ def open_points(records: Records, project_id: str) -> Points:
     """The metric points that belong to these records."""
     if records.dialect == "sqlite":
         file = Path(make_url(records.url).database or "")
-        return FilePoints(points_file(file), project_id)
+        return FilePoints(points_file(file), project_id, read_only=records.read_only)
     return TablePoints(records, project_id)
 
 
@@ -131,7 +133,8 @@ class TablePoints(Points):
 class FilePoints(Points):
     """Points in a SQLite file of their own. NaN, which SQLite does not have, is kept as NULL."""
 
-    def __init__(self, file: Path, project_id: str) -> None:
+    def __init__(self, file: Path, project_id: str, *, read_only: bool = False) -> None:
+        self._read_only = read_only
         self._file = file
         self._project_id = project_id
         self._lock = threading.Lock()
@@ -139,6 +142,8 @@ class FilePoints(Points):
         self._pid = os.getpid()
 
     def append(self, points: Sequence[MetricPoint]) -> None:
+        if self._read_only:
+            raise refused(str(self._file))
         rows = [
             (self._project_id, point.run_id, point.key, point.step, point.value, to_us(point.logged_at))
             for point in points
@@ -227,8 +232,22 @@ class FilePoints(Points):
     def _read(self, query: str, arguments: tuple[object, ...]) -> list[tuple[Any, ...]]:
         if not self._file.exists():
             return []
+        if self._read_only:
+            return self._read_alone(query, arguments)
         with self._lock, closing(self._open().execute(query, arguments)) as cursor:
             return cursor.fetchall()
+
+    def _read_alone(self, query: str, arguments: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        before = state_of(self._file)
+        try:
+            connection, as_it_lies = connect_reading(self._file)
+            with closing(connection):
+                found = connection.execute(query, arguments).fetchall()
+        except sqlite3.OperationalError as error:
+            raise self._meaning(error) from error
+        if as_it_lies:
+            check_unchanged(self._file, before)
+        return found
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is not None and self._pid == os.getpid():

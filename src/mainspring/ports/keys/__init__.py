@@ -22,6 +22,7 @@ def open_keys(
     namespace: str = "main",
     connect_timeout_s: float = 2.0,
     read_timeout_s: float = 2.0,
+    read_only: bool = False,
 ) -> Keys:
     """The keys under a path, `file:` or `lmdb:` URL, in the server of a `redis:` or `rediss:` URL, or at an address
     that a plug-in opens.
@@ -32,6 +33,7 @@ def open_keys(
         namespace: keeps projects apart that share one server; a folder is one project's alone.
         connect_timeout_s: how long a call waits for a server to take a connection.
         read_timeout_s: how long it waits for each reply.
+        read_only: open a folder without a right to write it; writes fail.
 
     Raises:
         InputError: no backend for the address's scheme, or an address that it cannot read.
@@ -53,7 +55,7 @@ def open_keys(
 
         if scheme == "lmdb":
             address = "file" + str(address)[len("lmdb") :]
-        return LmdbKeys(path_of(address))
+        return LmdbKeys(path_of(address), read_only=read_only)
     from mainspring.ports.keys._redis import RedisKeys
 
     return RedisKeys(

@@ -33,8 +33,11 @@ class LmdbKeys(Keys):
     doubles when it is full. LMDB needs a local file system.
     """
 
-    def __init__(self, folder: Path, first_map_bytes: int = FIRST_MAP_BYTES) -> None:
+    def __init__(
+        self, folder: Path, first_map_bytes: int = FIRST_MAP_BYTES, *, read_only: bool = False
+    ) -> None:
         self._folder = folder
+        self._read_only = read_only
         self._first_map_bytes = first_map_bytes
         self._store: _Store | None = None
 
@@ -103,7 +106,7 @@ class LmdbKeys(Keys):
     def _create(self) -> _Store:
         with self._translated(), _registry:
             if self._store is None:
-                self._store = _acquire(self._folder, self._first_map_bytes)
+                self._store = _acquire(self._folder, self._first_map_bytes, self._read_only)
             return self._store
 
     @contextmanager
@@ -118,15 +121,17 @@ class LmdbKeys(Keys):
 class _Store:
     """The environment of one folder in this process: LMDB allows no second one, and none across a fork."""
 
-    def __init__(self, folder: Path, first_map_bytes: int) -> None:
+    def __init__(self, folder: Path, first_map_bytes: int, read_only: bool) -> None:
         self.folder = folder
+        self.read_only = read_only
         self.n_users = 0
         self._first_map_bytes = first_map_bytes
         self._environment: lmdb.Environment | None = None
         # Writers of this process queue on the first; the second keeps the map in place under a transaction.
         self._writing = threading.Lock()
         self._mapped = threading.Lock()
-        make_folder(folder)
+        if not read_only:
+            make_folder(folder)
         self._open()
 
     def read(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -177,7 +182,16 @@ class _Store:
         with self._writing, self._mapped:
             self._close()
 
+    def make_writable(self) -> None:
+        """Somebody of this process writes: LMDB allows one environment a process, so readers get this one too."""
+        with self._writing, self._mapped:
+            self._close()
+            self.read_only = False
+
     def _open(self) -> lmdb.Environment:
+        if self.read_only:
+            self._environment = _open_reading(self.folder)
+            return self._environment
         environment = lmdb.open(
             str(self.folder),
             map_size=self._first_map_bytes,
@@ -204,12 +218,25 @@ _registry = threading.Lock()
 _stores: dict[Path, _Store] = {}
 
 
-def _acquire(folder: Path, first_map_bytes: int) -> _Store:
+def _open_reading(folder: Path) -> lmdb.Environment:
+    try:
+        return lmdb.open(str(folder), max_readers=MAX_READERS, readahead=False, readonly=True, create=False)
+    except (lmdb.ReadonlyError, lmdb.LockError, lmdb.Error) as error:
+        if error.code not in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise
+        # No slot in the lock file: two commits of another user within one read, which takes microseconds, could
+        # hand its pages to new values.
+        return lmdb.open(str(folder), readahead=False, readonly=True, create=False, lock=False)
+
+
+def _acquire(folder: Path, first_map_bytes: int, read_only: bool) -> _Store:
     """The folder's store, opened if it is not; the caller holds the registry."""
     place = folder.resolve()
     store = _stores.get(place)
     if store is None:
-        store = _stores[place] = _Store(place, first_map_bytes)
+        store = _stores[place] = _Store(place, first_map_bytes, read_only)
+    if store.read_only and not read_only:
+        store.make_writable()
     store.n_users += 1
     return store
 

@@ -13,8 +13,11 @@ BACKENDS: Final[Backends[Records]] = Backends(
 )
 
 
-def open_records(url: str) -> Records:
+def open_records(url: str, *, read_only: bool = False) -> Records:
     """The records behind a SQLAlchemy URL. Nothing is created or migrated yet.
+
+    Args:
+        read_only: refuse every write. A SQLite file is then opened without a right to write it or its folder.
 
     Raises:
         InputError: no backend for the URL's scheme.
@@ -28,11 +31,11 @@ def open_records(url: str) -> Records:
     if scheme == "sqlite":
         from mainspring.ports.records._sqlite import SqliteRecords
 
-        return SqliteRecords(url)
+        return SqliteRecords(url, read_only=read_only)
     try:
         import psycopg  # noqa: F401 - only to say early and clearly that the driver is missing
     except ImportError as error:
         raise MissingExtraError.of("psycopg", "postgres", f"records.url {scheme}") from error
     from mainspring.ports.records._postgres import PostgresRecords
 
-    return PostgresRecords(url)
+    return PostgresRecords(url, read_only=read_only)

@@ -38,6 +38,9 @@ class Records(ABC):
     """SQL for the present, in microseconds since 1970, when the statement runs, by the one clock that all who write to
     the database share: the server's, or for a file that of the machine. It may jump when that is corrected."""
 
+    read_only: bool
+    """Whether every write is refused."""
+
     @abstractmethod
     def write(self) -> AbstractContextManager[Connection]:
         """One write transaction. Blocks may not be nested in a thread.
@@ -45,7 +48,7 @@ class Records(ABC):
         Raises:
             StateError: this thread is already inside a write block.
             UnavailableError: the database cannot be reached, or stayed locked for 30 s.
-            AccessError: the database is read-only.
+            AccessError: the database is read-only, or open for reading alone.
         """
 
     @abstractmethod
@@ -70,6 +73,14 @@ class Records(ABC):
 
         Raises:
             SchemaVersionError: a newer mainspring wrote the database.
+        """
+
+    @abstractmethod
+    def check_current(self) -> None:
+        """The schema is this version's, without changing it.
+
+        Raises:
+            SchemaVersionError: it is another.
         """
 
     @abstractmethod

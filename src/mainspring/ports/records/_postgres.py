@@ -27,8 +27,8 @@ class PostgresRecords(SqlRecords):
     # Not now(), which stands still in a transaction, however long it waits for a row.
     present_us = cast(extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger)
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        super().__init__(url, read_only=read_only)
         parsed = make_url(url)
         if parsed.drivername in {"postgresql", "postgres"}:
             parsed = parsed.set(drivername="postgresql+psycopg")

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from mainspring.errors import MainspringError, SchemaVersionError, StateError, UnavailableError
+from mainspring.ports.read_only import refused
 from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._base import Records
 from mainspring.ports.records.migrations import HEAD, REVISIONS, revision_of, upgrade
@@ -28,8 +29,9 @@ def to_json(value: object) -> str:
 class SqlRecords(Records):
     """The shared half of a SQL backend. A dialect adds its engines, its lock and its words for failure."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         self._address = url
+        self.read_only = read_only
         self._pid = os.getpid()
         self._engines: tuple[Engine, Engine] | None = None
         self._opening = threading.Lock()
@@ -57,6 +59,8 @@ class SqlRecords(Records):
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
+        if self.read_only:
+            raise refused(f"records {self.url}")
         if getattr(self._writing, "active", False):
             raise StateError(
                 expected="one write transaction a thread",
@@ -119,6 +123,15 @@ class SqlRecords(Records):
                 )
             if revision != HEAD:
                 upgrade(connection)
+
+    def check_current(self) -> None:
+        if (revision := self.schema_revision()) != HEAD:
+            raise SchemaVersionError(
+                expected=f"a database at revision {HEAD}",
+                got="an empty one" if revision is None else f"revision {revision}",
+                where=f"records {self.url}",
+                hint="Open it once for writing, which migrates it, or use the version that wrote it.",
+            )
 
     def damages(self) -> list[str]:
         return []

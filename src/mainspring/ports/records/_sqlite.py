@@ -13,11 +13,12 @@ from sqlalchemy import BigInteger, Connection, Engine, Table, cast, create_engin
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from mainspring.errors import AccessError, IntegrityError, MainspringError, UnavailableError
 from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._sql import SqlRecords, to_json
+from mainspring.ports.records.reading import check_unchanged, connect_reading, state_of
 from mainspring.ports.records.turns import turn
 
 BUSY_WAIT_S: Final = 30.0
@@ -35,8 +36,9 @@ class SqliteRecords(SqlRecords):
     dialect = "sqlite"
     present_us = cast((func.julianday("now") - _UNIX_EPOCH_DAYS) * 86_400_000_000.0, BigInteger)
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        super().__init__(url, read_only=read_only)
+        self._as_it_lies = False
         self._file = Path(make_url(url).database or "")
         self.url = f"sqlite:///{self._file}"
         self._opened: tuple[int, int] | None = None
@@ -50,6 +52,12 @@ class SqliteRecords(SqlRecords):
                 where=str(folder),
                 hint="Create it, or run `mainspring init`.",
             )
+        if self.read_only:
+            reader = create_engine(
+                self.url, creator=self._connect_reading, poolclass=NullPool, json_serializer=to_json
+            )
+            event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+            return reader, reader
         writable = os.access(folder, os.W_OK) and (not self._file.exists() or os.access(self._file, os.W_OK))
         if not self._file.exists() and not writable:
             raise AccessError(
@@ -59,6 +67,18 @@ class SqliteRecords(SqlRecords):
                 hint="Give write permission, or set another home in mainspring.toml.",
             )
         return self._engine_for("BEGIN IMMEDIATE", size=1), self._engine_for("BEGIN", size=8)
+
+    def _connect_reading(self) -> sqlite3.Connection:
+        connection, self._as_it_lies = connect_reading(self._file)
+        return connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        before = state_of(self._file) if self.read_only else None
+        with super().read() as connection:
+            yield connection
+        if self._as_it_lies:
+            check_unchanged(self._file, before)
 
     def _engine_for(self, begin: str, size: int) -> Engine:
         # One pooled writer: threads of this process queue here, fairly, instead of on SQLite's busy handler.
