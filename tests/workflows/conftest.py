@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import mainspring.workflows.references  # noqa: F401 - it declares the tables of every room
 from mainspring.ports.records import open_records
 from mainspring.project import open_project
 from tests.workflows.filled import Filled, fill

@@ -28,7 +28,6 @@ from mainspring.cli import (
     runs,
     server,
 )
-from mainspring.config import READ_ONLY_VARIABLE
 
 app = typer.Typer(
     name="mainspring",
@@ -58,17 +57,19 @@ def _root(
 ) -> None:
     """Options of every command."""
     if read_only:
+        from mainspring.config import READ_ONLY_VARIABLE
+
         # In the environment, so that it also holds for what a command opens in other ways.
         before = os.environ.get(READ_ONLY_VARIABLE)
         os.environ[READ_ONLY_VARIABLE] = "true"
-        context.call_on_close(lambda: _put_back(before))
+        context.call_on_close(lambda: _put_back(READ_ONLY_VARIABLE, before))
 
 
-def _put_back(before: str | None) -> None:
+def _put_back(variable: str, before: str | None) -> None:
     if before is None:
-        os.environ.pop(READ_ONLY_VARIABLE, None)
+        os.environ.pop(variable, None)
     else:
-        os.environ[READ_ONLY_VARIABLE] = before
+        os.environ[variable] = before
 
 
 app.command("init")(init.init)

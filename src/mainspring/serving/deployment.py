@@ -295,6 +295,7 @@ class Deployment:
 
     def post_outcomes(self, rows: Sequence[tuple[str, float, datetime]]) -> OutcomeCounts:
         """As `outcomes`, for rows of (prediction id, value, known at), none of them null."""
+        self._graph.check_writable(f"outcomes of deployment {self.name}")
         table = self.table
         signature = self._room._signature(table.champion)
         outcomes.check(rows, signature, self._graph.clock.now(), f"outcomes of deployment {self.name!r}")
