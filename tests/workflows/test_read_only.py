@@ -140,6 +140,8 @@ def test_the_command_line(filled: Filled) -> None:
     assert "lateness" in shown.stdout
     refused = CliRunner().invoke(app, ["--read-only", "archive", "experiment", "trials", *words])
     assert isinstance(refused.exception, AccessError)
+    undone = CliRunner().invoke(app, ["--read-only", "deployments", "rollback", "flights", *words])
+    assert isinstance(undone.exception, AccessError)
     assert "MAINSPRING_HOME_READ_ONLY" not in os.environ
     assert CliRunner().invoke(app, ["archive", "experiment", "trials", *words]).exit_code == 0
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mainspring.config import Config
 from mainspring.errors import MainspringError, UnknownNameError
+from mainspring.ports.read_only import refused
 from mainspring.project import clock_of, load_config, open_project
 from mainspring.serving import rollback
 from mainspring.serving.api import deployed_in, weights_folder
@@ -33,9 +34,11 @@ def roll_back(
         InputError: there is no project there, or its configuration is wrong.
         UnknownNameError: no deployment of that name.
         StateError: there is no earlier revision.
-        AccessError: the home cannot be written.
+        AccessError: the home cannot be written, or is to be opened for reading alone.
     """
     config = load_config(path)
+    if config.home.read_only:
+        raise refused(f"deployment {name}")
     known = deployed_in(config.home_path)
     if name not in known:
         raise UnknownNameError.of("deployment", name, known, "deployments rollback")
