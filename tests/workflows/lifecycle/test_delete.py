@@ -213,7 +213,7 @@ RUNS = st.lists(
 @given(
     runs=RUNS, doomed=st.lists(st.integers(0, 5), max_size=6), pinned=st.sets(st.integers(0, 5), max_size=1)
 )
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_reachable_from_what_is_kept_is_lost(
     project: Project, runs: list[tuple[list[int], set[int]]], doomed: list[int], pinned: set[int]
 ) -> None:
