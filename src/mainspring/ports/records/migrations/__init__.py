@@ -8,13 +8,15 @@ from typing import Any, Final
 from sqlalchemy import Connection, Text, column, inspect, select, table
 
 VERSION_TABLE: Final = "mainspring_schema"
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 """Every revision that this version knows, oldest first."""
 HEAD: Final = REVISIONS[-1]
+RELEASED: Final = {"0001": "0.1.0"}
+"""Revisions that a release made databases of, which nobody may change, and the first release that did."""
 
 
-def upgrade(connection: Connection) -> None:
-    """Run all missing migrations inside the transaction that `connection` is in."""
+def upgrade(connection: Connection, to: str = HEAD) -> None:
+    """Run all missing migrations up to a revision, inside the transaction that `connection` is in."""
     # Alembic costs a tenth of a second to import, and an up-to-date database never needs it.
     from alembic import command
     from alembic.config import Config
@@ -22,7 +24,7 @@ def upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def revision_of(connection: Connection) -> str | None:

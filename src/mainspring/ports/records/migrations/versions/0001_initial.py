@@ -276,18 +276,6 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
-        "leases",
-        sa.Column("project_id", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("holder", sa.Text(), autoincrement=False, nullable=True),
-        sa.Column("token", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("ttl_s", sa.Double(), autoincrement=False, nullable=False),
-        sa.Column("taken_us", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("renewed_us", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("suspected_us", sa.BigInteger(), autoincrement=False, nullable=True),
-        sa.PrimaryKeyConstraint("project_id", "subject", name=op.f("pk_leases")),
-    )
-    op.create_table(
         "links",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("execution_id", sa.Text(), autoincrement=False, nullable=False),
@@ -303,21 +291,6 @@ def upgrade() -> None:
         ["asset_id", "direction", "execution_id"],
         unique=False,
     )
-    op.create_table(
-        "marks",
-        sa.Column("project_id", sa.Text(), nullable=False),
-        sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("kind", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("noun", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("part_of", sa.Text(), autoincrement=False, nullable=True),
-        sa.Column("reason", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("actor", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("execution_id", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("marked_us", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("project_id", "kind", "subject_id", name=op.f("pk_marks")),
-    )
-    op.create_index(op.f("ix_marks_subject_id"), "marks", ["subject_id"], unique=False)
     op.create_table(
         "metric_points",
         sa.Column("project_id", sa.Text(), nullable=False),

@@ -1,0 +1,40 @@
+"""What the tables have beyond those of version 0.1.0. Written by scripts/write_migration.py."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "leases",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("holder", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("token", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ttl_s", sa.Double(), autoincrement=False, nullable=False),
+        sa.Column("taken_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("renewed_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("suspected_us", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("project_id", "subject", name=op.f("pk_leases")),
+    )
+    op.create_table(
+        "marks",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("noun", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("part_of", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("reason", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("actor", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("execution_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("marked_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "kind", "subject_id", name=op.f("pk_marks")),
+    )
+    with op.batch_alter_table("marks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_marks_subject_id"), ["subject_id"], unique=False)
