@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, Self
 
-from sqlalchemy import Boolean, ColumnElement, Dialect, String, bindparam
+from sqlalchemy import BindParameter, Boolean, ColumnElement, Dialect, String, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -49,10 +49,15 @@ def _on_sqlite(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
     return f"{compiler.process(column, **options)} IN (SELECT value FROM json_each({listed}))"  # noqa: S608 - both are compiled SQL
 
 
-def among(column: ColumnElement[str], values: Iterable[str]) -> ColumnElement[bool]:
+def among(column: ColumnElement[str], values: Iterable[str] | BindParameter[Any]) -> ColumnElement[bool]:
     """The condition that `column` is one of `values`.
+
+    Args:
+        values: texts, or the parameter that a statement which is built once takes a list of them by.
 
     `column.in_(values)` binds each value by itself: every count of them is another statement to compile and to
     plan, and a database takes only so many parameters. Here they are one parameter.
     """
+    if isinstance(values, BindParameter):
+        return _Among(column, bindparam(values.key, type_=_Texts()))
     return _Among(column, bindparam(None, list(values), type_=_Texts(), unique=True))
