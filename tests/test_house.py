@@ -36,6 +36,7 @@ HEAVY = {
     "sklearn",
     "sqlalchemy",
     "starlette",
+    "structlog",
     "uvicorn",
 }
 
@@ -94,7 +95,7 @@ def test_configuration_loads_nothing_but_pydantic() -> None:
 def test_a_project_loads_a_room_when_it_is_used() -> None:
     """What opens a project loads the graph and its database library: no frames, no statistics, no model library."""
     loaded = _modules_after("import mainspring.project")
-    assert not {"numpy", "polars", "scipy", "sklearn", "deltalake", "lmdb"} & {
+    assert not {"numpy", "polars", "scipy", "sklearn", "deltalake", "lmdb", "structlog"} & {
         n.split(".")[0] for n in loaded
     }
     rooms = {name for name in loaded if re.fullmatch(r"mainspring\.\w+\.api", name)}

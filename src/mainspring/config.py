@@ -11,11 +11,15 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mainspring.errors import AccessError, InputError, UnknownNameError
+from mainspring.log import MAX_ID_CHARACTERS, Output, is_id
+from mainspring.log.output import Format, Level
+from mainspring.types import new_id
 
 FILE_NAME: Final = "mainspring.toml"
 ENVIRONMENT_PREFIX: Final = "MAINSPRING_"
@@ -185,6 +189,35 @@ class ServingSection(Section):
     workers: int = Field(default=1, ge=1, description="Prediction worker processes.")
 
 
+def _correlation_id(given: str) -> str:
+    if given and not is_id(given):
+        raise ValueError(f"1 to {MAX_ID_CHARACTERS} visible ASCII characters without a space")
+    return given
+
+
+class LogSection(Section):
+    """What commands and servers say of what they do; `logging` itself where mainspring is used as a library."""
+
+    level: Literal["", "debug", "info", "warning", "error"] = Field(
+        default="",
+        description="The least that is said: debug, info, warning or error; empty = info for `mainspring server` "
+        "and `mainspring demo`, warning for every other command.",
+    )
+    format: Format = Field(
+        default="console",
+        description="console (a sentence a line, for people) or json (an object a line, for programs).",
+    )
+    file: str = Field(
+        default="",
+        description="File that lines are appended to, opened anew when it was rotated; empty = standard error.",
+    )
+    correlation_id: Annotated[str, AfterValidator(_correlation_id)] = Field(
+        default="",
+        description=f"On every line of a command and of all processes that it starts: 1 to {MAX_ID_CHARACTERS} "
+        "visible ASCII characters; empty = drawn for each command.",
+    )
+
+
 class Config(Section):
     """Everything that can be configured."""
 
@@ -200,6 +233,7 @@ class Config(Section):
     openlineage: OpenLineageSection = OpenLineageSection()
     alerts: AlertsSection = AlertsSection()
     leases: LeasesSection = LeasesSection()
+    log: LogSection = LogSection()
     serving: ServingSection = ServingSection()
     retention: RetentionSection = RetentionSection()
 
@@ -218,6 +252,29 @@ class Config(Section):
     def filled(self, address: str) -> str:
         """An address with the home filled in."""
         return address.replace("{home}", str(self.home_path))
+
+    def log_output(self, level: Level, **fields: str) -> Output:
+        """Where a command's lines go.
+
+        Args:
+            level: where `log.level` says nothing.
+            fields: what every line of the process carries beside the correlation id.
+        """
+        return Output(
+            level=self.log.level or level,
+            format=self.log.format,
+            file=self.folder / self.filled(self.log.file) if self.log.file else None,
+            fields={"correlation_id": self.log.correlation_id or new_id(), **fields},
+            secrets=self.secrets,
+        )
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Tokens, and passwords in addresses: what nobody is ever shown."""
+        addresses = [self.records.url, self.blobs.url, self.tables.url, self.keys.url, *self.alerts.channels]
+        passwords = [_password(address) for address in addresses]
+        found = [self.openlineage.token, self.alerts.token, *passwords, *map(unquote, passwords)]
+        return tuple(dict.fromkeys(filter(None, found)))
 
     @property
     def actor_name(self) -> str:
@@ -266,6 +323,14 @@ class Config(Section):
         except ValidationError as error:
             hint = "Correct the value in the file or in the environment."
             raise InputError.of_value(error, FILE_NAME, hint) from error
+
+
+def _password(address: str) -> str:
+    try:
+        return urlsplit(address).password or ""
+    except ValueError:
+        # What is no address is refused by whoever opens it.
+        return ""
 
 
 def keys() -> dict[str, str]:

@@ -23,7 +23,7 @@ def test_what_keeps_the_server_from_logging_is_503(kind: type[MainspringError], 
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    asyncio.run(app._refuse(send, kind(expected="a", got="b", where="c", hint="d")))
+    asyncio.run(app._refuse(send, kind(expected="a", got="b", where="c", hint="d"), "flights"))
     assert sent[0]["status"] == status
 
 
@@ -43,9 +43,9 @@ class Broken(dict[str, Any]):
     ],
 )
 def test_an_unforeseen_failure_is_500_in_four_parts(
-    method: str, path: str, capsys: pytest.CaptureFixture[str]
+    method: str, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """On every route: the caller hears what and where to look, the operator finds the traceback on stderr."""
+    """On every route: the caller hears what and where to look, the operator finds the traceback in the log."""
 
     def post(name: str, rows: object) -> Any:
         raise RuntimeError("the disk fell out")
@@ -62,10 +62,13 @@ def test_an_unforeseen_failure_is_500_in_four_parts(
     async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
-    asyncio.run(made({"type": "http", "method": method, "path": path}, receive, send))
+    asyncio.run(made({"type": "http", "method": method, "path": path, "headers": []}, receive, send))
     assert sent[0]["status"] == 500
     said = json.loads(sent[1]["body"])
-    assert set(said) == {"code", "expected", "got", "where", "hint"}
+    assert set(said) == {"code", "expected", "got", "where", "hint", "request_id"}
     assert (said["where"], "worker-7" in said["hint"]) == (f"{method} {path}", True)
-    assert "Traceback" in capsys.readouterr().err
+    (line,) = caplog.records
+    fields = line.mainspring  # type: ignore[attr-defined]
+    assert fields["exception"]["traceback"].startswith("Traceback")
+    assert fields["request_id"] == said["request_id"] != ""
     assert made.n_waiting == 0

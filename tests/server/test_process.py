@@ -49,9 +49,11 @@ def started(airport: Airport) -> Iterator[Started]:
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stderr is not None
-            line = process.stderr.readline()
-            assert line.startswith("serving on "), line + process.stderr.read()
-            yield Started(process, line.split()[2], line)
+            said = ""
+            while not (line := process.stderr.readline()).startswith("serving on "):
+                said += line
+                assert line, said
+            yield Started(process, line.split()[2], said + line)
         finally:
             process.kill()
 

@@ -239,10 +239,10 @@ def test_a_worker_that_never_gets_ready_again_ends_the_server(
     server = Server(airport.project, port=0, workers=1, say=spoil)
     with pytest.raises(UnavailableError) as ended:
         server.run_forever()
-    assert ended.value.got in said[-2]
+    assert ended.value.got in said[-3]
     assert (server.pids, server.n_restarts) == ([], 2)
     assert "SIGKILL" in said[1]
-    assert said[-1] == "draining"
+    assert said[-2:] == ["draining", "stopped"]
 
 
 def test_the_watcher_outlives_a_database_without_its_tables(

@@ -28,7 +28,7 @@ def error(reply: httpx.Response, status: int) -> dict[str, Any]:
     """The error that a reply holds, complete."""
     assert reply.status_code == status, reply.text
     body: dict[str, Any] = reply.json()
-    assert set(body) == {"code", "expected", "got", "where", "hint"}
+    assert set(body) == {"code", "expected", "got", "where", "hint", "request_id"}
     assert all(body.values())
     return body
 

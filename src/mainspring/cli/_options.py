@@ -14,6 +14,7 @@ from mainspring.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mainspring.log.output import Level
     from mainspring.project import Project
 
 In = Annotated[
@@ -33,12 +34,21 @@ def noun(text: str) -> typer.Typer:
 
 
 @contextmanager
-def opened(folder: Path | None) -> Iterator[Project]:
-    """The project in `folder`, closed afterwards."""
+def opened(folder: Path | None, level: Level = "warning") -> Iterator[Project]:
+    """The project in `folder`, closed afterwards; the command says lines as configured, else from `level` on."""
     from mainspring.project import open_project
 
+    say_as_configured(folder, level)
     with open_project(folder) as project:
         yield project
+
+
+def say_as_configured(folder: Path | None, level: Level = "warning") -> None:
+    """Send the lines of this command where the project's `[log]` says, from `level` on unless it says so."""
+    from mainspring import log
+    from mainspring.project import load_config
+
+    log.configure(load_config(folder).log_output(level))
 
 
 def model_reference(text: str) -> tuple[str, int | str]:

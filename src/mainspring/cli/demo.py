@@ -25,6 +25,8 @@ def demo(
     Again in the same folder it goes on where it stopped, or says what exists.
     """
     _check_extra()
+    from mainspring.config import Config
+    from mainspring.log import configure
     from mainspring.workflows.demo.options import Options
     from mainspring.workflows.demo.story import tell_demo
 
@@ -32,6 +34,7 @@ def demo(
         options = Options(requests_per_day=20, days_per_month=2, until_month=5, serve=serve)
     else:
         options = Options(serve=serve)
+    configure(Config.load(folder).log_output("warning"))
     tell_demo(folder, options).world.close()
 
 

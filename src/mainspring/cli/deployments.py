@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli._options import In, Json, find_instant, json_object, model_reference, noun, opened
+from mainspring.cli._options import (
+    In,
+    Json,
+    find_instant,
+    json_object,
+    model_reference,
+    noun,
+    opened,
+    say_as_configured,
+)
 from mainspring.cli._output import print_fields, print_json, print_rows
+from mainspring.errors import AccessError
 
 app = noun("Deployments: predictions, log, rollback.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The deployment's name.")]
@@ -91,7 +102,10 @@ def rollback(name: Name, reason: Reason = "", project: In = None, json: Json = F
     """Serve again what was served before; works while the database is away. A shadow ends."""
     from mainspring.workflows.rollback import roll_back
 
-    done = roll_back(project, name, reason=reason, say=lambda line: typer.echo(line, err=True))
+    with suppress(AccessError):
+        # A full disk, or a log that may not be written, must not keep anybody from rolling back.
+        say_as_configured(project)
+    done = roll_back(project, name, reason=reason)
     print_fields(done, as_json=json)
 
 

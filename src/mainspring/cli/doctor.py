@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
-from mainspring.cli._options import In, Json
+from mainspring.cli._options import In, Json, say_as_configured
 from mainspring.cli._output import print_json, print_rows, progress
+from mainspring.errors import MainspringError
 
 
 def doctor(
@@ -26,6 +28,9 @@ def doctor(
     """
     from mainspring.workflows.doctor.examine import examine
 
+    with suppress(MainspringError):
+        # What is wrong with the configuration is among the findings.
+        say_as_configured(project)
     found = examine(project, quick=quick, mend=repair, progress=progress)
     if json:
         print_json({**found.model_dump(mode="json"), "healthy": found.healthy})

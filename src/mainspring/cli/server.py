@@ -24,6 +24,6 @@ def server(
     """Serve every deployment over HTTP until Ctrl-C."""
     from mainspring.server.supervisor import Server
 
-    with opened(project) as found:
+    with opened(project, level="info") as found:
         found.graph.check_writable("server: predictions are logged")
         Server(found, host=host, port=port, workers=workers).run_forever()

@@ -30,8 +30,11 @@ from mainspring.lineage.spec import (
     Link,
     Verdict,
 )
+from mainspring.log import bind, context, get_logger, restore
 from mainspring.types import digest as digest_of
 from mainspring.types import new_id
+
+_log = get_logger(__name__)
 
 
 class Publication:
@@ -67,6 +70,7 @@ class Publication:
         self._writes_of_failure: list[Callable[[Connection], object]] = []
         self._state = ExecutionState.COMPLETED
         self._open = False
+        self._around: Mapping[str, str] = {}
 
     @property
     def id(self) -> str:
@@ -82,6 +86,7 @@ class Publication:
         if self._durable:
             self._begin()
         self._open = True
+        self._around = bind({"execution_id": self.id})
         return self
 
     def __exit__(
@@ -100,6 +105,9 @@ class Publication:
         finally:
             if self._leases is not None:
                 self._leases.forget(self.id)
+            if context().get("execution_id") == self.id:
+                # Otherwise it ends elsewhere than it began, and nothing of it is bound here.
+                restore(self._around)
 
     def _begin(self) -> None:
         if self._leases is not None:
@@ -261,6 +269,14 @@ class Publication:
             self._check_inputs(connection)
             # A reader of the log misses no publication: one that says nothing of itself is entered by its end.
             log.append(connection, self._scope, self._events or [log.over(self._scope, finished)])
+        what = self._execution
+        _log.debug(
+            "execution.published",
+            f"{what.kind} {what.name!r} published",
+            kind=what.kind,
+            name=what.name,
+            n_assets=len(self._assets),
+        )
 
     def _check_inputs(self, connection: Connection) -> None:
         """Nothing archived or deleted is put to new use."""
@@ -290,6 +306,15 @@ class Publication:
 
     def _fail(self, error: BaseException) -> None:
         """Keep the failure of a durable execution; one that was fenced off or has ended stays as it is."""
+        what = self._execution
+        fenced = isinstance(error, FencedError)
+        _log.info(
+            "execution.fenced" if fenced else "execution.failed",
+            f"{what.kind} {what.name!r} {'was fenced off' if fenced else 'failed'}: {error}",
+            error=error,
+            kind=what.kind,
+            name=what.name,
+        )
         if not self._durable:
             return
         line = traceback.format_exception_only(error)[-1].strip()

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from mainspring.errors import InputError, IntegrityError, MainspringError, StateError
 from mainspring.lineage import AssetKind, Graph, Publication
+from mainspring.log import bound
 from mainspring.pipelines import store
 from mainspring.pipelines.code import CodeClosure, code_closure
 from mainspring.pipelines.elsewhere import Done, Elsewhere, Job, StepContext, Taken, perform
@@ -75,7 +76,8 @@ class Runner:
         # The code is what it is when the run begins: steps may change module-level values that others read.
         self.codes = {step: code_closure(step.function) for step in {call.step for call in self.trace.calls}}
         for ordinal, call in enumerate(self.trace.calls):
-            step = self._run_call(ordinal, call)
+            with bound(run_id=self.run_id, step=call.id):
+                step = self._run_call(ordinal, call)
             self.done.append(step)
             self.results.update({(call.id, stored.name): stored for stored in step.outputs})
             self._forget_values(ordinal)

@@ -1,14 +1,14 @@
 """The worker's ASGI application: bare, because its routes are few and hot.
 
-Every reply is JSON. A refusal has the five fields of an error: code, expected, got, where, hint.
+Every reply is JSON. A refusal has the five fields of an error: code, expected, got, where, hint; and the
+request's id, which every line of the log about the request carries.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
-import traceback
+import itertools
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
@@ -23,9 +23,13 @@ from mainspring.errors import (
     UnavailableError,
     UnknownNameError,
 )
+from mainspring.log import bound, context, get_logger, is_id
 from mainspring.serving.predictor import Answer, Predictor
 from mainspring.serving.spec import OutcomeCounts
 from mainspring.serving.wire import ErrorBody, encoder, outcomes_decoder, predict_decoder
+from mainspring.types import new_id
+
+_log = get_logger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -37,6 +41,7 @@ MAX_OUTCOMES_BYTES: Final = 16 * 1024 * 1024
 MAX_WAITING: Final = 256
 RETRY_AFTER_S: Final = b"1"
 
+REQUEST_ID: Final = b"x-request-id"
 _JSON: Final = (b"content-type", b"application/json")
 _STATUS: Final[list[tuple[type[MainspringError], int]]] = [
     (ConflictError, 409),
@@ -73,12 +78,18 @@ class App:
         self.draining = False
         self.n_waiting = 0
         self._idle = asyncio.Event()
+        # Drawn once: a number behind it costs a request less than an id of its own.
+        self._drawn = new_id()
+        self._numbers = itertools.count(1)
         self.n_answered = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http":
-            return
+        if scope["type"] == "http":
+            with bound(request_id=_given_id(scope) or f"{self._drawn}-{next(self._numbers)}"):
+                await self._one(scope, receive, send)
+
+    async def _one(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.n_waiting >= MAX_WAITING:
             await _reply(send, 503, _error(_busy(scope["path"])), retry=True)
             return
@@ -141,15 +152,23 @@ class App:
         except _ClientGoneError:
             return
         except MainspringError as error:
-            await _refuse(send, error)
+            await _refuse(send, error, name)
             return
         self.n_answered += 1
         await _reply_answer(send, answer)
+        _log.debug("request.answered", "a prediction", deployment=name, prediction_id=answer.prediction_id)
         if rest is not None:
             try:
                 rest()
             except Exception as error:  # noqa: BLE001  the caller has the answer; only the operator is to know
-                self._trace(f"the shadow of {name!r}", error)
+                _log.error(
+                    "shadow.failed",
+                    f"the shadow of {name!r} failed",
+                    error=error,
+                    trace=True,
+                    deployment=name,
+                    prediction_id=answer.prediction_id,
+                )
 
     async def _outcomes(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -161,7 +180,7 @@ class App:
         except _ClientGoneError:
             return
         except MainspringError as error:
-            await _refuse(send, error)
+            await _refuse(send, error, name)
             return
         await _reply(send, 200, encoder.encode(counts.model_dump(mode="json")))
 
@@ -175,15 +194,10 @@ class App:
             )
 
     async def _fail(self, where: str, error: Exception, send: Send) -> None:
-        self._trace(where, error)
+        _log.error("request.failed", f"{where} failed", error=error, trace=True)
         # The reply may have begun, or its reader may be gone: then there is nobody to tell.
         with contextlib.suppress(Exception):
             await _reply(send, 500, _error(_failed(where, error, self._worker)))
-
-    def _trace(self, where: str, error: Exception) -> None:
-        sys.stderr.write(f"{self._worker}: {where} failed\n")
-        traceback.print_exception(error, file=sys.stderr)
-        sys.stderr.flush()
 
     async def _health(self, send: Send) -> None:
         state = "draining" if self.draining else "ready" if self.ready else "loading"
@@ -260,11 +274,31 @@ def _parts(path: str) -> tuple[str, str]:
     return (name, action) if path.startswith(PREFIX + "/") else ("", "")
 
 
+def _given_id(scope: Scope) -> str:
+    """The id that the caller gave the request; empty where there is none that can be one."""
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID:
+            given = bytes(value).decode("latin-1")
+            return given if is_id(given) else ""
+    return ""
+
+
+def _request_id() -> str:
+    return context().get("request_id", "")
+
+
+def _headers(body: bytes) -> list[tuple[bytes, bytes]]:
+    return [
+        _JSON,
+        (b"content-length", str(len(body)).encode()),
+        (REQUEST_ID, _request_id().encode("ascii")),
+    ]
+
+
 async def _reply_answer(send: Send, answer: Answer) -> None:
     body = encoder.encode(answer)
     headers = [
-        _JSON,
-        (b"content-length", str(len(body)).encode()),
+        *_headers(body),
         (b"x-prediction-id", answer.prediction_id.encode("latin-1", "replace")),
         (b"x-model-version", str(answer.model_version).encode()),
     ]
@@ -275,7 +309,7 @@ async def _reply_answer(send: Send, answer: Answer) -> None:
 async def _reply(
     send: Send, status: int, body: bytes, *, retry: bool = False, allow: bytes | None = None
 ) -> None:
-    headers = [_JSON, (b"content-length", str(len(body)).encode())]
+    headers = _headers(body)
     if allow is not None:
         headers.append((b"allow", allow))
     if retry:
@@ -284,16 +318,19 @@ async def _reply(
     await send({"type": "http.response.body", "body": body})
 
 
-async def _refuse(send: Send, error: MainspringError) -> None:
+async def _refuse(send: Send, error: MainspringError, deployment: str) -> None:
     if isinstance(error, _TooLargeError):
         status = 413
     else:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    # A full disk or a wrong client refuses thousands in a second: only what should not fail is always said.
+    say = _log.warning if status == 500 else _log.debug
+    say("request.refused", f"refused: {error}", error=error, deployment=deployment, status=status)
     await _reply(send, status, _error(error), retry=status == 503)
 
 
 def _error(error: MainspringError) -> bytes:
-    return encoder.encode(ErrorBody(**error.to_dict()))
+    return encoder.encode(ErrorBody(**error.to_dict(), request_id=_request_id()))
 
 
 def _busy(path: str) -> UnavailableError:
@@ -326,5 +363,5 @@ def _failed(where: str, error: Exception, worker: str) -> _ServerError:
         expected="an answer",
         got=f"{type(error).__name__}: {error}",
         where=where,
-        hint=f"The traceback is on the server's standard error, under {worker}.",
+        hint=f"The traceback is in the server's log, under {worker} and this request's id.",
     )

@@ -10,11 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import IO, Final, cast
+from typing import IO, Any, Final, cast
 
 import msgspec
 
 from mainspring.errors import UnavailableError
+from mainspring.log import get_logger
 from mainspring.server.worker import Orders
 from mainspring.serving.weights import retry_after_s
 
@@ -33,7 +34,7 @@ class Seat:
 
     Args:
         orders: what the worker is told.
-        say: hears what happens, a line each.
+        say: hears what happens beside the log, a line each; None = nobody.
 
     Attributes:
         name: the worker's name.
@@ -41,12 +42,12 @@ class Seat:
         failure: why it is not started any more; None while it is.
     """
 
-    def __init__(self, orders: Orders, say: Callable[[str], None]) -> None:
+    def __init__(self, orders: Orders, say: Callable[[str], None] | None = None) -> None:
         self.name = orders.name
         self.n_restarts = 0
         self.failure: UnavailableError | None = None
         self._orders = orders
-        self._say = say
+        self._log = get_logger(__name__, say)
         self._n_failed = 0
         self._n_refused = 0
         self._again_s: float | None = None
@@ -83,12 +84,21 @@ class Seat:
         self._process.hear_out()
         self._n_failed = 0 if self._process.was_ready else self._n_failed + 1
         how = f"{self.name} (pid {self.pid}) {_how(status)}"
+        died: dict[str, Any] = {
+            "worker": self.name,
+            "worker_pid": self.pid,
+            "exit_code": status,
+            "n_failed": self._n_failed,
+        }
         if self._n_failed >= MAX_FAILED_STARTS:
             self.failure = self._process.why(f"a worker that is ready in one of {MAX_FAILED_STARTS} starts")
-            self._say(f"{how}; giving up: {self.failure}")
+            self._log.error(
+                "worker.given_up", f"{how}; giving up: {self.failure}", error=self.failure, **died
+            )
             return 0.0
         wait_s = retry_after_s(self._n_failed - 1) if self._n_failed else 0.0
-        self._say(f"{how}; starting it again" + (f" in {wait_s:g} s" if wait_s else ""))
+        again = "; starting it again" + (f" in {wait_s:g} s" if wait_s else "")
+        self._log.warning("worker.died", how + again, **died, wait_s=wait_s)
         return wait_s
 
     def _start_again(self, now_s: float) -> None:
@@ -98,7 +108,9 @@ class Seat:
             # The machine has no process or no descriptor to spare: that passes, or somebody makes it pass.
             self._again_s = now_s + retry_after_s(self._n_refused)
             self._n_refused += 1
-            self._say(f"{self.name} cannot be started: {error}")
+            self._log.warning(
+                "worker.not_started", f"{self.name} cannot be started: {error}", error=error, worker=self.name
+            )
         else:
             self._again_s = None
             self._n_refused = 0
@@ -114,7 +126,13 @@ class Seat:
         try:
             self._process.popen.wait(within_s)
         except subprocess.TimeoutExpired:
-            self._say(f"{self.name} did not drain in time and is killed")
+            self._log.warning(
+                "worker.killed",
+                f"{self.name} did not drain in time and is killed",
+                worker=self.name,
+                worker_pid=self.pid,
+                within_s=within_s,
+            )
             self._process.popen.kill()
             self._process.popen.wait()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any, Final, Self
 
 from mainspring.errors import AccessError, InputError, IntegrityError, MainspringError, UnavailableError
 from mainspring.lineage.delivery import Delivery
+from mainspring.log import context, get_logger, level_in_force
 from mainspring.project import Project
 from mainspring.server.seat import Seat
 from mainspring.server.worker import DRAIN_S, Orders, role_of
@@ -34,7 +34,7 @@ class Server:
         project: the open project; the workers open it themselves, with the same configuration.
         host, port, workers: None = as configured under `serving`. Port 0 lets the system choose one.
         http: `granian` or `uvicorn`.
-        say: hears what happens, a line each: a worker that died, a restart.
+        say: hears what happens beside the log, a line each: a worker that died, a restart; None = nobody.
 
     Attributes:
         url: where it answers, after `start`.
@@ -56,7 +56,8 @@ class Server:
         self._port = serving.port if port is None else port
         self._n_workers = workers or serving.workers
         self._http = http
-        self._say = say or _tell
+        self._say = say
+        self._log = get_logger(__name__, say)
         self._seats: list[Seat] = []
         self._stopping = threading.Event()
         self._ended = threading.Event()
@@ -129,8 +130,11 @@ class Server:
         self._role.close()
 
     def _replaced(self) -> None:
-        self._say(
-            f"the lease {role_of(self._port)} was taken: another server has it, or this one stood still for long"
+        role = role_of(self._port)
+        self._log.warning(
+            "lease.taken",
+            f"the lease {role} was taken: another server has it, or this one stood still for long",
+            subject=role,
         )
 
     def run_forever(self, announce: Callable[[], None] | None = None) -> None:
@@ -148,15 +152,21 @@ class Server:
         }
         try:
             with self:
-                self._say(f"serving on {self.url} with {self._n_workers} worker(s)")
+                self._log.info(
+                    "server.ready",
+                    f"serving on {self.url} with {self._n_workers} worker(s)",
+                    url=self.url,
+                    n_workers=self._n_workers,
+                )
                 if announce is not None:
                     announce()
                 self._ended.wait()
                 failure = self.failure
-                self._say("draining")
+                self._log.info("server.draining", "draining", url=self.url)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+        self._log.info("server.stopped", "stopped", url=self.url, n_restarts=self._n_restarts)
         if failure is not None:
             raise failure
 
@@ -175,6 +185,9 @@ class Server:
             for section, keys in config.model_dump(mode="json").items()
             for key, value in keys.items()
         }
+        # The workers say as much as this process does, about the same work.
+        overrides["log.level"] = level_in_force()
+        overrides["log.correlation_id"] = context().get("correlation_id", config.log.correlation_id)
         return Orders(
             folder=str(config.folder),
             overrides=overrides,
@@ -188,7 +201,7 @@ class Server:
         publish_at_s = time.monotonic() + PUBLISH_EVERY_S
         while not self._stopping.wait(LOOK_EVERY_S):
             for seat in self._seats:
-                self._try(f"looking after {seat.name}", seat.look)
+                self._try("worker.look_failed", f"looking after {seat.name}", seat.look, worker=seat.name)
             if self.failure is not None:
                 self._ended.set()
             if time.monotonic() >= publish_at_s:
@@ -196,29 +209,44 @@ class Server:
                 self._publish()
 
     def _publish(self) -> None:
-        self._try("publishing the prediction log", self._publish_each)
+        self._try("prediction_log.publish_failed", "publishing the prediction log", self._publish_each)
 
     def _publish_each(self) -> None:
         for deployment in self._project.deployments.list():
             # What is not published waits in its segment; the next round tries again.
-            self._try(f"publishing the prediction log of {deployment.name!r}", deployment.publish_log)
+            self._try(
+                "prediction_log.publish_failed",
+                f"publishing the prediction log of {deployment.name!r}",
+                deployment.publish_log,
+                deployment=deployment.name,
+            )
 
-    def _try(self, what: str, do: Callable[[], object]) -> None:
+    def _try(self, event: str, what: str, do: Callable[[], object], **fields: Any) -> None:
         """The watcher outlives whatever fails, the database and the disk among it."""
         try:
             do()
         except Exception as error:  # noqa: BLE001  said, and tried again at the next round
-            self._say(f"{what} failed: {type(error).__name__}: {error}")
+            self._log.warning(event, f"{what} failed: {type(error).__name__}: {error}", error=error, **fields)
 
     def _deliver(self, delivery: Delivery) -> None:
         while not self._stopping.wait(DELIVER_EVERY_S):
             try:
                 delivery.run(self._stopping.wait)
             except (InputError, IntegrityError) as error:
-                self._say(f"{delivery.name}: nothing is delivered until the server starts again: {error}")
+                self._log.error(
+                    "delivery.stopped",
+                    f"{delivery.name}: nothing is delivered until the server starts again: {error}",
+                    error=error,
+                    delivery=delivery.name,
+                )
                 return
             except Exception as error:  # noqa: BLE001  said; the next round goes on from the same place in the log
-                self._say(f"{delivery.name}: delivery waits: {error}")
+                self._log.warning(
+                    "delivery.waits",
+                    f"{delivery.name}: delivery waits: {error}",
+                    error=error,
+                    delivery=delivery.name,
+                )
 
     def _end(self) -> None:
         for seat in self._seats:
@@ -227,11 +255,6 @@ class Server:
             seat.end(DRAIN_S + 5)
         self._n_restarts += sum(seat.n_restarts for seat in self._seats)
         self._seats = []
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
 
 
 def _free_port(host: str, port: int) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import logging
 import os
 import signal
 import socket
@@ -24,11 +23,15 @@ from typing import Any, Final
 import msgspec
 
 from mainspring.errors import MainspringError, MissingExtraError, UnavailableError
-from mainspring.project import open_project
+from mainspring.log import configure, get_logger
+from mainspring.project import load_config, open_project
 from mainspring.server.app import App
 from mainspring.serving.api import Deployments
 from mainspring.serving.predictor import Predictor
 from mainspring.serving.weights import retry_after_s
+
+# By name: the process that this module is for runs it as `__main__`.
+_log = get_logger("mainspring.server.worker")
 
 TICK_S: Final = 0.025
 """How often a worker looks for changed weight tables when no requests come."""
@@ -96,13 +99,25 @@ class Worker:
         except Exception as error:  # noqa: BLE001  one bad deployment must not stop the others
             n_failed = self._failed.get(name, (0, 0.0))[0]
             self._failed[name] = n_failed + 1, time.monotonic() + retry_after_s(n_failed)
-            return self._complain(f"deployment {name!r}", error)
+            return self._complain("deployment.not_loaded", f"deployment {name!r}", error, deployment=name)
         failure = None
         try:
             predictor.poll()
         except Exception as error:  # noqa: BLE001  its callers hear it, and it is tried again with every poll
-            failure = self._complain(f"deployment {name!r}", error)
+            failure = self._complain("deployment.not_loaded", f"deployment {name!r}", error, deployment=name)
         self.predictors[name] = predictor
+        table = predictor.table
+        if table is not None:
+            served = table.champion
+            _log.info(
+                "deployment.taken_up",
+                f"answers for {name!r} with {served.model}/{served.version}",
+                deployment=name,
+                model=served.model,
+                model_version=served.version,
+                revision=table.revision,
+                epoch=table.epoch,
+            )
         return failure
 
     async def run(self, serve: Callable[[App], Awaitable[Callable[[], Awaitable[None]]]]) -> None:
@@ -129,7 +144,7 @@ class Worker:
             try:
                 predictor.close()
             except OSError as error:
-                self._complain(f"the log of {name!r}", error)
+                self._complain("prediction_log.not_closed", f"the log of {name!r}", error, deployment=name)
 
     async def _keep_current(self) -> None:
         await asyncio.gather(
@@ -150,14 +165,14 @@ class Worker:
                 else:
                     do()
             except Exception as error:  # noqa: BLE001  the timer must outlive the disk and the database
-                self._complain(part, error)
+                self._complain("worker.upkeep_failed", part, error)
 
     def _poll(self) -> None:
         for name, predictor in list(self.predictors.items()):
             try:
                 predictor.poll()
             except Exception as error:  # noqa: BLE001  one bad deployment must not stop the others
-                self._complain(f"deployment {name!r}", error)
+                self._complain("deployment.not_loaded", f"deployment {name!r}", error, deployment=name)
 
     def _find_new(self) -> None:
         for name in self._deployments.names():
@@ -171,15 +186,14 @@ class Worker:
                 predictor.log.rotate_if_full()
                 predictor.log.sync()
             except OSError as error:
-                self._complain(f"the log of {name!r}", error)
+                self._complain("prediction_log.not_synced", f"the log of {name!r}", error, deployment=name)
 
-    def _complain(self, subject: str, error: Exception) -> Exception:
-        """Say on stderr what is amiss, once in a while; gives the error back."""
+    def _complain(self, event: str, subject: str, error: Exception, **fields: Any) -> Exception:
+        """Say what is amiss, once in a while; gives the error back."""
         now_s = time.monotonic()
         if now_s >= self._quiet_until_s.get(subject, 0.0):
             self._quiet_until_s[subject] = now_s + COMPLAIN_EVERY_S
-            sys.stderr.write(f"{self._name}: {subject}: {type(error).__name__}: {error}\n")
-            sys.stderr.flush()
+            _log.warning(event, f"{subject}: {type(error).__name__}: {error}", error=error, **fields)
         return error
 
 
@@ -282,11 +296,11 @@ def main() -> None:
     if line is None:
         return
     orders = msgspec.json.decode(line, type=Orders)
-    # What a predictor cannot load is said by its logger.
-    logging.basicConfig(format=f"{orders.name}: %(message)s", level=logging.WARNING)
+    folder = Path(orders.folder)
+    configure(load_config(folder, overrides=orders.overrides).log_output("info", worker=orders.name))
     # One-row models gain nothing from threads, and many workers would fight for the cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    project = open_project(Path(orders.folder), overrides=orders.overrides)
+    project = open_project(folder, overrides=orders.overrides)
     serve = {"granian": granian, "uvicorn": uvicorn}[orders.http](orders.host, orders.port)
     with project, project.graph.leases.role(f"{role_of(orders.port)}/{orders.name}"):
         asyncio.run(Worker(project.deployments, orders.name).run(serve))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +9,12 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
+from mainspring.log import get_logger
 from mainspring.ports.tables import Tables
 from mainspring.serving.frames import Scored, decoder
 from mainspring.serving.wal import MAGIC, find_segments, payloads_from
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 
 class KnownIds:
@@ -56,7 +56,12 @@ class KnownIds:
                 continue
             self._read_bytes[path.stem] = end
             if n_damaged:
-                _log.warning("%s: %d damaged bytes; ids in them are not known", path, n_damaged)
+                _log.warning(
+                    "prediction_log.damaged",
+                    f"{path}: {n_damaged} damaged bytes; ids in them are not known",
+                    path=str(path),
+                    n_damaged_bytes=n_damaged,
+                )
             self._ids.update(_ids(payloads, path))
 
     def _read_table(self) -> None:
@@ -74,7 +79,12 @@ def _ids(payloads: list[bytes], path: Path) -> Iterator[str]:
         try:
             found = decoder.decode(payload)
         except msgspec.DecodeError as error:
-            _log.warning("%s: a record that is none of ours: %s", path, error)
+            _log.warning(
+                "prediction_log.damaged",
+                f"{path}: a record that is none of ours: {error}",
+                error=error,
+                path=str(path),
+            )
             continue
         if isinstance(found, Scored):
             yield found.prediction_id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import threading
 import time
 from collections import OrderedDict
@@ -20,6 +19,7 @@ from mainspring.errors import (
     StateError,
     UnknownNameError,
 )
+from mainspring.log import get_logger
 from mainspring.ports.clock import Clock
 from mainspring.serving.claims import other_content
 from mainspring.serving.frames import Scored, encoder
@@ -28,7 +28,7 @@ from mainspring.serving.weights import Arm, WeightTable, WeightWatch, find_previ
 from mainspring.serving.writer import LogWriter
 from mainspring.types import new_id, to_us
 
-_log = logging.getLogger(__name__)
+_log = get_logger(__name__)
 
 REMEMBERED_IDS: Final = 100_000
 WARN_EVERY_S: Final = 30.0
@@ -225,12 +225,12 @@ class Predictor:
                 return
             self._quiet_until_s[what] = now_s + WARN_EVERY_S
         _log.warning(
-            "deployment %r: %s failed, as %d load(s) have; it is tried again: %s: %s",
-            self.deployment,
-            what,
-            n_failed,
-            type(error).__name__,
-            error,
+            "deployment.load_failed",
+            f"deployment {self.deployment!r}: {what} failed, as {n_failed} load(s) have; it is tried again: "
+            f"{type(error).__name__}: {error}",
+            error=error,
+            deployment=self.deployment,
+            n_load_failures=n_failed,
         )
 
     def _take_up(self, table: WeightTable) -> None:

@@ -43,13 +43,14 @@ class OutcomesBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ErrorBody(msgspec.Struct):
-    """What every refusal says."""
+    """What every refusal says, and of which request."""
 
     code: str
     expected: str
     got: str
     where: str
     hint: str
+    request_id: str
 
 
 predict_decoder = msgspec.json.Decoder(PredictBody)

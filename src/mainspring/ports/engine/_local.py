@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from itertools import chain, islice
 
 from mainspring.errors import InputError
@@ -31,7 +32,7 @@ class LocalEngine(Engine):
             while True:
                 while len(running) < self.n_workers and (task := next(tasks, None)) is not None:
                     refuse_twin(task, running.values())
-                    running[pool.submit(_call, task)] = task.id
+                    running[pool.submit(copy_context().run, _call, task)] = task.id
                 if not running:
                     return
                 done, _ = wait(running, return_when=FIRST_COMPLETED)

@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Final
 
 from mainspring.errors import InputError, MainspringError, StateError, WorkerError
+from mainspring.log import Output, bound, carried, configure, find_output
 from mainspring.ports.engine._base import Engine, Outcome, Task, n_processors, refuse_twin
 
 #: How long a worker may take to start; only a main module that never ends importing takes longer.
@@ -192,7 +193,7 @@ class _Worker:
         self.wire, self._theirs = context.Pipe()
         # No daemon: those may have no children, and a library in a task may well start some.
         self.process = context.Process(
-            target=_serve, args=(self._theirs,), name="mainspring-worker", daemon=False
+            target=_serve, args=(self._theirs, find_output()), name="mainspring-worker", daemon=False
         )
 
     def start(self) -> None:
@@ -290,7 +291,7 @@ def _close_all() -> None:
 def _packed(task: Task) -> bytes | Exception:
     try:
         name = task.id.encode()
-        call = pickle.dumps((task.function, dict(task.arguments)), pickle.HIGHEST_PROTOCOL)
+        call = pickle.dumps((task.function, dict(task.arguments), carried()), pickle.HIGHEST_PROTOCOL)
         return b"".join([len(name).to_bytes(_LENGTH_BYTES), name, call])
     except MainspringError as error:
         return error
@@ -352,8 +353,10 @@ def _late(job: _Job) -> WorkerError:
 # In the worker ---------------------------------------------------------------------------------------------
 
 
-def _serve(wire: Connection) -> None:
-    """Do tasks until the other end of the pipe is closed."""
+def _serve(wire: Connection, output: Output | None) -> None:
+    """Do tasks until the other end of the pipe is closed. `output` is where its parent's lines go."""
+    if output is not None:
+        configure(output)
     # The parent decides what Ctrl-C ends. Programs that a task starts do not inherit this, as they would SIG_IGN.
     signal.signal(signal.SIGINT, lambda *_: None)
     idle = threading.Event()
@@ -392,12 +395,13 @@ def _do(packed: bytes) -> bytes:
     start = _LENGTH_BYTES + int.from_bytes(packed[:_LENGTH_BYTES])
     task_id = packed[_LENGTH_BYTES:start].decode()
     try:
-        function, arguments = pickle.loads(memoryview(packed)[start:])  # noqa: S301 - from our own parent, by a pipe
+        function, arguments, context = pickle.loads(memoryview(packed)[start:])  # noqa: S301 - from our own parent, by a pipe
     except Exception as error:  # noqa: BLE001 - unpickling imports modules and runs their code
         return _reply(None, _no_way(task_id, "a function and arguments", error), _trace(error), 0.0)
     began_s = time.perf_counter()
     try:
-        value, failure = function(**arguments), None
+        with bound(**context):
+            value, failure = function(**arguments), None
     except BaseException as error:  # noqa: BLE001 - the contract: whatever a task raises reaches the caller
         value, failure = None, error
     seconds = time.perf_counter() - began_s

@@ -24,6 +24,7 @@ from mainspring import __version__
 from mainspring.config import Config, Section
 from mainspring.errors import InputError, IntegrityError
 from mainspring.features import store as features
+from mainspring.log import get_logger
 from mainspring.ports.records.migrations import revision_of
 from mainspring.project import PROJECT_MARK, Project
 from mainspring.serving import store as serving
@@ -36,6 +37,8 @@ from mainspring.workflows.backup.spec import FORMAT, RECORDS, Backup, BlobPiece,
 from mainspring.workflows.prediction_logs import log_tables, prediction_logs
 from mainspring.workflows.progress import Progress, silent
 from mainspring.workflows.references import METRIC_POINTS, blob_references
+
+_log = get_logger(__name__)
 
 NOT_CONFIGURED: Final = frozenset({"home", "records", "blobs", "tables", "keys"})
 """Sections that say where things lie: a restored project has its own places."""
@@ -80,7 +83,7 @@ def make_backup(
         with _work_folder(target.path) as work:
             manifest = _copied(copy, work, number, created_at)
         target.complete(manifest)
-    return Backup(
+    made = Backup(
         folder=str(target.path),
         number=number,
         project_id=manifest.project_id,
@@ -91,6 +94,12 @@ def make_backup(
         n_copied=copy.n_copied,
         copied_bytes=copy.copied_bytes,
     )
+    _log.info(
+        "backup.done",
+        f"backup {number} in {target.path}: {copy.n_copied} files copied ({copy.copied_bytes:,} bytes)",
+        **made.model_dump(exclude={"project_id"}),
+    )
+    return made
 
 
 def _check_same(target: BackupFolder, before: Manifest | None, project_id: str) -> None:
