@@ -83,7 +83,7 @@ class _Connected:
 
 
 def all_rows(url: str) -> dict[str, list[str]]:
-    """Every row of every table of a database, by table."""
+    """Every row of every table of a database, by table; but for leases, which say who is at work."""
     engine = create_engine(url)
     tables = MetaData()
     tables.reflect(engine)
@@ -91,6 +91,7 @@ def all_rows(url: str) -> dict[str, list[str]]:
         found = {
             table.name: sorted(str(row) for row in connection.execute(select(table)))
             for table in tables.sorted_tables
+            if table.name != "leases"
         }
     engine.dispose()
     return found

@@ -292,6 +292,8 @@ class SegmentWriter:
             try:
                 os.fsync(descriptor)
             finally:
+                # Said outright: a process that was forked meanwhile holds the same file open, and would keep the lock.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
                 os.close(descriptor)
 
 

@@ -41,6 +41,7 @@ class LogWriter:
         self._owed: Gap | None = None
         self._claims = Claims(folder / "given.ids")
         self._lock = threading.Lock()
+        self._ending: list[threading.Thread] = []
         self._synced_bytes = 0
         self.n_appended = 0
         self.n_lost = 0
@@ -128,7 +129,10 @@ class LogWriter:
     def _let_go(self, segment: SegmentWriter) -> None:
         # Syncing megabytes takes tens of milliseconds, which no request should wait for.
         self._segment = None
-        threading.Thread(target=segment.close, name="log-segment-close").start()
+        self._ending = [thread for thread in self._ending if thread.is_alive()]
+        thread = threading.Thread(target=segment.close, name="log-segment-close")
+        self._ending.append(thread)
+        thread.start()
 
     def sync(self) -> None:
         """Make what was logged survive power loss."""
@@ -172,7 +176,9 @@ class LogWriter:
             self._owed = owed
 
     def close(self) -> None:
-        """Sync and end the segment. Writing again begins another."""
+        """Sync and end every segment. Writing again begins another."""
         self.rotate()
+        for thread in list(self._ending):
+            thread.join()
         with self._lock:
             self._claims.close()
