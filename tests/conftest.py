@@ -48,8 +48,8 @@ def pytest_report_header() -> str:
     return f"records: {RECORDS}"
 
 
-OPEN_A_DATABASE = {"records_url", "_postgres_schemas", "request"}
-"""Fixtures by which a test comes to the database under test; `request` can ask for any other."""
+OPEN_A_DATABASE = {"records_url", "module_records_url", "both_databases"}
+"""Fixtures by which a test comes to the database under test, itself or by others."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -104,8 +104,24 @@ def _postgres_schemas() -> Iterator[PostgresSchemas]:
 
 
 @pytest.fixture
+def both_databases() -> str:
+    """For what makes its own database: the kind that it is to be, `sqlite` or `postgres`."""
+    return RECORDS
+
+
+@pytest.fixture
 def records_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of a migrated, empty database of the chosen kind, for this test alone."""
+    return _fresh(request, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def module_records_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same for all tests of a file; none of them may ask for `records_url` beside it."""
+    return _fresh(request, tmp_path_factory)
+
+
+def _fresh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     if RECORDS == "postgres":
         schemas: PostgresSchemas = request.getfixturevalue("_postgres_schemas")
         return schemas.fresh()

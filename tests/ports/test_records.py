@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
-from tests.conftest import RECORDS
 from tests.databases import SERVER
 
 from mainspring.errors import AccessError, InputError, IntegrityError, UnavailableError
@@ -23,8 +22,8 @@ class TestRecords(RecordsContract):
     open_store = staticmethod(open_records)
 
     @pytest.fixture
-    def address(self, tmp_path: Path) -> Iterator[str]:
-        if RECORDS == "sqlite":
+    def address(self, tmp_path: Path, both_databases: str) -> Iterator[str]:
+        if both_databases == "sqlite":
             yield f"sqlite:///{tmp_path / 'records.db'}"
             return
         # The contract begins with a database without tables; `records_url` is migrated.

@@ -44,26 +44,22 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def told(module_records_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     """April to the fourth of August, for all tests of this file."""
     path = list(sys.path)
     folder = tmp_path_factory.mktemp("alert") / "demo"
-    overrides = {}
-    if RECORDS == "postgres":
-        overrides["records.url"] = request.getfixturevalue("_postgres_schemas").fresh()
-    else:
-        tell_with_kills(folder)
+    if RECORDS == "sqlite":
+        tell_with_kills(folder, module_records_url)
     console = Console(file=io.StringIO(), width=200)
-    story = tell_demo(folder, OPTIONS, console, overrides=overrides)
+    story = tell_demo(folder, OPTIONS, console, overrides={"records.url": module_records_url})
     yield Told(story, console.file.getvalue())  # type: ignore[attr-defined]
     story.world.close()
     sys.path[:] = path
 
 
-def tell_with_kills(folder: Path) -> None:
+def tell_with_kills(folder: Path, url: str) -> None:
     """Tell the story again and again, each time killed one step later."""
     script = str(Path(__file__).with_name("killed_telling.py"))
-    url = f"sqlite:///{folder / '.mainspring' / 'records.db'}"
     for step in STEPS:
         died = subprocess.run(
             [sys.executable, script, str(folder), url, step], capture_output=True, check=False

@@ -24,7 +24,6 @@ from mainspring.workflows.demo.report.months import decided, month_name
 from mainspring.workflows.demo.screen import Screen
 from mainspring.workflows.demo.story import Story, show_months, tell_demo
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, World, midnight
-from tests.conftest import RECORDS
 
 pytestmark = pytest.mark.story
 
@@ -60,13 +59,10 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def told(module_records_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     """The story, told once for all tests of this file."""
     path = list(sys.path)
-    overrides = {}
-    if RECORDS == "postgres":
-        overrides["records.url"] = request.getfixturevalue("_postgres_schemas").fresh()
-    made = Told(tmp_path_factory.mktemp("story") / "demo", overrides)
+    made = Told(tmp_path_factory.mktemp("story") / "demo", {"records.url": module_records_url})
     yield made
     made.world.close()
     sys.path[:] = path
