@@ -23,6 +23,7 @@ from mainspring.cli import (
     lineage,
     models,
     monitors,
+    move,
     pipelines,
     plugins,
     runs,
@@ -78,6 +79,7 @@ app.command("server")(server.server)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("move")(move.move)
 app.command("archive")(lifecycle.archive)
 app.command("unarchive")(lifecycle.unarchive)
 app.command("pin")(lifecycle.pin)

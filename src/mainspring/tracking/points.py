@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 
 from mainspring.errors import AccessError, SchemaVersionError, UnavailableError
 from mainspring.ports.read_only import refused
-from mainspring.ports.records import Records
+from mainspring.ports.records import Records, fence
 from mainspring.ports.records.among import among
 from mainspring.ports.records.reading import check_unchanged, connect_reading, state_of
 from mainspring.ports.records.schema import row, value
@@ -161,6 +161,9 @@ class FilePoints(Points):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise self._meaning(error) from error
+            except sqlite3.IntegrityError as error:
+                connection.execute("ROLLBACK")
+                raise fence.refusal(error, str(self._file)) or error from error
 
     def of(self, run_id: str, key: str | None = None) -> list[MetricPoint]:
         query = (
@@ -194,6 +197,22 @@ class FilePoints(Points):
         with self._lock, closing(sqlite3.connect(path)) as target:
             self._open().backup(target, pages=-1)
             target.execute("PRAGMA journal_mode=DELETE")
+
+    def fence(self, to: str) -> None:
+        """Refuse every later write of the project's points: they go to `to`."""
+        self._change([*fence.sqlite_fence([metric_points.name], self._project_id, to)])
+
+    def unfence(self) -> None:
+        """Let the project's points be written again."""
+        self._change([*fence.sqlite_opening([metric_points.name], self._project_id)])
+
+    def _change(self, statements: Sequence[str]) -> None:
+        with self._lock:
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute("COMMIT")
 
     def damages(self) -> list[str]:
         try:

@@ -6,17 +6,16 @@ import sqlite3
 from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Table, create_engine, func, insert, inspect, select
+from sqlalchemy import Connection, Table, create_engine, insert, inspect, select
 from sqlalchemy.pool import NullPool
 
 from mainspring.errors import IntegrityError, SchemaVersionError, StateError
 from mainspring.ports.records._base import Records
+from mainspring.ports.records.loading import MOVE_JOURNAL, ROWS_AT_ONCE, count_on
 from mainspring.ports.records.migrations import HEAD, VERSION_TABLE, revision_of, upgrade
-from mainspring.ports.records.schema import COUNTER, metadata
-
-ROWS_AT_ONCE: Final = 1_000
+from mainspring.ports.records.schema import metadata
 
 
 def copy_file(source: Path, target: Path) -> None:
@@ -75,7 +74,7 @@ def load(source: Path, into: Records) -> None:
                     )
             for table in tables:
                 _copy(rows, connection, table)
-                _count_on(connection, table)
+                count_on(connection, table)
     finally:
         engine.dispose()
 
@@ -84,16 +83,6 @@ def _copy(rows: Connection, target: Connection, table: Table) -> None:
     found = rows.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table)).mappings()
     for part in found.partitions(ROWS_AT_ONCE):
         target.execute(insert(table), [dict(row) for row in part])
-
-
-def _count_on(connection: Connection, table: Table) -> None:
-    """Let the database count on from the highest number that was copied."""
-    if connection.dialect.name != "postgresql" or COUNTER not in table.c:
-        return
-    highest = connection.execute(select(func.max(table.c[COUNTER]))).scalar_one()
-    if highest is not None:
-        sequence = func.pg_get_serial_sequence(table.name, COUNTER)
-        connection.execute(select(func.setval(sequence, func.cast(highest, BigInteger))))
 
 
 def _tables(connection: Connection, where: str) -> list[Table]:
@@ -109,7 +98,7 @@ def _tables(connection: Connection, where: str) -> list[Table]:
             where=where,
             hint="Open the project with this version of mainspring first, or use the version that wrote it.",
         )
-    there = set(inspect(connection).get_table_names()) - {VERSION_TABLE}
+    there = set(inspect(connection).get_table_names()) - {VERSION_TABLE, MOVE_JOURNAL}
     known = {table.name: table for table in metadata.sorted_tables}
     unknown: Any = sorted(name for name in there - set(known) if not name.startswith("sqlite_"))
     assert not unknown, f"no room that is loaded declares {unknown}"

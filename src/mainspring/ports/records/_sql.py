@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from mainspring.errors import MainspringError, SchemaVersionError, StateError, UnavailableError
 from mainspring.ports.read_only import refused
 from mainspring.ports.records import _portable as portable
+from mainspring.ports.records import fence
 from mainspring.ports.records._base import Records
 from mainspring.ports.records.migrations import HEAD, REVISIONS, revision_of, upgrade
 
@@ -89,6 +90,8 @@ class SqlRecords(Records):
         try:
             yield
         except DatabaseError as error:
+            if (moved := fence.refusal(error.orig, f"records {self.url}")) is not None:
+                raise moved from error
             # The plain class is what SQLite raises for a file that is no database; other leaves are callers' bugs.
             if type(error) not in {DatabaseError, OperationalError}:
                 raise

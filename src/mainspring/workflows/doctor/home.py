@@ -8,18 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from mainspring.ports.file_systems import find_network_mount
 from mainspring.project import PLACE_MARK, PROJECT_MARK, find_place
 from mainspring.workflows.doctor.spec import Finding, Patient, Severity, shown
+from mainspring.workflows.move.spec import INTENT
 
 CHECK: Final = "home"
 LITTLE_BYTES: Final = 1 << 30
 NEARLY_NONE_BYTES: Final = 100 << 20
-
-_MOUNTS: Final = Path("/proc/self/mounts")
-_NETWORK: Final = frozenset(
-    {"9p", "afs", "beegfs", "ceph", "cifs", "davfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"}
-)
-_NETWORK_BY_FUSE: Final = frozenset({"fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs", "glusterfs"})
 
 
 def check_home(patient: Patient) -> Iterator[Finding]:
@@ -36,9 +32,9 @@ def check_home(patient: Patient) -> Iterator[Finding]:
         return
     yield from _owner(home, patient.project.config.project.id)
     yield from _twin(home)
+    yield from _begun_move(home)
     yield from _permissions(home)
-    if _MOUNTS.exists():
-        yield from of_file_system(home.resolve(), _MOUNTS.read_text(encoding="utf-8"))
+    yield from of_file_system(home.resolve())
     yield from of_free_space(home, shutil.disk_usage(home).free)
 
 
@@ -68,6 +64,17 @@ def _twin(home: Path) -> Iterator[Finding]:
         )
 
 
+def _begun_move(home: Path) -> Iterator[Finding]:
+    if (home / INTENT).exists():
+        yield Finding(
+            check=CHECK,
+            severity=Severity.WARNING,
+            what="a move was begun and is not over: nothing can be written",
+            where=str(home / INTENT),
+            do="Run `mainspring move` with the same target again, or give it up: `mainspring move --abort`.",
+        )
+
+
 def _permissions(home: Path) -> Iterator[Finding]:
     refused: list[str] = []
     for folder, _, files in os.walk(home):
@@ -84,27 +91,21 @@ def _permissions(home: Path) -> Iterator[Finding]:
         )
 
 
-def of_file_system(home: Path, mounts: str) -> Iterator[Finding]:
+def of_file_system(home: Path, mounts: str | None = None) -> Iterator[Finding]:
     """A warning where the home lies on a network file system.
 
     Args:
-        home: absolute, links resolved.
-        mounts: as in /proc/self/mounts.
+        home, mounts: as for `find_network_mount`.
     """
-    best, kind = "", ""
-    for line in mounts.splitlines():
-        _, point, found, *_ = line.split(" ")
-        # Blanks in a mount point are written as octal escapes.
-        point = point.replace("\\040", " ")
-        if home.is_relative_to(point) and len(point) >= len(best):
-            best, kind = point, found
-    if kind in _NETWORK | _NETWORK_BY_FUSE:
+    if (found := find_network_mount(home, mounts)) is not None:
+        kind, point = found
         yield Finding(
             check=CHECK,
             severity=Severity.WARNING,
             what=f"the home lies on a network file system ({kind})",
-            where=f"{home}, mounted at {best}",
-            do="Move it to a local disk: SQLite and LMDB need locks and shared memory that network disks lack.",
+            where=f"{home}, mounted at {point}",
+            do="`mainspring move --to-home` moves it to a local disk: SQLite and LMDB need locks and shared memory "
+            "that network disks lack.",
         )
 
 

@@ -1,0 +1,243 @@
+"""A move from its beginning to its end, whichever process has come how far."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mainspring.config import FILE_NAME
+from mainspring.errors import MainspringError, StateError
+from mainspring.ports._disk import refusals, sync_file, sync_folder
+from mainspring.ports.records import Records, open_records
+from mainspring.ports.records.schema import metadata
+from mainspring.project import Project, open_project
+from mainspring.types import new_id
+from mainspring.workflows.move.look import filled, look_records, shown_address
+from mainspring.workflows.move.records import Copying, Rows
+from mainspring.workflows.move.spec import INTENT, Aborted, Intent, Moved, Obstacle, Subject, Survey
+from mainspring.workflows.move.switch import switch
+from mainspring.workflows.progress import Progress, silent
+
+
+def survey(folder: Path | None, records_url: str) -> Survey:
+    """What moving the records to that address would do; changes nothing."""
+    with _opened(folder) as project:
+        intent = Intent(id="", subject=Subject.RECORDS, target=records_url)
+        return look_records(project, records_url, _goes_on(project, intent))
+
+
+def move_records(folder: Path | None, records_url: str, *, progress: Progress = silent) -> Moved:
+    """Move the project's records to another database, and let the configuration name it.
+
+    From the moment that the old records are fenced until the configuration names the target nothing can be written.
+    A move that was interrupted goes on when it is called again with the same address. Ids, numbers, the chain of
+    events and readers' cursors stay as they are. The old records stay, fenced.
+
+    Args:
+        folder: as for `open_project`.
+        records_url: an empty database: `postgresql:` or `sqlite:`; `{home}` stands for the home.
+
+    Raises:
+        StateError: something stands in the way: `survey` lists all of it. Nothing was changed.
+        IntegrityError: what is in the target is not what left the source. The old records are whole.
+        UnavailableError, AccessError: a database cannot be reached or written.
+    """
+    with _opened(folder) as project, _held(project.home):
+        intent = Intent(id=new_id(), subject=Subject.RECORDS, target=records_url)
+        begun = _find(project.home)
+        if begun is not None and _is_same(begun, intent):
+            intent = begun
+        if begun is not None and _is_switched(project, begun):
+            return _finish(project, begun, progress)
+        found = look_records(project, records_url, _goes_on(project, intent))
+        if found.obstacles:
+            raise _refused(found.obstacles)
+        with _target(project, intent) as target:
+            return _moved(project, target, intent, progress)
+
+
+def abort(folder: Path | None) -> Aborted:
+    """Give an interrupted move up: the old place is in use again, and what was brought to the new one goes.
+
+    Raises:
+        StateError: no move was begun, or it is over.
+    """
+    with _opened(folder) as project, _held(project.home):
+        intent = _find(project.home)
+        if intent is None or _is_switched(project, intent):
+            raise StateError(
+                expected="a move that was begun and is not over",
+                got="none" if intent is None else "one whose new place is in use",
+                where=str(project.home / INTENT),
+                hint="Nothing is to be given up."
+                if intent is None
+                else "Run `mainspring move` again to end it, then move back.",
+            )
+        source, left = Rows(project.records, project.config.project.id), ""
+        try:
+            with _target(project, intent) as target:
+                Copying(source, Rows(target, project.config.project.id), intent.id).clear()
+        except MainspringError as error:
+            left = f"{error.got} ({error.where})"
+        source.unfence()
+        _forget(project.home)
+        return Aborted(
+            subject=intent.subject,
+            source=project.records.url,
+            target=shown_address(filled(project, intent.target)),
+            target_left=left,
+        )
+
+
+def _moved(project: Project, target: Records, intent: Intent, progress: Progress) -> Moved:
+    project_id = project.config.project.id
+    source = Rows(project.records, project_id)
+    copying = Copying(source, Rows(target, project_id), intent.id)
+    with progress("begun", 1) as advance:
+        _note(project.home, intent)
+        copying.begin()
+        advance()
+    with progress("fenced", 1) as advance:
+        source.fence(target.url)
+        advance()
+    before = copying.done()
+    with progress("moved", len(metadata.tables)) as advance:
+        for table in metadata.sorted_tables:
+            if table.name not in before:
+                copying.bring(table)
+            advance()
+    copying.compare(progress)
+    with progress("switched", 1) as advance:
+        switch(project.config.folder / FILE_NAME, "records", "url", intent.target)
+        advance()
+    return _ended(project, source, copying, intent, len(before), progress)
+
+
+def _finish(project: Project, intent: Intent, progress: Progress) -> Moved:
+    """The end of a move whose target is in use already."""
+    target = Rows(project.records, project.config.project.id)
+    return _ended(project, None, Copying(target, target, intent.id), intent, None, progress)
+
+
+def _ended(
+    project: Project,
+    source: Rows | None,
+    copying: Copying,
+    intent: Intent,
+    n_before: int | None,
+    progress: Progress,
+) -> Moved:
+    with progress("ended", 1) as advance:
+        done = copying.done_or_nothing()
+        copying.let_go()
+        _forget(project.home)
+        advance()
+    old = "the records that the move was begun from" if source is None else source.records.url
+    file = None if source is None else source.file
+    return Moved(
+        subject=Subject.RECORDS,
+        source=old,
+        target=shown_address(filled(project, intent.target)),
+        n_parts=len(done),
+        n_before=len(done) if n_before is None else n_before,
+        n=sum(part.n for part in done.values()),
+        left=f"{old}: whole, and refuses every write",
+        remove=f"Delete {file} and what lies beside it under that name, when you need them no more."
+        if file is not None
+        else "Drop that database or schema when nobody needs it any more; other projects may have rows there.",
+    )
+
+
+@contextmanager
+def _opened(folder: Path | None) -> Iterator[Project]:
+    with open_project(folder, as_is=True, importable=False) as project:
+        yield project
+
+
+@contextmanager
+def _target(project: Project, intent: Intent) -> Iterator[Records]:
+    records = open_records(filled(project, intent.target))
+    with contextlib.closing(records):
+        yield records
+
+
+@contextmanager
+def _held(home: Path) -> Iterator[None]:
+    with refusals(home):
+        descriptor = os.open(home / "move.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StateError(
+                expected="one move at a time",
+                got="another one that is under way",
+                where=str(home),
+                hint="Wait for it.",
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _find(home: Path) -> Intent | None:
+    try:
+        return Intent.model_validate_json((home / INTENT).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def _note(home: Path, intent: Intent) -> None:
+    with refusals(home):
+        draft = home / f".{INTENT}"
+        draft.write_text(intent.model_dump_json(), encoding="utf-8")
+        draft.chmod(0o600)
+        sync_file(draft)
+        os.replace(draft, home / INTENT)
+        sync_folder(home)
+
+
+def _forget(home: Path) -> None:
+    with refusals(home):
+        (home / INTENT).unlink(missing_ok=True)
+        sync_folder(home)
+
+
+def _goes_on(project: Project, intent: Intent) -> bool:
+    """Whether an interrupted move is this one.
+
+    Raises:
+        StateError: it is another.
+    """
+    begun = _find(project.home)
+    if begun is None:
+        return False
+    if not _is_same(begun, intent):
+        raise StateError(
+            expected=f"the move to {shown_address(begun.target)} to go on",
+            got=f"another one, to {shown_address(intent.target)}",
+            where=str(project.home / INTENT),
+            hint="Give the same target to go on, or end that move with `mainspring move --abort`.",
+        )
+    return True
+
+
+def _is_same(begun: Intent, intent: Intent) -> bool:
+    return (begun.subject, begun.target) == (intent.subject, intent.target)
+
+
+def _is_switched(project: Project, intent: Intent) -> bool:
+    return project.config.records.url == intent.target
+
+
+def _refused(obstacles: tuple[Obstacle, ...]) -> StateError:
+    return StateError(
+        expected="nothing that stands in the way of a move",
+        got="; ".join(each.what for each in obstacles),
+        where="; ".join(each.where for each in obstacles),
+        hint=" ".join(each.do for each in obstacles),
+    )
