@@ -123,7 +123,10 @@ class Project:
     def _settle_place(self) -> None:
         """Say where the home lies. One that was moved says so anew; a copy keeps saying where its original is."""
         place = find_place(self.home)
-        if place is not None and (place.path == self.home or find_place(place.path) == place):
+        if place is not None and place.path == self.home:
+            return
+        if place is not None and (original := find_original(self.home)) is not None:
+            self._check_own_records(original)
             return
         home_id = new_id() if place is None else place.home_id
         draft = self.home / f".{PLACE_MARK}.{new_id()}"
@@ -131,6 +134,20 @@ class Project:
         sync_file(draft)
         os.replace(draft, self.home / PLACE_MARK)
         sync_folder(self.home)
+
+    def _check_own_records(self, original: Path) -> None:
+        """A copy has a copy of a SQLite file in it. A database elsewhere would have two homes that are one and two."""
+        address = self.config.url("records")
+        scheme, _, file = address.partition(":///")
+        if scheme.startswith("sqlite") and Path(file).is_relative_to(self.home):
+            return
+        raise ConflictError(
+            expected="one home of its id on a database",
+            got=f"a copy of {original}, and records that lie outside of it",
+            where=str(self.home),
+            hint=f"Go on with one of the two homes: blobs and rows that one writes are missing in the other. To make "
+            f"this one a home of its own, give it a database of its own and remove {self.home / PLACE_MARK}.",
+        )
 
     def _mark_home(self, mark: Path) -> str:
         """Claim a home that is nobody's; whose it is then, for another process may have been first."""
@@ -414,6 +431,15 @@ def find_place(home: Path) -> Place | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Place(home_id, Path(path.removesuffix("\n"))) if home_id else None
+
+
+def find_original(home: Path) -> Path | None:
+    """Where the home lies that this one is a copy of; None for one that is no copy, or whose original is gone."""
+    place = find_place(home)
+    if place is None or place.path == home or find_place(place.path) != place:
+        return None
+    # One folder by two paths, as a bind mount gives, is no copy.
+    return None if os.path.samefile(home, place.path) else place.path
 
 
 def _home_refused(home: Path, error: OSError) -> AccessError:

@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mainspring.cli._app import app
+from mainspring.errors import ConflictError
 from mainspring.features.materialize import cursor_number
 from mainspring.features.packing import SPACE
 from mainspring.lineage import ExecutionState
@@ -23,6 +24,7 @@ from mainspring.project import find_place, open_project
 from mainspring.workflows.doctor.examine import examine
 from mainspring.workflows.doctor.home import of_file_system, of_free_space
 from mainspring.workflows.doctor.spec import Examination, Finding, Severity
+from tests.conftest import RECORDS
 from tests.permissions import bound_by_permissions
 from tests.workflows.filled import Filled, flip, predict
 
@@ -372,14 +374,17 @@ def test_the_home_of_another_project(filled: Filled) -> None:
 
 
 def test_two_homes_with_the_same_id(filled: Filled, tmp_path: Path) -> None:
-    """A copied home is told of its original; one whose original is gone was moved, and says where it lies now."""
+    """A copy is told of its original, and refused on the same database; without its original it was moved."""
     filled.open().close()
     copied = tmp_path / "copied"
     shutil.copytree(filled.folder, copied)
     finding = only(examine(copied))
     assert finding.severity is Severity.WARNING
     assert str(filled.home) in finding.where
-    open_project(copied).close()
+    with pytest.raises(ConflictError, match="a copy of"):
+        open_project(copied)
+    if RECORDS == "sqlite":
+        open_project(copied, overrides={"records.url": "sqlite:///{home}/records.db"}).close()
     assert "same id" in only(examine(copied)).what
     assert examine(filled.folder).problems == []
     (filled.home / "place").unlink()

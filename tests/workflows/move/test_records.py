@@ -219,11 +219,16 @@ def test_what_stands_in_the_way(
     assert not (settled.home / INTENT).exists()
 
 
-def test_room(tmp_path: Path) -> None:
-    """Too little of it is said; the system's own temporary disk is a local one."""
+def test_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too little of it is said, and a network disk."""
     assert list(room(tmp_path / "not" / "there", 1)) == []
     (found,) = room(tmp_path, 1 << 60)
     assert "bytes are free" in found.what
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"server:/export {tmp_path} nfs4 rw 0 0\n")
+    monkeypatch.setattr("mainspring.ports.file_systems.MOUNTS", mounts)
+    (found,) = room(tmp_path, 1)
+    assert "network file system (nfs4)" in found.what
 
 
 def test_somebody_writes_to_the_target(settled: Filled, empty_database: Callable[..., str]) -> None:

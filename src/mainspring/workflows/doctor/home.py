@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mainspring.ports.file_systems import find_network_mount
-from mainspring.project import PLACE_MARK, PROJECT_MARK, find_place
+from mainspring.project import PLACE_MARK, PROJECT_MARK, find_original
 from mainspring.workflows.doctor.spec import Finding, Patient, Severity, shown
 from mainspring.workflows.move.spec import INTENT
 
@@ -52,13 +52,12 @@ def _owner(home: Path, project_id: str) -> Iterator[Finding]:
 
 
 def _twin(home: Path) -> Iterator[Finding]:
-    place = find_place(home)
-    if place is not None and place.path != home and find_place(place.path) == place:
+    if (original := find_original(home)) is not None:
         yield Finding(
             check=CHECK,
             severity=Severity.WARNING,
             what="two homes have the same id: one is a copy of the other",
-            where=f"{home} and {place.path}",
+            where=f"{home} and {original}",
             do=f"Go on with one of them. To keep both, remove {home / PLACE_MARK}: this one then gets its own id; "
             "and see that they do not share a database.",
         )
@@ -104,8 +103,8 @@ def of_file_system(home: Path, mounts: str | None = None) -> Iterator[Finding]:
             severity=Severity.WARNING,
             what=f"the home lies on a network file system ({kind})",
             where=f"{home}, mounted at {point}",
-            do="`mainspring move --to-home` moves it to a local disk: SQLite and LMDB need locks and shared memory "
-            "that network disks lack.",
+            do="Back up, and restore to a local disk: SQLite and LMDB need locks and shared memory that network disks "
+            "lack. Records alone: `mainspring move --to-records`.",
         )
 
 
