@@ -157,6 +157,9 @@ def test_killed_at_random_moments(settled: Filled, empty_database: Callable[...,
 def test_aborted(settled: Filled, empty_database: Callable[..., str]) -> None:
     """A move that was begun keeps writers out and refuses another target; given up, the old is in use as before."""
     target = empty_database(OTHER)
+    # Another database's file, whose name ends like that of ours.
+    other = Path(target.removeprefix("sqlite:///")).with_name("not-elsewhere-0-metrics.db")
+    other.touch()
     rows = settled.rows()
     assert (
         ended(forked(lambda: move_records(settled.folder, target, progress=killing(20)))) == -signal.SIGKILL
@@ -170,6 +173,7 @@ def test_aborted(settled: Filled, empty_database: Callable[..., str]) -> None:
     assert survey(settled.folder, target).goes_on
     done = abort(settled.folder)
     assert done.target_left == ""
+    assert other.exists()
     with pytest.raises(StateError, match="a move that was begun"):
         abort(settled.folder)
     assert settled.rows() == rows

@@ -260,9 +260,10 @@ class Copying:
             )
         if not ours:
             return
-        if self._target.points is not None:
-            for place in self._target.points.parent.glob(f"*{self._target.points.name}*"):
-                place.unlink()
+        if (points := self._target.points) is not None:
+            for name in (points.name, f".{points.name}.moving"):
+                for ending in ("", "-wal", "-shm", "-journal", "-turn", "-queue"):
+                    points.with_name(name + ending).unlink(missing_ok=True)
         with records.write() as connection:
             for table in metadata.sorted_tables:
                 connection.execute(delete(table).where(table.c.project_id == self._target.project_id))
