@@ -25,6 +25,7 @@ class PostgresSchemas:
     def __init__(self) -> None:
         self._engine: Engine = create_engine(SERVER, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         self._made: list[str] = []
+        self._others: list[str] = []
         self._tables: list[str] = []
 
     def fresh(self) -> str:
@@ -33,11 +34,17 @@ class PostgresSchemas:
             self._create()
         return self._url(self._made[-1])
 
+    def empty(self) -> str:
+        """The URL of a schema of its own, without a table."""
+        schema = self._add()
+        self._others.append(schema)
+        return self._url(schema)
+
     def close(self) -> None:
         """Drop every schema that was made."""
         with self._engine.connect() as connection:
             connection.execute(text(f"SET lock_timeout = {LOCK_WAIT_MS}"))
-            for name in self._made:
+            for name in [*self._made, *self._others]:
                 connection.execute(text(f'DROP SCHEMA IF EXISTS "{name}" CASCADE'))
         self._engine.dispose()
 
@@ -46,10 +53,14 @@ class PostgresSchemas:
         options = f"-csearch_path%3D{schema}%20-csynchronous_commit%3Doff"
         return f"{SERVER}{'&' if '?' in SERVER else '?'}options={options}"
 
-    def _create(self) -> None:
+    def _add(self) -> str:
         schema = f"test_{new_id()}"
         with self._engine.connect() as connection:
             connection.execute(text(f'CREATE SCHEMA "{schema}"'))
+        return schema
+
+    def _create(self) -> None:
+        schema = self._add()
         self._made.append(schema)
         records = open_records(self._url(schema))
         records.migrate()

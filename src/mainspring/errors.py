@@ -153,9 +153,15 @@ class IntegrityError(MainspringError, RuntimeError):
 
 
 class SchemaVersionError(MainspringError, RuntimeError):
-    """The database was written by a newer mainspring."""
+    """A newer mainspring wrote what is stored; this one does not know its form."""
 
     code = "schema.newer"
+
+
+class SchemaOlderError(SchemaVersionError):
+    """An older mainspring wrote what is stored, and nobody upgraded it."""
+
+    code = "schema.older"
 
 
 class UnavailableError(MainspringError, ConnectionError):

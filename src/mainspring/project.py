@@ -61,7 +61,7 @@ class Project:
     on first use.
 
     Args:
-        as_is: make no home and migrate nothing: for whoever looks at a project that may be damaged.
+        as_is: make no home and ask nothing of its schema: for whoever looks at a project that may be damaged or old.
     """
 
     def __init__(self, config: Config, *, as_is: bool = False) -> None:
@@ -79,14 +79,14 @@ class Project:
             raise _home_refused(self.home, error) from error
         self._claim_home()
         try:
-            self.records.migrate()
+            self.records.set_up()
             self._settle()
         except BaseException:
             self.records.close()
             raise
 
     def _check_readable(self) -> None:
-        """What opening it for writing would make or migrate must be there."""
+        """What opening it for writing would make must be there."""
         found = _marked(self.home / PROJECT_MARK)
         if found != self.config.project.id:
             raise (ConflictError if found else AccessError)(
@@ -459,7 +459,7 @@ def open_project(
     importable: bool = True,
     read_only: bool = False,
 ) -> Project:
-    """Open the project in a folder, creating and migrating its home where needed.
+    """Open the project in a folder, making its home where there is none.
 
     The folder goes first on `sys.path`, so that its features, pipelines and on-demand functions can be found
     by name from any process.
@@ -468,14 +468,15 @@ def open_project(
         path: the project's folder, or its mainspring.toml. None = the present folder if it has a
             mainspring.toml, else the folder that MAINSPRING_HOME names.
         overrides: configuration keys (`"records.url"`) that outrank environment and file.
-        as_is: make no home and migrate nothing.
-        read_only: make, migrate and write nothing, and refuse whatever would: the folder need not be writable.
+        as_is: make no home and ask nothing of its schema.
+        read_only: make and write nothing, and refuse whatever would: the folder need not be writable.
         importable: put the folder on `sys.path`; False for work that runs none of the project's own code.
 
     Raises:
         InputError: there is no project there, or its configuration is wrong.
         AccessError: the home cannot be written.
-        SchemaVersionError: a newer mainspring wrote the database; or it is older, and may not be migrated.
+        SchemaOlderError: an older mainspring wrote the database; `mainspring upgrade` migrates it.
+        SchemaVersionError: a newer one did.
     """
     if read_only:
         overrides = {**(overrides or {}), "home.read_only": True}

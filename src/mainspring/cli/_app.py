@@ -28,6 +28,7 @@ from mainspring.cli import (
     plugins,
     runs,
     server,
+    upgrade,
 )
 
 app = typer.Typer(
@@ -80,6 +81,7 @@ app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("move")(move.move)
+app.command("upgrade")(upgrade.upgrade)
 app.command("archive")(lifecycle.archive)
 app.command("unarchive")(lifecycle.unarchive)
 app.command("pin")(lifecycle.pin)

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, func, select, update
 
 import mainspring
-from mainspring.errors import SchemaVersionError, StateError
+from mainspring.errors import SchemaOlderError, SchemaVersionError, StateError
 from mainspring.ports.records import Records, open_records
-from mainspring.ports.records.migrations import HEAD, VERSION_TABLE
+from mainspring.ports.records.migrations import CURRENT, HEAD, REVISIONS, VERSION_TABLE, upgrade
 from mainspring.testing._processes import in_processes
 
 # A room declares its tables when it is loaded, and an export is of all tables.
@@ -175,9 +175,30 @@ class RecordsContract:
         empty.migrate()
         with empty.write() as connection:
             connection.execute(update(VERSIONS).values(version_num="9999"))
-        with pytest.raises(SchemaVersionError, match="9999"):
-            empty.migrate()
+        for refused in (empty.migrate, empty.set_up, empty.check_current):
+            with pytest.raises(SchemaVersionError, match="9999"):
+                refused()
         assert empty.schema_revision() == "9999"
+
+    def test_set_up(self, empty: Records) -> None:
+        """An empty database gets this version's tables, which say who made them; a current one is left alone."""
+        with pytest.raises(SchemaOlderError, match="empty"):
+            empty.check_current()
+        empty.set_up()
+        empty.set_up()
+        empty.check_current()
+        assert empty.schema() == CURRENT
+        assert empty.migrate() is False
+
+    def test_an_older_schema_is_migrated_on_demand(self, empty: Records) -> None:
+        """Setting up refuses it and leaves it as it is; migrating brings it here."""
+        with empty.write() as connection:
+            upgrade(connection, REVISIONS[0])
+        with pytest.raises(SchemaOlderError, match="mainspring upgrade"):
+            empty.set_up()
+        assert empty.schema_revision() == REVISIONS[0]
+        assert empty.migrate() is True
+        assert empty.schema() == CURRENT
 
     def test_export(self, empty: Records, tmp_path: Path) -> None:
         """What is exported is a SQLite file of this version's schema, and an empty database takes it over."""

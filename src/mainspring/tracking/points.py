@@ -18,18 +18,18 @@ from typing import Any, Final
 from sqlalchemy import func, insert, select
 from sqlalchemy.engine import make_url
 
-from mainspring.errors import AccessError, SchemaVersionError, UnavailableError
+from mainspring.errors import AccessError, UnavailableError
 from mainspring.ports.read_only import refused
 from mainspring.ports.records import Records, fence
 from mainspring.ports.records.among import among
 from mainspring.ports.records.reading import check_unchanged, connect_reading, state_of
 from mainspring.ports.records.schema import row, value
 from mainspring.ports.records.turns import turn
+from mainspring.tracking import points_schema
 from mainspring.tracking.spec import MetricPoint
 from mainspring.tracking.store import metric_points
 from mainspring.types import from_us, to_us
 
-SCHEMA_VERSION: Final = 1
 BUSY_WAIT_S: Final = 30.0
 ROWS_AT_ONCE: Final = 1_000
 
@@ -194,9 +194,13 @@ class FilePoints(Points):
             with closing(FilePoints(path, self._project_id)) as made:
                 made.append([])
             return
-        with self._lock, closing(sqlite3.connect(path)) as target:
-            self._open().backup(target, pages=-1)
-            target.execute("PRAGMA journal_mode=DELETE")
+        # On a connection of its own, which asks nothing of the schema: a backup is made before a migration.
+        with (
+            closing(sqlite3.connect(self._file, timeout=BUSY_WAIT_S)) as source,
+            closing(sqlite3.connect(path)) as made,
+        ):
+            source.backup(made, pages=-1)
+            made.execute("PRAGMA journal_mode=DELETE")
 
     def fence(self, to: str) -> None:
         """Refuse every later write of the project's points: they go to `to`."""
@@ -261,6 +265,7 @@ class FilePoints(Points):
         try:
             connection, as_it_lies = connect_reading(self._file)
             with closing(connection):
+                points_schema.check_current(points_schema.version_of(connection), self._file)
                 found = connection.execute(query, arguments).fetchall()
         except sqlite3.OperationalError as error:
             raise self._meaning(error) from error
@@ -278,33 +283,11 @@ class FilePoints(Points):
             connection.execute("PRAGMA journal_mode=WAL")
             # A killed process loses nothing; the points of one second are not worth an fsync each.
             connection.execute("PRAGMA synchronous=NORMAL")
-            self._migrate(connection)
+            points_schema.set_up(connection, self._file)
         except sqlite3.OperationalError as error:
             raise self._meaning(error) from error
         self._connection, self._pid = connection, os.getpid()
         return connection
-
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise SchemaVersionError(
-                expected=f"a metrics file of version {SCHEMA_VERSION} or older",
-                got=f"version {version}",
-                where=str(self._file),
-                hint="A newer mainspring wrote it. Upgrade this installation, or open another home.",
-            )
-        if version == SCHEMA_VERSION:
-            return
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS metric_points (seq INTEGER PRIMARY KEY, project_id TEXT NOT NULL, "
-            "run_id TEXT NOT NULL, key TEXT NOT NULL, step INTEGER NOT NULL, value REAL, logged_us INTEGER NOT NULL)"
-        )
-        connection.execute(
-            "CREATE INDEX IF NOT EXISTS ix_metric_points_run_id_key_step ON metric_points (run_id, key, step)"
-        )
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        connection.execute("COMMIT")
 
     def _meaning(self, error: sqlite3.OperationalError) -> AccessError | UnavailableError:
         name = getattr(error, "sqlite_errorname", "") or ""

@@ -20,6 +20,7 @@ from mainspring.pipelines import store as pipelines
 from mainspring.ports.records.schema import metadata
 from mainspring.serving import store as serving
 from mainspring.tracking import store as tracking
+from mainspring.types import digest
 
 METRIC_POINTS: Final = tracking.metric_points.name
 """The one table that SQLite keeps in a file of its own."""
@@ -66,7 +67,7 @@ def _references(connection: Connection, project_id: str) -> Iterator[BlobReferen
         if asset["kind"] == AssetKind.TRAINING_DATASET.value:
             yield BlobReference(attributes["blob"], owner, asset["id"])
             yield BlobReference(attributes["provenance"], owner, asset["id"])
-        elif asset["kind"] == AssetKind.REPORT.value:
+        elif asset["kind"] == AssetKind.REPORT.value and not _is_described(asset):
             yield BlobReference(asset["digest"], owner, asset["id"])
     for package in _rows(connection, models.packages, project_id):
         owner = f"model package {package['name']!r} ({package['id']})"
@@ -84,6 +85,11 @@ def _references(connection: Connection, project_id: str) -> Iterator[BlobReferen
                 for blob in output["blobs"]:
                     owner = f"output {output['name']!r} of step {made['step']!r}"
                     yield BlobReference(blob["sha256"], owner, made["execution_id"], blob["size_bytes"])
+
+
+def _is_described(asset: Any) -> bool:
+    """Whether its attributes are all of its content, as an evaluation's are."""
+    return bool(asset["digest"] == digest([asset["kind"], asset["name"], asset["attributes"]]))
 
 
 _OWNERS: Final = {

@@ -330,7 +330,7 @@ def test_a_database_of_another_schema(filled: Filled) -> None:
     filled.sql("UPDATE mainspring_schema SET version_num = '9999'")
     finding = only(examine(filled.folder))
     assert (finding.check, finding.severity) == ("schema", Severity.ERROR)
-    assert "newer" in finding.what
+    assert "9999" in finding.what and "newer" in finding.do
 
 
 def test_a_damaged_database_file(filled: Filled) -> None:

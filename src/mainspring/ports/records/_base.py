@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Connection, Table
 
+from mainspring.ports.records.migrations import Schema
+
 
 class Records(ABC):
     """Metadata in a SQL database, written and read in transactions.
@@ -68,8 +70,24 @@ class Records(ABC):
         """The migration that the database is at; None for an empty database."""
 
     @abstractmethod
-    def migrate(self) -> None:
-        """Bring the schema to this version's. Safe to call from many processes at once.
+    def schema(self) -> Schema:
+        """The migration that the database is at, and the mainspring that brought it there."""
+
+    @abstractmethod
+    def set_up(self) -> None:
+        """Make this version's tables in an empty database; any other must have them. Safe from many processes at once.
+
+        Raises:
+            SchemaOlderError: an older mainspring wrote the database; it stays as it is.
+            SchemaVersionError: a newer one did.
+        """
+
+    @abstractmethod
+    def migrate(self) -> bool:
+        """Bring the schema to this version's, in one transaction. Safe to call from many processes at once.
+
+        Returns:
+            Whether this call did; False where it was there.
 
         Raises:
             SchemaVersionError: a newer mainspring wrote the database.
@@ -80,7 +98,8 @@ class Records(ABC):
         """The schema is this version's, without changing it.
 
         Raises:
-            SchemaVersionError: it is another.
+            SchemaOlderError: the database is empty, or an older mainspring wrote it.
+            SchemaVersionError: a newer one did.
         """
 
     @abstractmethod
@@ -94,13 +113,14 @@ class Records(ABC):
     def export(self, path: Path, leave_out: Collection[str] = ()) -> None:
         """Write every row as of one moment into a new SQLite file, whatever is written meanwhile.
 
-        The file is what `SqliteRecords` would hold, whichever database it comes from.
+        The file is what `SqliteRecords` would hold, whichever database it comes from, and at the database's own
+        revision, which may be an older one: a backup is made before a migration.
 
         Args:
             leave_out: tables whose rows are not wanted; SQLite copies pages and takes them along.
 
         Raises:
-            SchemaVersionError: the database is not at this version's schema.
+            SchemaVersionError: the database is empty, or a newer mainspring wrote it.
             IntegrityError: the database is damaged.
         """
 

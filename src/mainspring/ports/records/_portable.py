@@ -8,13 +8,33 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, create_engine, insert, inspect, select
+from sqlalchemy import (
+    JSON,
+    Connection,
+    MetaData,
+    Table,
+    Text,
+    cast,
+    column,
+    create_engine,
+    insert,
+    inspect,
+    select,
+    table,
+)
 from sqlalchemy.pool import NullPool
 
-from mainspring.errors import IntegrityError, SchemaVersionError, StateError
+from mainspring.errors import IntegrityError, StateError
 from mainspring.ports.records._base import Records
 from mainspring.ports.records.loading import MOVE_JOURNAL, ROWS_AT_ONCE, count_on
-from mainspring.ports.records.migrations import HEAD, VERSION_TABLE, revision_of, upgrade
+from mainspring.ports.records.migrations import (
+    HEAD,
+    REVISIONS,
+    VERSION_TABLE,
+    refusal,
+    schema_of,
+    upgrade,
+)
 from mainspring.ports.records.schema import metadata
 
 
@@ -45,15 +65,19 @@ def flaws(connection: sqlite3.Connection) -> list[str]:
 
 
 def export(rows: Connection, target: Path, leave_out: Collection[str], where: str) -> None:
-    """Every row that a connection's snapshot sees, into a new SQLite file."""
-    tables = _tables(rows, where)
+    """Every row that a connection's snapshot sees, into a new SQLite file at the same revision."""
+    found = schema_of(rows)
+    if found.revision is None or found.revision not in REVISIONS:
+        raise refusal(found, where)
     engine = create_engine(f"sqlite:///{target}", poolclass=NullPool)
+    made = MetaData()
     try:
         with engine.begin() as connection:
-            upgrade(connection)
-            for table in tables:
-                if table.name not in leave_out:
-                    _copy(rows, connection, table)
+            upgrade(connection, found.revision)
+            made.reflect(connection)
+            for each in made.sorted_tables:
+                if each.name not in {VERSION_TABLE, *leave_out}:
+                    _copy_plain(rows, connection, each)
     finally:
         engine.dispose()
 
@@ -79,6 +103,18 @@ def load(source: Path, into: Records) -> None:
         engine.dispose()
 
 
+def _copy_plain(rows: Connection, target: Connection, like: Table) -> None:
+    """Copy what is stored, unread: the rooms know the tables of this version only."""
+    plain = table(like.name, *(column(each.name) for each in like.columns))
+    stored = [
+        cast(plain.c[each.name], Text).label(each.name) if isinstance(each.type, JSON) else plain.c[each.name]
+        for each in like.columns
+    ]
+    found = rows.execution_options(yield_per=ROWS_AT_ONCE).execute(select(*stored)).mappings()
+    for part in found.partitions(ROWS_AT_ONCE):
+        target.execute(insert(plain), [dict(row) for row in part])
+
+
 def _copy(rows: Connection, target: Connection, table: Table) -> None:
     found = rows.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table)).mappings()
     for part in found.partitions(ROWS_AT_ONCE):
@@ -91,13 +127,8 @@ def _tables(connection: Connection, where: str) -> list[Table]:
     Raises:
         SchemaVersionError: the database is not at this version's schema.
     """
-    if (revision := revision_of(connection)) != HEAD:
-        raise SchemaVersionError(
-            expected=f"a database at revision {HEAD}",
-            got="an empty one" if revision is None else f"revision {revision}",
-            where=where,
-            hint="Open the project with this version of mainspring first, or use the version that wrote it.",
-        )
+    if (found := schema_of(connection)).revision != HEAD:
+        raise refusal(found, where)
     there = set(inspect(connection).get_table_names()) - {VERSION_TABLE, MOVE_JOURNAL}
     known = {table.name: table for table in metadata.sorted_tables}
     unknown: Any = sorted(name for name in there - set(known) if not name.startswith("sqlite_"))

@@ -14,12 +14,21 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from mainspring.errors import MainspringError, SchemaVersionError, StateError, UnavailableError
+from mainspring.errors import MainspringError, StateError, UnavailableError
 from mainspring.ports.read_only import refused
 from mainspring.ports.records import _portable as portable
 from mainspring.ports.records import fence
 from mainspring.ports.records._base import Records
-from mainspring.ports.records.migrations import HEAD, REVISIONS, revision_of, upgrade
+from mainspring.ports.records.migrations import (
+    HEAD,
+    REVISIONS,
+    Schema,
+    newer,
+    refusal,
+    revision_of,
+    schema_of,
+    upgrade,
+)
 
 
 def to_json(value: object) -> str:
@@ -111,30 +120,40 @@ class SqlRecords(Records):
         with self.read() as connection:
             return revision_of(connection)
 
-    def migrate(self) -> None:
+    def schema(self) -> Schema:
+        with self.read() as connection:
+            return schema_of(connection)
+
+    def set_up(self) -> None:
+        revision = self.schema_revision()
+        if revision is None:
+            with self._migrating() as connection:
+                if revision_of(connection) is None:
+                    upgrade(connection)
+        if revision != HEAD:
+            self.check_current()
+
+    def migrate(self) -> bool:
         if self.schema_revision() == HEAD:
-            return
+            return False
+        with self._migrating() as connection:
+            found = schema_of(connection)
+            if found.revision is not None and found.revision not in REVISIONS:
+                raise newer(found, f"records {self.url}")
+            if found.revision == HEAD:
+                return False
+            upgrade(connection)
+        return True
+
+    @contextmanager
+    def _migrating(self) -> Iterator[Connection]:
         with self.write() as connection:
             self.lock(connection, "mainspring.migrate")
-            revision = revision_of(connection)
-            if revision is not None and revision not in REVISIONS:
-                raise SchemaVersionError(
-                    expected=f"a database at revision {HEAD} or older",
-                    got=f"revision {revision}",
-                    where=f"records {self.url}",
-                    hint="A newer mainspring wrote it. Upgrade this installation, or open another home.",
-                )
-            if revision != HEAD:
-                upgrade(connection)
+            yield connection
 
     def check_current(self) -> None:
-        if (revision := self.schema_revision()) != HEAD:
-            raise SchemaVersionError(
-                expected=f"a database at revision {HEAD}",
-                got="an empty one" if revision is None else f"revision {revision}",
-                where=f"records {self.url}",
-                hint="Open it once for writing, which migrates it, or use the version that wrote it.",
-            )
+        if (found := self.schema()).revision != HEAD:
+            raise refusal(found, f"records {self.url}")
 
     def damages(self) -> list[str]:
         return []

@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,8 @@ from mainspring.config import Config, Section
 from mainspring.errors import InputError, IntegrityError
 from mainspring.features import store as features
 from mainspring.log import get_logger
-from mainspring.ports.records.migrations import revision_of
+from mainspring.ports.records import open_records
+from mainspring.ports.records.migrations import HEAD, revision_of
 from mainspring.project import PROJECT_MARK, Project
 from mainspring.serving import store as serving
 from mainspring.serving import weights
@@ -51,6 +52,9 @@ def make_backup(
 
     Everything that was acknowledged before the call is in the backup; of what comes meanwhile, whole publications
     or nothing. The online store is left out: it is made again from the tables.
+
+    The records are copied at the revision that they are at, which may be an older one: such a backup is one that
+    the version which made the database restores.
 
     Args:
         verify: read what the folder has already, and copy again what is damaged there; else its presence and size
@@ -123,8 +127,9 @@ def _copied(copy: _Copy, work: Path, number: int, created_at: datetime) -> Manif
     open_points(project.records, project.config.project.id).export(points)
     copy.file(points.name, points)
     copy.marks()
-    with _snapshot(work / RECORDS) as snapshot:
-        revision = revision_of(snapshot) or ""
+    with _snapshot(work / RECORDS) as found:
+        revision = revision_of(found) or ""
+    with _snapshot(_readable(work, revision)) as snapshot:
         for name, epoch in _recorded_epochs(snapshot, project.config.project.id).items():
             epochs[name] = max(epoch, epochs.get(name, 0))
         copy.blobs(snapshot)
@@ -317,6 +322,17 @@ def _work_folder(target: Path) -> Iterator[Path]:
         yield work
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _readable(work: Path, revision: str) -> Path:
+    """The exported records at this version's schema: the backup itself keeps them as they are."""
+    if revision == HEAD:
+        return work / RECORDS
+    copy = work / "current.db"
+    shutil.copy(work / RECORDS, copy)
+    with closing(open_records(f"sqlite:///{copy}")) as records:
+        records.migrate()
+    return copy
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from mainspring.ports._disk import make_folder, refusals, sync_file, sync_folder
 from mainspring.ports.blobs import Blobs, open_blobs
 from mainspring.ports.clock import ReplayClock
 from mainspring.ports.records import open_records
+from mainspring.ports.records.migrations import REVISIONS, Schema, newer
 from mainspring.project import open_project
+from mainspring.tracking import points_schema
 from mainspring.tracking.points import TablePoints, points_file
 from mainspring.types import new_id
 from mainspring.workflows.backup.folder import BackupFolder
@@ -39,7 +41,7 @@ def restore_backup(
     """Make a home of a backup; every digest is verified, and the target appears by one rename at the end.
 
     The target is a project's folder as well: it gets a mainspring.toml that names itself as home. The online store
-    is materialised anew, up to the project clock's present.
+    is materialised anew, up to the project clock's present. What an older version made is migrated on the way.
 
     Args:
         folder: where backups are kept.
@@ -51,6 +53,7 @@ def restore_backup(
         InputError: the URL is not one of PostgreSQL.
         StateError: the target or the database has something in it, or the backup was interrupted.
         UnknownNameError: no such backup.
+        SchemaVersionError: a newer mainspring made it.
         IntegrityError: something in the backup is missing or damaged. Nothing was restored.
         AccessError, UnavailableError: the target cannot be written.
     """
@@ -63,6 +66,7 @@ def restore_backup(
         )
     source = BackupFolder(folder)
     manifest = source.get(number)
+    _check_known(manifest, source.path)
     target = target.expanduser().absolute()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise StateError(
@@ -75,6 +79,7 @@ def restore_backup(
         make_folder(target.parent)
         with _staged(target) as home:
             _bring(source.contents, manifest, home, progress)
+            _migrate(home)
             _configure(home, manifest, records_url)
             if records_url is not None:
                 _load(home, records_url, manifest.project_id)
@@ -182,6 +187,20 @@ def _damaged(place: Path, expected: str, found: str) -> IntegrityError:
     )
 
 
+def _check_known(manifest: Manifest, folder: Path) -> None:
+    if manifest.schema_revision not in REVISIONS:
+        raise newer(
+            Schema(manifest.schema_revision, manifest.version), f"backup {manifest.number} in {folder}"
+        )
+
+
+def _migrate(home: Path) -> None:
+    """Bring what an older version made to this one's schema; the backup keeps it as it was."""
+    with closing(open_records(f"sqlite:///{home / RECORDS}")) as records:
+        points_schema.migrate(points_file(home / RECORDS))
+        records.migrate()
+
+
 def _configure(home: Path, manifest: Manifest, records_url: str | None) -> None:
     sections: dict[str, dict[str, Any]] = {"project": {"id": manifest.project_id}, **manifest.config}
     sections["project"] = {"id": manifest.project_id, **manifest.config.get("project", {})}
@@ -204,7 +223,7 @@ def _load(home: Path, records_url: str, project_id: str) -> None:
     """Bring the records into another database; the files that they were in go."""
     records = open_records(records_url)
     try:
-        records.migrate()
+        records.set_up()
         records.load(home / RECORDS)
         points = points_file(home / RECORDS)
         TablePoints(records, project_id).load(points)

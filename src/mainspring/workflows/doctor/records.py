@@ -12,9 +12,9 @@ from sqlalchemy.engine import make_url
 from mainspring.lineage.api import Graph
 from mainspring.lineage.spec import Event, EventFilter, Execution, ExecutionState, Lease, Standing
 from mainspring.lineage.store import event_sha256, events, events_after, executions, executions_by_id
-from mainspring.ports.records.migrations import HEAD, REVISIONS
 from mainspring.ports.records.schema import value
-from mainspring.tracking.points import open_points
+from mainspring.tracking import points_schema
+from mainspring.tracking.points import open_points, points_file
 from mainspring.workflows.doctor.spec import Finding, Patient, Repair, Severity, shown
 from mainspring.workflows.references import EDGES, dangling
 
@@ -23,7 +23,7 @@ BREAKS_TOLD: Final = 10
 
 
 def check_schema(patient: Patient) -> Iterator[Finding]:
-    """Whether the database is at this version's schema."""
+    """Whether the database and the file of metric points are at this version's schema, and who made it."""
     records = patient.project.records
     file = Path(make_url(records.url).database or "")
     if records.dialect == "sqlite" and not file.exists():
@@ -36,18 +36,20 @@ def check_schema(patient: Patient) -> Iterator[Finding]:
             do="Restore a backup; or run any command that writes, to begin anew.",
         )
         return
-    revision = records.schema_revision()
-    if revision == HEAD:
+    found = records.schema()
+    if found.revision is None:
+        yield Finding(
+            check="schema",
+            severity=Severity.ERROR,
+            what="the database is empty",
+            where=records.url,
+            do="Run any command that writes to set it up, or restore a backup.",
+        )
         return
-    if revision is None:
-        what, do = "the database is empty", "Run any command that writes to set it up, or restore a backup."
-    elif revision in REVISIONS:
-        what = f"the database is at revision {revision}, this version needs {HEAD}"
-        do = "Back up, then run any command that writes: it migrates first."
-    else:
-        what = f"a newer mainspring wrote the database (revision {revision})"
-        do = "Upgrade this installation, or open another home."
-    yield Finding(check="schema", severity=Severity.ERROR, what=what, where=records.url, do=do)
+    records.check_current()
+    if records.dialect == "sqlite" and (version := points_schema.find_version(points_file(file))) is not None:
+        points_schema.check_current(version, points_file(file))
+    yield Finding(check="schema", severity=Severity.OK, what=f"at {found}", where=records.url)
 
 
 def check_database(patient: Patient) -> Iterator[Finding]:
