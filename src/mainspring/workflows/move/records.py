@@ -150,7 +150,7 @@ class Copying:
             StateError: somebody's rows, or another move's, are there.
         """
         records = self._target.records
-        records.migrate()
+        records.set_up()
         with records.write() as connection:
             records.lock(connection, "mainspring.move")
             if inspect(connection).has_table(MOVE_JOURNAL):

@@ -95,6 +95,8 @@ def abort(folder: Path | None) -> Aborted:
 
 def _moved(project: Project, target: Records, intent: Intent, progress: Progress) -> Moved:
     project_id = project.config.project.id
+    # The rows are copied into this version's tables.
+    project.records.check_current()
     source = Rows(project.records, project_id)
     copying = Copying(source, Rows(target, project_id), intent.id)
     with progress("begun", 1) as advance:
