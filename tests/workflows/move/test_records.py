@@ -95,7 +95,7 @@ def test_there_and_back(settled: Filled, empty_database: Callable[..., str]) -> 
         done = move_records(settled.folder, new)
         assert done.n_before == 0
         assert file.read_text() == written.replace(addresses[0], new)
-        assert examine(settled.folder).problems == []
+        assert examine(settled.folder, quick=new != addresses[-1]).problems == []
         with settled.open() as project:
             assert project.config.url("records") == new
             assert same(reads(project), before)
@@ -116,8 +116,8 @@ def test_killed_at_every_step(settled: Filled, empty_database: Callable[..., str
     with settled.open() as project:
         before, n_rows = reads(project), Rows(project.records, "test").count()
     n_kills = 0
-    # The signs: begun 0, 1; fenced 2, 3; moved 4 and one a table; compared; switched; ended.
-    for at in (0, 1, 2, 3, 4, 5, 11, 37, 38, 50, 71, 72, 73, 74):
+    # The signs: begun 0, 1; fenced 2, 3; moved 4 to 37; compared 38 to 71; switched 72, 73; then ended 0, 1 anew.
+    for at in (0, 1, 3, 5, 20, 38, 72, 73, 0, 99):
         code = ended(forked(lambda at=at: move_records(settled.folder, target, progress=killing(at))))  # type: ignore[misc]
         n_kills += code == -signal.SIGKILL
         in_use = open_project(settled.folder, as_is=True, importable=False)
@@ -126,7 +126,7 @@ def test_killed_at_every_step(settled: Filled, empty_database: Callable[..., str
             assert Rows(in_use.records, "test").count() == n_rows
         if code == 0:
             break
-    assert n_kills > 10
+    assert n_kills == 9
     with settled.open() as project:
         assert project.config.url("records") == target
         assert same(reads(project), before)
