@@ -15,8 +15,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_DIR ?= demo
 DEMO_ARGS ?=
+# One more than processors, at most eight: some tests wait for the processes that they start.
+TEST_WORKERS ?= $(shell n=$$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1 )); echo $$(( n > 8 ? 8 : n )))
 # Files go whole to one worker: a story is told once for the tests that share it.
-PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST ?= $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 NAME ?=
 
 MINUTES ?= 20
