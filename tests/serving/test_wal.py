@@ -312,3 +312,12 @@ def test_a_read_only_folder_is_a_clear_error(read_only: Path) -> None:
     with pytest.raises(AccessError, match=str(read_only)):
         SegmentWriter(read_only, b"first")
     assert list(read_only.iterdir()) == []
+
+
+def test_a_segment_of_a_newer_format_is_refused_and_stays(tmp_path: Path) -> None:
+    """Its first bytes say another format: it is named, and not read as a damaged one of ours."""
+    path = tmp_path / "newer.wal"
+    path.write_bytes(MAGIC.replace(b"\x01", b"\x02"))
+    with pytest.raises(IntegrityError, match=r"MSWAL\\x02"):
+        read_segment(path)
+    assert path.exists()
