@@ -1,6 +1,15 @@
 """What is said to the operator: lines with a stable event, a sentence and fields, and what they belong to."""
 
-from mainspring.log.contexts import MAX_ID_CHARACTERS, bind, bound, carried, context, is_id, restore
+from mainspring.log.contexts import (
+    MAX_ID_CHARACTERS,
+    bind,
+    bound,
+    carried,
+    context,
+    find_bound,
+    is_id,
+    restore,
+)
 from mainspring.log.logger import Logger, get_logger
 from mainspring.log.output import Output, configure, find_output, level_in_force
 
@@ -13,6 +22,7 @@ __all__ = [
     "carried",
     "configure",
     "context",
+    "find_bound",
     "find_output",
     "get_logger",
     "is_id",

@@ -46,8 +46,13 @@ def carried() -> dict[str, str]:
 def bind(fields: Mapping[str, str]) -> Mapping[str, str]:
     """Add fields to what is bound here; returns what was before, for `restore`."""
     before = _bound.get()
-    _bound.set({**before, **fields})
+    _bound.set({**before, **fields} if before else fields)
     return before
+
+
+def find_bound(name: str) -> str | None:
+    """What is bound here under a name; None if nothing is."""
+    return _bound.get().get(name)
 
 
 def restore(before: Mapping[str, str]) -> None:

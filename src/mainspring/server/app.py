@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final
 
 import msgspec
@@ -23,7 +23,7 @@ from mainspring.errors import (
     UnavailableError,
     UnknownNameError,
 )
-from mainspring.log import bound, context, get_logger, is_id
+from mainspring.log import bind, find_bound, get_logger, is_id, restore
 from mainspring.serving.predictor import Answer, Predictor
 from mainspring.serving.spec import OutcomeCounts
 from mainspring.serving.wire import ErrorBody, encoder, outcomes_decoder, predict_decoder
@@ -79,26 +79,28 @@ class App:
         self.n_waiting = 0
         self._idle = asyncio.Event()
         # Drawn once: a number behind it costs a request less than an id of its own.
-        self._drawn = new_id()
+        self._drawn = f"{new_id()}-"
         self._numbers = itertools.count(1)
         self.n_answered = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] == "http":
-            with bound(request_id=_given_id(scope) or f"{self._drawn}-{next(self._numbers)}"):
-                await self._one(scope, receive, send)
-
-    async def _one(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.n_waiting >= MAX_WAITING:
-            await _reply(send, 503, _error(_busy(scope["path"])), retry=True)
+        if scope["type"] != "http":
             return
+        # Not by a `with`: this is on the way of every prediction.
+        around = bind(
+            {"request_id": _find_given_id(scope["headers"]) or f"{self._drawn}{next(self._numbers)}"}
+        )
         self.n_waiting += 1
         try:
+            if self.n_waiting > MAX_WAITING:
+                await _reply(send, 503, _error(_busy(scope["path"])), retry=True)
+                return
             await self._route(scope, receive, send)
         except Exception as error:  # noqa: BLE001  no route's failure may end the worker or leave a caller waiting
             await self._fail(f"{scope['method']} {scope['path']}", error, send)
         finally:
+            restore(around)
             self.n_waiting -= 1
             if self.draining and not self.n_waiting:
                 self._idle.set()
@@ -274,17 +276,17 @@ def _parts(path: str) -> tuple[str, str]:
     return (name, action) if path.startswith(PREFIX + "/") else ("", "")
 
 
-def _given_id(scope: Scope) -> str:
-    """The id that the caller gave the request; empty where there is none that can be one."""
-    for name, value in scope["headers"]:
+def _find_given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The id that the caller gave the request; None where there is none that can be one."""
+    for name, value in headers:
         if name == REQUEST_ID:
             given = bytes(value).decode("latin-1")
-            return given if is_id(given) else ""
-    return ""
+            return given if is_id(given) else None
+    return None
 
 
 def _request_id() -> str:
-    return context().get("request_id", "")
+    return find_bound("request_id") or ""
 
 
 def _headers(body: bytes) -> list[tuple[bytes, bytes]]:
