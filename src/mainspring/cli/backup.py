@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mainspring.cli._options import In, Json, opened
+from mainspring.cli._options import In, Json, opened, say_as_configured
 from mainspring.cli._output import print_fields, progress
+from mainspring.errors import MainspringError
 
 
 def backup(
@@ -46,5 +48,8 @@ def restore(
     """Make a project of a backup: verified, and whole or not at all."""
     from mainspring.workflows.backup.restore import restore_backup
 
+    with suppress(MainspringError):
+        # What is restored has no configuration yet; that of the present folder counts, if there is any.
+        say_as_configured(None)
     made = restore_backup(folder, target, number=number, records_url=records, progress=progress)
     print_fields(made, as_json=json)

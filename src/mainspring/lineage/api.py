@@ -158,7 +158,7 @@ class Graph:
         try:
             with self.execution("lease", seen.subject, parameters=told) as work:
                 work.write(take)
-                work.event("lease.lost", work.id, told)
+                work.event("lease.lost", work.id, told, loudness="warning")
         except FencedError:
             return False
         return True

@@ -20,6 +20,9 @@ from mainspring.lineage import log, store
 from mainspring.lineage.process import is_dead, process_name
 from mainspring.lineage.spec import Execution, ExecutionState, Lease, Standing
 from mainspring.lineage.standing import beat_s, standing
+from mainspring.log import get_logger
+
+_log = get_logger(__name__)
 
 DEFAULT_TTL_S: Final = 30.0
 
@@ -214,8 +217,20 @@ class Leases:
             if execution is not None:
                 # The lease first, as holders do when they end: two that want the same rows never wait for each other.
                 taken = rows.take_away(connection, lease, scope.project_id)
-                return taken and bool(log.lose(connection, scope, execution, why(lease)))
-        return self._vacate(lease)
+                lost = log.lose(connection, scope, execution, why(lease)) if taken else []
+        if execution is None:
+            return self._vacate(lease)
+        for each in lost:
+            _log.warning(
+                "execution.lost",
+                f"{each.kind} {each.name!r} was called lost: {why(lease)}",
+                execution_id=each.id,
+                kind=each.kind,
+                name=each.name,
+                holder=lease.holder,
+                ttl_s=lease.ttl_s,
+            )
+        return bool(lost)
 
     # Renewing -----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,6 +35,8 @@ from mainspring.types import digest as digest_of
 from mainspring.types import new_id
 
 _log = get_logger(__name__)
+
+Loudness = Literal["debug", "info", "warning"]
 
 
 class Publication:
@@ -65,7 +67,7 @@ class Publication:
         self._links: dict[tuple[Direction, str, str], Link] = {}
         self._assets: list[Asset] = []
         self._evidence: list[Evidence] = []
-        self._events: list[Event] = []
+        self._events: list[tuple[Event, Loudness]] = []
         self._writes: list[Callable[[Connection], object]] = []
         self._writes_of_failure: list[Callable[[Connection], object]] = []
         self._state = ExecutionState.COMPLETED
@@ -199,10 +201,22 @@ class Publication:
         self._evidence.append(finding)
         return finding
 
-    def event(self, kind: str, subject: str, payload: Mapping[str, Any] | None = None) -> None:
-        """Append to the log when the publication becomes visible."""
+    def event(
+        self,
+        kind: str,
+        subject: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        loudness: Loudness = "info",
+    ) -> None:
+        """Append to the log when the publication becomes visible.
+
+        Args:
+            loudness: as what the operator is told of it then.
+        """
         self._check_open()
-        self._events.append(log.entry(self._scope, self.id, kind, subject, payload or {}))
+        entry = log.entry(self._scope, self.id, kind, subject, payload or {})
+        self._events.append((entry, loudness))
 
     def write(self, rows: Callable[[Connection], object]) -> None:
         """Run `rows` inside the publication's transaction; if it raises, nothing is published.
@@ -268,15 +282,18 @@ class Publication:
             store.add(connection, store.evidence, self._evidence, project_id)
             self._check_inputs(connection)
             # A reader of the log misses no publication: one that says nothing of itself is entered by its end.
-            log.append(connection, self._scope, self._events or [log.over(self._scope, finished)])
+            told = self._events or [(log.over(self._scope, finished), "debug")]
+            log.append(connection, self._scope, [entry for entry, _ in told])
+        for entry, loudness in told:
+            self._tell(entry, loudness)
+
+    def _tell(self, entry: Event, loudness: Loudness) -> None:
+        """The operator's line of an event: found from the graph by its id, and back."""
         what = self._execution
-        _log.debug(
-            "execution.published",
-            f"{what.kind} {what.name!r} published",
-            kind=what.kind,
-            name=what.name,
-            n_assets=len(self._assets),
-        )
+        say = {"debug": _log.debug, "info": _log.info, "warning": _log.warning}[loudness]
+        text = entry.payload.get("message") or f"{entry.kind} by {what.kind} {what.name!r}"
+        # The execution is bound: its line has its id.
+        say(entry.kind, str(text), subject=entry.subject, event_id=entry.id, payload=entry.payload)
 
     def _check_inputs(self, connection: Connection) -> None:
         """Nothing archived or deleted is put to new use."""

@@ -289,7 +289,7 @@ class Monitors:
             raised_at=now,
         )
         payload = {"alert_id": alert.id, "message": alert.message, **finding.figures()}
-        work.event(ALERT_RAISED, subject=finding.subject_id, payload=payload)
+        work.event(ALERT_RAISED, subject=finding.subject_id, payload=payload, loudness="warning")
         work.write(lambda connection: store.add(connection, store.alerts, alert, self._graph.project_id))
 
     def _add(self, connection: Connection, finding: Finding, window: Window) -> None:

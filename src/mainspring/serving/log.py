@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mainspring.log import get_logger
 from mainspring.ports.tables import Tables
 from mainspring.serving import columns
 from mainspring.serving.frames import Scored
@@ -17,6 +18,8 @@ from mainspring.serving.spec import LogCounts, Published
 from mainspring.serving.wal import Segment, claimed, find_segments, read_segment, sweep
 from mainspring.serving.weights import first_table
 from mainspring.types import utc
+
+_log = get_logger(__name__)
 
 
 class PredictionLog:
@@ -66,7 +69,15 @@ class PredictionLog:
         if lost.height:
             self._tables.append(self.gaps_table, lost, token=segment.id)
         if segment.damage is not None and not segment.damage.torn:
-            path.rename(path.with_suffix(".damaged"))
+            kept = path.with_suffix(".damaged")
+            path.rename(kept)
+            _log.warning(
+                "prediction_log.damaged",
+                f"{path}: damaged bytes; what was whole is published, {int(lost['n_lost'].sum())} predictions are lost",
+                path=str(kept),
+                n_published=rows.height,
+                n_lost=int(lost["n_lost"].sum()),
+            )
         else:
             os.unlink(path)
         return rows.height, int(lost["n_lost"].sum())

@@ -225,4 +225,4 @@ def _publish(
             "execution_id": work.id,
         }
         work.write(write)
-        work.event("outcomes.received", revision_id, counts.model_dump(mode="json"))
+        work.event("outcomes.received", revision_id, counts.model_dump(mode="json"), loudness="debug")

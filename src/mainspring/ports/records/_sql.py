@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from mainspring.errors import MainspringError, StateError, UnavailableError
+from mainspring.log import get_logger
 from mainspring.ports.read_only import refused
 from mainspring.ports.records import _portable as portable
 from mainspring.ports.records import fence
@@ -29,6 +30,8 @@ from mainspring.ports.records.migrations import (
     schema_of,
     upgrade,
 )
+
+_log = get_logger(__name__)
 
 
 def to_json(value: object) -> str:
@@ -143,6 +146,13 @@ class SqlRecords(Records):
             if found.revision == HEAD:
                 return False
             upgrade(connection)
+        _log.info(
+            "records.migrated",
+            f"the database is at schema revision {HEAD}, from {found.revision or 'an empty one'}",
+            url=self.url,
+            from_revision=found.revision,
+            to_revision=HEAD,
+        )
         return True
 
     @contextmanager

@@ -14,6 +14,7 @@ from typing import Any
 
 from mainspring.config import FILE_NAME
 from mainspring.errors import InputError, IntegrityError, StateError
+from mainspring.log import get_logger
 from mainspring.ports._disk import make_folder, refusals, sync_file, sync_folder
 from mainspring.ports.blobs import Blobs, open_blobs
 from mainspring.ports.clock import ReplayClock
@@ -26,6 +27,8 @@ from mainspring.types import new_id
 from mainspring.workflows.backup.folder import BackupFolder
 from mainspring.workflows.backup.spec import RECORDS, Manifest, Piece, Restored
 from mainspring.workflows.progress import Progress, silent
+
+_log = get_logger(__name__)
 
 CHUNK_BYTES = 1 << 20
 
@@ -87,7 +90,7 @@ def restore_backup(
             _sync(home)
             os.replace(home, target)
             sync_folder(target.parent)
-    return Restored(
+    made = Restored(
         home=str(target),
         number=manifest.number,
         project_id=manifest.project_id,
@@ -97,6 +100,12 @@ def restore_backup(
         size_bytes=manifest.size_bytes,
         n_online=n_online,
     )
+    _log.info(
+        "restore.done",
+        f"backup {made.number} restored in {target}: {made.n_files} files ({made.size_bytes:,} bytes)",
+        **made.model_dump(exclude={"project_id"}),
+    )
+    return made
 
 
 @contextmanager
