@@ -12,6 +12,7 @@ import polars as pl
 import mainspring as ms
 from mainspring.features.api import Features
 from mainspring.features.dataset import TrainingDataset
+from mainspring.log import context
 from mainspring.pipelines import Materializer, Slot, StepContext, Stored
 from mainspring.tracking import Tracking
 
@@ -39,6 +40,16 @@ def add(frames: list[pl.DataFrame], heights: list[int]) -> int:
 def sums(process: int = 0) -> int:
     pairs = [double(load(n=n), process=process) for n in (3, 4)]
     return add([frame for frame, _ in pairs], [height for _, height in pairs])
+
+
+@ms.step(cache=False)
+def belonging() -> dict[str, str]:
+    return context()
+
+
+@ms.pipeline
+def belongings() -> dict[str, str]:
+    return belonging()
 
 
 @ms.step

@@ -51,6 +51,18 @@ def test_same_as_here(opened: Project) -> None:
         assert local.pipelines.run(flows.sums, process=os.getpid()).n_cached == 5
 
 
+def test_lines_of_a_step_say_whose_it_is(opened: Project) -> None:
+    """Whatever a step says carries its run, its own execution and its name, in another process as in this one."""
+    with open_project(opened.config.folder, overrides=_overrides(opened)) as local:
+        for project in (opened, local):
+            found = project.pipelines.run(flows.belongings)
+            assert found.output == {
+                "execution_id": found.steps[0].execution_id,
+                "run_id": found.id,
+                "step": found.steps[0].node,
+            }
+
+
 def _overrides(project: Project) -> dict[str, str]:
     return {"records.url": project.config.records.url, "clock.kind": "replay", "actor.name": "user:test"}
 
