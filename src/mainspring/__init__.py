@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mainspring.project import Project as Project
     from mainspring.project import open_project as open
 
-__version__: Final = "0.1.0"
+__version__: Final = "0.2.0.dev0"
 
 # Public name → module that has it, or module:attribute. Read on first use, never at import.
 _HOMES: Final[dict[str, str]] = {
