@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from mainspring.lineage import Code, Graph
+from mainspring.log.contexts import bind_process
 from mainspring.ports.blobs import open_blobs
 from mainspring.ports.clock import ReplayClock
 from mainspring.ports.records import open_records
@@ -71,6 +72,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     random.seed(7)
+
+
+@pytest.fixture(autouse=True)
+def _said_by_nobody() -> Iterator[None]:
+    """What a command that ran in this process bound to its lines ends with its test."""
+    yield
+    bind_process({})
 
 
 @pytest.fixture
