@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import shutil
@@ -75,9 +76,15 @@ def _seed() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _said_by_nobody() -> Iterator[None]:
-    """What a command that ran in this process bound to its lines ends with its test."""
+def _put_logging_back() -> Iterator[None]:
+    """How a command that ran in this process configured its lines ends with its test."""
+    root, ours = logging.getLogger(), logging.getLogger("mainspring")
+    handlers, level = [*root.handlers], ours.level
     yield
+    for handler in [each for each in root.handlers if each not in handlers]:
+        root.removeHandler(handler)
+        handler.close()
+    ours.setLevel(level)
     bind_process({})
 
 

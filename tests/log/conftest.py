@@ -1,30 +1,17 @@
-"""Logging of this process, put back after each test."""
+"""Lines of this process, to be read by the tests."""
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mainspring.log import Output, configure, contexts
+from mainspring.log import Output, configure
 
 Lines = Callable[[], list[dict[str, Any]]]
-
-
-@pytest.fixture(autouse=True)
-def _put_back() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger("mainspring")
-    handlers, level = [*root.handlers], ours.level
-    yield
-    for handler in [each for each in root.handlers if each not in handlers]:
-        root.removeHandler(handler)
-        handler.close()
-    ours.setLevel(level)
-    contexts.bind_process({})
 
 
 @pytest.fixture
