@@ -57,7 +57,8 @@ OPEN_A_DATABASE = {"records_url", "module_records_url", "both_databases"}
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Long files first, so that no worker is left alone with one at the end.
 
-    The second run is of every test that opens a database: the others would only do the same again.
+    The second run is of every test that opens a database, but for those marked `once`: the others would only do the
+    same again.
     """
     if config.option.file_or_dir:
         return
@@ -65,7 +66,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.path not in long)
     if RECORDS == "sqlite":
         return
-    again = [item for item in items if OPEN_A_DATABASE & set(getattr(item, "fixturenames", ()))]
+    again = [
+        item
+        for item in items
+        if OPEN_A_DATABASE & set(getattr(item, "fixturenames", ())) and not any(item.iter_markers("once"))
+    ]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(again)])
     items[:] = again
 

@@ -15,6 +15,8 @@ from tests.docs.warm import WarmCommands
 
 from mainspring.cli._app import app
 
+pytestmark = pytest.mark.once
+
 RUNNING = [page for page in pages() if page.name != "README.md" and any(block.runs for block in blocks(page))]
 
 

@@ -144,6 +144,8 @@ def test_no_way_there(graph: Graph, pool: Engine) -> None:
 SCRIPT = """
 import mainspring as ms
 
+pytestmark = pytest.mark.once
+
 FACTOR = 3
 
 class Count:

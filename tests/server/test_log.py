@@ -16,6 +16,8 @@ from tests.server.conftest import Running
 from tests.server.load import PREDICT, wait_until
 from tests.serving.airport import KEYS, REQUEST, Airport
 
+pytestmark = pytest.mark.once
+
 BODY = {"keys": KEYS, "request": REQUEST}
 
 

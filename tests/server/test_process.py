@@ -14,6 +14,8 @@ import pytest
 from tests.server.load import Load
 from tests.serving.airport import Airport
 
+pytestmark = pytest.mark.once
+
 WITHIN_S = 60
 
 

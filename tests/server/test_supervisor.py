@@ -60,6 +60,7 @@ def swapped(shared: Running, request: pytest.FixtureRequest) -> Deployment:
     return made
 
 
+@pytest.mark.once
 def test_server_and_workers_hold_leases(shared: Running) -> None:
     """Each process one, on its role."""
     leases = [found.lease for found in shared.airport.project.graph.leases.list()]
@@ -90,12 +91,14 @@ def test_kill_9_under_load_loses_nothing_acknowledged(running: Running) -> None:
     assert "SIGKILL" in running.said[0]
 
 
+@pytest.mark.once
 def test_a_new_deployment_is_taken_up_while_serving(shared: Running, swapped: Deployment) -> None:
     """No restart: a worker finds it by itself."""
     reply = shared.client.post(predict_path(swapped.name), json={"keys": KEYS, "request": REQUEST})
     assert (reply.json()["deployment"], reply.json()["model_version"]) == (swapped.name, 1)
 
 
+@pytest.mark.once
 def test_hot_swap_under_load_loses_nothing(shared: Running, swapped: Deployment) -> None:
     """Promoting and rolling back while requests come: each is answered and logged, by one version or the other."""
     with Load(shared.server.url, swapped.name) as load:
@@ -116,6 +119,7 @@ def test_hot_swap_under_load_loses_nothing(shared: Running, swapped: Deployment)
     assert {row["prediction_id"]: row["model_version"] for row in log.iter_rows(named=True)} == by_id
 
 
+@pytest.mark.once
 def test_rollback_by_files_reaches_the_worker_without_a_database(
     shared: Running, swapped: Deployment
 ) -> None:
@@ -136,6 +140,7 @@ def test_rollback_by_files_reaches_the_worker_without_a_database(
     assert swapped.revisions()[-1].reason == "database away"
 
 
+@pytest.mark.once
 def test_a_process_that_starts_late_can_roll_back_without_loading(
     shared: Running, swapped: Deployment
 ) -> None:
@@ -154,6 +159,7 @@ def test_a_process_that_starts_late_can_roll_back_without_loading(
     assert (answer.model_version, asked) == (1, [])
 
 
+@pytest.mark.once
 def test_shadow_rows_come_from_the_worker_too(shared: Running, swapped: Deployment) -> None:
     """Each request has a row of the shadow; the caller only ever sees the champion."""
     swapped.shadow(shared.airport.versions[1], shared.airport.view)
@@ -179,6 +185,7 @@ def test_stop_drains_flushes_and_publishes(airport: Airport) -> None:
     assert set(load.refusals) <= {503}
 
 
+@pytest.mark.once
 def test_a_port_in_use_is_a_clear_error(airport: Airport) -> None:
     """The refusal names the port, and no worker is started."""
     with socket.socket() as taken:
@@ -191,6 +198,7 @@ def test_a_port_in_use_is_a_clear_error(airport: Airport) -> None:
         assert server.pids == []
 
 
+@pytest.mark.once
 def test_a_model_that_cannot_be_loaded_is_a_clear_error(airport: Airport) -> None:
     """Start fails with the worker's reason, and leaves no process behind."""
     for path in files_of(airport, airport.versions[0]):
@@ -201,6 +209,7 @@ def test_a_model_that_cannot_be_loaded_is_a_clear_error(airport: Airport) -> Non
     assert server.pids == []
 
 
+@pytest.mark.once
 def test_a_deployment_that_cannot_be_loaded_does_not_stop_the_others(airport: Airport) -> None:
     """The server starts; requests for the bad one are refused with the reason until its files are back."""
     airport.deployments.create("spoiled", airport.versions[1], airport.view)
@@ -221,6 +230,7 @@ def test_a_deployment_that_cannot_be_loaded_does_not_stop_the_others(airport: Ai
         assert client.post(predict_path("spoiled"), json=body).status_code == 200
 
 
+@pytest.mark.once
 def test_a_worker_that_never_gets_ready_again_ends_the_server(
     airport: Airport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +272,7 @@ def test_the_watcher_outlives_a_database_without_its_tables(
         graph.records = there
 
 
+@pytest.mark.once
 def test_a_server_without_deployments_is_ready_and_empty(airport: Airport, project: object) -> None:
     """Nothing deployed is no failure: what is deployed later is taken up."""
     for path in (airport.project.home / "serving").rglob("current.json"):
@@ -285,6 +296,7 @@ with open_project(sys.argv[1], overrides={"clock.kind": "replay"}) as project:
 """
 
 
+@pytest.mark.once
 def test_workers_do_not_outlive_a_killed_supervisor(shared: Running) -> None:
     """Kill -9 of the supervisor: its worker drains and goes, and the port is free."""
     folder = str(shared.airport.project.config.folder)
@@ -311,6 +323,7 @@ def told(airport: Airport, monkeypatch: pytest.MonkeyPatch) -> Path:
     return config.folder / "told.ndjson"
 
 
+@pytest.mark.once
 def test_a_server_delivers_lineage_beside_serving(airport: Airport, told: Path) -> None:
     """What is published while it serves reaches the destination without anybody's asking."""
     with Server(airport.project, port=0, workers=1):
@@ -319,6 +332,7 @@ def test_a_server_delivers_lineage_beside_serving(airport: Airport, told: Path) 
         wait_until(lambda: told.exists() and b"look.around" in told.read_bytes())
 
 
+@pytest.mark.once
 def test_a_server_waits_for_its_destination(airport: Airport, told: Path) -> None:
     """A destination that is away is said in each round, and delivered to once it is back."""
     said: list[str] = []
@@ -342,6 +356,7 @@ def test_a_server_waits_for_its_destination(airport: Airport, told: Path) -> Non
     assert len(said) == 2
 
 
+@pytest.mark.once
 def test_a_server_stops_delivering_where_it_is_refused(airport: Airport, told: Path) -> None:
     """A destination that will never take the next event is said once, and not tried for ever."""
     told.write_text("something else")

@@ -13,6 +13,8 @@ from tests.serving.airport import KEYS, REQUEST, START
 from mainspring.ports.clock import ReplayClock
 from mainspring.project import open_project
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[OwnRedis]:

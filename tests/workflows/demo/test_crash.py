@@ -1,4 +1,7 @@
-"""A story whose process is killed goes on where it was."""
+"""A story whose process is killed goes on where it was.
+
+Here among the requests of a day, on PostgreSQL; on SQLite `test_alert` kills a longer story, and `test_serve` stops one.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,12 @@ from mainspring.project import open_project
 from mainspring.workflows.demo.options import Options
 from mainspring.workflows.demo.story import tell_demo
 from mainspring.workflows.demo.world import DEPLOYMENT, midnight
+from tests.conftest import RECORDS
 
-pytestmark = pytest.mark.story
+pytestmark = [
+    pytest.mark.story,
+    pytest.mark.skipif(RECORDS != "postgres", reason="killed on PostgreSQL"),
+]
 
 OPTIONS = Options(requests_per_day=40, days_per_month=2, until_month=4, over_http=False)
 TELL = """
