@@ -18,6 +18,8 @@ from mainspring.pipelines import Pipelines, StepState
 from mainspring.ports.engine import Engine, open_engine
 from mainspring.project import Project, open_project
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -143,8 +145,6 @@ def test_no_way_there(graph: Graph, pool: Engine) -> None:
 
 SCRIPT = """
 import mainspring as ms
-
-pytestmark = pytest.mark.once
 
 FACTOR = 3
 

@@ -1,6 +1,6 @@
 """A story whose process is killed goes on where it was.
 
-Here among the requests of a day, on PostgreSQL; on SQLite `test_alert` kills a longer story, and `test_serve` stops one.
+Here among the requests of a day, on PostgreSQL; on SQLite `test_alert` kills a longer story, `test_serve` stops one.
 """
 
 from __future__ import annotations
