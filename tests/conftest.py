@@ -36,8 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """UTC everywhere, also in child processes; no project or actor of the developer leaks in."""
     os.environ["TZ"] = "UTC"
     time.tzset()
-    # Two workers on two cores: threads inside a fit would only wait for each other.
+    # As many workers as processors: threads inside a fit or a query would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
     for name in [name for name in os.environ if name.startswith("MAINSPRING_")]:
         if not name.startswith(("MAINSPRING_TEST_", "MAINSPRING_REQUIRE_")):
             del os.environ[name]
