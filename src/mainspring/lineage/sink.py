@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import http.client
 import os
 import ssl
@@ -16,7 +15,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from mainspring.errors import InputError, IntegrityError, UnavailableError
-from mainspring.ports._disk import make_folder, refusals, sync_folder
+from mainspring.ports._disk import locked, make_folder, refusals, sync_folder
 
 TRY_AGAIN: Final = frozenset({408, 425, 429})
 """Client errors that ask for another try; every other one refuses the event itself."""
@@ -296,19 +295,14 @@ def held(path: Path) -> Iterator[int]:
     with refusals(path):
         make_folder(path.parent)
         is_new = not path.exists()
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
+    with locked(path) as descriptor:
         if is_new:
             sync_folder(path.parent)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if descriptor is None:
             raise UnavailableError(
                 expected="one process that delivers",
                 got="another one that is at it",
                 where=str(path),
                 hint="Let it finish: it delivers everything that the log has.",
-            ) from error
+            )
         yield descriptor
-    finally:
-        os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,29 @@ def refusal(error: OSError, path: Path) -> MainspringError | None:
             hint="Free some space, then try again; nothing was published.",
         )
     return None
+
+
+@contextmanager
+def locked(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int | None]:
+    """The descriptor of the opened file or folder, which this process alone holds until the block ends.
+
+    None where another process holds it. The lock ends with the process, however that ends.
+
+    Raises:
+        AccessError: it cannot be opened.
+        FileNotFoundError: it is not there and `flags` do not make it.
+    """
+    with refusals(path):
+        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def sync_file(path: Path) -> None:

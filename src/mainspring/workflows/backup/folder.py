@@ -7,7 +7,6 @@ into place; `manifests/N.begun` is there while backup N is being made, and stays
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from mainspring.errors import IntegrityError, StateError, UnknownNameError
-from mainspring.ports._disk import make_folder, refusals, sync_file, sync_folder
+from mainspring.ports._disk import locked, make_folder, refusals, sync_file, sync_folder
 from mainspring.ports.blobs import Blobs, open_blobs
 from mainspring.types import digest_bytes
 from mainspring.workflows.backup.spec import FORMAT, Manifest
@@ -48,20 +47,15 @@ class BackupFolder:
         """
         with refusals(self.path):
             make_folder(self._manifests)
-            descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+        with locked(self.path / ".lock") as ours:
+            if ours is None:
                 raise StateError(
                     expected="one backup at a time into a folder",
                     got="another one that is being made",
                     where=str(self.path),
                     hint="Wait for it, or choose another folder.",
-                ) from error
+                )
             yield
-        finally:
-            os.close(descriptor)
 
     def numbers(self) -> list[int]:
         """Complete backups, oldest first."""

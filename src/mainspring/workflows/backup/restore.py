@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -15,7 +14,7 @@ from typing import Any
 from mainspring.config import FILE_NAME
 from mainspring.errors import InputError, IntegrityError, StateError
 from mainspring.log import get_logger
-from mainspring.ports._disk import make_folder, refusals, sync_file, sync_folder
+from mainspring.ports._disk import locked, make_folder, refusals, sync_file, sync_folder
 from mainspring.ports.blobs import Blobs, open_blobs
 from mainspring.ports.clock import ReplayClock
 from mainspring.ports.records import open_records
@@ -113,30 +112,16 @@ def _staged(target: Path) -> Iterator[Path]:
     """A folder beside the target, removed if anything fails; what killed restores left is removed first."""
     prefix = f".{target.name}.restoring-"
     for left in target.parent.glob(f"{prefix}*"):
-        with _locked(left) as ours:
-            if ours:
+        with locked(left, os.O_RDONLY) as ours:
+            if ours is not None:
                 shutil.rmtree(left)
     home = target.parent / f"{prefix}{new_id()}"
     home.mkdir()
-    with _locked(home):
+    with locked(home, os.O_RDONLY):
         try:
             yield home
         finally:
             shutil.rmtree(home, ignore_errors=True)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(descriptor)
 
 
 def _bring(contents: Blobs, manifest: Manifest, home: Path, progress: Progress) -> None:

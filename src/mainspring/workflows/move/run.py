@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from mainspring.config import FILE_NAME
 from mainspring.errors import MainspringError, StateError
-from mainspring.ports._disk import refusals, sync_file, sync_folder
+from mainspring.ports._disk import locked, refusals, sync_file, sync_folder
 from mainspring.ports.records import Records, open_records
 from mainspring.ports.records.schema import metadata
 from mainspring.project import Project, open_project
@@ -169,21 +168,15 @@ def _target(project: Project, intent: Intent) -> Iterator[Records]:
 
 @contextmanager
 def _held(home: Path) -> Iterator[None]:
-    with refusals(home):
-        descriptor = os.open(home / "move.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+    with locked(home / "move.lock") as ours:
+        if ours is None:
             raise StateError(
                 expected="one move at a time",
                 got="another one that is under way",
                 where=str(home),
                 hint="Wait for it.",
-            ) from error
+            )
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _find(home: Path) -> Intent | None:
