@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -17,6 +19,19 @@ SERVER: Final = os.environ.get(
     "MAINSPRING_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 )
 LOCK_WAIT_MS: Final = 2_000
+
+
+def take_records(file: Path, records_url: str) -> str:
+    """Put the records of a home's SQLite file into the database under test; where they are from then on.
+
+    A file stays what it is on SQLite, and goes where the records are on PostgreSQL.
+    """
+    if records_url.startswith("sqlite"):
+        return f"sqlite:///{file}"
+    with closing(open_records(records_url)) as records:
+        records.load(file)
+    file.unlink()
+    return records_url
 
 
 class PostgresSchemas:

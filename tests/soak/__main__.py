@@ -34,6 +34,8 @@ WORK_SHARE: Final = 0.2
 
 N_WRITERS: Final = 16
 N_KILLED: Final = 4
+ROUNDS: Final = 3.0
+"""Of one life at most: half the lives publish a thing of every kind before they are killed."""
 STARVED_S: Final = 20.0
 """A write that waits for longer is two thirds on its way to being refused."""
 
@@ -80,7 +82,7 @@ def _told(module: str, world: World, *arguments: object) -> dict[str, float]:
 def kills(kind: str, template: Path, n_kills: int) -> list[str]:
     """So many kills, and what was wrong afterwards."""
     with _world(kind, template) as world:
-        told = _told("killing", world, N_KILLED, n_kills, int(time.time()))
+        told = _told("killing", world, N_KILLED, n_kills, int(time.time()), ROUNDS)
         hit = Counter(line.kind for line in interruptions(world.ledgers))
         done = Counter(line.kind for line in all_lines(world.ledgers) if line.at == DONE)
         wrong = found_wrong(world)

@@ -2,8 +2,9 @@
 
 Prints one JSON line: how many were killed, in how many seconds, and how long a round of one writer took at first.
 
-Usage: python -m tests.soak.killing FOLDER LEDGERS N_WRITERS N_KILLS SEED
-FOLDER is the project's; its records are named by the environment.
+Usage: python -m tests.soak.killing FOLDER LEDGERS N_WRITERS N_KILLS SEED ROUNDS
+FOLDER is the project's; its records are named by the environment. A life takes at most ROUNDS of what a first round
+took; a round does one thing of every kind.
 
 This process opens neither database nor store: it has everything imported and forks, so that a life costs no start of an
 interpreter.
@@ -29,9 +30,7 @@ from tests.soak.writer import live
 assert IMPORTED
 
 FAR_S: Final = 3600.0
-ROUNDS: Final = 0.7
 LONGEST_LIFE_S: Final = 5.0
-"""The longest life: so many rounds, at most so many seconds. A life begins with a kind drawn by lot, so each is hit."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Told:
     round_s: float
 
 
-def kill(folder: Path, ledgers: Path, n_writers: int, n_kills: int, seed: int) -> Told:
+def kill(folder: Path, ledgers: Path, n_writers: int, n_kills: int, seed: int, rounds: float) -> Told:
     """Keep so many writers at work until so many were killed."""
     chance = random.Random(seed)
 
@@ -57,7 +56,7 @@ def kill(folder: Path, ledgers: Path, n_writers: int, n_kills: int, seed: int) -
     lives: list[tuple[float, str, int]] = []
 
     def born(name: str) -> None:
-        ends_s = time.monotonic() + chance.uniform(0.0, min(ROUNDS * round_s, LONGEST_LIFE_S))
+        ends_s = time.monotonic() + chance.uniform(0.0, min(rounds * round_s, LONGEST_LIFE_S))
         heapq.heappush(lives, (ends_s, name, begin(name, time.monotonic() + FAR_S)))
 
     for number in range(n_writers):
@@ -78,5 +77,5 @@ def kill(folder: Path, ledgers: Path, n_writers: int, n_kills: int, seed: int) -
 
 
 if __name__ == "__main__":
-    told = kill(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:6]))
+    told = kill(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:6]), float(sys.argv[6]))
     print(json.dumps(vars(told)))

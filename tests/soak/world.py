@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
+from tests.databases import take_records
 from tests.serving.airport import N_HOURS, START, make_airport
 
 import mainspring as ms
 from mainspring.gates.spec import Policy, Requirement
 from mainspring.lineage import Verdict
-from mainspring.ports.records import open_records
 from mainspring.project import Project, open_project
 
 MODEL: Final = "lateness"
@@ -71,14 +71,7 @@ def copy_world(template: Path, target: Path, records_url: str) -> World:
     folder = target / "project"
     shutil.copytree(template, folder)
     (folder / ".mainspring" / "place").unlink()
-    file = folder / ".mainspring" / "records.db"
-    if records_url.startswith("sqlite"):
-        records_url = f"sqlite:///{file}"
-    else:
-        records = open_records(records_url)
-        records.load(file)
-        records.close()
-        file.unlink()
+    records_url = take_records(folder / ".mainspring" / "records.db", records_url)
     ledgers = target / "ledgers"
     ledgers.mkdir()
     return World(folder, records_url, ledgers)

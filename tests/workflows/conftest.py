@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import mainspring.workflows.references  # noqa: F401 - it declares the tables of every room
-from mainspring.ports.records import open_records
 from mainspring.project import open_project
+from tests.databases import take_records
 from tests.workflows.filled import Filled, fill
 
 
@@ -33,14 +33,7 @@ def filled(
     shutil.copytree(filled_template, folder)
     # A home of its own, not a copy.
     (folder / ".mainspring" / "place").unlink()
-    template = folder / ".mainspring" / "records.db"
-    if records_url.startswith("sqlite"):
-        records_url = f"sqlite:///{template}"
-    else:
-        records = open_records(records_url)
-        records.load(template)
-        records.close()
-        template.unlink()
+    records_url = take_records(folder / ".mainspring" / "records.db", records_url)
     for key, value in {"RECORDS_URL": records_url, "CLOCK_KIND": "replay", "ACTOR_NAME": "user:test"}.items():
         monkeypatch.setenv(f"MAINSPRING_{key}", value)
     return Filled(folder, records_url)
