@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from mainspring.lineage import store
+from mainspring.lineage import marks, store
 from mainspring.lineage.spec import EXECUTION_STARTED, Event, Execution, ExecutionState, ended
 from mainspring.ports.clock import Clock
 from mainspring.ports.records import Records
+from mainspring.ports.records.prepared import Prepared
 from mainspring.types import new_id
 
 EVENT_SCHEMA_VERSION: Final = 1
@@ -39,11 +40,27 @@ def hold(records: Records, connection: Connection, project_id: str) -> None:
     records.lock(connection, f"events/{project_id}")
 
 
-def append(connection: Connection, scope: Scope, entries: Sequence[Event]) -> None:
-    """Append to the log, as the transaction's last act."""
-    # Held to the commit: the order of `seq` is the order of becoming visible.
+_END_AND_MARKED = Prepared(select(store.LAST_SHA256.scalar_subquery(), marks.IS_MARKED))
+
+
+def append(connection: Connection, scope: Scope, entries: Sequence[Event], used: Sequence[str] = ()) -> None:
+    """Append to the log, as the transaction's last act.
+
+    Args:
+        used: ids of what is put to new use.
+
+    Raises:
+        DeletedError: something used was deleted.
+        StateError: something used is archived.
+    """
+    # Held to the commit: the order of `seq` is the order of becoming visible. And whoever deletes holds the log
+    # while it asks what depends on a thing: one of the two sees the other.
     hold(scope.records, connection, scope.project_id)
-    store.append_events(connection, entries, scope.project_id)
+    asked = {"project": scope.project_id, "used": used}
+    before, is_marked = _END_AND_MARKED.run(connection, asked).one()
+    if is_marked:
+        marks.check_usable(connection, scope.project_id, used)
+    store.append_events(connection, entries, scope.project_id, before or "")
 
 
 def entry(scope: Scope, execution_id: str, kind: str, subject: str, payload: Mapping[str, Any]) -> Event:

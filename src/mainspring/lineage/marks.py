@@ -15,6 +15,7 @@ from mainspring.errors import DeletedError, StateError
 from mainspring.lineage.spec import Mark, MarkKind, Noun
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
+from mainspring.ports.records.prepared import Prepared
 from mainspring.ports.records.schema import row, table, value
 
 marks = table("marks", Mark, key=["project_id", "kind", "subject_id"], indexes=[["subject_id"]])
@@ -83,10 +84,12 @@ def visible(column: ColumnElement[str], project_id: str) -> ColumnElement[bool]:
     return column.not_in(hidden_ids)
 
 
-# Asked by every publication that uses something, so built once; hardly ever true.
-_IS_MARKED = select(
-    exists().where(marks.c.project_id == bindparam("project"), among(marks.c.subject_id, bindparam("used")))
+IS_MARKED: Final = exists().where(
+    marks.c.project_id == bindparam("project"), among(marks.c.subject_id, bindparam("used"))
 )
+"""Whether anything of the list `used` carries a mark. Every publication asks it of its inputs; hardly ever true."""
+
+_ASK: Final = Prepared(select(IS_MARKED))
 
 
 def check_usable(connection: Connection, project_id: str, subject_ids: Iterable[str]) -> None:
@@ -97,7 +100,7 @@ def check_usable(connection: Connection, project_id: str, subject_ids: Iterable[
         StateError: one is archived.
     """
     used = list(subject_ids)
-    if not connection.execute(_IS_MARKED, {"project": project_id, "used": used}).scalar_one():
+    if not _ASK.run(connection, {"project": project_id, "used": used}).scalar_one():
         return
     found = find_marks(connection, project_id, subject_ids=used)
     check_there(found)

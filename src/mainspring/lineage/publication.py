@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from mainspring.errors import FencedError, MainspringError, StateError
-from mainspring.lineage import log, marks, store
+from mainspring.lineage import log, store
 from mainspring.lineage.leases import Leases
 from mainspring.lineage.spec import (
     Asset,
@@ -280,10 +280,9 @@ class Publication:
             store.add(connection, store.assets, self._assets, project_id)
             store.add(connection, store.links, list(self._links.values()), project_id)
             store.add(connection, store.evidence, self._evidence, project_id)
-            self._check_inputs(connection)
             # A reader of the log misses no publication: one that says nothing of itself is entered by its end.
             told = self._events or [(log.over(self._scope, finished), "debug")]
-            log.append(connection, self._scope, [entry for entry, _ in told])
+            log.append(connection, self._scope, [entry for entry, _ in told], self._used())
         for entry, loudness in told:
             self._tell(entry, loudness)
 
@@ -295,14 +294,11 @@ class Publication:
         # The execution is bound: its line has its id.
         say(entry.kind, str(text), subject=entry.subject, event_id=entry.id, payload=entry.payload)
 
-    def _check_inputs(self, connection: Connection) -> None:
-        """Nothing archived or deleted is put to new use."""
-        used = [link.asset_id for link in self._links.values() if link.direction is not Direction.OUTPUT]
-        if self._after_the_fact or not used:
-            return
-        # Whoever deletes holds the log while it asks what depends on a thing: one of the two sees the other.
-        log.hold(self._scope.records, connection, self._scope.project_id)
-        marks.check_usable(connection, self._scope.project_id, used)
+    def _used(self) -> list[str]:
+        """What is put to new use, none of which may be archived or deleted."""
+        if self._after_the_fact:
+            return []
+        return [link.asset_id for link in self._links.values() if link.direction is not Direction.OUTPUT]
 
     def _fenced(self) -> FencedError:
         return FencedError(

@@ -33,6 +33,7 @@ from mainspring.lineage.spec import (
     Value,
 )
 from mainspring.ports.records.among import among
+from mainspring.ports.records.prepared import Prepared
 from mainspring.ports.records.schema import row, table, value
 from mainspring.types import digest, to_us
 
@@ -66,22 +67,22 @@ leases = table("leases", Lease, key=["project_id", "subject"])
 evidence = table("evidence", Evidence, key=["id"], indexes=[["subject_id", "kind", "created_us"]])
 
 
-# Built once: building a statement costs as much as running it.
-_INSERTS = {into: insert(into) for into in (assets, executions, links, events, evidence)}
+_INSERTS = {into: Prepared.insert_into(into) for into in (assets, executions, links, events, evidence)}
 
 
 def add(connection: Connection, into: Table, specs: Sequence[Value], project_id: str) -> None:
     """Insert specs into their table; nothing happens for none."""
     if specs:
-        connection.execute(_INSERTS[into], [row(spec, project_id) for spec in specs])
+        _INSERTS[into].run(connection, *(row(spec, project_id) for spec in specs))
 
 
-_LAST_SHA256 = (
+LAST_SHA256 = (
     select(events.c.sha256)
     .where(events.c.project_id == bindparam("project"))
     .order_by(events.c.seq.desc())
     .limit(1)
 )
+"""The end of a project's chain of events."""
 
 
 def _new(column: Column[Any]) -> ColumnElement[Any]:
@@ -99,12 +100,10 @@ _PARENT_STATE = (
     .scalar_subquery()
 )
 _PARENT_GOES_ON = func.coalesce(_PARENT_STATE, "") != ExecutionState.LOST
-_ADD_PART = (
-    insert(executions)
-    .from_select(
+_ADD_PART = Prepared(
+    insert(executions).from_select(
         executions.c.keys(), select(*(_new(column) for column in executions.c)).where(_PARENT_GOES_ON)
     )
-    .execution_options(preserve_rowcount=True)
 )
 
 
@@ -114,10 +113,10 @@ def add_execution(connection: Connection, execution: Execution, project_id: str)
         add(connection, executions, [execution], project_id)
         return True
     values = {f"new_{name}": given for name, given in row(execution, project_id).items()}
-    return connection.execute(_ADD_PART, {**values, "parent": execution.parent_id}).rowcount == 1
+    return _ADD_PART.run(connection, {**values, "parent": execution.parent_id}).rowcount == 1
 
 
-_FINISH = (
+_FINISH_ONE = (
     update(executions)
     .where(
         executions.c.id == bindparam("execution_id"),
@@ -128,7 +127,8 @@ _FINISH = (
         state=bindparam("new_state"), finished_us=bindparam("new_finished_us"), error=bindparam("new_error")
     )
 )
-_FINISH_PART = _FINISH.where(_PARENT_GOES_ON)
+_FINISH = Prepared(_FINISH_ONE)
+_FINISH_PART = Prepared(_FINISH_ONE.where(_PARENT_GOES_ON))
 _LOSE = (
     update(executions)
     .where(executions.c.id == bindparam("execution_id"), executions.c.state == ExecutionState.RUNNING)
@@ -154,8 +154,8 @@ def finish_execution(connection: Connection, finished: Execution) -> bool:
         "new_error": finished.error,
     }
     if finished.parent_id is None or finished.state is ExecutionState.FAILED:
-        return connection.execute(_FINISH, values).rowcount == 1
-    return connection.execute(_FINISH_PART, {**values, "parent": finished.parent_id}).rowcount == 1
+        return _FINISH.run(connection, values).rowcount == 1
+    return _FINISH_PART.run(connection, {**values, "parent": finished.parent_id}).rowcount == 1
 
 
 def lose_execution(connection: Connection, lost: Execution) -> bool:
@@ -186,16 +186,17 @@ def running_parts(connection: Connection, execution_id: str, project_id: str) ->
     return found
 
 
-def append_events(connection: Connection, entries: Sequence[Event], project_id: str) -> None:
-    """Append to the log. The caller holds the log's lock, so that `seq` is the visible order."""
-    if not entries:
-        return
-    before = connection.execute(_LAST_SHA256, {"project": project_id}).scalar_one_or_none() or ""
+def append_events(connection: Connection, entries: Sequence[Event], project_id: str, before: str) -> None:
+    """Append to the log. The caller holds the log's lock, so that `seq` is the visible order.
+
+    Args:
+        before: the chain's end, of which it has asked under the lock; empty for an empty log.
+    """
     chained = []
     for entry in entries:
         before = event_sha256(entry, before)
-        chained.append(row(entry.model_copy(update={"sha256": before}), project_id))
-    connection.execute(_INSERTS[events], chained)
+        chained.append({**row(entry, project_id), "sha256": before})
+    _INSERTS[events].run(connection, *chained)
 
 
 def event_sha256(entry: Event, before: str) -> str:

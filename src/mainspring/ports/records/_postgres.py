@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Engine, Table, cast, create_engine, extract, func, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    create_engine,
+    extract,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
@@ -14,6 +26,10 @@ from sqlalchemy.exc import DatabaseError
 from mainspring.errors import AccessError, MainspringError, UnavailableError
 from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._sql import SqlRecords, to_json
+from mainspring.ports.records.prepared import Prepared
+
+_SCOPED: Final = func.concat(func.current_schema(), "/", bindparam("name", type_=Text()))
+_LOCK: Final = Prepared(select(func.pg_advisory_xact_lock(func.hashtextextended(_SCOPED, 0))))
 
 
 class PostgresRecords(SqlRecords):
@@ -70,8 +86,7 @@ class PostgresRecords(SqlRecords):
             portable.export(connection, path, leave_out, self.url)
 
     def lock(self, connection: Connection, name: str) -> None:
-        scoped = func.hashtextextended(func.concat(func.current_schema(), "/", name), 0)
-        connection.execute(select(func.pg_advisory_xact_lock(scoped)))
+        _LOCK.run(connection, {"name": name})
 
     def insert(self, table: Table) -> Any:
         return insert(table)

@@ -17,7 +17,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -38,34 +38,30 @@ def turn(database: Path, wait_s: float) -> Iterator[bool]:
         folder, where SQLite says what is wrong.
     """
     ends_s = time.monotonic() + wait_s
-    with ExitStack() as held:
+    mine = queue = None
+    try:
         try:
-            mine = held.enter_context(_lock(Path(f"{database}-turn")))
-            queue = _lock(Path(f"{database}-queue"))
-            with queue as place:
-                came = place.wait(ends_s) and mine.look(ends_s)
+            mine = _Lock(f"{database}-turn")
+            queue = _Lock(f"{database}-queue")
+            came = queue.wait(ends_s) and mine.look(ends_s)
         except OSError:
             came = True
+        finally:
+            if queue is not None:
+                queue.end()
         yield came
-
-
-@contextmanager
-def _lock(file: Path) -> Iterator[_Lock]:
-    # Opened anew each time: processes that fork share the locks of what was open, and a turn is one thread's.
-    made = _Lock(os.open(file, os.O_RDWR | os.O_CREAT, 0o644))
-    try:
-        yield made
     finally:
-        made.end()
+        if mine is not None:
+            mine.end()
 
 
 class _Lock:
-    """One who asks for the lock of a file, or has it."""
+    """One who asks for the lock of a file, or has it. Made by one thread, for itself."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, file: str) -> None:
+        # Opened anew each time: processes that fork share the locks of what was open, and a turn is one thread's.
+        self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         self._guard = threading.Lock()
-        self._came = threading.Event()
         self._is_waited_for = False
         self._is_over = False
 
@@ -91,16 +87,17 @@ class _Lock:
             return True
         # flock() knows no time limit: a thread waits in the kernel's queue, and this one for the thread.
         self._is_waited_for = True
-        threading.Thread(target=self._queue, name="turn", daemon=True).start()
-        return self._came.wait(ends_s - time.monotonic())
+        came = threading.Event()
+        threading.Thread(target=self._queue, args=(came,), name="turn", daemon=True).start()
+        return came.wait(ends_s - time.monotonic())
 
-    def _queue(self) -> None:
+    def _queue(self, came: threading.Event) -> None:
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         with self._guard:
             self._is_waited_for = False
             if self._is_over:
                 self._close()
-        self._came.set()
+        came.set()
 
     def end(self) -> None:
         """Give it to the next one. Where a thread still waits for it, that does so when it comes."""
