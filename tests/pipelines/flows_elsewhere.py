@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
+import pytest
 
 import mainspring as ms
+from mainspring.errors import FencedError
 from mainspring.features.api import Features
 from mainspring.features.dataset import TrainingDataset
 from mainspring.log import context
@@ -164,3 +166,19 @@ def read(roman: Roman) -> int:
 @ms.pipeline
 def ruled() -> int:
     return read(rule())
+
+
+@ms.step
+def outlive(*, features: Features = ms.RESOURCE, here: StepContext = ms.RESOURCE) -> int:
+    graph = features._stores.graph
+    run = graph.find_execution(here.run_id)
+    assert run is not None
+    graph.lose(run, "lost: it stood still")
+    with pytest.raises(FencedError, match=here.run_id):
+        collect.function(features=features)
+    return len(graph.find_assets())
+
+
+@ms.pipeline
+def outlived() -> int:
+    return outlive()

@@ -12,7 +12,7 @@ import pytest
 from tests.pipelines import flows_elsewhere as flows
 
 import mainspring as ms
-from mainspring.errors import InputError, StateError, WorkerError
+from mainspring.errors import FencedError, InputError, StateError, WorkerError
 from mainspring.lineage import Graph
 from mainspring.pipelines import Pipelines, StepState
 from mainspring.ports.engine import Engine, open_engine
@@ -83,6 +83,15 @@ def test_by_reference(opened: Project) -> None:
     assert found.output == 14.0
     (stored,) = found.step("collect").outputs
     assert stored.by_reference
+
+
+def test_a_step_of_a_lost_run_publishes_nothing(opened: Project) -> None:
+    """In another process as in this one: an insert inside it is refused, and the step says so."""
+    with open_project(opened.config.folder, overrides=_overrides(opened)) as local:
+        for project in (opened, local):
+            with pytest.raises(FencedError):
+                project.pipelines.run(flows.outlived)
+            assert project.graph.find_assets() == []
 
 
 @pytest.mark.parametrize(

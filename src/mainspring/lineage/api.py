@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from mainspring.errors import FencedError, UnknownNameError
 from mainspring.lineage import lease, log, marks, store
+from mainspring.lineage.enclosing import within
 from mainspring.lineage.leases import DEFAULT_TTL_S, Leases, why
 from mainspring.lineage.log import Scope
 from mainspring.lineage.publication import Publication
@@ -156,7 +157,8 @@ class Graph:
 
         told = {"subject": seen.subject, "token": seen.token, "error": why(seen)}
         try:
-            with self.execution("lease", seen.subject, parameters=told) as work:
+            # Whoever looks may himself be a part of what was lost.
+            with within(), self.execution("lease", seen.subject, parameters=told) as work:
                 work.write(take)
                 work.event("lease.lost", work.id, told, loudness="warning")
         except FencedError:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mainspring.errors import FencedError, MainspringError, StateError
 from mainspring.lineage import log, store
+from mainspring.lineage.enclosing import enclosing, enter, leave
 from mainspring.lineage.leases import Leases
 from mainspring.lineage.spec import (
     Asset,
@@ -73,6 +74,7 @@ class Publication:
         self._state = ExecutionState.COMPLETED
         self._open = False
         self._around: Mapping[str, str] = {}
+        self._enclosing: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -84,10 +86,20 @@ class Publication:
         """The execution as it began."""
         return self._execution
 
+    @property
+    def _above(self) -> tuple[str, ...]:
+        """What it is a part of, and cannot outlive: each is asked for by the statement that makes it visible."""
+        parent_id = self._execution.parent_id
+        known = parent_id is None or parent_id in self._enclosing
+        return self._enclosing if known else (*self._enclosing, str(parent_id))
+
     def __enter__(self) -> Self:
+        self._enclosing = enclosing()
         if self._durable:
             self._begin()
         self._open = True
+        if self._leases is not None:
+            enter(self.id)
         self._around = bind({"execution_id": self.id})
         return self
 
@@ -107,6 +119,7 @@ class Publication:
         finally:
             if self._leases is not None:
                 self._leases.forget(self.id)
+                leave(self.id, self._enclosing)
             if context().get("execution_id") == self.id:
                 # Otherwise it ends elsewhere than it began, and nothing of it is bound here.
                 restore(self._around)
@@ -115,8 +128,8 @@ class Publication:
         if self._leases is not None:
             self._leases.look_if_due()
         with self._scope.records.write() as connection:
-            if not store.add_execution(connection, self._execution, self._scope.project_id):
-                raise self._parent_lost()
+            if not store.add_execution(connection, self._execution, self._scope.project_id, self._above):
+                raise self._whole_lost()
             if self._leases is not None:
                 self._leases.begin(connection, self._execution)
             log.append(connection, self._scope, [log.begun(self._scope, self._execution)])
@@ -273,9 +286,9 @@ class Publication:
             for rows in self._writes:
                 rows(connection)
             if not self._durable:
-                if not store.add_execution(connection, finished, project_id):
-                    raise self._parent_lost()
-            elif not store.finish_execution(connection, finished):
+                if not store.add_execution(connection, finished, project_id, self._above):
+                    raise self._whole_lost()
+            elif not store.finish_execution(connection, finished, self._above):
                 raise self._fenced()
             store.add(connection, store.assets, self._assets, project_id)
             store.add(connection, store.links, list(self._links.values()), project_id)
@@ -309,9 +322,9 @@ class Publication:
             "was alive but stood still for long, raise `leases.ttl_s`; then do the work again.",
         )
 
-    def _parent_lost(self) -> FencedError:
+    def _whole_lost(self) -> FencedError:
         return FencedError(
-            expected=f"execution {self._execution.parent_id}, of which this is a part, still running",
+            expected=f"execution {' in '.join(self._above[::-1])}, of which this is a part, still running",
             got="it was called lost, because its lease was not renewed",
             where=f"{self._execution.kind} {self._execution.name!r}",
             hint="Nothing was published. Run the whole again; results that were finished before are kept.",

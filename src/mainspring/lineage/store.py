@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -91,32 +92,45 @@ def _new(column: Column[Any]) -> ColumnElement[Any]:
     return cast(given, Boolean()) if isinstance(column.type, Boolean) else given
 
 
-_PARENT = executions.alias("parent")
-# Locked where the database has row locks: whoever calls the parent lost waits for this transaction, or this for it.
-_PARENT_STATE = (
-    select(_PARENT.c.state)
-    .where(_PARENT.c.id == bindparam("parent"))
-    .with_for_update(read=True)
-    .scalar_subquery()
-)
-_PARENT_GOES_ON = func.coalesce(_PARENT_STATE, "") != ExecutionState.LOST
-_ADD_PART = Prepared(
-    insert(executions).from_select(
-        executions.c.keys(), select(*(_new(column) for column in executions.c)).where(_PARENT_GOES_ON)
-    )
-)
+def stands(name: str) -> ColumnElement[bool]:
+    """As SQL: the execution whose id is the parameter `name` was not lost. One that nobody has recorded was not.
+
+    Locked where the database has row locks: whoever calls it lost waits for this transaction, or this for it.
+    """
+    other = executions.alias(name)
+    state = select(other.c.state).where(other.c.id == bindparam(name)).with_for_update(read=True)
+    return func.coalesce(state.scalar_subquery(), "") != ExecutionState.LOST
 
 
-def add_execution(connection: Connection, execution: Execution, project_id: str) -> bool:
-    """Insert an execution. False, and nothing is inserted, when it is a part of one that was lost."""
-    if execution.parent_id is None:
+# Built once for each number of executions above.
+@functools.cache
+def _add_below(n_above: int) -> Prepared:
+    values = select(*(_new(column) for column in executions.c)).where(*map(stands, _above(n_above)))
+    return Prepared(insert(executions).from_select(executions.c.keys(), values))
+
+
+@functools.cache
+def _finish_below(n_above: int) -> Prepared:
+    return Prepared(_FINISH.where(*map(stands, _above(n_above))))
+
+
+def _above(n_above: int) -> list[str]:
+    return [f"above_{number}" for number in range(n_above)]
+
+
+def add_execution(
+    connection: Connection, execution: Execution, project_id: str, above: Sequence[str] = ()
+) -> bool:
+    """Insert an execution. False, and nothing is inserted, when one of those `above` it was lost."""
+    if not above:
         add(connection, executions, [execution], project_id)
         return True
     values = {f"new_{name}": given for name, given in row(execution, project_id).items()}
-    return _ADD_PART.run(connection, {**values, "parent": execution.parent_id}).rowcount == 1
+    values.update(zip(_above(len(above)), above, strict=True))
+    return _add_below(len(above)).run(connection, values).rowcount == 1
 
 
-_FINISH_ONE = (
+_FINISH = (
     update(executions)
     .where(
         executions.c.id == bindparam("execution_id"),
@@ -127,8 +141,6 @@ _FINISH_ONE = (
         state=bindparam("new_state"), finished_us=bindparam("new_finished_us"), error=bindparam("new_error")
     )
 )
-_FINISH = Prepared(_FINISH_ONE)
-_FINISH_PART = Prepared(_FINISH_ONE.where(_PARENT_GOES_ON))
 _LOSE = (
     update(executions)
     .where(executions.c.id == bindparam("execution_id"), executions.c.state == ExecutionState.RUNNING)
@@ -141,10 +153,10 @@ _LOSE = (
 )
 
 
-def finish_execution(connection: Connection, finished: Execution) -> bool:
+def finish_execution(connection: Connection, finished: Execution, above: Sequence[str] = ()) -> bool:
     """Move a running execution to the end that `finished` says.
 
-    False when another worker holds it, it has already ended, or it made something and what it is a part of was lost.
+    False when another worker holds it, it has already ended, or one of those `above` it was lost.
     """
     values = {
         "execution_id": finished.id,
@@ -152,10 +164,9 @@ def finish_execution(connection: Connection, finished: Execution) -> bool:
         "new_state": finished.state.value,
         "new_finished_us": None if finished.finished_at is None else to_us(finished.finished_at),
         "new_error": finished.error,
+        **dict(zip(_above(len(above)), above, strict=True)),
     }
-    if finished.parent_id is None or finished.state is ExecutionState.FAILED:
-        return _FINISH.run(connection, values).rowcount == 1
-    return _FINISH_PART.run(connection, {**values, "parent": finished.parent_id}).rowcount == 1
+    return _finish_below(len(above)).run(connection, values).rowcount == 1
 
 
 def lose_execution(connection: Connection, lost: Execution) -> bool:

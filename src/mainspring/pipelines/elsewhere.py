@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mainspring.lineage import Graph
+from mainspring.lineage.enclosing import within
 from mainspring.pipelines.code import code_closure
 from mainspring.pipelines.materialize import Materializer, Materializers, Slot
 from mainspring.pipelines.outputs import parts_of, store_parts
@@ -79,6 +80,7 @@ class Job:
         given: parameters, and the resources that came along.
         wanted: the resources that are supplied there.
         code: the definitions that the call's cache key covers.
+        enclosing: the executions around the call, which it may not outlive.
         where: names the call in errors.
     """
 
@@ -89,6 +91,7 @@ class Job:
     wanted: tuple[str, ...]
     context: StepContext
     code: Mapping[str, str]
+    enclosing: tuple[str, ...]
     reach: Callable[[], Surroundings]
     materializers: tuple[Materializer, ...]
     where: str
@@ -133,7 +136,8 @@ def perform(job: Job) -> Done | OtherCode:
         arguments[name] = values if name in job.many else values[0]
     positional = [arguments.pop(port.name) for port in job.step.spec.inputs]
     began_s = time.perf_counter()
-    value = job.step.function(*positional, **arguments)
+    with within(*job.enclosing):
+        value = job.step.function(*positional, **arguments)
     seconds = time.perf_counter() - began_s
     parts = parts_of(job.step, value, job.where)
     return Done(store_parts(parts, materializers, there.graph, job.where), seconds)

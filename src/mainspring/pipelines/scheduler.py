@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from mainspring.errors import InputError, IntegrityError, MainspringError, StateError
 from mainspring.lineage import AssetKind, Graph, Publication
+from mainspring.lineage.enclosing import enclosing
 from mainspring.log import bound
 from mainspring.pipelines import store
 from mainspring.pipelines.code import CodeClosure, code_closure
@@ -340,6 +341,7 @@ class Runner:
             wanted=tuple(name for name in resources if name not in ours),
             context=context,
             code=self.codes[call.step].definitions,
+            enclosing=enclosing(),
             reach=elsewhere.reach,
             materializers=elsewhere.materializers,
             where=self._where(call),
