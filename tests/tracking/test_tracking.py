@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import os
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from mainspring.errors import ConflictError, InputError, StateError, UnknownNameError
+from mainspring.errors import ConflictError, FencedError, InputError, StateError, UnknownNameError
 from mainspring.lineage import AssetKind, ExecutionState, Graph
 from mainspring.tracking import Tracking
+from mainspring.tracking.spec import MetricPoint
 
 
 @pytest.fixture
@@ -202,3 +204,43 @@ def test_a_killed_run_does_not_stay_running(tracking: Tracking) -> None:
     found = tracking.get_run(shown.id)
     assert (found.state, found.error) == (ExecutionState.LOST, shown.error)
     assert found.finished_at is not None
+
+
+def test_a_lost_run_writes_nothing_more(tracking: Tracking, graph: Graph) -> None:
+    """Its late process is refused each sort of write, whole; what it wrote before stays, and other runs go on."""
+    with pytest.raises(FencedError), tracking.run("late") as run:
+        run.log(params={"depth": 6}, metrics={"auc": 0.5})
+        run.artifact("model", b"before")
+        execution = graph.find_execution(run.id)
+        assert execution is not None
+        assert graph.lose(execution, "lost: it stood still")
+        for write in (
+            lambda: run.log(params={"rate": 0.1}),
+            lambda: run.log(metrics={"auc": 0.9, "loss": math.nan}, step=1),
+            lambda: run.artifact("model", b"before"),
+            lambda: run.artifact("plot", b"after"),
+        ):
+            with pytest.raises(FencedError, match=f"run {run.id} still running"):
+                write()
+    with tracking.run("next") as later:
+        later.log(metrics={"auc": 0.7})
+    lost = tracking.get_run(run.id)
+    assert (lost.state, lost.params, lost.metrics) == (ExecutionState.LOST, {"depth": 6}, {"auc": 0.5})
+    assert [artifact.name for artifact in lost.artifacts] == ["model"]
+    assert tracking.get_run(later.id).metrics == {"auc": 0.7}
+
+
+def test_points_of_many_runs_are_refused_together(tracking: Tracking, graph: Graph) -> None:
+    """If the run of one point was lost, none of them is written."""
+    with pytest.raises(FencedError), tracking.run("lost") as lost, tracking.run("stands") as stands:
+        execution = graph.find_execution(lost.id)
+        assert execution is not None
+        assert graph.lose(execution, "lost: it stood still")
+        now = datetime.now(UTC)
+        points = [
+            MetricPoint(seq=None, run_id=run_id, key="auc", step=0, value=0.5, logged_at=now)
+            for run_id in (stands.id, lost.id)
+        ]
+        with pytest.raises(FencedError):
+            tracking._points.append(points)
+        assert tracking.points(stands.id) == []

@@ -15,23 +15,35 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.engine import make_url
 
 from mainspring.errors import AccessError, UnavailableError
 from mainspring.ports.read_only import refused
 from mainspring.ports.records import Records, fence
 from mainspring.ports.records.among import among
-from mainspring.ports.records.reading import check_unchanged, connect_reading, state_of
+from mainspring.ports.records.reading import check_unchanged, connect_reading, read_only_address, state_of
 from mainspring.ports.records.schema import row, value
 from mainspring.ports.records.turns import turn
 from mainspring.tracking import points_schema
 from mainspring.tracking.spec import MetricPoint
-from mainspring.tracking.store import metric_points
+from mainspring.tracking.store import lost_run, metric_points
 from mainspring.types import from_us, to_us
 
 BUSY_WAIT_S: Final = 30.0
 ROWS_AT_ONCE: Final = 1_000
+_COLUMNS: Final = ("project_id", "run_id", "key", "step", "value", "logged_us")
+_ADD_TO_FILE: Final = f"INSERT INTO metric_points ({', '.join(_COLUMNS)}) SELECT ?, ?, ?, ?, ?, ?"
+_UNLESS_LOST: Final = "WHERE coalesce((SELECT state FROM records.executions WHERE id = ?2), '') <> 'lost'"
+_ADD_POINTS: Final = text(
+    "INSERT INTO metric_points (project_id, run_id, key, step, value, logged_us) "
+    "SELECT project_id, run_id, key, step, value, logged_us FROM unnest(CAST(:given_project_id AS text[]), "
+    "CAST(:given_run_id AS text[]), CAST(:given_key AS text[]), CAST(:given_step AS bigint[]), "
+    "CAST(:given_value AS float8[]), CAST(:given_logged_us AS bigint[])) WITH ORDINALITY "
+    "AS given (project_id, run_id, key, step, value, logged_us, place) "
+    # Locked: whoever calls the run lost waits for its points, or they for that.
+    "WHERE coalesce((SELECT state FROM executions WHERE id = given.run_id FOR SHARE), '') <> 'lost' ORDER BY place"
+)
 
 
 class Points(ABC):
@@ -43,7 +55,11 @@ class Points(ABC):
 
     @abstractmethod
     def append(self, points: Sequence[MetricPoint]) -> None:
-        """Write points, all or none, in their order."""
+        """Write points, all or none, in their order.
+
+        Raises:
+            FencedError: the run of one of them was called lost; nothing was written.
+        """
 
     @abstractmethod
     def of(self, run_id: str, key: str | None = None) -> list[MetricPoint]:
@@ -71,7 +87,7 @@ def open_points(records: Records, project_id: str) -> Points:
     """The metric points that belong to these records."""
     if records.dialect == "sqlite":
         file = Path(make_url(records.url).database or "")
-        return FilePoints(points_file(file), project_id, read_only=records.read_only)
+        return FilePoints(points_file(file), project_id, read_only=records.read_only, records_file=file)
     return TablePoints(records, project_id)
 
 
@@ -83,9 +99,13 @@ class TablePoints(Points):
         self._project_id = project_id
 
     def append(self, points: Sequence[MetricPoint]) -> None:
-        if points:
-            with self._records.write() as connection:
-                connection.execute(insert(metric_points), [row(point, self._project_id) for point in points])
+        if not points:
+            return
+        rows = [row(point, self._project_id) for point in points]
+        given = {f"given_{name}": [each[name] for each in rows] for name in rows[0] if name != "seq"}
+        with self._records.write() as connection:
+            if connection.execute(_ADD_POINTS, given).rowcount != len(points):
+                raise lost_run(points[0].run_id)
 
     def of(self, run_id: str, key: str | None = None) -> list[MetricPoint]:
         columns = metric_points.c
@@ -131,10 +151,17 @@ class TablePoints(Points):
 
 
 class FilePoints(Points):
-    """Points in a SQLite file of their own. NaN, which SQLite does not have, is kept as NULL."""
+    """Points in a SQLite file of their own. NaN, which SQLite does not have, is kept as NULL.
 
-    def __init__(self, file: Path, project_id: str, *, read_only: bool = False) -> None:
+    Args:
+        records_file: the records that say which runs were lost; None = points of any run are taken.
+    """
+
+    def __init__(
+        self, file: Path, project_id: str, *, read_only: bool = False, records_file: Path | None = None
+    ) -> None:
         self._read_only = read_only
+        self._records_file = records_file
         self._file = file
         self._project_id = project_id
         self._lock = threading.Lock()
@@ -148,14 +175,15 @@ class FilePoints(Points):
             (self._project_id, point.run_id, point.key, point.step, point.value, to_us(point.logged_at))
             for point in points
         ]
-        columns = "project_id, run_id, key, step, value, logged_us"
-        statement = f"INSERT INTO metric_points ({columns}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - our own words
+        statement = _ADD_TO_FILE if self._records_file is None else f"{_ADD_TO_FILE} {_UNLESS_LOST}"
         # Whoever's turn does not come in time asks all the same: SQLite then says that it is locked.
         with self._lock, turn(self._file, BUSY_WAIT_S):
             connection = self._open()
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                connection.executemany(statement, rows)
+                if connection.executemany(statement, rows).rowcount < len(rows):
+                    connection.execute("ROLLBACK")
+                    raise lost_run(points[0].run_id)
                 connection.execute("COMMIT")
             except sqlite3.OperationalError as error:
                 if connection.in_transaction:
@@ -220,29 +248,26 @@ class FilePoints(Points):
 
     def damages(self) -> list[str]:
         try:
-            found = [str(said) for (said,) in self._read("PRAGMA integrity_check", ())]
+            found = [str(said) for (said,) in self._read("PRAGMA main.integrity_check", ())]
         except sqlite3.DatabaseError as error:
             return [str(error)]
         return [said for said in found if said != "ok"]
 
     def add_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write rows of the table of points, of whatever project, numbered anew in their order."""
-        names = ("project_id", "run_id", "key", "step", "value", "logged_us")
-        statement = f"INSERT INTO metric_points ({', '.join(names)}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608
         with self._lock:
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(statement, [tuple(row[name] for name in names) for row in rows])
+            connection.executemany(_ADD_TO_FILE, [tuple(row[name] for name in _COLUMNS) for row in rows])
             connection.execute("COMMIT")
 
     def all_rows(self) -> Iterator[list[dict[str, Any]]]:
         """Every row of every project in the order of logging, some at a time, without its number."""
-        names = ("project_id", "run_id", "key", "step", "value", "logged_us")
-        query = f"SELECT seq, {', '.join(names)} FROM metric_points WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+        query = f"SELECT seq, {', '.join(_COLUMNS)} FROM metric_points WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
         last = 0
         while rows := self._read(query, (last, ROWS_AT_ONCE)):
             last = rows[-1][0]
-            made = [dict(zip(names, row[1:], strict=True)) for row in rows]
+            made = [dict(zip(_COLUMNS, row[1:], strict=True)) for row in rows]
             yield [{**row, "value": _number(row["value"])} for row in made]
 
     def close(self) -> None:
@@ -278,12 +303,15 @@ class FilePoints(Points):
             return self._connection
         try:
             connection = sqlite3.connect(
-                self._file, timeout=BUSY_WAIT_S, isolation_level=None, check_same_thread=False
+                self._file, timeout=BUSY_WAIT_S, isolation_level=None, check_same_thread=False, uri=True
             )
             connection.execute("PRAGMA journal_mode=WAL")
             # A killed process loses nothing; the points of one second are not worth an fsync each.
             connection.execute("PRAGMA synchronous=NORMAL")
             points_schema.set_up(connection, self._file)
+            if self._records_file is not None:
+                # Read-only, so that a transaction here never holds up one there.
+                connection.execute("ATTACH DATABASE ? AS records", (read_only_address(self._records_file),))
         except sqlite3.OperationalError as error:
             raise self._meaning(error) from error
         self._connection, self._pid = connection, os.getpid()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, Table, func, insert, select, update
 
+from mainspring.errors import FencedError
 from mainspring.lineage.marks import visible
+from mainspring.lineage.store import stands
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
 from mainspring.ports.records.schema import row, table, value
@@ -95,12 +97,18 @@ def set_tags(connection: Connection, run_id: str, tags: dict[str, str]) -> None:
 def add_params(
     connection: Connection, records: Records, given: Sequence[Param], project_id: str
 ) -> list[Param]:
-    """Write parameters that are not there yet; return those that are there with another value."""
+    """Write parameters of a run that are not there yet; return those that are there with another value.
+
+    Raises:
+        FencedError: the run was called lost.
+    """
     if not given:
         return []
+    run_id = given[0].run_id
     statement = records.insert(params).values([row(param, project_id) for param in given])
     connection.execute(statement.on_conflict_do_nothing())
-    there = {param.key: param for param in params_of(connection, [given[0].run_id])}
+    query = select(params, stands("run").label("stands")).where(params.c.run_id == run_id)
+    there = {found["key"]: value(Param, found) for found in _unless_lost(connection, query, run_id)}
     return [there[param.key] for param in given if there[param.key].digest != param.digest]
 
 
@@ -110,11 +118,37 @@ def params_of(connection: Connection, run_ids: Sequence[str]) -> list[Param]:
 
 
 def put_artifact(connection: Connection, records: Records, artifact: Artifact, project_id: str) -> Artifact:
-    """Write an artifact unless one of that name is there; return the one that is there now."""
+    """Write an artifact unless one of that name is there; return the one that is there now.
+
+    Raises:
+        FencedError: the run was called lost.
+    """
     statement = records.insert(artifacts).values(row(artifact, project_id))
     connection.execute(statement.on_conflict_do_nothing())
-    query = select(artifacts).where(artifacts.c.run_id == artifact.run_id, artifacts.c.name == artifact.name)
-    return value(Artifact, connection.execute(query).mappings().one())
+    query = select(artifacts, stands("run").label("stands")).where(
+        artifacts.c.run_id == artifact.run_id, artifacts.c.name == artifact.name
+    )
+    (there,) = _unless_lost(connection, query, artifact.run_id)
+    return value(Artifact, there)
+
+
+def _unless_lost(connection: Connection, query: Select[Any], run_id: str) -> Sequence[RowMapping]:
+    """Rows that were just written, read back by a query that also says whether their run stands."""
+    found = connection.execute(query, {"run": run_id}).mappings().all()
+    if not all(each["stands"] for each in found):
+        raise lost_run(run_id)
+    return found
+
+
+def lost_run(run_id: str) -> FencedError:
+    """What a run that was called lost writes is refused."""
+    return FencedError(
+        expected=f"run {run_id} still running",
+        got="it was called lost, because its lease was not renewed",
+        where=f"run {run_id}",
+        hint="Nothing of this call was kept. Run the whole again; if the process was alive but stood still for long, "
+        "raise `leases.ttl_s`.",
+    )
 
 
 def artifacts_of(connection: Connection, run_ids: Sequence[str]) -> list[Artifact]:

@@ -41,8 +41,13 @@ def connect_reading(file: Path) -> tuple[sqlite3.Connection, bool]:
     return connection, False
 
 
+def read_only_address(file: Path) -> str:
+    """How SQLite is told to open a file for reading alone."""
+    return f"file:{quote(str(file))}?mode=ro"
+
+
 def _connect(file: Path, more: str) -> sqlite3.Connection:
-    address = f"file:{quote(str(file))}?mode=ro{more}"
+    address = f"{read_only_address(file)}{more}"
     connection = sqlite3.connect(
         address, uri=True, timeout=BUSY_WAIT_S, isolation_level=None, check_same_thread=False
     )
