@@ -1,14 +1,8 @@
-"""Runs the work of the bookkeeping benchmark in a process whose fsyncs are counted; prints JSON.
-
-Arguments: the path of the counter library, or "-" without one.
-"""
+"""Runs the work of the bookkeeping benchmark in a process whose fsyncs are counted; prints JSON."""
 
 from __future__ import annotations
 
-import ctypes
 import json
-import sqlite3
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import mainspring as ms
-from mainspring.lineage import AssetKind
+from benchmarks._bare import bare_insert, bare_rows, last_publication, publish
+from benchmarks._syncs import find_counter
 
 WARM_UP = 20
 REPEATS = 300
@@ -45,57 +40,49 @@ def chain(start: int) -> Any:
 
 
 def main() -> None:
-    counter = None if sys.argv[1] == "-" else ctypes.CDLL(sys.argv[1]).syncs_counted
-    found: dict[str, Measured] = {}
+    counter = find_counter()
     with tempfile.TemporaryDirectory(prefix="bookkeeping-") as folder:
         home = Path(folder)
         (home / "mainspring.toml").write_text('[project]\nid = "bench"\n')
-        found["insert"] = _insert(home / "bare.db", counter)
         with ms.open(home) as project:
-            graph = project.graph
-            source = _publish(graph, "source")
-            found["publication"] = _each(lambda: _publish(graph, "plain", source), counter)
+            source = publish(project.graph, "source")
+            publish(project.graph, "plain", source)
+            written = last_publication(home / ".mainspring" / "records.db")
+            size_bytes = sum(
+                len(str(each)) for _, row in written for each in row.values() if each is not None
+            )
+            insert, rows = bare_insert(home / "bare.db", size_bytes), bare_rows(home, written)
+            works = {
+                "insert": insert,
+                "rows": rows,
+                "publication": lambda: publish(project.graph, "plain", source),
+            }
+            found = _in_turn(works, counter)
             found["step"] = _pipeline(project, counter, fresh=True)
             found["cached_step"] = _pipeline(project, counter, fresh=False)
-    print(json.dumps(found))
+    print(json.dumps({"works": found, "row_bytes": size_bytes}))
 
 
-def _publish(graph: Any, name: str, source: str | None = None) -> str:
-    with graph.execution("bench", name) as work:
-        if source is not None:
-            work.use(source, role="input")
-        asset = work.add(AssetKind.ARTIFACT, name)
-        work.event("artifact.made", asset.id, {"n": 1})
-    return str(asset.id)
-
-
-def _insert(path: Path, counter: Callable[[], int] | None) -> Measured:
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("CREATE TABLE t (id TEXT PRIMARY KEY, payload TEXT)")
-    numbers = iter(range(10**9))
-
-    def insert() -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("INSERT INTO t VALUES (?, ?)", (f"{next(numbers):032x}", "x" * 200))
-        connection.execute("COMMIT")
-
-    measured = _each(insert, counter)
-    connection.close()
-    return measured
-
-
-def _each(work: Callable[[], object], counter: Callable[[], int] | None) -> Measured:
-    for _ in range(WARM_UP):
-        work()
-    before = counter() if counter else 0
-    seconds = []
+def _in_turn(
+    works: dict[str, Callable[[], object]], counter: Callable[[], int] | None
+) -> dict[str, Measured]:
+    """Each once, and again: what else the machine does meets all of them."""
+    for work in works.values():
+        for _ in range(WARM_UP):
+            work()
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    syncs = dict.fromkeys(works, 0)
     for _ in range(REPEATS):
-        began_s = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - began_s)
-    return {"seconds": seconds, "syncs": (counter() - before) / REPEATS if counter else None}
+        for name, work in works.items():
+            before = counter() if counter else 0
+            began_s = time.perf_counter()
+            work()
+            seconds[name].append(time.perf_counter() - began_s)
+            syncs[name] += (counter() if counter else 0) - before
+    return {
+        name: {"seconds": seconds[name], "syncs": syncs[name] / REPEATS if counter else None}
+        for name in works
+    }
 
 
 def _pipeline(project: Any, counter: Callable[[], int] | None, *, fresh: bool) -> Measured:
