@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
+import signal
+import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
-from sqlalchemy import update
 
 from mainspring.errors import FencedError, StateError
-from mainspring.lineage import AssetKind, Event, ExecutionState, Graph
+from mainspring.lineage import AssetKind, Event, ExecutionState, Graph, lease
 from mainspring.lineage.leases import Leases
-from mainspring.lineage.process import process_name
-from mainspring.pipelines import Pipelines, pipeline, step, store
+from mainspring.pipelines import Pipelines, pipeline, step
 from mainspring.pipelines.spec import RequestState
 from mainspring.ports.engine import open_engine
+from mainspring.ports.records import open_records
 
 
 @step
@@ -108,28 +112,113 @@ def test_a_run_that_failed_is_recorded_and_not_repeated(pipelines: Pipelines, gr
     assert done.run_id == pipelines.runs("training")[0].id
 
 
-def test_a_request_of_a_dead_process_is_answered_again(pipelines: Pipelines, graph: Graph) -> None:
-    """A process that died on a run leaves a request that the next one takes over."""
+@dataclass
+class Answering:
+    """A process that has claimed a request and not begun its run; it goes on when it is told to."""
+
+    pid: int
+    said: Any
+    told: int
+
+    def go_on(self) -> str:
+        os.write(self.told, b"!")
+        return str(self.said.read())
+
+
+@contextmanager
+def answering(graph: Graph, url: str, host: str | None = None) -> Iterator[Answering]:
+    """On this machine, or as far as anybody can see on another."""
+    listen, say = os.pipe()
+    heard, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if host is not None:
+                socket.gethostname = lambda: host
+            graph.records = open_records(url)
+
+            def claimed(event: Event) -> dict[str, int]:
+                os.write(say, b"claimed\n")
+                os.read(heard, 1)
+                return until_of(event)
+
+            theirs = Pipelines(graph, open_engine("local:"))
+            theirs.on_event("alert.raised", training, parameters=claimed, name="retrain")
+            try:
+                theirs.handle_events()
+            except FencedError as error:
+                os.write(say, error.code.encode())
+        finally:
+            os._exit(0)
+    os.close(say)
+    os.close(heard)
+    with os.fdopen(listen) as said:
+        try:
+            assert said.readline() == "claimed\n"
+            yield Answering(pid, said, tell)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            os.close(tell)
+
+
+def look_later(graph: Graph) -> None:
+    """Somebody looks, a ttl after the last sign of life."""
+    for shift in (0.6, 1.2):
+        present = graph.records.present_us + int(graph.leases.ttl_s * shift * 1e6)
+        Leases(lambda: graph._scope, graph.vacate, present=lambda now=present: now).look()
+
+
+def test_a_request_of_a_dead_process_is_answered_again(
+    pipelines: Pipelines, graph: Graph, records_url: str
+) -> None:
+    """A process that died between its claim and its run leaves a request that the next one takes over."""
     name = listen(pipelines)
     raise_alert(graph, 7)
-    pipelines.handle_events()
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        gone = process_name(child.pid)
-        child.communicate()
-    with graph.records.write() as connection:
-        connection.execute(update(store.requests).values(state="running", process=gone))
-    assert [run.output for run in pipelines.handle_events()] == [7]
+    with answering(graph, records_url) as dead:
+        os.kill(dead.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+        assert [run.output for run in pipelines.handle_events()] == [7]
     assert [request.state for request in pipelines.requests(name)] == [RequestState.DONE]
+    assert graph.leases.list() == []
 
 
-def test_a_request_of_a_living_process_is_left_alone(pipelines: Pipelines, graph: Graph) -> None:
-    """Two processes never answer the same request at the same time."""
-    listen(pipelines)
+def test_a_request_of_another_machine_is_answered_when_its_lease_is_over(
+    pipelines: Pipelines, graph: Graph, records_url: str
+) -> None:
+    """Two processes never answer one request: before that it is left alone, and after it the first is refused."""
+    name = listen(pipelines)
     raise_alert(graph, 7)
-    pipelines.handle_events()
-    with graph.records.write() as connection:
-        connection.execute(update(store.requests).values(state="running", process=process_name()))
-    assert pipelines.handle_events() == []
+    with answering(graph, records_url, host="elsewhere") as slow:
+        os.kill(slow.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, slow.pid, os.WSTOPPED)
+        assert pipelines.handle_events() == []
+        look_later(graph)
+        assert [run.output for run in pipelines.handle_events()] == [7]
+        os.kill(slow.pid, signal.SIGCONT)
+        assert slow.go_on() == "publication.fenced"
+    (done,) = pipelines.requests(name)
+    (run,) = pipelines.runs()
+    assert (done.state, done.run_id) == (RequestState.DONE, run.id)
+
+
+def test_a_claim_that_was_lost_closes_nothing(pipelines: Pipelines, graph: Graph) -> None:
+    """A run whose request others may answer again is not published, though its own lease was renewed."""
+    name = listen(pipelines)
+    raise_alert(graph, 7)
+
+    def claim_lost(_: object) -> None:
+        (subject,) = (each.lease.subject for each in graph.leases.list() if "/" in each.lease.subject)
+        graph.leases.forget(subject)
+        with graph.records.write() as connection:
+            (held,) = (each.lease for each in graph.leases.list([subject]))
+            assert lease.vacate(connection, held, graph.project_id)
+
+    with pytest.raises(FencedError, match="pipeline request"):
+        pipelines.handle_events(on_step=claim_lost)
+    assert pipelines.requests(name)[0].state is RequestState.RUNNING
+    assert [run.output for run in pipelines.handle_events()] == [7]
+    assert [run.state for run in pipelines.runs()] == [ExecutionState.COMPLETED, ExecutionState.FAILED]
 
 
 def test_a_run_that_was_called_lost_is_answered_again(pipelines: Pipelines, graph: Graph) -> None:
@@ -139,9 +228,7 @@ def test_a_run_that_was_called_lost_is_answered_again(pipelines: Pipelines, grap
 
     def called_lost(_: object) -> None:
         graph.leases.forget(pipelines.runs()[0].id)
-        for shift in (0.6, 1.2):
-            present = graph.records.present_us + int(graph.leases.ttl_s * shift * 1e6)
-            Leases(lambda: graph._scope, graph.vacate, present=lambda now=present: now).look()
+        look_later(graph)
 
     with pytest.raises(FencedError):
         pipelines.handle_events(on_step=called_lost)

@@ -101,12 +101,33 @@ class Leases:
                 self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
                 self._thread.start()
 
+    def take(self, connection: Connection, subject: str) -> int:
+        """Take what is no execution, from whoever has it; `keep` it once the transaction has ended.
+
+        Returns:
+            The token, greater than that of every holder before.
+        """
+        scope = self._scope()
+        return rows.take_over(
+            connection,
+            scope.records,
+            self._now(scope),
+            subject,
+            process_name(),
+            self.ttl_s,
+            scope.project_id,
+        )
+
+    def give_up(self, connection: Connection, subject: str, token: int) -> bool:
+        """End in this transaction what was taken, for good; `forget` it then. False when it was taken away."""
+        return rows.end(connection, subject, process_name(), token, self._scope().project_id)
+
     def end(self, connection: Connection, execution: Execution) -> bool:
         """Give up the lease of an execution that ends in this transaction, as its first act.
 
         False when it was taken away: then nothing that the execution made may be published.
         """
-        return rows.end(connection, execution.id, process_name(), execution.fence, self._scope().project_id)
+        return self.give_up(connection, execution.id, execution.fence)
 
     def forget(self, subject: str) -> None:
         """Renew no longer."""
@@ -126,15 +147,7 @@ class Leases:
         """
         scope = self._scope()
         with scope.records.write() as connection:
-            token = rows.take_over(
-                connection,
-                scope.records,
-                self._now(scope),
-                name,
-                process_name(),
-                self.ttl_s,
-                scope.project_id,
-            )
+            token = self.take(connection, name)
         self.keep(name, token, when_lost)
         try:
             yield token

@@ -267,7 +267,8 @@ class Lease(Value):
     SQLite. The project clock, which may be replayed, has no part in it.
 
     Attributes:
-        subject: the execution's id, or the role: `server/HOST:PORT`, `server/HOST:PORT/worker-1`.
+        subject: the execution's id, the role: `server/HOST:PORT`, `server/HOST:PORT/worker-1`, or the request of a
+            trigger that is answered: `request/ID`.
         holder: the process: see `process_name`. None = nobody has the role.
         token: the fencing number: greater for each holder of a subject than for the one before.
         ttl_s: as the holder promised: it renews four times in so long, and is not called lost before.

@@ -30,7 +30,7 @@ from mainspring.pipelines.spec import (
     TriggerRow,
 )
 from mainspring.pipelines.step import Pipeline
-from mainspring.pipelines.trigger import Trigger
+from mainspring.pipelines.trigger import Claim, Trigger
 from mainspring.ports.engine import Engine
 from mainspring.tracking import Tracking
 
@@ -226,7 +226,7 @@ class Pipelines:
             InputError: a parameter is wrong, or a step returned what its annotation does not allow.
             StateError: a step failed; the cause is chained. Later steps were not run, earlier results are kept.
         """
-        return self._run(pipeline, parameters, force=force, on_step=on_step, request=None)
+        return self._run(pipeline, parameters, force=force, on_step=on_step, claim=None)
 
     def _run(
         self,
@@ -235,7 +235,7 @@ class Pipelines:
         *,
         force: bool | Collection[str],
         on_step: Callable[[StepRun], None] | None,
-        request: Request | None,
+        claim: Claim | None,
     ) -> PipelineRun:
         trace = pipeline.trace(**parameters)
         plan = trace.plan
@@ -247,14 +247,14 @@ class Pipelines:
                 id=work.id,
                 pipeline=pipeline.name,
                 plan=plan.model_dump(mode="json"),
-                request_id=None if request is None else request.id,
+                request_id=None if claim is None else claim.request.id,
                 process=process_name(),
                 created_at=datetime.now(UTC),
             )
             with graph.records.write() as connection:
                 store.add_run(connection, row, graph.project_id)
-                if request is not None:
-                    store.set_request_run(connection, request.id, work.id)
+                if claim is not None:
+                    claim.begin(connection, work.id)
             runner = Runner(
                 graph,
                 self._engine,
@@ -269,12 +269,8 @@ class Pipelines:
             runner.run()
             payload = {"pipeline": pipeline.name, "n_executed": _count(runner.done, StepState.EXECUTED)}
             work.event("pipeline.completed", work.id, payload)
-            if request is not None:
-                work.write(
-                    lambda connection: store.finish_request(
-                        connection, request.id, process_name(), RequestState.DONE, None
-                    )
-                )
+            if claim is not None:
+                work.write(lambda connection: claim.close(connection, RequestState.DONE, None))
         outputs = {
             name: (
                 runner.results[ref.node, ref.output],
@@ -389,7 +385,7 @@ class Pipelines:
         self._graph.leases.look()
         for trigger in self._triggers.values():
             trigger.read(self._graph)
-            runs.extend(self._answer(trigger, request, on_step) for request in trigger.take(self._graph))
+            runs.extend(self._answer(trigger, claim, on_step) for claim in trigger.take(self._graph))
         return runs
 
     def requests(self, trigger: str) -> list[Request]:
@@ -398,20 +394,22 @@ class Pipelines:
             return store.requests_of(connection, self._graph.project_id, trigger)
 
     def _answer(
-        self, trigger: Trigger, request: Request, on_step: Callable[[StepRun], None] | None
+        self, trigger: Trigger, claim: Claim, on_step: Callable[[StepRun], None] | None
     ) -> PipelineRun:
         try:
-            parameters = trigger.parameters_of(self._graph, request)
-            return self._run(trigger.pipeline, parameters, force=False, on_step=on_step, request=request)
+            parameters = trigger.parameters_of(self._graph, claim.request)
+            return self._run(trigger.pipeline, parameters, force=False, on_step=on_step, claim=claim)
         except FencedError:
-            # The run was called lost: whoever reads the triggers next answers the request again.
+            # The run or the claim was called lost: whoever reads the triggers next answers the request again.
             raise
         except BaseException as error:
             # A failure closes the request; an interruption (Ctrl-C) leaves it waiting.
             state = RequestState.FAILED if isinstance(error, Exception) else RequestState.REQUESTED
             with self._graph.records.write() as connection:
-                store.finish_request(connection, request.id, process_name(), state, str(error))
+                claim.close(connection, state, str(error))
             raise
+        finally:
+            claim.forget()
 
     def _supply(self, kind: Any, context: StepContext, where: str) -> Any:
         for known, supply in self._suppliers:

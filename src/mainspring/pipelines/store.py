@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from mainspring.errors import StateError
 from mainspring.lineage.spec import Event
 from mainspring.pipelines.spec import CacheEntry, Request, RequestState, RunRow, StepRun, TriggerRow
 from mainspring.ports.records import Records
@@ -139,36 +138,25 @@ def claim(connection: Connection, request: Request, process: str) -> bool:
     statement = update(requests).where(requests.c.id == request.id, requests.c.state == request.state.value)
     seen = requests.c.process.is_(None) if request.process is None else requests.c.process == request.process
     changed = connection.execute(
-        statement.where(seen).values(state=RequestState.RUNNING.value, process=process)
+        statement.where(seen).values(state=RequestState.RUNNING.value, process=process, run_id=None)
     )
     return bool(changed.rowcount == 1)
 
 
-def set_request_run(connection: Connection, request_id: str, run_id: str) -> None:
-    """Say which run answers a request."""
-    connection.execute(update(requests).where(requests.c.id == request_id).values(run_id=run_id))
-
-
-def finish_request(
-    connection: Connection, request_id: str, process: str, state: RequestState, error: str | None
-) -> None:
-    """Close a request.
-
-    Raises:
-        StateError: another process has taken it over.
-    """
-    statement = update(requests).where(
+def set_request_run(connection: Connection, request_id: str, process: str, run_id: str) -> bool:
+    """Say which run answers a request. False = another process has taken it over."""
+    mine = update(requests).where(
         requests.c.id == request_id,
         requests.c.process == process,
         requests.c.state == RequestState.RUNNING.value,
     )
-    if connection.execute(statement.values(state=state.value, error=error)).rowcount != 1:
-        raise StateError(
-            expected="a request that this process still holds",
-            got="one that another process took over",
-            where=f"pipeline request {request_id}",
-            hint="Nothing to do: the other process answers it.",
-        )
+    return bool(connection.execute(mine.values(run_id=run_id)).rowcount == 1)
+
+
+def finish_request(connection: Connection, request_id: str, state: RequestState, error: str | None) -> None:
+    """Close a request. The caller has its lease, and gives that up in the same transaction."""
+    closed = update(requests).where(requests.c.id == request_id)
+    connection.execute(closed.values(state=state.value, error=error))
 
 
 def request_of(trigger: TriggerRow, event: Event, request_id: str) -> Request:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
+from mainspring.errors import FencedError
 from mainspring.lineage import Event, ExecutionState, Graph, cursor
-from mainspring.lineage.process import is_dead, process_name
+from mainspring.lineage.process import process_name
+from mainspring.lineage.spec import Standing
 from mainspring.lineage.store import executions_by_id
 from mainspring.pipelines import store
 from mainspring.pipelines.spec import Request, RequestState, TriggerRow
@@ -59,20 +63,20 @@ class Trigger:
                 if cursor.move(connection, self.row.reader, place, last, graph.project_id):
                     store.add_requests(connection, asked, graph.project_id)
 
-    def take(self, graph: Graph) -> Iterator[Request]:
-        """Claim, one by one, requests that wait, and those whose process has died or whose run was lost."""
+    def take(self, graph: Graph) -> Iterator[Claim]:
+        """Claim, one by one, requests that wait, and those that nobody answers any more."""
         with graph.records.read() as connection:
             states = [RequestState.REQUESTED, RequestState.RUNNING]
             waiting = store.requests_of(connection, graph.project_id, self.name, states)
             runs = executions_by_id(connection, [request.run_id for request in waiting if request.run_id])
+            leases = graph.leases.seen(connection, [_lease_of(request) for request in waiting])
         lost = {run.id for run in runs if run.state is ExecutionState.LOST}
+        answered = {found.lease.subject for found in leases if found.standing is not Standing.LOST}
         for request in waiting:
-            if request.state is RequestState.RUNNING and not _is_abandoned(request, lost):
+            if _lease_of(request) in answered and request.run_id not in lost:
                 continue
-            with graph.records.write() as connection:
-                mine = store.claim(connection, request, process_name())
-            if mine:
-                yield request
+            if (claim := Claim.find(graph, request)) is not None:
+                yield claim
 
     def parameters_of(self, graph: Graph, request: Request) -> Mapping[str, Any]:
         """The pipeline's parameters for the event of a request."""
@@ -83,6 +87,55 @@ class Trigger:
         return self.parameters(event)
 
 
-def _is_abandoned(request: Request, lost: Collection[str]) -> bool:
-    """Whether nobody answers a request any more: its run was lost, or its process ended before there was one."""
-    return request.run_id in lost or is_dead(request.process or "")
+@dataclass(frozen=True)
+class Claim:
+    """A request that this process answers, under a lease until it is closed: nobody else does meanwhile."""
+
+    graph: Graph
+    request: Request
+    token: int
+
+    @classmethod
+    def find(cls, graph: Graph, request: Request) -> Claim | None:
+        """Claim a request as it was seen; None when somebody else was faster."""
+        with graph.records.write() as connection:
+            if not store.claim(connection, request, process_name()):
+                return None
+            token = graph.leases.take(connection, _lease_of(request))
+        graph.leases.keep(_lease_of(request), token)
+        return cls(graph, request, token)
+
+    def begin(self, connection: Connection, run_id: str) -> None:
+        """Say which run answers it.
+
+        Raises:
+            FencedError: another process has taken it over.
+        """
+        if not store.set_request_run(connection, self.request.id, process_name(), run_id):
+            raise self._fenced()
+
+    def close(self, connection: Connection, state: RequestState, error: str | None) -> None:
+        """Say what became of it.
+
+        Raises:
+            FencedError: another process has taken it over, or may.
+        """
+        if not self.graph.leases.give_up(connection, _lease_of(self.request), self.token):
+            raise self._fenced()
+        store.finish_request(connection, self.request.id, state, error)
+
+    def forget(self) -> None:
+        """Answer it no longer. What was not closed lapses, and is answered again."""
+        self.graph.leases.forget(_lease_of(self.request))
+
+    def _fenced(self) -> FencedError:
+        return FencedError(
+            expected="a request that this process still answers",
+            got="its lease was not renewed, so that others answer it",
+            where=f"pipeline request {self.request.id}",
+            hint="Nothing was published, and nothing is to be done: whoever handles events next answers it.",
+        )
+
+
+def _lease_of(request: Request) -> str:
+    return f"request/{request.id}"
