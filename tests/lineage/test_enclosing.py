@@ -65,6 +65,21 @@ def test_what_is_inside(graph: Graph) -> None:
         assert found == [(outer.id,), ()]
 
 
+def test_ends_in_whatever_order(graph: Graph) -> None:
+    """Blocks that end out of order, or that nobody can end any more, are around nothing."""
+    first, second = (graph.execution("run", name, durable=True) for name in "ab")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert enclosing() == (second.id,)
+    second.__exit__(None, None, None)
+    forgotten = graph.execution("run", "c", durable=True)
+    forgotten.__enter__()
+    assert enclosing() == (forgotten.id,)
+    del forgotten
+    assert enclosing() == ()
+
+
 def test_a_lost_one_can_still_free_a_role(graph: Graph) -> None:
     """To say that somebody else is gone is not its work: the look of a lost process counts."""
     with suppress(FencedError), graph.execution("run", "r", durable=True) as outer:

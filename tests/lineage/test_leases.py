@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import ColumnElement, select
+from tests.log.conftest import Lines
+from tests.log.conftest import lines as lines  # noqa: PLC0414 - a fixture
 
 from mainspring.errors import FencedError, UnavailableError
 from mainspring.lineage import AssetKind, ExecutionState, Graph
@@ -20,6 +22,7 @@ from mainspring.lineage.leases import Leases
 from mainspring.lineage.spec import Standing
 from mainspring.lineage.standing import beat_s, bound_s
 from mainspring.lineage.store import executions
+from mainspring.log import bound
 from mainspring.ports.records import open_records
 
 HOUR_S = 3_600.0
@@ -36,18 +39,25 @@ class Shifted:
         return self.graph.records.present_us + int(self.by_s * 1e6)
 
 
-@dataclass
 class Watch:
-    """Somebody who looks, and may be at another time than the others."""
+    """Somebody who looks again and again, and may be at another time than the others."""
 
-    leases: Leases
-    clock: Shifted
+    def __init__(self, graph: Graph) -> None:
+        self.clock = Shifted(graph)
+        self.passed_s = 0.0
+        self.leases = Leases(
+            lambda: graph._scope, graph.vacate, present=self.clock, elapsed_s=lambda: self.passed_s
+        )
+
+    def wait(self, seconds: float) -> None:
+        """Time goes by, and the clock with it."""
+        self.passed_s += seconds
+        self.clock.by_s += seconds
 
 
 @pytest.fixture
 def watch(graph: Graph) -> Watch:
-    clock = Shifted(graph)
-    return Watch(Leases(lambda: graph._scope, graph.vacate, present=clock), clock)
+    return Watch(graph)
 
 
 @dataclass
@@ -115,7 +125,7 @@ def beats_until_lost(watch: Watch, ttl_s: float) -> int:
     for n_beats in range(20):
         if watch.leases.look():
             return n_beats
-        watch.clock.by_s += beat_s(ttl_s)
+        watch.wait(beat_s(ttl_s))
     raise AssertionError("never called lost")
 
 
@@ -208,6 +218,67 @@ def test_a_clock_that_jumps_harms_nobody(graph: Graph, watch: Watch, hours: int)
     graph.leases.close()
 
 
+def test_a_clock_that_steps_twice_harms_nobody_who_is_watched(graph: Graph, watch: Watch) -> None:
+    """Whoever lives to look again waits by his own clock too, however the database's is set meanwhile."""
+    with graph.execution("train", "slowly", durable=True) as work:
+        for _ in range(4):
+            watch.clock.by_s += HOUR_S
+            assert watch.leases.look() == []
+            watch.wait(beat_s(graph.leases.ttl_s) / 2)
+        graph.leases.beat()
+    assert state(graph, work.id) is ExecutionState.COMPLETED
+
+
+def test_a_living_holder_that_was_called_lost_is_told(graph: Graph, lines: Lines) -> None:
+    """Two steps of the clock within a beat, seen by two that live for a moment: what it published before stays whole,
+    and at its next sign of life it knows; its next word is refused, and nothing of it is visible.
+    """
+    with (
+        pytest.raises(FencedError, match="was called lost"),
+        graph.execution("train", "m", durable=True) as work,
+    ):
+        with graph.execution("insert", "acknowledged") as before:
+            kept = before.add(AssetKind.ARTIFACT, "acknowledged")
+        for hours in (1, 2):
+            moment = Leases(lambda: graph._scope, graph.vacate, present=Shifted(graph, hours * HOUR_S))
+            lost = moment.look()
+        assert lost == [work.id]
+        graph.leases.beat()
+        (taken,) = (line for line in lines() if line["event"] == "lease.taken")
+        assert (taken["subject"], taken["execution_id"], taken["level"]) == (work.id, work.id, "warning")
+        work.add(AssetKind.ARTIFACT, "late")
+    assert graph.find_assets() == [kept]
+
+
+def test_renewals_that_fail_are_said(graph: Graph, lines: Lines) -> None:
+    """The first of a row, and once that others may act on it; what is refused then says why; so is the end of it."""
+    passed_s = [0.0]
+    graph.leases = leases = Leases(lambda: graph._scope, graph.vacate, elapsed_s=lambda: passed_s[0])
+    away = UnavailableError(expected="a database", got="none", where="the test", hint="Wait.")
+
+    def said() -> list[str]:
+        return [line["event"] for line in lines() if line["event"].startswith("lease.")]
+
+    with bound(run_id="r"), graph.execution("train", "m", durable=True) as work:
+        for _ in range(5):
+            passed_s[0] += leases.ttl_s / 4
+            leases._miss(away)
+        assert said() == ["lease.renewal_failed", "lease.in_doubt"]
+        assert "for 38 s this process could not renew it: the test" in work._fenced().got
+        leases.beat()
+        assert said()[2:] == ["lease.renewed"]
+        leases._miss(away)
+        leases.beat()
+        assert said()[3:] == ["lease.renewal_failed", "lease.renewed"]
+        assert leases.silence == ""
+    found = [line for line in lines() if line["event"].startswith("lease.")]
+    assert {(line["subject"], line["execution_id"], line["run_id"]) for line in found} == {
+        (work.id, work.id, "r")
+    }
+    assert {line["correlation_id"] for line in found} == {"order-1"}
+    leases.close()
+
+
 def test_many_that_look_call_it_lost_once(graph: Graph, records_url: str) -> None:
     """Whoever looks at the same time, each lost run is one observer's, and has one event."""
     for name in "abc":
@@ -266,7 +337,7 @@ def test_parts_of_a_lost_execution(graph: Graph, watch: Watch) -> None:
 def lost_by(graph: Graph, watch: Watch, execution_id: str) -> None:
     """Call one execution lost, and leave the other leases held."""
     for _ in range(2):
-        watch.clock.by_s += graph.leases.ttl_s / 2
+        watch.wait(graph.leases.ttl_s / 2)
         graph.leases.beat()
         for each in watch.leases.list([execution_id]):
             if each.standing is Standing.OVERDUE:

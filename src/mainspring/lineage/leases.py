@@ -17,10 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from mainspring.errors import MainspringError
 from mainspring.lineage import lease as rows
 from mainspring.lineage import log, store
+from mainspring.lineage.doubts import Doubts
 from mainspring.lineage.process import is_dead, process_name
+from mainspring.lineage.pulse import RETRIES_A_BEAT, Pulse
 from mainspring.lineage.spec import Execution, ExecutionState, Lease, Standing
 from mainspring.lineage.standing import beat_s, standing
-from mainspring.log import get_logger
+from mainspring.log import bound, carried, get_logger
 
 _log = get_logger(__name__)
 
@@ -37,8 +39,15 @@ class Found:
 
 @dataclass(frozen=True)
 class _Held:
+    """A lease of this process.
+
+    Attributes:
+        around: what lines about it belong to.
+    """
+
     token: int
     when_lost: Callable[[], object] | None
+    around: Mapping[str, str]
 
 
 class Leases:
@@ -55,6 +64,7 @@ class Leases:
         vacate: frees a role whose lease is lost, as it was seen, and says so in the log; False when it is not any
             more as it was seen.
         present: tells the present as SQL; None = by the database's clock.
+        elapsed_s: a clock of this process that only goes forward.
     """
 
     def __init__(
@@ -64,8 +74,11 @@ class Leases:
         *,
         ttl_s: float = DEFAULT_TTL_S,
         present: Callable[[], rows.Present] | None = None,
+        elapsed_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.ttl_s = ttl_s
+        self._doubts = Doubts(elapsed_s)
+        self._pulse = Pulse(ttl_s, elapsed_s)
         self._scope = scope
         self._vacate = vacate
         self._present = present
@@ -92,10 +105,12 @@ class Leases:
         )
 
     def keep(self, subject: str, token: int, when_lost: Callable[[], object] | None = None) -> None:
-        """Renew from here on."""
+        """Renew from here on; as `role`."""
         self._after_fork()
         with self._guard:
-            self._held[subject] = _Held(token, when_lost)
+            if not self._held:
+                self._pulse.begin()
+            self._held[subject] = _Held(token, when_lost, carried())
             self._closing = False
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
@@ -119,7 +134,12 @@ class Leases:
         )
 
     def give_up(self, connection: Connection, subject: str, token: int) -> bool:
-        """End in this transaction what was taken, for good; `forget` it then. False when it was taken away."""
+        """End in this transaction what was taken, for good. False when it was taken away.
+
+        It is renewed no longer, whatever becomes of the transaction.
+        """
+        # Before its row goes, so that a beat in between does not take it for lost.
+        self.forget(subject)
         return rows.end(connection, subject, process_name(), token, self._scope().project_id)
 
     def end(self, connection: Connection, execution: Execution) -> bool:
@@ -190,27 +210,42 @@ class Leases:
         }
         return {key: each.model_copy(update=lost.get(key)) for key, each in executions.items()}
 
+    @property
+    def silence(self) -> str:
+        """Since when, and why, this process could not renew what it holds, in words; empty where it could."""
+        return self._pulse.silence
+
     def look(self) -> builtins.list[str]:
         """Call lost what is lost, and suspect what is overdue; returns the subjects that were called lost.
 
         Each is called lost by one process only, whoever looks at the same time: its execution, and what runs below
         it, ends as `lost`, with an event. A role is free then, and the log says `lease.lost`.
+
+        While it holds a lease itself, this process will look again: it waits for half a ttl by its own clock as well,
+        so that no step of the database's clock makes a living holder lost.
         """
+        return self._look(stays=self._thread is not None)
+
+    def _look(self, *, stays: bool) -> builtins.list[str]:
         self._looked_s = time.monotonic()
         lost = []
-        for found in self.list():
+        doubtful = [each for each in self.list() if each.standing is not Standing.HELD]
+        self._doubts.see(each.lease for each in doubtful)
+        for found in doubtful:
             if found.standing is Standing.OVERDUE:
                 self._suspect(found.lease)
+            elif not _is_dead(found.lease) and not self._doubts.lasted(found.lease, stays=stays):
+                continue
             elif found.standing is Standing.LOST and self._take_away(found.lease):
                 lost.append(found.lease.subject)
         return lost
 
     def settle(self) -> builtins.list[str]:
         """Look until no lease is in doubt, which takes half of the longest ttl at most; as `look`."""
-        lost = self.look()
+        lost = self._look(stays=True)
         while doubtful := [each.lease.ttl_s for each in self.list() if each.standing is not Standing.HELD]:
             time.sleep(beat_s(min(doubtful)) / 2)
-            lost += self.look()
+            lost += self._look(stays=True)
         return lost
 
     def look_if_due(self) -> None:
@@ -254,6 +289,7 @@ class Leases:
         scope = self._scope()
         with scope.records.write() as connection:
             kept = rows.renew(connection, self._now(scope), process_name(), held, scope.project_id)
+        self._pulse.heard({subject: hold.around for subject, hold in held.items() if subject in kept})
         for subject, hold in held.items():
             if kept.get(subject) != hold.token:
                 self._lost(subject, hold)
@@ -265,7 +301,17 @@ class Leases:
             was_held = self._held.get(subject) == hold
             if was_held:
                 del self._held[subject]
-        if was_held and hold.when_lost is not None:
+        if not was_held:
+            return
+        with bound(**hold.around):
+            _log.warning(
+                "lease.taken",
+                f"the lease {subject} was taken: this process was not heard of for long, or another has it now",
+                subject=subject,
+                token=hold.token,
+                ttl_s=self.ttl_s,
+            )
+        if hold.when_lost is not None:
             hold.when_lost()
 
     def _run(self) -> None:
@@ -273,11 +319,17 @@ class Leases:
         while self._waited(pause_s):
             try:
                 self.beat()
-            except (MainspringError, SQLAlchemyError):
+            except (MainspringError, SQLAlchemyError) as error:
                 # Away, or busy for long: asked again soon, because a renewal is due.
-                pause_s = beat_s(self.ttl_s) / 4
+                pause_s = beat_s(self.ttl_s) / RETRIES_A_BEAT
+                self._miss(error)
             else:
                 pause_s = beat_s(self.ttl_s)
+
+    def _miss(self, error: Exception) -> None:
+        with self._guard:
+            held = {subject: hold.around for subject, hold in self._held.items()}
+        self._pulse.unheard(error, held)
 
     def _waited(self, pause_s: float) -> bool:
         """Wait for the next beat. False when there is nothing to renew any more."""

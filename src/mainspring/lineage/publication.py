@@ -8,6 +8,7 @@ because readers go through the records only. A process that dies leaves nothing 
 from __future__ import annotations
 
 import traceback
+import weakref
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
@@ -73,6 +74,7 @@ class Publication:
         self._writes_of_failure: list[Callable[[Connection], object]] = []
         self._state = ExecutionState.COMPLETED
         self._open = False
+        self._is_lost = False
         self._around: Mapping[str, str] = {}
         self._enclosing: tuple[str, ...] = ()
 
@@ -98,10 +100,17 @@ class Publication:
         if self._durable:
             self._begin()
         self._open = True
-        if self._leases is not None:
-            enter(self.id)
         self._around = bind({"execution_id": self.id})
+        if self._leases is not None:
+            enter(self.id, self)
+            # Weakly: one that nobody has any more is around nothing, though its lease is kept.
+            lose = weakref.WeakMethod(self._lose)
+            self._leases.keep(self.id, self._execution.fence, lambda: (found := lose()) and found())
         return self
+
+    def _lose(self) -> None:
+        """Its lease was found to be gone: nothing more is begun that could not be published."""
+        self._is_lost = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -119,7 +128,7 @@ class Publication:
         finally:
             if self._leases is not None:
                 self._leases.forget(self.id)
-                leave(self.id, self._enclosing)
+                leave(self.id)
             if context().get("execution_id") == self.id:
                 # Otherwise it ends elsewhere than it began, and nothing of it is bound here.
                 restore(self._around)
@@ -133,8 +142,6 @@ class Publication:
             if self._leases is not None:
                 self._leases.begin(connection, self._execution)
             log.append(connection, self._scope, [log.begun(self._scope, self._execution)])
-        if self._leases is not None:
-            self._leases.keep(self.id, self._execution.fence)
 
     def use(self, asset_id: str, role: str = "input", attributes: Mapping[str, Any] | None = None) -> None:
         """Name an input. Naming it twice in one role is the same as once."""
@@ -268,6 +275,8 @@ class Publication:
         self._link(Direction.FOUND, role, asset_id, None)
 
     def _check_open(self) -> None:
+        if self._is_lost:
+            raise self._fenced()
         if not self._open:
             raise StateError(
                 expected="a publication inside its `with` block",
@@ -314,9 +323,11 @@ class Publication:
         return [link.asset_id for link in self._links.values() if link.direction is not Direction.OUTPUT]
 
     def _fenced(self) -> FencedError:
+        silence = "" if self._leases is None else self._leases.silence
         return FencedError(
             expected=f"execution {self.id} still running under fence {self._execution.fence}",
-            got="it was called lost because its lease was not renewed, it has ended, or another worker took it over",
+            got="it, or what it is a part of, was called lost because its lease was not renewed; or it has ended, or "
+            "another worker took it over" + (f" ({silence})" if silence else ""),
             where=f"{self._execution.kind} {self._execution.name!r}",
             hint="Nothing was published. `mainspring events --subject` with its id says what happened. If the process "
             "was alive but stood still for long, raise `leases.ttl_s`; then do the work again.",

@@ -96,7 +96,7 @@ class Server:
         self._port = _free_port(self._host, self._port)
         self.url = f"http://{self._host}:{self._port}"
         try:
-            self._role.enter_context(self._project.graph.leases.role(role_of(self._port), self._replaced))
+            self._role.enter_context(self._project.graph.leases.role(role_of(self._port)))
             for number in range(1, self._n_workers + 1):
                 self._seats.append(Seat(self._orders(number), self._say))
             for seat in self._seats:
@@ -128,14 +128,6 @@ class Server:
         self._end()
         self._publish()
         self._role.close()
-
-    def _replaced(self) -> None:
-        role = role_of(self._port)
-        self._log.warning(
-            "lease.taken",
-            f"the lease {role} was taken: another server has it, or this one stood still for long",
-            subject=role,
-        )
 
     def run_forever(self, announce: Callable[[], None] | None = None) -> None:
         """Start, and serve until SIGTERM or Ctrl-C. For the main thread.
