@@ -28,7 +28,7 @@ def demo(
     from mainspring.config import Config
     from mainspring.log import configure
     from mainspring.workflows.demo.options import Options
-    from mainspring.workflows.demo.story import tell_demo
+    from mainspring.workflows.demo.tell import tell_demo
 
     if small:
         options = Options(requests_per_day=20, days_per_month=2, until_month=5, serve=serve)

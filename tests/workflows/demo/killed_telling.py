@@ -12,7 +12,7 @@ from typing import Any
 from mainspring.pipelines.api import Pipelines
 from mainspring.serving.deployment import Deployment
 from mainspring.workflows.demo.options import Options
-from mainspring.workflows.demo.story import tell_demo
+from mainspring.workflows.demo.tell import tell_demo
 
 OPTIONS = Options(until_month=8, last_days=4, over_http=False)
 Ended = Callable[[tuple[Any, ...], Any], bool]

@@ -25,7 +25,8 @@ from mainspring.pipelines.spec import RequestState
 from mainspring.serving.spec import Cause
 from mainspring.workflows.demo import chapters
 from mainspring.workflows.demo.live import InProcess, LiveDays
-from mainspring.workflows.demo.story import Story, tell_demo
+from mainspring.workflows.demo.tell import tell_demo
+from mainspring.workflows.demo.telling.story import Story
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, MONITOR, YEAR, midnight
 from tests.conftest import RECORDS
 from tests.workflows.demo.killed_telling import OPTIONS, STEPS

@@ -16,7 +16,7 @@ import pytest
 
 from mainspring.project import open_project
 from mainspring.workflows.demo.options import Options
-from mainspring.workflows.demo.story import tell_demo
+from mainspring.workflows.demo.tell import tell_demo
 from mainspring.workflows.demo.world import DEPLOYMENT, midnight
 from tests.conftest import RECORDS
 
@@ -30,7 +30,7 @@ TELL = """
 import sys
 from pathlib import Path
 from mainspring.workflows.demo.options import Options
-from mainspring.workflows.demo.story import tell_demo
+from mainspring.workflows.demo.tell import tell_demo
 tell_demo(Path(sys.argv[1]), Options(requests_per_day=40, days_per_month=2, until_month=4, over_http=False),
           overrides={"records.url": sys.argv[2]})
 """

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from mainspring.lineage import Verdict
 from mainspring.workflows.demo.options import Options
-from mainspring.workflows.demo.story import tell_demo
+from mainspring.workflows.demo.tell import tell_demo
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL
 
 pytestmark = [pytest.mark.story, pytest.mark.once]

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from mainspring.project import open_project
 from mainspring.workflows.demo.options import Options
-from mainspring.workflows.demo.story import tell_demo
+from mainspring.workflows.demo.tell import tell_demo
 from mainspring.workflows.demo.world import DEPLOYMENT
 from tests.conftest import RECORDS
 

@@ -22,7 +22,9 @@ from mainspring.workflows.demo.live import BUCKET, POST_EVERY, LiveDays, body_of
 from mainspring.workflows.demo.options import Options
 from mainspring.workflows.demo.report.months import decided, month_name
 from mainspring.workflows.demo.screen import Screen
-from mainspring.workflows.demo.story import Story, show_months, tell_demo
+from mainspring.workflows.demo.tell import tell_demo
+from mainspring.workflows.demo.telling.closing import show_months
+from mainspring.workflows.demo.telling.story import Story
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, World, midnight
 
 pytestmark = pytest.mark.story
