@@ -387,6 +387,8 @@ class Project:
             self.deployments.close()
         if "graph" in self.__dict__:
             self.graph.leases.close()
+        if "tracking" in self.__dict__:
+            self.tracking.close()
         for port in ("engine", "records", "keys"):
             if port in self.__dict__:
                 self.__dict__.pop(port).close()

@@ -12,6 +12,7 @@ import pytest
 
 from mainspring.errors import ConflictError, FencedError, InputError, StateError, UnknownNameError
 from mainspring.lineage import AssetKind, ExecutionState, Graph
+from mainspring.project import Project
 from mainspring.tracking import Tracking
 from mainspring.tracking.spec import MetricPoint
 
@@ -244,3 +245,12 @@ def test_points_of_many_runs_are_refused_together(tracking: Tracking, graph: Gra
         with pytest.raises(FencedError):
             tracking._points.append(points)
         assert tracking.points(stands.id) == []
+
+
+@pytest.mark.once
+def test_a_closed_project_leaves_no_log(project: Project) -> None:
+    """Whoever logged metrics has the records open too: with both closed, everything is in the files themselves."""
+    with project.tracking.run("r") as run:
+        run.log(metrics={"auc": 0.5})
+    project.close()
+    assert [file.name for file in project.home.rglob("*-wal")] == []

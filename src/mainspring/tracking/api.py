@@ -295,6 +295,10 @@ class Tracking:
         inner._points = self._points
         return inner
 
+    def close(self) -> None:
+        """Give files back; a later call opens them again. To be called before the records are closed."""
+        self._points.close()
+
     def run(
         self,
         name: str,

@@ -74,6 +74,10 @@ class Points(ABC):
         """Write every point of every project as of one moment into a new file, as `FilePoints` keeps them."""
 
     @abstractmethod
+    def close(self) -> None:
+        """Give a file back; a later call opens it again. To be called before the records are closed."""
+
+    @abstractmethod
     def damages(self) -> list[str]:
         """What the file itself is found to be wrong with, a sentence each; nothing where there is no file."""
 
@@ -146,6 +150,9 @@ class TablePoints(Points):
             for part in there.all_rows():
                 connection.execute(insert(metric_points), part)
 
+    def close(self) -> None:
+        """Nothing to do: the connections are the records'."""
+
     def damages(self) -> list[str]:
         return []
 
@@ -166,6 +173,7 @@ class FilePoints(Points):
         self._project_id = project_id
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._knows_runs = False
         self._pid = os.getpid()
 
     def append(self, points: Sequence[MetricPoint]) -> None:
@@ -180,6 +188,7 @@ class FilePoints(Points):
         with self._lock, turn(self._file, BUSY_WAIT_S):
             connection = self._open()
             try:
+                self._know_runs(connection)
                 connection.execute("BEGIN IMMEDIATE")
                 if connection.executemany(statement, rows).rowcount < len(rows):
                     connection.execute("ROLLBACK")
@@ -271,11 +280,10 @@ class FilePoints(Points):
             yield [{**row, "value": _number(row["value"])} for row in made]
 
     def close(self) -> None:
-        """Give the file back; a later call opens it again."""
         with self._lock:
             if self._connection is not None and self._pid == os.getpid():
                 self._connection.close()
-            self._connection = None
+            self._connection, self._knows_runs = None, False
 
     def _read(self, query: str, arguments: tuple[object, ...]) -> list[tuple[Any, ...]]:
         if not self._file.exists():
@@ -309,13 +317,17 @@ class FilePoints(Points):
             # A killed process loses nothing; the points of one second are not worth an fsync each.
             connection.execute("PRAGMA synchronous=NORMAL")
             points_schema.set_up(connection, self._file)
-            if self._records_file is not None:
-                # Read-only, so that a transaction here never holds up one there.
-                connection.execute("ATTACH DATABASE ? AS records", (read_only_address(self._records_file),))
         except sqlite3.OperationalError as error:
             raise self._meaning(error) from error
-        self._connection, self._pid = connection, os.getpid()
+        self._connection, self._pid, self._knows_runs = connection, os.getpid(), False
         return connection
+
+    def _know_runs(self, connection: sqlite3.Connection) -> None:
+        """Have the records beside, to ask them which runs were lost."""
+        if self._records_file is not None and not self._knows_runs:
+            # Read-only, so that a transaction here never holds up one there.
+            connection.execute("ATTACH DATABASE ? AS records", (read_only_address(self._records_file),))
+            self._knows_runs = True
 
     def _meaning(self, error: sqlite3.OperationalError) -> AccessError | UnavailableError:
         name = getattr(error, "sqlite_errorname", "") or ""
