@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select
+from sqlalchemy import Connection, bindparam, delete, event, exists, insert, select
+from sqlalchemy.exc import IntegrityError
 
+from mainspring.errors import UnavailableError
 from mainspring.lineage.store import events
 from mainspring.ports.records import open_records
 from mainspring.ports.records.among import among
@@ -71,17 +73,16 @@ def test_lists_and_fixed_parameters_are_bound(connection: Connection) -> None:
         .order_by(events.c.seq.desc())
         .limit(1)
     )
-    assert newest.run(connection, {"wanted": [f"{1:032x}", f"{2:032x}"]}).scalar_one() == 2
-    assert newest.run(connection, {"wanted": []}).scalar_one_or_none() is None
+    assert newest.ask(connection, {"wanted": [f"{1:032x}", f"{2:032x}"]}) == (2,)
     is_there = Prepared(select(exists().where(events.c.id == bindparam("id"))))
-    assert [bool(is_there.run(connection, {"id": f"{n:032x}"}).scalar_one()) for n in (3, 4)] == [True, False]
+    assert [is_there.ask(connection, {"id": f"{n:032x}"}) for n in (3, 4)] == [(True,), (False,)]
 
 
 def test_a_change_says_how_many_rows_it_met(connection: Connection) -> None:
     connection.execute(insert(events), [made(1), made(2)])
     remove = Prepared(delete(events).where(events.c.occurred_us >= bindparam("from_us")))
-    assert remove.run(connection, {"from_us": 2}).rowcount == 1
-    assert remove.run(connection, {"from_us": 2}).rowcount == 0
+    assert remove.run(connection, {"from_us": 2}) == 1
+    assert remove.run(connection, {"from_us": 2}) == 0
 
 
 def test_a_parameter_that_is_not_given_is_refused(connection: Connection) -> None:
@@ -89,3 +90,43 @@ def test_a_parameter_that_is_not_given_is_refused(connection: Connection) -> Non
     del row["actor"]
     with pytest.raises(KeyError, match="actor"):
         Prepared.insert_into(events).run(connection, row)
+
+
+def test_a_driver_error_is_sqlalchemys(connection: Connection) -> None:
+    """So that it is translated as that of any other statement."""
+    into_events = Prepared.insert_into(events)
+    into_events.run(connection, made(1))
+    with pytest.raises(IntegrityError, match="id"), connection.begin_nested():
+        into_events.run(connection, made(1))
+    with pytest.raises(IntegrityError), connection.begin_nested():
+        into_events.run(connection, made(2), made(1))
+    assert read(connection) == [made(1)]
+
+
+def test_listeners_hear_of_it(connection: Connection) -> None:
+    """As of any other statement: before and after, and whether there were several rows."""
+    heard: list[tuple[str, bool]] = []
+    for when in ("before_cursor_execute", "after_cursor_execute"):
+        event.listen(connection, when, lambda *given, when=when: heard.append((when, given[5])))
+    Prepared.insert_into(events).run(connection, made(1))
+    Prepared.insert_into(events).run(connection, made(2), made(3))
+    assert heard == [
+        (when, many) for many in (False, True) for when in ("before_cursor_execute", "after_cursor_execute")
+    ]
+
+
+def test_a_server_that_went_away_is_said_and_found_again(records_url: str) -> None:
+    """The connection is given to nobody again."""
+    records = open_records(records_url)
+    if records.dialect != "postgresql":
+        pytest.skip("a file has no connection to lose")
+    into_events = Prepared.insert_into(events)
+    with pytest.raises(UnavailableError), records.write() as connection:
+        own = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        with records.read() as other:
+            other.exec_driver_sql(f"SELECT pg_terminate_backend({own})")
+        into_events.run(connection, made(1))
+    with records.write() as connection:
+        into_events.run(connection, made(2))
+        assert read(connection) == [made(2)]
+    records.close()

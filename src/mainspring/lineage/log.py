@@ -40,9 +40,7 @@ def hold(records: Records, connection: Connection, project_id: str) -> None:
     records.lock(connection, f"events/{project_id}")
 
 
-_ASK = Prepared(
-    select(store.LAST_SHA256.scalar_subquery().label("sha256"), marks.IS_MARKED.label("is_marked"))
-)
+_ASK = Prepared(select(store.LAST_SHA256.scalar_subquery(), marks.IS_MARKED))
 
 
 def append(connection: Connection, scope: Scope, entries: Sequence[Event], used: Sequence[str] = ()) -> None:
@@ -58,10 +56,10 @@ def append(connection: Connection, scope: Scope, entries: Sequence[Event], used:
     # Held to the commit: the order of `seq` is the order of becoming visible. And whoever deletes holds the log
     # while it asks what depends on a thing: one of the two sees the other.
     hold(scope.records, connection, scope.project_id)
-    found = _ASK.run(connection, {"project": scope.project_id, "used": used}).one()
-    if found.is_marked:
+    before, is_marked = _ASK.ask(connection, {"project": scope.project_id, "used": used})
+    if is_marked:
         marks.check_usable(connection, scope.project_id, used)
-    store.append_events(connection, entries, scope.project_id, found.sha256 or "")
+    store.append_events(connection, entries, scope.project_id, before or "")
 
 
 def entry(scope: Scope, execution_id: str, kind: str, subject: str, payload: Mapping[str, Any]) -> Event:

@@ -100,7 +100,8 @@ def check_usable(connection: Connection, project_id: str, subject_ids: Iterable[
         StateError: one is archived.
     """
     used = list(subject_ids)
-    if not _ASK.run(connection, {"project": project_id, "used": used}).scalar_one():
+    (is_marked,) = _ASK.ask(connection, {"project": project_id, "used": used})
+    if not is_marked:
         return
     found = find_marks(connection, project_id, subject_ids=used)
     check_there(found)

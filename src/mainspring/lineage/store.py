@@ -127,7 +127,7 @@ def add_execution(
         return True
     values = {f"new_{name}": given for name, given in row(execution, project_id).items()}
     values.update(zip(_above(len(above)), above, strict=True))
-    return _add_below(len(above)).run(connection, values).rowcount == 1
+    return _add_below(len(above)).run(connection, values) == 1
 
 
 _FINISH = (
@@ -166,7 +166,7 @@ def finish_execution(connection: Connection, finished: Execution, above: Sequenc
         "new_error": finished.error,
         **dict(zip(_above(len(above)), above, strict=True)),
     }
-    return _finish_below(len(above)).run(connection, values).rowcount == 1
+    return _finish_below(len(above)).run(connection, values) == 1
 
 
 def lose_execution(connection: Connection, lost: Execution) -> bool:

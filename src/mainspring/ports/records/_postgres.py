@@ -86,7 +86,7 @@ class PostgresRecords(SqlRecords):
             portable.export(connection, path, leave_out, self.url)
 
     def lock(self, connection: Connection, name: str) -> None:
-        _LOCK.run(connection, {"name": name})
+        _LOCK.ask(connection, {"name": name})
 
     def insert(self, table: Table) -> Any:
         return insert(table)

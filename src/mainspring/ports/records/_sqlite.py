@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from mainspring.errors import AccessError, IntegrityError, MainspringError, UnavailableError
 from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._sql import SqlRecords, to_json
+from mainspring.ports.records.prepared import hand_over
 from mainspring.ports.records.reading import check_unchanged, connect_reading, state_of
 from mainspring.ports.records.turns import turn
 
@@ -93,7 +94,7 @@ class SqliteRecords(SqlRecords):
         )
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "connect", lambda *_: self._remember())
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        event.listen(engine, "begin", lambda connection: hand_over(connection, begin))
         return engine
 
     @contextmanager
