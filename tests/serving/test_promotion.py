@@ -26,6 +26,7 @@ from mainspring.project import open_project
 from mainspring.serving import weights
 from mainspring.serving.api import Deployment
 from mainspring.serving.replay import weights_folder
+from mainspring.workflows.lifecycle import rename
 
 REHEARSAL = Requirement(kind="rehearsal")
 
@@ -91,6 +92,18 @@ def test_a_rollback_takes_the_alias_back(gated: Airport, promoted: Deployment) -
         "number": 1,
         "previous_number": 2,
     }
+
+
+def test_a_rollback_takes_the_alias_back_across_a_rename(gated: Airport) -> None:
+    """The weight tables say the model's names of their times; they are one model."""
+    made = gated.deployments.create("flights", gated.versions[0], gated.view, environment="production")
+    rename(gated.project, "model", "lateness", "delay")
+    made.promote(gated.models.get("lateness", 2), gated.view, environment="production")
+    assert [arm.model for arm in made.table.arms] == ["delay"]
+    assert champion(gated) == 2
+    made.rollback()
+    assert [champion(gated), str(gated.models.get("delay", "champion"))] == [1, "delay/1"]
+    assert len(gated.models.alias_history("delay", "champion")) == 3
 
 
 def test_a_rollback_by_files_alone_takes_the_alias_back_at_the_next_opening(

@@ -43,7 +43,8 @@ def _summary(group: Any) -> dict[str, Any]:
 def show_group(name: Group, project: In = None, json: Json = False) -> None:
     """One group: its columns with types, times and expectations."""
     with opened(project) as found:
-        spec = found.features.get_group(*group_reference(name)).spec
+        group = found.features.get_group(*group_reference(name))
+        spec = group.spec.model_copy(update={"name": group.name})
     if json:
         print_json(spec)
         return

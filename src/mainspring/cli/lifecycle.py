@@ -1,7 +1,9 @@
-"""`mainspring archive`, `pin`, `delete` …: the same for every noun, with what depends on a thing shown first."""
+"""`mainspring archive`, `rename`, `delete` …: the same for every noun, with what depends on a thing shown first."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +13,7 @@ from mainspring.cli._output import print_json, print_rows
 from mainspring.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from mainspring.workflows.lifecycle import Decision
+    from mainspring.workflows.lifecycle import Decision, Thing
 
 Noun = Annotated[
     str,
@@ -38,48 +40,102 @@ def archive(noun: Noun, name: Name, reason: Reason = "", project: In = None, jso
     """
     from mainspring.workflows.lifecycle import archive
 
-    with opened(project) as found:
-        done = archive(found, noun, name, reason=reason)
-    if json:
-        print_json(done)
-        return
-    typer.echo(f"Archived {done.thing.title}. Take it back: mainspring unarchive {noun} {done.thing.name}")
+    _mark(
+        "Archived {title}. Take it back: mainspring unarchive {noun} {name}",
+        archive,
+        noun,
+        name,
+        reason,
+        project,
+        json,
+    )
 
 
 def unarchive(noun: Noun, name: Name, reason: Reason = "", project: In = None, json: Json = False) -> None:
     """Take an archiving back."""
     from mainspring.workflows.lifecycle import unarchive
 
-    with opened(project) as found:
-        thing = unarchive(found, noun, name, reason=reason)
-    if json:
-        print_json(thing)
-        return
-    typer.echo(f"{thing.title[:1].upper()}{thing.title[1:]} is in use again.")
+    _mark("{title} is in use again.", unarchive, noun, name, reason, project, json)
 
 
 def pin(noun: Noun, name: Name, reason: Reason = "", project: In = None, json: Json = False) -> None:
     """Keep something, and all that it was made of, from being deleted, by people and by retention rules."""
     from mainspring.workflows.lifecycle import pin
 
-    with opened(project) as found:
-        done = pin(found, noun, name, reason=reason)
-    if json:
-        print_json(done)
-        return
-    typer.echo(f"Pinned {done.thing.title}. Take it back: mainspring unpin {noun} {done.thing.name}")
+    _mark(
+        "Pinned {title}. Take it back: mainspring unpin {noun} {name}", pin, noun, name, reason, project, json
+    )
 
 
 def unpin(noun: Noun, name: Name, reason: Reason = "", project: In = None, json: Json = False) -> None:
     """Take a pin back."""
     from mainspring.workflows.lifecycle import unpin
 
+    _mark("Took the pin off {title}.", unpin, noun, name, reason, project, json)
+
+
+def _mark(
+    said: str,
+    act: Callable[..., Decision | Thing],
+    noun: str,
+    name: str,
+    reason: str,
+    project: Path | None,
+    json: bool,
+) -> None:
+    """Do one of the four, and say so: `said` takes title, noun and name of the thing."""
+    from mainspring.workflows.lifecycle import Thing
+
     with opened(project) as found:
-        thing = unpin(found, noun, name, reason=reason)
+        done = act(found, noun, name, reason=reason)
     if json:
-        print_json(thing)
+        print_json(done)
         return
-    typer.echo(f"Took the pin off {thing.title}.")
+    thing = done if isinstance(done, Thing) else done.thing
+    text = said.format(title=thing.title, noun=thing.noun.value, name=thing.name)
+    typer.echo(text[:1].upper() + text[1:])
+
+
+def rename(
+    noun: Annotated[
+        str,
+        typer.Argument(
+            metavar="NOUN", help="feature_group, feature_view, experiment, run, model or monitor."
+        ),
+    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is or was called; of a run its id.")],
+    new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", help="What it shall be called.")],
+    reason: Reason = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Rename it; else what refers to it is only shown.")
+    ] = False,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """Show what refers to something by its name or depends on it, and with --yes call it otherwise.
+
+    Former names lead to it for ever, so that code, stored rows and addresses stay valid, and are given to nothing
+    else. All versions of a group or view are renamed together.
+    """
+    from mainspring.workflows.lifecycle import preview_rename, rename
+
+    with opened(project) as found:
+        if yes:
+            done = rename(found, noun, name, new_name, reason=reason)
+        else:
+            done = preview_rename(found, noun, name, new_name)
+    if json:
+        print_json(done)
+        return
+    if yes:
+        typer.echo(f"{done.title[:1].upper()}{done.title[1:]} is called {done.new_name} now.")
+        return
+    columns = ["what", "name", "count"]
+    print_rows(done.dependents, columns, as_json=False, none="Nothing refers to it.")
+    typer.echo(
+        "All of these go on working. Nothing was renamed: "
+        f'mainspring rename {done.noun.value} {name} {new_name} --yes --reason "…"'
+    )
 
 
 def marks(

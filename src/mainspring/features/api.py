@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError as DuplicateRow
 
 from mainspring.checks.spec import Expectation
@@ -23,8 +24,9 @@ from mainspring.features.spec import (
 )
 from mainspring.features.store import Stores
 from mainspring.features.view import FeatureView
+from mainspring.lineage import names
 from mainspring.lineage.api import Graph
-from mainspring.lineage.spec import AssetKind
+from mainspring.lineage.spec import AssetKind, Noun
 from mainspring.ports.keys import Keys
 from mainspring.ports.tables import Tables
 from mainspring.types import digest, new_id
@@ -142,10 +144,12 @@ class Features:
         if found is not None and plan.evolved(found, wanted, given, where) == found:
             return found
         with stores.records.write() as connection:
-            stores.records.lock(connection, f"features/{stores.project_id}")
+            names.hold(stores.records, connection, Noun.FEATURE_GROUP, stores.project_id)
             found = store.find_group(connection, stores.project_id, wanted.name, wanted.version)
             if found is None:
                 ingest.check_expectations(wanted)
+                stored, called = names.resolve(connection, Noun.FEATURE_GROUP, stores.project_id, wanted.name)
+                wanted = wanted.model_copy(update={"name": stored, "called": called})
                 store.add_group(connection, wanted, stores.project_id)
                 return wanted
             changed = plan.evolved(found, wanted, given, where)
@@ -163,16 +167,16 @@ class Features:
         with stores.records.read() as connection:
             found = store.find_group(connection, stores.project_id, name, version)
             if found is None:
-                known = [
-                    (item.name, item.version) for item in store.all_groups(connection, stores.project_id)
-                ]
-                raise _unknown("feature group", name, version, known)
+                everything = store.list_groups(connection, stores.project_id)
+                known = [(item.called or item.name, item.version) for item in everything]
+                _, called = names.resolve(connection, Noun.FEATURE_GROUP, stores.project_id, name)
+                raise _unknown("feature group", called, version, known)
         return FeatureGroup(stores, found)
 
     def groups(self, *, archived: bool = False) -> list[FeatureGroup]:
         """Every group, by name and version; archived ones only if asked for."""
         with self._stores.records.read() as connection:
-            found = store.all_groups(connection, self._stores.project_id, archived=archived)
+            found = store.list_groups(connection, self._stores.project_id, archived=archived)
         return [FeatureGroup(self._stores, item) for item in found]
 
     def materialize(self, until: datetime | None = None) -> int:
@@ -226,12 +230,15 @@ class Features:
         plan.check_view(parts, labelled, groups, where)
         functions = plan.described(on_demand, parts, labelled, groups, where)
         plan.check_clashes(parts, labelled, functions, groups, spine_time, where)
-        content = digest([name, version, parts, labelled, functions, spine_time])
+        with self._stores.records.read() as connection:
+            # A definition stays what it is, and so does its digest, whichever name of the view the code says.
+            stored, called = names.resolve(connection, Noun.FEATURE_VIEW, self._stores.project_id, name)
+        content = digest([stored, version, parts, labelled, functions, spine_time])
         for function in on_demand:
             self._stores.functions[function.digest] = function
         spec = FeatureViewSpec(
             view_id=new_id(),
-            name=name,
+            name=stored,
             version=version,
             parts=parts,
             label=labelled,
@@ -240,6 +247,7 @@ class Features:
             description=description,
             digest=content,
             created_at=self._stores.graph.clock.now(),
+            called=called,
         )
         return FeatureView(self._stores, self._publish_view(spec, group_ids, where))
 
@@ -273,7 +281,7 @@ class Features:
                         asset_id=spec.view_id,
                     )
                     work.event("feature_view.defined", asset.id, {"version": spec.version})
-                    work.write(lambda connection: store.add_view(connection, spec, stores.project_id))
+                    work.write(lambda connection: self._add_view(connection, spec))
                 return spec
             except DuplicateRow:
                 # Another process defined it between the look and the write.
@@ -293,6 +301,12 @@ class Features:
             )
         return found
 
+    def _add_view(self, connection: Connection, spec: FeatureViewSpec) -> None:
+        project_id = self._stores.project_id
+        names.hold(self._stores.records, connection, Noun.FEATURE_VIEW, project_id)
+        names.check_unused(connection, Noun.FEATURE_VIEW, project_id, spec.name)
+        store.add_view(connection, spec, project_id)
+
     def _find_view(self, name: str, version: int) -> FeatureViewSpec | None:
         with self._stores.records.read() as connection:
             return store.find_view(connection, self._stores.project_id, name, version)
@@ -307,8 +321,9 @@ class Features:
         if found is None:
             with self._stores.records.read() as connection:
                 everything = store.all_views(connection, self._stores.project_id)
-            known = [(item.name, item.version) for item in everything]
-            raise _unknown("feature view", name, version, known)
+                _, called = names.resolve(connection, Noun.FEATURE_VIEW, self._stores.project_id, name)
+            known = [(item.called or item.name, item.version) for item in everything]
+            raise _unknown("feature view", called, version, known)
         return FeatureView(self._stores, found)
 
     def views(self, *, archived: bool = False) -> list[FeatureView]:

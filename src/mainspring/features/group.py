@@ -70,8 +70,8 @@ class FeatureGroup:
 
     @property
     def name(self) -> str:
-        """Without version."""
-        return self._spec.name
+        """What it is called now, without version."""
+        return self._spec.called or self._spec.name
 
     @property
     def version(self) -> int:

@@ -40,6 +40,8 @@ class FeatureGroupSpec(Value):
         on_failure: what an insert does with rows that break critical expectations.
         columns: the schema; None until the first insert.
         expectations: as their own `to_dict`-like plain form.
+        called: what it is called now; empty while that is `name`, the lasting one, which views, pins and the table
+            are made of.
     """
 
     group_id: str
@@ -58,10 +60,16 @@ class FeatureGroupSpec(Value):
     description: str
     owner: str | None
     created_at: datetime
+    called: str = Field(default="", exclude=True)
 
     @property
     def label(self) -> str:
-        """`name@version`: what people and reports call it."""
+        """`name@version`: what people and reports call it now."""
+        return f"{self.called or self.name}@{self.version}"
+
+    @property
+    def pin(self) -> str:
+        """`name@version` for ever: what pins call it."""
         return f"{self.name}@{self.version}"
 
     @property
@@ -182,6 +190,7 @@ class FeatureViewSpec(Value):
         label: one column of a group whose key names a spine row.
         spine_time: the spine's column that says at which moment each row asks.
         digest: of everything above, without the id.
+        called: what it is called now; empty while that is `name`, the lasting one, which the digest is of.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -196,6 +205,12 @@ class FeatureViewSpec(Value):
     description: str
     digest: str
     created_at: datetime
+    called: str = Field(default="", exclude=True)
+
+    @property
+    def title(self) -> str:
+        """`name@version`: what people and reports call it now."""
+        return f"{self.called or self.name}@{self.version}"
 
     @property
     def selections(self) -> tuple[SelectionSpec, ...]:

@@ -6,16 +6,19 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select, update
 
 from mainspring.errors import UnknownNameError
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.pending import Pending
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec, FeatureViewSpec
+from mainspring.lineage import names
 from mainspring.lineage.api import Graph
 from mainspring.lineage.marks import visible
+from mainspring.lineage.spec import Noun
 from mainspring.ports.keys import Keys
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
@@ -97,9 +100,9 @@ def lock_name(group_id: str) -> str:
 
 
 def find_group(connection: Connection, project_id: str, name: str, version: int) -> FeatureGroupSpec | None:
-    """The group of that name and version."""
-    query = select(groups).where(
-        groups.c.project_id == project_id, groups.c.name == name, groups.c.version == version
+    """The group of that name, present or former, and version."""
+    query = _groups(project_id).where(
+        groups.c.name == names.lasting(Noun.FEATURE_GROUP, project_id, name), groups.c.version == version
     )
     found = connection.execute(query).mappings().one_or_none()
     return None if found is None else value(FeatureGroupSpec, found)
@@ -107,20 +110,32 @@ def find_group(connection: Connection, project_id: str, name: str, version: int)
 
 def get_group_by_id(connection: Connection, group_id: str) -> FeatureGroupSpec:
     """The group of that id."""
-    found = connection.execute(select(groups).where(groups.c.group_id == group_id)).mappings().one()
+    query = _groups(groups.c.project_id).where(groups.c.group_id == group_id)
+    found = connection.execute(query).mappings().one()
     return value(FeatureGroupSpec, found)
 
 
-def all_groups(connection: Connection, project_id: str, *, archived: bool = True) -> list[FeatureGroupSpec]:
-    """Every group, by name and version; without the archived ones if so wished."""
+def all_groups(connection: Connection, project_id: str) -> list[FeatureGroupSpec]:
+    """Every group, by lasting name and version; asks nothing of a schema older than this version's."""
     query = select(groups).where(groups.c.project_id == project_id).order_by(groups.c.name, groups.c.version)
+    return [value(FeatureGroupSpec, found) for found in connection.execute(query).mappings()]
+
+
+def list_groups(connection: Connection, project_id: str, *, archived: bool = True) -> list[FeatureGroupSpec]:
+    """Every group, by name and version; without the archived ones if so wished."""
+    query = _groups(project_id).order_by("called", groups.c.version)
     if not archived:
         query = query.where(visible(groups.c.group_id, project_id))
     return [value(FeatureGroupSpec, found) for found in connection.execute(query).mappings()]
 
 
+def _groups(project_id: str | ColumnElement[str]) -> Select[Any]:
+    called = names.called(Noun.FEATURE_GROUP, groups.c.name, project_id).label("called")
+    return select(groups, called).where(groups.c.project_id == project_id)
+
+
 def add_group(connection: Connection, spec: FeatureGroupSpec, project_id: str) -> None:
-    """A new group."""
+    """A new group. The caller holds the names of groups."""
     connection.execute(insert(groups), row(spec, project_id))
 
 
@@ -274,9 +289,9 @@ def numbered(found: list[CommitSpec]) -> pl.DataFrame:
 
 
 def find_view(connection: Connection, project_id: str, name: str, version: int) -> FeatureViewSpec | None:
-    """The view of that name and version."""
-    query = select(views).where(
-        views.c.project_id == project_id, views.c.name == name, views.c.version == version
+    """The view of that name, present or former, and version."""
+    query = _views(project_id).where(
+        views.c.name == names.lasting(Noun.FEATURE_VIEW, project_id, name), views.c.version == version
     )
     found = connection.execute(query).mappings().one_or_none()
     return None if found is None else value(FeatureViewSpec, found)
@@ -284,12 +299,17 @@ def find_view(connection: Connection, project_id: str, name: str, version: int) 
 
 def all_views(connection: Connection, project_id: str, *, archived: bool = True) -> list[FeatureViewSpec]:
     """Every view, by name and version; without the archived ones if so wished."""
-    query = select(views).where(views.c.project_id == project_id).order_by(views.c.name, views.c.version)
+    query = _views(project_id).order_by("called", views.c.version)
     if not archived:
         query = query.where(visible(views.c.view_id, project_id))
     return [value(FeatureViewSpec, found) for found in connection.execute(query).mappings()]
 
 
+def _views(project_id: str) -> Select[Any]:
+    called = names.called(Noun.FEATURE_VIEW, views.c.name, project_id).label("called")
+    return select(views, called).where(views.c.project_id == project_id)
+
+
 def add_view(connection: Connection, spec: FeatureViewSpec, project_id: str) -> None:
-    """A new view."""
+    """A new view. The caller holds the names of views."""
     connection.execute(insert(views), row(spec, project_id))

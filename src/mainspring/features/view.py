@@ -84,8 +84,8 @@ class FeatureView:
 
     @property
     def name(self) -> str:
-        """Without version."""
-        return self.spec.name
+        """What it is called now, without version."""
+        return self.spec.called or self.spec.name
 
     @property
     def version(self) -> int:
@@ -108,7 +108,7 @@ class FeatureView:
         return self.spec.label_name
 
     def __repr__(self) -> str:
-        return f"<FeatureView {self.spec.name}@{self.spec.version}>"
+        return f"<FeatureView {self.spec.title}>"
 
     def _repr_html_(self) -> str:
         spec = self.spec
@@ -116,7 +116,7 @@ class FeatureView:
             "none" if spec.label is None else f"{spec.label_name} of {spec.label.group}@{spec.label.version}"
         )
         return notebook.panel(
-            f"feature view {spec.name}@{spec.version}",
+            f"feature view {spec.title}",
             notebook.fields({"label": label, "spine time": spec.spine_time, "description": spec.description}),
             notebook.table(("feature", "from"), spec.origins.items()),
         )
@@ -200,7 +200,7 @@ class FeatureView:
                 raise StateError(
                     expected="a view of online groups",
                     got=f"group {group.label} has online=False",
-                    where=f"view {self.spec.name}@{self.spec.version}",
+                    where=f"view {self.spec.title}",
                     hint="Define the group with features.group(..., online=True) and materialize it.",
                 )
         return OnlineReader(self._stores, self.spec, groups)
@@ -221,7 +221,7 @@ class FeatureView:
         return out
 
     def _where(self) -> str:
-        return f"view {self.spec.name}@{self.spec.version}, spine"
+        return f"view {self.spec.title}, spine"
 
     def _spine(self, given: object, source: str | Path | None = None) -> Spine:
         origin = Origin()
@@ -299,7 +299,7 @@ class FeatureView:
             frame=frame,
             report=joined.report,
             provenance={side: _timed(rows) for side, rows in joined.provenance.items()},
-            pins={group.label: _last(commits[key]) for key, group in groups.items()},
+            pins={group.pin: _last(commits[key]) for key, group in groups.items()},
             assets={
                 side: _deciding(rows, commits[by_side[side]]) for side, rows in joined.provenance.items()
             },
@@ -316,15 +316,15 @@ class FeatureView:
         out = {}
         with self._stores.records.read() as connection:
             for key, group in groups.items():
-                number = wanted.pop(group.label, None)
+                number = wanted.pop(group.pin, None) or wanted.pop(group.label, None)
                 if number:
                     store.get_commit(connection, group, number)
                 out[key] = store.published(connection, group.group_id, up_to=number)
         if wanted:
             raise InputError(
-                expected=f"pins of {', '.join(group.label for group in groups.values())}",
+                expected=f"pins of {', '.join(group.pin for group in groups.values())}",
                 got=", ".join(wanted),
-                where=f"view {self.spec.name}@{self.spec.version}",
+                where=f"view {self.spec.title}",
                 hint="Pins are written as name@version.",
             )
         return out

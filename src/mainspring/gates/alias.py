@@ -8,7 +8,8 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection
 
 from mainspring.errors import ConflictError
-from mainspring.lineage import Graph, Publication
+from mainspring.lineage import Graph, Publication, names
+from mainspring.lineage.spec import Noun
 from mainspring.models import store
 from mainspring.models.spec import ALIAS_MOVED, AliasMove
 
@@ -75,7 +76,7 @@ def place_alias(
 
 
 def _place(graph: Graph, connection: Connection, move: AliasMove, seen: Mapping[str, int]) -> None:
-    graph.records.lock(connection, f"models/{graph.project_id}/{move.name}")
+    names.hold(graph.records, connection, Noun.MODEL, graph.project_id)
     present = store.list_aliases(connection, graph.project_id, move.name)
     if {alias.alias: alias.number for alias in present} != dict(seen):
         raise OvertakenError

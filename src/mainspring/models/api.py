@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 from sqlalchemy import Connection
 
 from mainspring.errors import ConflictError, InputError, UnknownNameError
-from mainspring.lineage import Asset, AssetKind, Graph
+from mainspring.lineage import Asset, AssetKind, Graph, names
 from mainspring.lineage.marks import check_usable, named
 from mainspring.lineage.spec import Noun
 from mainspring.models import store
@@ -74,7 +74,7 @@ class Models:
                 safely, data that is no training dataset, a run that is none, metadata that is no plain data.
             StateError: the model is not fitted; or the model of that name, the data or the run is archived.
         """
-        _check_name(name)
+        check_name(name, "models.register")
         described = _check_metadata(metadata)
         if not isinstance(model, Model):
             raise InputError(
@@ -89,7 +89,9 @@ class Models:
                 "a tracked run", run, "models.register(run=)", "Pass what tracking.run(...) gives."
             )
         used = [part.asset_id for part in (data, run) if part is not None and part.asset_id is not None]
-        self._graph.check_usable(named(Noun.MODEL, name), *used)
+        with self._graph.records.read() as connection:
+            stored, name = names.resolve(connection, Noun.MODEL, self._graph.project_id, name)
+            check_usable(connection, self._graph.project_id, [named(Noun.MODEL, stored), *used])
         content = store_package(model, self._graph.blobs, format_name=stored_as)
         for _ in range(NUMBERING_ATTEMPTS):
             try:
@@ -136,7 +138,7 @@ class Models:
     def find_by_asset(self, asset_id: str) -> ModelVersion | None:
         """The version whose asset it is; None if there is none."""
         with self._graph.records.read() as connection:
-            return store.find_version_by_asset(connection, asset_id)
+            return store.find_version_by_asset(connection, self._graph.project_id, asset_id)
 
     def versions(self, name: str | None = None, *, archived: bool = False) -> list[ModelVersion]:
         """Versions of one model, or of all, by name and number; with `archived` also what is archived or deleted."""
@@ -221,7 +223,7 @@ class Models:
     ) -> ModelVersion:
         graph = self._graph
         with graph.records.read() as connection:
-            number = store.last_number(connection, graph.project_id, name) + 1
+            number = store.last_number(connection, graph.project_id, name)[1] + 1
         with graph.execution("register", f"{name}/{number}", parameters={"format": content.format}) as work:
             if data is not None:
                 work.use(data.asset_id, role="training_dataset")
@@ -263,9 +265,10 @@ class Models:
     def _number(self, connection: Connection, package: ModelPackage, version: ModelVersion) -> None:
         """Take the number, inside the publication's transaction; whoever comes second starts again."""
         graph = self._graph
-        graph.records.lock(connection, f"models/{graph.project_id}/{version.name}")
-        check_usable(connection, graph.project_id, [named(Noun.MODEL, version.name)])
-        if store.last_number(connection, graph.project_id, version.name) != version.number - 1:
+        names.hold(graph.records, connection, Noun.MODEL, graph.project_id)
+        stored, last = store.last_number(connection, graph.project_id, version.name)
+        check_usable(connection, graph.project_id, [named(Noun.MODEL, stored)])
+        if last != version.number - 1:
             raise _NumberTakenError
         store.add_package(connection, package, graph.project_id)
         store.add_version(connection, version, graph.project_id)
@@ -299,12 +302,17 @@ def check_dataset(given: object, where: str) -> None:
     raise InputError.of_kind("a training dataset", given, where, hint)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str, where: str) -> None:
+    """Refuses what cannot be the name of a model.
+
+    Raises:
+        InputError: other letters, or none.
+    """
     if not name or not all(letter.isalnum() or letter in "_-." for letter in name) or not name.isascii():
         raise InputError(
             expected="a name of letters, digits, '_', '-' and '.'",
             got=repr(name),
-            where="models.register",
+            where=where,
             hint="Choose a name such as 'flight_delay'.",
         )
 

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from mainspring.errors import InputError, StateError, UnknownNameError
 from mainspring.features.schema import frame_of
-from mainspring.lineage import Graph, Publication, Verdict
-from mainspring.lineage.marks import named
+from mainspring.lineage import Graph, Publication, Verdict, names
+from mainspring.lineage.marks import check_usable, named
 from mainspring.lineage.spec import Noun
 from mainspring.monitoring import plan, store
 from mainspring.monitoring.channel import ALERT_RAISED
@@ -121,7 +121,7 @@ class Monitors:
             "dataset_id": dataset_id,
         }
         _check(name, settings, min_effect)
-        self._graph.check_usable(named(Noun.MONITOR, name))
+        self._check_usable(name)
         if not isinstance(reference, Reference):
             scored = frame_of(reference, f"monitor {name!r}, reference")
             reference = plan.reference_of(scored, time_zone=time_zone, cluster=cluster, features=features)
@@ -182,7 +182,7 @@ class Monitors:
             StateError: the year's planned looks are spent, nothing was ever deployed, or the monitor is archived.
         """
         spec = self.get(name).spec
-        self._graph.check_usable(named(Noun.MONITOR, name))
+        self._check_usable(name)
         window = _window(start, end, self._graph.clock.now() if as_of is None else as_of)
         with self._graph.records.read() as connection:
             decided = self._find_decided(connection, name, window)
@@ -225,13 +225,19 @@ class Monitors:
             )
         return self._deployments.get(name)
 
+    def _check_usable(self, name: str) -> None:
+        graph = self._graph
+        with graph.records.read() as connection:
+            stored, _ = names.resolve(connection, Noun.MONITOR, graph.project_id, name)
+            check_usable(connection, graph.project_id, [named(Noun.MONITOR, stored)])
+
     def _put(self, name: str, settings: dict[str, Any], deployment: DeploymentLike) -> MonitorSpec:
         known = self.find(name)
         if known is not None and all(getattr(known.spec, key) == given for key, given in settings.items()):
             return known.spec
         spec = MonitorSpec(
             id=new_id(),
-            name=name,
+            name=name if known is None else known.name,
             revision=1 if known is None else known.spec.revision + 1,
             created_at=self._graph.clock.now(),
             **settings,
@@ -243,8 +249,15 @@ class Monitors:
             if spec.dataset_id is not None:
                 work.use(spec.dataset_id, role="reference")
             work.event("monitor.added", subject=spec.id, payload=parameters)
-            work.write(lambda connection: store.add(connection, store.monitors, spec, self._graph.project_id))
+            work.write(lambda connection: self._add_monitor(connection, spec))
         return spec
+
+    def _add_monitor(self, connection: Connection, spec: MonitorSpec) -> None:
+        graph = self._graph
+        names.hold(graph.records, connection, Noun.MONITOR, graph.project_id)
+        if spec.revision == 1:
+            names.check_unused(connection, Noun.MONITOR, graph.project_id, spec.name)
+        store.add(connection, store.monitors, spec, graph.project_id)
 
     def _find_decided(self, connection: Connection, name: str, window: Window) -> Finding | None:
         return store.find_decided(connection, self._graph.project_id, name, window.start_at, window.end_at)
@@ -294,7 +307,7 @@ class Monitors:
 
     def _add(self, connection: Connection, finding: Finding, window: Window) -> None:
         """Stores the finding, unless another process has decided the window meanwhile."""
-        self._graph.records.lock(connection, f"monitor/{self._graph.project_id}/{finding.monitor}")
+        names.hold(self._graph.records, connection, Noun.MONITOR, self._graph.project_id)
         decided = self._find_decided(connection, finding.monitor, window)
         if decided is not None:
             raise _DecidedError(decided)
@@ -303,11 +316,7 @@ class Monitors:
     def list(self, *, archived: bool = False) -> list[MonitorSpec]:
         """All monitors in their newest revision, by name; archived ones only if asked for."""
         with self._graph.records.read() as connection:
-            found = store.get_monitors(connection, self._graph.project_id)
-        if archived:
-            return found
-        away = self._graph.hidden()
-        return [spec for spec in found if named(Noun.MONITOR, spec.name) not in away]
+            return store.get_monitors(connection, self._graph.project_id, archived=archived)
 
 
 class Monitor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mainspring.lineage.spec import Evidence
@@ -34,6 +34,7 @@ def alias_step(
     history: Sequence[WeightTable],
     rulings: Mapping[str, Evidence],
     aliases: Mapping[str, Alias],
+    model_names: Collection[str],
 ) -> AliasStep | None:
     """Where an alias goes when `table` is recorded; None if all stay.
 
@@ -45,6 +46,7 @@ def alias_step(
         history: the deployment's tables up to `table`, oldest first.
         rulings: passing rulings of gates, by id.
         aliases: the aliases of the champion's model, by name.
+        model_names: every name that the champion's model has or had: a table says the one of its time.
     """
     allowed = _ruling(table, history, rulings)
     if allowed is None:
@@ -58,7 +60,7 @@ def alias_step(
         mine = ruling is not None and ruling.figures["alias"] == allowed.figures["alias"]
         if undone is None or present is None or not mine or present.number != undone.champion.version:
             return None
-        if undone.champion.model != table.champion.model:
+        if undone.champion.model not in model_names:
             return None
     if present is not None and present.number == table.champion.version:
         return None

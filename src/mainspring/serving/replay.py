@@ -12,9 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from mainspring.errors import MainspringError
 from mainspring.gates.alias import OvertakenError, place_alias
 from mainspring.gates.decision import DECISION_KIND
+from mainspring.lineage import names
 from mainspring.lineage.api import Graph
 from mainspring.lineage.publication import Publication
-from mainspring.lineage.spec import AssetKind, Evidence, Verdict
+from mainspring.lineage.spec import AssetKind, Evidence, Noun, Verdict
 from mainspring.models import store as models_store
 from mainspring.models.spec import Alias, AliasMove
 from mainspring.serving import store, weights
@@ -84,8 +85,8 @@ class Replay:
             "actor": table.actor,
         }
         while True:
-            aliases = self._aliases(table)
-            step = alias_step(table, history, self._rulings(table, history), aliases)
+            aliases, model_names = self._model(table)
+            step = alias_step(table, history, self._rulings(table, history), aliases, model_names)
             try:
                 with self._graph.execution(
                     "deploy", table.deployment, parameters=parameters, after_the_fact=True
@@ -117,10 +118,13 @@ class Replay:
         found = self._graph.evidence_for(*sorted(served), kind=DECISION_KIND)
         return {entry.id: entry for entry in found if entry.verdict is Verdict.PASS}
 
-    def _aliases(self, table: WeightTable) -> dict[str, Alias]:
+    def _model(self, table: WeightTable) -> tuple[dict[str, Alias], frozenset[str]]:
+        """Of the champion's model: its aliases, and every name that it has or had."""
+        project_id, model = self._graph.project_id, table.champion.model
         with self._graph.records.read() as connection:
-            found = models_store.list_aliases(connection, self._graph.project_id, table.champion.model)
-        return {alias.alias: alias for alias in found}
+            found = models_store.list_aliases(connection, project_id, model)
+            its_names = names.every(connection, Noun.MODEL, project_id, model)
+        return {alias.alias: alias for alias in found}, its_names
 
     def _move(
         self, work: Publication, table: WeightTable, step: AliasStep, aliases: Mapping[str, Alias]

@@ -14,8 +14,9 @@ from rich.table import Table as RichTable
 
 from mainspring import notebook
 from mainspring.errors import ConflictError, InputError, StateError, UnknownNameError
-from mainspring.lineage import AssetKind, Execution, Graph, Publication
+from mainspring.lineage import AssetKind, Execution, Graph, Publication, names
 from mainspring.lineage.marks import check_usable
+from mainspring.lineage.spec import Noun
 from mainspring.lineage.store import executions_by_id
 from mainspring.tracking import store
 from mainspring.tracking.environment import capture_environment
@@ -338,7 +339,7 @@ class Tracking:
             wanted = Experiment(id=new_id(), number=0, name=experiment, created_at=datetime.now(UTC))
             records, project_id = self._graph.records, self._graph.project_id
             with records.write() as connection:
-                records.lock(connection, f"experiments {project_id}")
+                names.hold(records, connection, Noun.EXPERIMENT, project_id)
                 experiment_id = store.get_or_create_experiment(connection, records, wanted, project_id)
                 check_usable(connection, project_id, [experiment_id])
                 number = store.next_number(connection, experiment, project_id)
@@ -372,8 +373,10 @@ class Tracking:
             UnknownNameError: there is no such experiment.
         """
         if experiment is not None:
-            known = [found.name for found in self.experiments(archived=True)]
-            if experiment not in known:
+            with self._graph.records.read() as connection:
+                found = store.find_experiment(connection, self._graph.project_id, experiment)
+            if found is None:
+                known = [each.name for each in self.experiments(archived=True)]
                 raise UnknownNameError.of("experiment", experiment, known, "tracking.runs")
         with self._graph.records.read() as connection:
             rows = store.find_runs(

@@ -1,14 +1,30 @@
-"""The SQL tables of tracking. Metric points have a file of their own on SQLite; see `points`."""
+"""The SQL tables of tracking. Metric points have a file of their own on SQLite; see `points`.
+
+The tables hold lasting names of experiments. Whatever is given a name here takes any that an experiment has or had,
+and what is returned has the one that it is called by now.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, Table, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    Table,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from mainspring.errors import FencedError
+from mainspring.lineage import names
 from mainspring.lineage.marks import visible
+from mainspring.lineage.spec import Noun
 from mainspring.lineage.store import stands
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
@@ -33,39 +49,43 @@ metric_points = table("metric_points", MetricPoint, key=["seq"], indexes=[["run_
 def get_or_create_experiment(
     connection: Connection, records: Records, wanted: Experiment, project_id: str
 ) -> str:
-    """Make the experiment unless there is one of that name; its id. The caller holds the experiments' lock."""
+    """Make the experiment unless there is one of that name; its id. The caller holds the experiments' names."""
     counted = select(func.coalesce(func.max(experiments.c.number), 0)).where(
         experiments.c.project_id == project_id
     )
     number = int(connection.execute(counted).scalar_one()) + 1
+    stored = _lasting(project_id, wanted.name)
     statement = records.insert(experiments).values(
-        row(wanted.model_copy(update={"number": number}), project_id)
+        {**row(wanted.model_copy(update={"number": number}), project_id), "name": stored}
     )
     connection.execute(statement.on_conflict_do_nothing(index_elements=["project_id", "name"]))
     query = select(experiments.c.id).where(
-        experiments.c.project_id == project_id, experiments.c.name == wanted.name
+        experiments.c.project_id == project_id, experiments.c.name == stored
     )
     return str(connection.execute(query).scalar_one())
 
 
 def list_experiments(connection: Connection, project_id: str, *, archived: bool) -> list[Experiment]:
     """Experiments in the order of their numbers; archived ones only if asked for."""
-    query = select(experiments).where(experiments.c.project_id == project_id).order_by(experiments.c.number)
+    query = names.selected(experiments, project_id, {"name": Noun.EXPERIMENT}).order_by(experiments.c.number)
     if not archived:
         query = query.where(visible(experiments.c.id, project_id))
     return [value(Experiment, found) for found in connection.execute(query).mappings()]
 
 
 def next_number(connection: Connection, experiment: str, project_id: str) -> int:
-    """The number of the experiment's next run. The caller holds the experiments' lock."""
+    """The number of the experiment's next run. The caller holds the experiments' names."""
     query = select(func.coalesce(func.max(runs.c.number), 0))
-    query = query.where(runs.c.project_id == project_id, runs.c.experiment == experiment)
+    query = query.where(
+        runs.c.project_id == project_id, runs.c.experiment == _lasting(project_id, experiment)
+    )
     return int(connection.execute(query).scalar_one()) + 1
 
 
 def add_run(connection: Connection, run: RunRow, project_id: str) -> None:
     """Record that a run began."""
-    connection.execute(insert(runs).values(row(run, project_id)))
+    stored = {**row(run, project_id), "experiment": _lasting(project_id, run.experiment)}
+    connection.execute(insert(runs).values(stored))
 
 
 def find_runs(
@@ -78,15 +98,33 @@ def find_runs(
     archived: bool = True,
 ) -> list[RunRow]:
     """Runs, newest first; without the archived and deleted ones if so wished."""
-    query = select(runs).where(runs.c.project_id == project_id)
+    query = names.selected(runs, project_id, {"experiment": Noun.EXPERIMENT})
     if run_id is not None:
         query = query.where(runs.c.id == run_id)
     if experiment is not None:
-        query = query.where(runs.c.experiment == experiment)
+        query = query.where(runs.c.experiment == _lasting(project_id, experiment))
     if not archived:
         query = query.where(visible(runs.c.id, project_id))
     query = query.order_by(runs.c.created_us.desc(), runs.c.id.desc()).limit(limit)
     return [value(RunRow, found) for found in connection.execute(query).mappings()]
+
+
+def _lasting(project_id: str, experiment: str) -> ColumnElement[str]:
+    return names.lasting(Noun.EXPERIMENT, project_id, experiment)
+
+
+def find_experiment(connection: Connection, project_id: str, name: str) -> Experiment | None:
+    """The experiment of that name."""
+    query = names.selected(experiments, project_id, {"name": Noun.EXPERIMENT}).where(
+        experiments.c.name == _lasting(project_id, name)
+    )
+    found = connection.execute(query).mappings().one_or_none()
+    return None if found is None else value(Experiment, found)
+
+
+def set_name(connection: Connection, run_id: str, name: str) -> None:
+    """Call a run otherwise."""
+    connection.execute(update(runs).where(runs.c.id == run_id).values(name=name))
 
 
 def set_tags(connection: Connection, run_id: str, tags: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ from mainspring.features import store as features
 from mainspring.gates import store as gates
 from mainspring.lineage import store as lineage
 from mainspring.lineage.marks import marked, marks
+from mainspring.lineage.names import names
 from mainspring.lineage.spec import AssetKind, MarkKind
 from mainspring.models import store as models
 from mainspring.monitoring import store as monitoring
@@ -162,6 +163,7 @@ EDGES: Final = (
     Edge(lineage.links.c.asset_id, _ASSET),
     Edge(lineage.events.c.execution, _EXECUTION),
     Edge(marks.c.execution_id, _EXECUTION),
+    Edge(names.c.execution_id, _EXECUTION),
     Edge(lineage.evidence.c.id, _ASSET),
     Edge(lineage.evidence.c.subject_id, _ASSET),
     Edge(features.commits.c.group_id, features.groups.c.group_id),

@@ -1,7 +1,8 @@
 """Tables derived from frozen specs: a noun is defined once, as a Pydantic value.
 
 A field becomes a column of the same name. A time field `x_at` becomes `x_us`, whole microseconds UTC; nested
-values become JSON. Every table carries `project_id`.
+values become JSON. A field with `exclude=True` is no column: a statement that tells it selects it by that name, and
+elsewhere it has its default. Every table carries `project_id`.
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ def table(
         Column("project_id", Text(), nullable=False, primary_key="project_id" in key)
     ]
     for field, information in spec.model_fields.items():
+        if information.exclude:
+            continue
         plain, optional = _unwrapped(information.annotation)
         column = column_name(field, plain)
         kind = _sql_type(plain)
@@ -131,6 +134,7 @@ def value(spec: type[Spec], mapping: Mapping[Any, Any]) -> Spec:
     for field, column, kind in _plan(spec).fields:
         given = mapping[column]
         fields[field] = from_us(given) if kind is datetime and given is not None else given
+    fields |= {field: mapping[field] for field in _plan(spec).told if field in mapping}
     return spec.model_validate(fields)
 
 
@@ -141,19 +145,23 @@ class _Plan:
     Attributes:
         fields: (field, column, plain type), with None for a type that is stored as JSON or text.
         nested: the fields of that sort.
+        told: the fields that are no columns.
     """
 
     fields: tuple[tuple[str, str, type | None], ...]
     nested: set[str]
+    told: tuple[str, ...]
 
 
 @functools.cache
 def _plan(spec: type[BaseModel]) -> _Plan:
     fields = []
     for field, information in spec.model_fields.items():
-        plain, _ = _unwrapped(information.annotation)
-        fields.append((field, column_name(field, plain), plain if plain in _PLAIN_TYPES else None))
-    return _Plan(tuple(fields), {field for field, _, kind in fields if kind is None})
+        if not information.exclude:
+            plain, _ = _unwrapped(information.annotation)
+            fields.append((field, column_name(field, plain), plain if plain in _PLAIN_TYPES else None))
+    told = tuple(field for field, information in spec.model_fields.items() if information.exclude)
+    return _Plan(tuple(fields), {field for field, _, kind in fields if kind is None}, told)
 
 
 def _unwrapped(annotation: object) -> tuple[Any, bool]:

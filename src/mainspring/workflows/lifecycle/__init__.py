@@ -1,17 +1,21 @@
-"""Archiving, pinning and deleting: one mechanism for every noun, with what depends on a thing shown first."""
+"""Archiving, pinning, deleting and renaming: the same for every noun, with what depends on a thing shown first."""
 
 from mainspring.workflows.lifecycle.decide import archive, delete, pin, preview, unarchive, unpin
-from mainspring.workflows.lifecycle.spec import Decision, Dependent, Holds, Thing
+from mainspring.workflows.lifecycle.rename import preview_rename, rename
+from mainspring.workflows.lifecycle.spec import Decision, Dependent, Holds, Renaming, Thing
 
 __all__ = [
     "Decision",
     "Dependent",
     "Holds",
+    "Renaming",
     "Thing",
     "archive",
     "delete",
     "pin",
     "preview",
+    "preview_rename",
+    "rename",
     "unarchive",
     "unpin",
 ]

@@ -38,7 +38,7 @@ def _is_of(project: Project, found: Served, thing: Thing) -> bool:
     if thing.noun is not Noun.FEATURE_GROUP:
         return bool({arm.version_id, arm.package_id, arm.view_id} & thing.ids)
     view = project.features.get_view(arm.view, arm.view_version).spec
-    return thing.name in {f"{part.group}@{part.version}" for part in view.selections}
+    return thing.lasting in {f"{part.group}@{part.version}" for part in view.selections}
 
 
 def _serving(found: Served, thing: Thing) -> Dependent:
@@ -114,9 +114,8 @@ def _views(connection: Connection, project_id: str, thing: Thing) -> Iterator[De
         return
     for view in features.all_views(connection, project_id):
         parts = [*view.selections, *([view.label] if view.label is not None else [])]
-        if thing.name in {f"{part.group}@{part.version}" for part in parts}:
-            name = f"{view.name}@{view.version}"
-            yield Dependent(what="feature_view", name=name, id=view.view_id)
+        if thing.lasting in {f"{part.group}@{part.version}" for part in parts}:
+            yield Dependent(what="feature_view", name=view.title, id=view.view_id)
 
 
 def _made(connection: Connection, project_id: str, thing: Thing) -> Iterator[Dependent]:
@@ -124,7 +123,7 @@ def _made(connection: Connection, project_id: str, thing: Thing) -> Iterator[Dep
     made = {asset.id: asset for asset in _downstream(connection, thing) if asset.id not in gone}
     held = [_kept(asset) for asset in made.values() if asset.kind in WITH_CONTENT]
     if thing.noun is Noun.TRAINING_DATASET:
-        held += _judged(connection, made, gone)
+        held += _judged(connection, project_id, made, gone)
     yield from sorted(held, key=lambda item: (item.what, item.name, item.id or ""))
     counted = Counter(asset.kind.value for asset in made.values() if asset.kind not in WITH_CONTENT)
     for kind, count in sorted(counted.items()):
@@ -148,12 +147,14 @@ def _kept(asset: Asset) -> Dependent:
     return Dependent(what=noun.value, name=name, id=asset.id, holds=Holds.DELETE, do=do)
 
 
-def _judged(connection: Connection, made: dict[str, Asset], gone: frozenset[str]) -> Iterator[Dependent]:
+def _judged(
+    connection: Connection, project_id: str, made: dict[str, Asset], gone: frozenset[str]
+) -> Iterator[Dependent]:
     """Models that were judged on a dataset: the rows behind their figures stay as long as they do."""
     findings = [asset for asset in made.values() if asset.kind is AssetKind.EVIDENCE]
     subjects = {str(asset.attributes["subject_id"]) for asset in findings} - gone - set(made)
     for found in evidence_for(connection, subjects, None):
-        version = models.find_version_by_asset(connection, found.subject_id)
+        version = models.find_version_by_asset(connection, project_id, found.subject_id)
         if found.id in made and version is not None:
             yield Dependent(
                 what="evidence",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from mainspring.errors import InputError, UnknownNameError
+from mainspring.lineage import names
 from mainspring.lineage.marks import named
 from mainspring.lineage.spec import AssetKind, Noun
 from mainspring.models.spec import ModelVersion
@@ -25,9 +26,18 @@ def find_thing(project: Project, noun: Noun | str, name: str) -> Thing:
         UnknownNameError: there is no such noun, or nothing of that name.
         InputError: a model version without its number.
     """
+    return _FINDERS[check_noun(noun)](project, name)
+
+
+def check_noun(noun: Noun | str) -> Noun:
+    """The noun of that word.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
     if noun not in list(Noun):
         raise UnknownNameError.of("noun", noun, [known.value for known in Noun], "lifecycle")
-    return _FINDERS[Noun(noun)](project, name)
+    return Noun(noun)
 
 
 def _group(project: Project, name: str) -> Thing:
@@ -36,13 +46,19 @@ def _group(project: Project, name: str) -> Thing:
         subject_id=group.spec.group_id,
         noun=Noun.FEATURE_GROUP,
         name=group.spec.label,
+        lasting=group.spec.pin,
     )
 
 
 def _view(project: Project, name: str) -> Thing:
     spec = project.features.get_view(*_versioned(name, "feature view")).spec
-    label = f"{spec.name}@{spec.version}"
-    return Thing(subject_id=spec.view_id, noun=Noun.FEATURE_VIEW, name=label, asset_ids=(spec.view_id,))
+    return Thing(
+        subject_id=spec.view_id,
+        noun=Noun.FEATURE_VIEW,
+        name=spec.title,
+        lasting=f"{spec.name}@{spec.version}",
+        asset_ids=(spec.view_id,),
+    )
 
 
 def _dataset(project: Project, name: str) -> Thing:
@@ -51,11 +67,13 @@ def _dataset(project: Project, name: str) -> Thing:
         subject_id=found.asset_id,
         noun=Noun.TRAINING_DATASET,
         name=found.asset_id,
+        lasting=found.asset_id,
         asset_ids=(found.asset_id,),
     )
 
 
 def _experiment(project: Project, name: str) -> Thing:
+    stored, name = _names(project, Noun.EXPERIMENT, name)
     known = {found.name: found for found in project.tracking.experiments(archived=True)}
     if name not in known:
         raise UnknownNameError.of("experiment", name, known, "tracking")
@@ -65,6 +83,7 @@ def _experiment(project: Project, name: str) -> Thing:
         subject_id=known[name].id,
         noun=Noun.EXPERIMENT,
         name=name,
+        lasting=stored,
         parts=tuple(part for run in runs for part in (_run_part(run), *_asset_parts(run, made))),
         asset_ids=tuple(asset_id for run in runs for asset_id in made.get(run.id, ())),
     )
@@ -77,6 +96,7 @@ def _run(project: Project, name: str) -> Thing:
         subject_id=run.id,
         noun=Noun.RUN,
         name=run.id,
+        lasting=run.id,
         parts=_asset_parts(run, made),
         asset_ids=made.get(run.id, ()),
     )
@@ -104,13 +124,15 @@ def _asset_parts(run: Run, made: Mapping[str, tuple[str, ...]]) -> tuple[Part, .
 
 
 def _model(project: Project, name: str) -> Thing:
+    stored, name = _names(project, Noun.MODEL, name)
     versions = project.models.versions(name, archived=True)
     if not versions:
         raise UnknownNameError.of("model", name, project.models.names(archived=True), "models")
     return Thing(
-        subject_id=named(Noun.MODEL, name),
+        subject_id=named(Noun.MODEL, stored),
         noun=Noun.MODEL,
         name=name,
+        lasting=stored,
         parts=tuple(part for version in versions for part in (_version_part(version), _package(version))),
         asset_ids=tuple(part for version in versions for part in (version.asset_id, version.package_id)),
     )
@@ -130,6 +152,7 @@ def _version(project: Project, name: str) -> Thing:
         subject_id=version.asset_id,
         noun=Noun.MODEL_VERSION,
         name=str(version),
+        lasting=f"{_names(project, Noun.MODEL, version.name)[0]}/{version.number}",
         parts=(_package(version),),
         asset_ids=(version.asset_id, version.package_id),
     )
@@ -145,7 +168,13 @@ def _package(version: ModelVersion) -> Part:
 
 def _monitor(project: Project, name: str) -> Thing:
     spec = project.monitors.get(name).spec
-    return Thing(subject_id=named(Noun.MONITOR, spec.name), noun=Noun.MONITOR, name=spec.name)
+    stored, _ = _names(project, Noun.MONITOR, spec.name)
+    return Thing(subject_id=named(Noun.MONITOR, stored), noun=Noun.MONITOR, name=spec.name, lasting=stored)
+
+
+def _names(project: Project, noun: Noun, name: str) -> tuple[str, str]:
+    with project.records.read() as connection:
+        return names.resolve(connection, noun, project.graph.project_id, name)
 
 
 def _versioned(name: str, what: str) -> tuple[str, int]:

@@ -25,7 +25,8 @@ class Thing(Value):
 
     Attributes:
         subject_id: its id, or `noun:name` of what has only a name.
-        name: as people write it.
+        name: as people write it now.
+        lasting: the same as it is stored: a rename does not change it.
         parts: what goes with it: the versions of a model, the runs of an experiment …
         asset_ids: assets of the graph that it is, or that are its parts.
     """
@@ -33,6 +34,7 @@ class Thing(Value):
     subject_id: str
     noun: Noun
     name: str
+    lasting: str
     parts: tuple[Part, ...] = ()
     asset_ids: tuple[str, ...] = ()
 
@@ -105,3 +107,28 @@ class Decision(Value):
         """The dependents that keep it from being done."""
         against = _AGAINST[self.kind]
         return tuple(found for found in self.dependents if found.holds in against)
+
+
+class Renaming(Value):
+    """What would be called otherwise, or is.
+
+    Attributes:
+        subject_id: the id of the thing, or `noun:name` of what has only a name.
+        name: what it is called before.
+        lasting: the name that it is stored under; of a run its id.
+        dependents: what says one of its names, or depends on it: all of it goes on working.
+        execution_id: the execution that renamed it; None as long as it is only shown.
+    """
+
+    noun: Noun
+    subject_id: str
+    name: str
+    lasting: str
+    new_name: str
+    dependents: tuple[Dependent, ...]
+    execution_id: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is and what it is called before."""
+        return f"{self.noun.words} {self.name}"

@@ -38,3 +38,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("marks", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_marks_subject_id"), ["subject_id"], unique=False)
+
+    op.create_table(
+        "names",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("noun", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("lasting", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("is_current", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("actor", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("execution_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("named_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "noun", "name", name=op.f("pk_names")),
+    )
+    with op.batch_alter_table("names", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_names_project_id_noun_lasting"), ["project_id", "noun", "lasting"], unique=False
+        )
