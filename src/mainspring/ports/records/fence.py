@@ -8,15 +8,25 @@ table, and on SQLite for the one writer, so what was acknowledged before the fen
 from __future__ import annotations
 
 import hashlib
+import random
+import time
 from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
-from mainspring.errors import StateError
+from mainspring.errors import StateError, UnavailableError
 
 _SAID: Final = "mainspring: moved to "
 _SQLSTATE: Final = "MS001"
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+LOCK_TRY_MS: Final = 200
+LOCK_WAIT_S: Final = 30.0
+_FENCED: Final = text(
+    "SELECT relname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+    "WHERE tgname = :name AND relnamespace = CAST(current_schema() AS regnamespace)"
+)
 
 
 def put_up(connection: Connection, tables: Sequence[str], project_id: str, to: str) -> None:
@@ -30,11 +40,13 @@ def put_up(connection: Connection, tables: Sequence[str], project_id: str, to: s
             connection.exec_driver_sql(statement)
         return
     name = _name(project_id)
+    # Readers are not held up, and a trigger that is there is not made again: that would wait for them.
+    lock_all(connection, tables, "SHARE ROW EXCLUSIVE")
     function = _FUNCTION.format(name=name, project=_quoted(project_id), said=_quoted(_SAID + to))
     # An address has colons, which would be names of parameters.
     connection.execute(text(function.replace(":", r"\:")))
-    for table in tables:
-        connection.execute(text(f'DROP TRIGGER IF EXISTS {name} ON "{table}"'))
+    there = set(connection.execute(_FENCED, {"name": name}).scalars())
+    for table in (each for each in tables if each not in there):
         connection.execute(
             text(
                 f'CREATE TRIGGER {name} BEFORE INSERT OR UPDATE OR DELETE ON "{table}" '
@@ -50,9 +62,51 @@ def take_down(connection: Connection, tables: Sequence[str], project_id: str) ->
             connection.exec_driver_sql(statement)
         return
     name = _name(project_id)
-    for table in tables:
+    there = set(connection.execute(_FENCED, {"name": name}).scalars())
+    fenced = [each for each in tables if each in there]
+    lock_all(connection, fenced, "ACCESS EXCLUSIVE")
+    for table in fenced:
         connection.execute(text(f'DROP TRIGGER IF EXISTS {name} ON "{table}"'))
     connection.execute(text(f"DROP FUNCTION IF EXISTS {name}()"))
+
+
+def lock_all(connection: Connection, tables: Sequence[str], mode: str) -> None:
+    """Lock tables of PostgreSQL until the transaction ends: all of them, or none while it waits.
+
+    Writers take theirs in orders of their own. Whoever keeps some and waits for others would sooner or later be in a
+    circle with one of them, and the server would end either: so what cannot be had at once is given back, and all
+    are asked for again.
+
+    Raises:
+        UnavailableError: they could not be had within `LOCK_WAIT_S`.
+    """
+    if not tables:
+        return
+    names = ", ".join(f'"{table}"' for table in tables)
+    ends_s = time.monotonic() + LOCK_WAIT_S
+    # Less than the server waits before it looks for circles.
+    connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TRY_MS}"))
+    while not _locked(connection, f"LOCK TABLE {names} IN {mode} MODE"):
+        if time.monotonic() > ends_s:
+            raise UnavailableError(
+                expected=f"every table of the records, locked at once, within {LOCK_WAIT_S:.0f} s",
+                got="transactions that did not end meanwhile",
+                where=f"tables {tables[0]} … {tables[-1]}",
+                hint="Find what holds them in pg_stat_activity and let it end; then run the command again.",
+            )
+        time.sleep(random.uniform(0.0, LOCK_TRY_MS / 1_000))
+    connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+
+
+def _locked(connection: Connection, statement: str) -> bool:
+    try:
+        with connection.begin_nested():
+            connection.execute(text(statement))
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    return True
 
 
 def sqlite_fence(tables: Sequence[str], project_id: str, to: str) -> list[str]:
