@@ -140,6 +140,12 @@ class DeletedError(StateError):
     code = "content.deleted"
 
 
+class RetiredError(StateError):
+    """The deployment answers no more: somebody retired it. Its predictions, outcomes and evidence can be read."""
+
+    code = "deployment.retired"
+
+
 class FencedError(StateError):
     """Another process took this work over; what this one made was not published."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from typing import Any
 
 import httpx
@@ -171,3 +172,31 @@ def test_a_worker_whose_orders_never_come_ends(said: bytes) -> None:
     command = [sys.executable, "-m", "mainspring.server.worker"]
     ended = subprocess.run(command, input=said, capture_output=True, timeout=60, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+
+
+def test_a_retired_deployment_is_gone_and_comes_back(shared: Running) -> None:
+    """410 with who and why in place of an answer, and out of what is served; taken back, it answers again."""
+    airport = shared.airport
+    leaving = airport.deployments.create("leaving", airport.versions[0], airport.view)
+    path = "/v1/deployments/leaving/predict"
+
+    def asked(status: int) -> httpx.Response:
+        until_s = time.monotonic() + 20
+        while True:
+            reply = shared.client.post(path, json={"keys": KEYS, "request": REQUEST})
+            if reply.status_code == status or time.monotonic() > until_s:
+                return reply
+            time.sleep(0.02)
+
+    known = asked(200).json()["prediction_id"]
+    leaving.retire(reason="replaced")
+    told = error(asked(410), 410)
+    assert told["code"] == "deployment.retired"
+    assert "by user:test (replaced)" in told["got"]
+    assert "leaving" not in shared.client.get("/v1/deployments").json()["deployments"]
+    label = {"prediction_id": known, "value": 1, "known_at": "2013-01-01T06:00:00Z"}
+    posted = shared.client.post("/v1/deployments/leaving/outcomes", json={"outcomes": [label]})
+    assert posted.json()["n_stored"] == 1
+    leaving.resume()
+    assert asked(200).status_code == 200
+    assert shared.client.get("/v1/deployments").json()["deployments"]["leaving"]["epoch"] == 3

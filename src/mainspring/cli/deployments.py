@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mainspring.cli._options import (
+    Archived,
     In,
     Json,
     find_instant,
@@ -29,10 +30,10 @@ Reason = Annotated[str, typer.Option("--reason", help="Why, in your words; kept 
 
 
 @app.command("list")
-def list_deployments(project: In = None, json: Json = False) -> None:
+def list_deployments(archived: Archived = False, project: In = None, json: Json = False) -> None:
     """Every deployment and what it serves now."""
     with opened(project) as found:
-        rows = [_summary(deployment) for deployment in found.deployments.list()]
+        rows = [_summary(deployment) for deployment in found.deployments.list(archived=archived)]
     columns = ["deployment", "serves", "shadow", "revision", "cause", "actor", "changed_at", "held"]
     print_rows(rows, columns, as_json=json, none="Nothing is deployed yet.")
 
@@ -53,6 +54,7 @@ def _summary(deployment: Any) -> dict[str, Any]:
         "actor": table.actor,
         "changed_at": from_us(table.changed_us),
         "held": table.held,
+        "retired": table.is_retired,
     }
 
 
@@ -125,6 +127,38 @@ def end_shadow(name: Name, reason: Reason = "", project: In = None, json: Json =
         deployment = found.deployments.get(name)
         deployment.end_shadow(reason=reason)
         print_fields(_summary(deployment), as_json=json)
+
+
+@app.command("retire")
+def retire(
+    name: Name,
+    reason: Reason = "",
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Retire it; else what it answers and what looks at it is only shown."),
+    ] = False,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """Show what a deployment answers and what looks at it, and with --yes let it answer no more.
+
+    Its predictions, outcomes and evidence can be read. `mainspring unarchive deployment NAME` takes it back.
+    """
+    from mainspring.lineage.spec import MarkKind, Noun
+    from mainspring.workflows.lifecycle import preview, retire
+
+    with opened(project) as found:
+        if yes:
+            done = retire(found, name, reason=reason)
+        else:
+            done = preview(found, Noun.DEPLOYMENT, name, MarkKind.ARCHIVED)
+    if json:
+        print_json(done)
+    elif yes:
+        typer.echo(f"{name} is retired. Take it back: mainspring unarchive deployment {name}")
+    else:
+        print_rows(done.dependents, ["what", "name", "count"], as_json=False, none="Nothing looks at it.")
+        typer.echo(f'Nothing was retired: mainspring deployments retire {name} --yes --reason "…"')
 
 
 @app.command("predict")

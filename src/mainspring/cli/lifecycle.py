@@ -19,7 +19,8 @@ Noun = Annotated[
     str,
     typer.Argument(
         metavar="NOUN",
-        help="feature_group, feature_view, training_dataset, experiment, run, model, model_version or monitor.",
+        help="feature_group, feature_view, training_dataset, experiment, run, model, model_version, monitor or "
+        "deployment.",
     ),
 ]
 Name = Annotated[

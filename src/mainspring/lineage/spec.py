@@ -83,6 +83,7 @@ class Noun(enum.StrEnum):
     MODEL = "model"
     MODEL_VERSION = "model_version"
     MONITOR = "monitor"
+    DEPLOYMENT = "deployment"
 
     @property
     def words(self) -> str:

@@ -121,7 +121,7 @@ class Monitors:
             "dataset_id": dataset_id,
         }
         _check(name, settings, min_effect)
-        self._check_usable(name)
+        self._check_usable(name, named(Noun.DEPLOYMENT, deployment.name))
         if not isinstance(reference, Reference):
             scored = frame_of(reference, f"monitor {name!r}, reference")
             reference = plan.reference_of(scored, time_zone=time_zone, cluster=cluster, features=features)
@@ -225,11 +225,11 @@ class Monitors:
             )
         return self._deployments.get(name)
 
-    def _check_usable(self, name: str) -> None:
+    def _check_usable(self, name: str, *subject_ids: str) -> None:
         graph = self._graph
         with graph.records.read() as connection:
             stored, _ = names.resolve(connection, Noun.MONITOR, graph.project_id, name)
-            check_usable(connection, graph.project_id, [named(Noun.MONITOR, stored)])
+            check_usable(connection, graph.project_id, [named(Noun.MONITOR, stored), *subject_ids])
 
     def _put(self, name: str, settings: dict[str, Any], deployment: DeploymentLike) -> MonitorSpec:
         known = self.find(name)

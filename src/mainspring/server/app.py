@@ -19,6 +19,7 @@ from mainspring.errors import (
     ConflictError,
     InputError,
     MainspringError,
+    RetiredError,
     StateError,
     UnavailableError,
     UnknownNameError,
@@ -47,6 +48,7 @@ _STATUS: Final[list[tuple[type[MainspringError], int]]] = [
     (ConflictError, 409),
     (UnavailableError, 503),
     (AccessError, 503),
+    (RetiredError, 410),
     (StateError, 503),
     (UnknownNameError, 404),
     (InputError, 400),
@@ -210,6 +212,8 @@ class App:
         served: dict[str, Any] = {}
         for name, predictor in list(self._predictors.items()):
             table, error = predictor.table, predictor.load_error
+            if table is not None and table.is_retired:
+                continue
             served[name] = {
                 "arms": [] if table is None else [[arm.name, arm.model, arm.version] for arm in table.arms],
                 "revision": None if table is None else table.revision,

@@ -107,7 +107,7 @@ class Worker:
             failure = self._complain("deployment.not_loaded", f"deployment {name!r}", error, deployment=name)
         self.predictors[name] = predictor
         table = predictor.table
-        if table is not None:
+        if table is not None and not table.is_retired:
             served = table.champion
             _log.info(
                 "deployment.taken_up",
@@ -183,6 +183,10 @@ class Worker:
     def _sync(self) -> None:
         for name, predictor in list(self.predictors.items()):
             try:
+                table = predictor.table
+                if table is not None and table.is_retired:
+                    # Nothing more comes: what was logged can be published.
+                    predictor.log.rotate()
                 predictor.log.rotate_if_full()
                 predictor.log.sync()
             except OSError as error:

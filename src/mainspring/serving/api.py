@@ -173,12 +173,13 @@ class Deployments:
             return None
         return Deployment(self, name)
 
-    def list(self) -> list[Deployment]:
-        """All deployments, by name."""
-        return [Deployment(self, name) for name in self.names()]
+    def list(self, *, archived: bool = False) -> list[Deployment]:
+        """All deployments, by name; retired ones only if asked for."""
+        found = [Deployment(self, name) for name in self.names()]
+        return [each for each in found if archived or not each.table.is_retired]
 
     def names(self) -> tuple[str, ...]:
-        """Names of all deployments, in order."""
+        """Names of all deployments, retired ones too, in order."""
         return deployed_in(self._home)
 
     @property

@@ -152,6 +152,7 @@ class Deployment:
             # A ruling looks at who carries the aliases, and a change that is not recorded yet may move one.
             self._room.record(self.name)
             seen = self.table
+            seen.check_answers()
             weights.check_origin(seen, "promote", origin)
             ruling = self._room._ask(version, environment, decision_id)
             allowed = None if ruling is None else ruling.id
@@ -234,7 +235,7 @@ class Deployment:
 
     def _change(
         self,
-        cause: Literal["promote", "shadow", "end_shadow"],
+        cause: Literal["promote", "shadow", "end_shadow", "retire", "resume"],
         reason: str,
         origin: Origin,
         following: Callable[[WeightTable], dict[str, Any]],
@@ -258,6 +259,45 @@ class Deployment:
         table = weights.change(self._folder, build)
         self._room.record(self.name)
         return table
+
+    def retire(self, *, reason: str = "") -> WeightTable:
+        """Let nothing answer any more: requests are refused (`deployment.retired`), servers drop what they loaded.
+
+        Its predictions, outcomes and evidence can be read, and outcomes still be posted. It leaves the list of
+        deployments, and holds the versions that it served no more. `resume` has it answer again.
+
+        Raises:
+            RetiredError: it is retired already.
+        """
+        return self._change(
+            "retire",
+            reason,
+            "human",
+            lambda present: {"arms": (present.champion,), "used": {}, "rollout_id": _ended(present)},
+        )
+
+    def resume(self, *, reason: str = "") -> WeightTable:
+        """Have a retired deployment answer again, with the version that it served last.
+
+        Raises:
+            StateError: it is not retired; or that version, or its view, was archived meanwhile.
+            DeletedError: the version's content was deleted meanwhile.
+        """
+        arm = self.table.champion
+        self._graph.check_usable(arm.version_id, arm.view_id)
+        self._room._load(arm)
+
+        def following(present: WeightTable) -> dict[str, Any]:
+            if not present.is_retired:
+                raise StateError(
+                    expected="a deployment that is retired",
+                    got="one that answers",
+                    where=f"deployment {self.name!r}",
+                    hint="There is nothing to do.",
+                )
+            return {"used": {}, "rollout_id": None}
+
+        return self._change("resume", reason, "human", following)
 
     def revisions(self) -> list[DeploymentRevision]:
         """Every revision, oldest first; the last is in force."""
@@ -360,8 +400,13 @@ def _promoted(
         "arms": (arm,),
         "used": {} if decision_id is None else {"decision": decision_id},
         "held": False,
-        "rollout_id": present.rollout_id if present.find_arm("shadow") else None,
+        "rollout_id": _ended(present),
     }
+
+
+def _ended(present: WeightTable) -> str | None:
+    """The rollout that ends with the present table; None if none is under way."""
+    return present.rollout_id if present.find_arm("shadow") else None
 
 
 def _complete(frame: pl.DataFrame, table: WeightTable) -> pl.DataFrame:

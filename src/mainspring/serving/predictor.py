@@ -181,14 +181,14 @@ class Predictor:
             if self._watch.is_settled:
                 self._table_error = None
             return
-        arms = self._find_arms(table)
+        arms = {} if table.is_retired else self._find_arms(table)
         # The first try of all is the caller's: there is nothing that loading could keep from answering.
         beside = self._background and not (self._in_force is None and self.load_error is None)
         if arms is not None:
             self._put_in_force(table, arms)
         elif not beside:
             self._take_up_or_raise(table)
-        if self._background:
+        if self._background and not table.is_retired:
             self._load_beside(table)
 
     def _find_arms(self, table: WeightTable) -> dict[str, LoadedArm] | None:
@@ -204,6 +204,8 @@ class Predictor:
             if epoch < table.epoch:
                 self._in_force = _InForce(table, arms)
                 self._previous_error = None
+                if table.is_retired:
+                    self._loaded.clear()
             if epoch <= table.epoch:
                 self._table_error = None
             self._watch.settle(table)
@@ -330,6 +332,7 @@ class Predictor:
             InputError: keys or request are not what the view takes.
             ConflictError: the id was used with other content.
             AccessError, UnavailableError: the prediction cannot be logged.
+            RetiredError: the deployment answers no more.
             StateError: nothing is loaded.
         """
         check_numbers(keys)
@@ -344,6 +347,7 @@ class Predictor:
                     where=f"deployment {self.deployment!r}",
                     hint="Wait until the server is ready; what cannot be loaded is tried again and again.",
                 )
+            in_force.table.check_answers()
             content = ""
             if prediction_id is not None:
                 content = _content(prediction_id, keys, request)

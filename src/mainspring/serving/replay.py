@@ -12,10 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from mainspring.errors import MainspringError
 from mainspring.gates.alias import OvertakenError, place_alias
 from mainspring.gates.decision import DECISION_KIND
-from mainspring.lineage import names
+from mainspring.lineage import marks, names
 from mainspring.lineage.api import Graph
+from mainspring.lineage.marks import named
 from mainspring.lineage.publication import Publication
-from mainspring.lineage.spec import AssetKind, Evidence, Noun, Verdict
+from mainspring.lineage.spec import AssetKind, Evidence, Mark, MarkKind, Noun, Verdict
 from mainspring.models import store as models_store
 from mainspring.models.spec import Alias, AliasMove
 from mainspring.serving import store, weights
@@ -102,6 +103,8 @@ class Replay:
 
     def _describe(self, work: Publication, table: WeightTable) -> None:
         _link(work, table)
+        if table.cause in ("retire", "resume"):
+            self._mark(work, table)
         work.write(lambda connection: self._add_context(connection, table))
         if table.cause in ("create", "promote", "rollback"):
             self._add_revision(work, table)
@@ -110,6 +113,28 @@ class Replay:
         elif table.rollout_id is not None:
             work.use(table.rollout_id, role="rollout")
             work.event("rollout.ended", table.rollout_id, {"cause": table.cause})
+
+    def _mark(self, work: Publication, table: WeightTable) -> None:
+        """Retired is archived to all who ask the records: the mark follows the file, as an alias does."""
+        project_id, subject_id = self._graph.project_id, named(Noun.DEPLOYMENT, table.deployment)
+        told = {"name": table.deployment, "reason": table.reason}
+        if table.cause == "resume":
+            work.write(lambda connection: marks.remove(connection, MarkKind.ARCHIVED, subject_id, project_id))
+            work.event("deployment.unarchived", subject_id, told)
+            return
+        mark = Mark(
+            subject_id=subject_id,
+            kind=MarkKind.ARCHIVED,
+            noun=Noun.DEPLOYMENT,
+            name=table.deployment,
+            part_of=None,
+            reason=table.reason,
+            actor=table.actor,
+            execution_id=work.id,
+            marked_at=from_us(table.changed_us),
+        )
+        work.write(lambda connection: marks.add(self._graph.records, connection, [mark], project_id))
+        work.event("deployment.archived", subject_id, told)
 
     def _rulings(self, table: WeightTable, history: Sequence[WeightTable]) -> dict[str, Evidence]:
         """Passing rulings of gates on the versions that the table and the one before it serve."""

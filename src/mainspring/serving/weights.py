@@ -18,9 +18,9 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from mainspring.errors import ConflictError, IntegrityError, StateError, UnknownNameError
+from mainspring.errors import ConflictError, IntegrityError, RetiredError, StateError, UnknownNameError
 from mainspring.ports._disk import refusals
-from mainspring.types import new_id
+from mainspring.types import from_us, new_id
 
 CURRENT: Final = "current.json"
 CHECK_EVERY_S: Final = 0.02
@@ -82,7 +82,7 @@ class WeightTable(msgspec.Struct, frozen=True, kw_only=True):
     revision_id: str
     revision: int
     arms: tuple[Arm, ...]
-    cause: Literal["create", "promote", "rollback", "shadow", "end_shadow"]
+    cause: Literal["create", "promote", "rollback", "shadow", "end_shadow", "retire", "resume"]
     reason: str = ""
     origin: Literal["human", "controller"] = "human"
     actor: str
@@ -93,8 +93,28 @@ class WeightTable(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def champion(self) -> Arm:
-        """The arm that answers."""
+        """The arm that answers, or answered last where the deployment is retired."""
         return self.arms[0]
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether nothing answers; only to be resumed can follow."""
+        return self.cause == "retire"
+
+    def check_answers(self) -> None:
+        """It is not retired.
+
+        Raises:
+            RetiredError: it is.
+        """
+        if self.is_retired:
+            said = f" ({self.reason})" if self.reason else ""
+            raise RetiredError(
+                expected="a deployment that answers",
+                got=f"one that was retired on {from_us(self.changed_us):%Y-%m-%d} by {self.actor}{said}",
+                where=f"deployment {self.deployment!r}",
+                hint=f"Ask another; or have it answer again: mainspring unarchive deployment {self.deployment}",
+            )
 
     def find_arm(self, name: str) -> Arm | None:
         """The arm of that name; None if it does not take part."""
@@ -181,6 +201,7 @@ def change(folder: Path, build: Callable[[WeightTable | None], WeightTable]) -> 
     Raises:
         ConflictError: `build` made a table whose epoch is not the next one.
         StateError: a controller's change against a person's rollback.
+        RetiredError: it is retired, and `build` does not resume it.
         AccessError: the folder cannot be written.
         UnavailableError: the disk is full or failing.
     """
@@ -206,6 +227,7 @@ def roll_back(folder: Path, *, actor: str, reason: str, changed_us: int) -> Weig
 
     def back(present: WeightTable | None) -> WeightTable:
         present = present or read_table(folder)
+        present.check_answers()
         before = find_previous(folder, present)
         if before is None:
             raise StateError(
@@ -241,7 +263,12 @@ def find_previous(folder: Path, present: WeightTable) -> WeightTable | None:
 
 
 def restorable(folder: Path, present: WeightTable) -> list[WeightTable]:
-    """The tables that rollbacks of `present` would restore one after another, the next one last."""
+    """The tables that rollbacks of `present` would restore one after another, the next one last.
+
+    None of one that is retired: it has to be resumed first.
+    """
+    if present.is_retired:
+        return []
     # Walking the revisions as a stack: a rollback takes the top off, so that a second one goes further back.
     stack: list[WeightTable] = []
     for table in history(folder):
@@ -264,6 +291,8 @@ def _check(present: WeightTable | None, following: WeightTable) -> None:
             hint="Somebody else changed it first. Look at what is served now and decide again.",
         )
     if present is not None:
+        if following.cause != "resume":
+            present.check_answers()
         check_origin(present, following.cause, following.origin)
 
 

@@ -158,7 +158,7 @@ def test_what_does_not_exist_or_is_not_archived_is_said(shelf: Shelf) -> None:
     """An unknown noun, an unknown name, archiving twice, taking back what nobody archived."""
     project = shelf.project
     with pytest.raises(UnknownNameError, match="noun"):
-        archive(project, "deployment", "flights")
+        archive(project, "endpoint", "flights")
     with pytest.raises(UnknownNameError, match="trail"):
         archive(project, "model", "trail")
     with pytest.raises(StateError, match="a model that is archived"):

@@ -21,6 +21,7 @@ _WITHOUT_CONTENT: Final = {
     Noun.FEATURE_GROUP: "its rows are append-only, and training datasets are pinned to its commits",
     Noun.FEATURE_VIEW: "it is a definition and has no content",
     Noun.MONITOR: "it is a definition, and its findings are evidence",
+    Noun.DEPLOYMENT: "its predictions and outcomes go by `retention.predictions_days` and `outcomes_days`",
 }
 _VERBS: Final = {MarkKind.ARCHIVED: "archive", MarkKind.PINNED: "pin", MarkKind.DELETED: "delete"}
 _ORDER: Final = (Holds.ARCHIVE, Holds.DELETE, Holds.NOTHING)
@@ -101,13 +102,43 @@ def delete(project: Project, noun: Noun | str, name: str, *, reason: str) -> Dec
 
 
 def unarchive(project: Project, noun: Noun | str, name: str, *, reason: str = "") -> Thing:
-    """Take an archiving back, of a thing and of what was archived as a part of it.
+    """Take an archiving back, of a thing and of what was archived as a part of it. A deployment answers again.
 
     Raises:
         UnknownNameError: nothing of that name.
-        StateError: it is not archived itself.
+        StateError: it is not archived itself; or what a deployment served is archived or deleted by now.
     """
+    if noun == Noun.DEPLOYMENT:
+        thing = find_thing(project, noun, name)
+        project.deployments.get(name).resume(reason=reason)
+        return thing
     return _take_back(project, find_thing(project, noun, name), MarkKind.ARCHIVED, reason)
+
+
+def retire(project: Project, name: str, *, reason: str = "") -> Decision:
+    """Let a deployment answer no more: requests to it are refused, servers drop it, lists leave it out.
+
+    Its predictions, outcomes and evidence can be read. It holds what it served no more, so that this can be archived
+    or deleted. `unarchive` has it answer again.
+
+    Args:
+        name: the deployment's.
+        reason: in your words.
+
+    Raises:
+        UnknownNameError: no deployment of that name.
+        StateError: it is retired already.
+    """
+    planned = preview(project, Noun.DEPLOYMENT, name, MarkKind.ARCHIVED)
+    project.deployments.get(name).retire(reason=reason)
+    with project.records.read() as connection:
+        (mark,) = marks.find_marks(
+            connection,
+            project.graph.project_id,
+            kind=MarkKind.ARCHIVED,
+            subject_ids=[planned.thing.subject_id],
+        )
+    return planned.model_copy(update={"execution_id": mark.execution_id})
 
 
 def delete_planned(project: Project, thing: Thing, reason: str) -> Decision | None:

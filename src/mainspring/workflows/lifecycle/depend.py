@@ -28,9 +28,30 @@ WITH_CONTENT: Final = {
 
 def outside(project: Project, thing: Thing) -> list[Dependent]:
     """What the records alone do not tell: deployments by their weight tables, and predictions by the log."""
+    if thing.noun is Noun.DEPLOYMENT:
+        return list(_of_deployment(project, thing.lasting))
     found = [_serving(each, thing) for each in served(project) if _is_of(project, each, thing)]
     unique = {(item.name, item.do): item for item in found}
     return [*unique.values(), *_predictions(project, thing)]
+
+
+def _of_deployment(project: Project, name: str) -> Iterator[Dependent]:
+    deployment = project.deployments.get(name)
+    arm = deployment.table.champion
+    if not deployment.table.is_retired:
+        yield Dependent(
+            what="requests",
+            name=name,
+            id=None,
+            holds=Holds.ARCHIVE,
+            do=f"it answers them with {arm.model}/{arm.version}: mainspring deployments retire {name} --yes",
+        )
+    for monitor in project.monitors.list():
+        if monitor.deployment == name:
+            yield Dependent(what="monitor", name=monitor.name, id=monitor.id)
+    counts = deployment.log_counts()
+    if counts.n_logged:
+        yield Dependent(what="predictions", name=name, id=None, count=counts.n_logged)
 
 
 def _is_of(project: Project, found: Served, thing: Thing) -> bool:

@@ -172,6 +172,18 @@ def _monitor(project: Project, name: str) -> Thing:
     return Thing(subject_id=named(Noun.MONITOR, stored), noun=Noun.MONITOR, name=spec.name, lasting=stored)
 
 
+def _deployment(project: Project, name: str) -> Thing:
+    found = project.deployments.get(name)
+    # What lies on disk alone is brought into the records first: its mark too.
+    project.deployments.record(name)
+    return Thing(
+        subject_id=named(Noun.DEPLOYMENT, found.name),
+        noun=Noun.DEPLOYMENT,
+        name=found.name,
+        lasting=found.name,
+    )
+
+
 def _names(project: Project, noun: Noun, name: str) -> tuple[str, str]:
     with project.records.read() as connection:
         return names.resolve(connection, noun, project.graph.project_id, name)
@@ -199,4 +211,5 @@ _FINDERS: Final[Mapping[Noun, Callable[[Project, str], Thing]]] = {
     Noun.MODEL: _model,
     Noun.MODEL_VERSION: _version,
     Noun.MONITOR: _monitor,
+    Noun.DEPLOYMENT: _deployment,
 }

@@ -25,10 +25,15 @@ class Served:
 
 
 def served(project: Project) -> Iterator[Served]:
-    """Every arm in force, then every champion that rollbacks could go back to, deployment by deployment."""
+    """Every arm in force, then every champion that rollbacks could go back to, deployment by deployment.
+
+    A retired deployment has none.
+    """
     for name in deployed_in(project.home):
         folder = weights_folder(project.home, name)
         present = weights.read_table(folder)
+        if present.is_retired:
+            continue
         for arm in present.arms:
             yield Served(name, arm, now=True)
         for table in weights.restorable(folder, present):
