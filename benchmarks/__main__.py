@@ -1,4 +1,7 @@
-"""`python -m benchmarks [NAME …]` runs all or some; `--report` prints the latest result of each measurement."""
+"""`python -m benchmarks [NAME …]` runs all or some; `--report` prints the latest result of each measurement.
+
+`--full` makes those that are small by default as large as their question says.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ def main(words: list[str]) -> int:
     if words == ["--report"]:
         show_report(latest())
         return 0
+    full, words = "--full" in words, [word for word in words if word != "--full"]
     unknown = [word for word in words if word not in names()]
     if unknown:
         print(f"no benchmark {', '.join(unknown)}; there is: {', '.join(names())}", file=sys.stderr)
@@ -27,7 +31,7 @@ def main(words: list[str]) -> int:
     missed = 0
     for name in words or names():
         module = import_module(f"benchmarks.{name}")
-        bench = Bench(name, (module.__doc__ or "").strip().splitlines()[0])
+        bench = Bench(name, (module.__doc__ or "").strip().splitlines()[0], full=full)
         module.run(bench)
         missed += bench.finish()
     return 1 if missed else 0

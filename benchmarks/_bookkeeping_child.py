@@ -52,7 +52,7 @@ def main() -> None:
                 len(str(each)) for _, row in written for each in row.values() if each is not None
             )
             insert, rows = bare_insert(home / "bare.db", size_bytes), bare_rows(home, written)
-            works = {
+            works: dict[str, Callable[[], object]] = {
                 "insert": insert,
                 "rows": rows,
                 "publication": lambda: publish(project.graph, "plain", source),

@@ -81,11 +81,16 @@ class Result:
 
 
 class Bench:
-    """One benchmark's results as they come."""
+    """One benchmark's results as they come.
 
-    def __init__(self, name: str, question: str) -> None:
+    Attributes:
+        full: whether it is to be as large as its question says, where that takes long.
+    """
+
+    def __init__(self, name: str, question: str, *, full: bool = False) -> None:
         self.name = name
         self.question = question
+        self.full = full
         self.results: list[Result] = []
 
     def add(

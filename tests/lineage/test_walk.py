@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert
+from sqlalchemy.engine import Engine
 
 from mainspring.errors import UnknownNameError
-from mainspring.lineage import AssetKind, Direction, Graph, Link
+from mainspring.lineage import AssetKind, Direction, Graph, Link, store
 from mainspring.lineage.store import links
+from mainspring.ports.records import schema
 from mainspring.ports.records.schema import row
 
 
@@ -72,6 +77,54 @@ def test_a_walk_carries_executions_and_links(graph: Graph) -> None:
     assert {execution.name for execution in reached.executions.values()} == {"0", "1", "2", "3"}
     assert len([link for link in reached.links if link.direction is Direction.INPUT]) == 3
     assert {link.asset_id for link in reached.links} <= set(reached.assets)
+
+
+def test_what_else_a_hub_is_used_for_is_not_read(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Backward a walk reads the links of what made the assets; a table of holidays is used by everything."""
+    with graph.execution("import", "holidays") as work:
+        hub = work.add(AssetKind.SOURCE, "holidays").id
+    made = []
+    for number in range(30):
+        with graph.execution("step", str(number)) as work:
+            work.use(hub)
+            made.append(work.add(AssetKind.ARTIFACT, str(number)).id)
+    read: list[object] = []
+
+    def value(spec: type[Any], mapping: Mapping[Any, Any]) -> Any:
+        read.append(spec)
+        return schema.value(spec, mapping)
+
+    monkeypatch.setattr(store, "value", value)
+    reached = graph.upstream(made[7])
+    assert set(reached.assets) == {hub, made[7]}
+    assert read.count(Link) == len(reached.links) == 3
+
+
+def test_depth_costs_no_statements(graph: Graph) -> None:
+    """A walk is as many statements for eleven executions as for two."""
+    ids = chain(graph, 12)
+    counts = []
+    for first, last in ((ids[0], ids[2]), (ids[0], ids[11])):
+        for walk, root in ((graph.upstream, last), (graph.downstream, first)):
+            with statements() as seen:
+                walk(root)
+            counts.append(len(seen))
+    # The root, what is reached, what made it, and the links, assets and executions of that.
+    assert counts == [6] * 4
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What is handed to the driver, save what begins a transaction."""
+    seen: list[str] = []
+
+    def hear(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith("BEGIN"):
+            seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", hear)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", hear)
 
 
 @pytest.mark.parametrize("depth", [None, 50])

@@ -253,11 +253,6 @@ def links_of(connection: Connection, execution_ids: Iterable[str]) -> list[Link]
     return [value(Link, found) for found in _rows_by(connection, links, links.c.execution_id, execution_ids)]
 
 
-def links_on(connection: Connection, asset_ids: Iterable[str]) -> list[Link]:
-    """All links that hang on these assets, in no order."""
-    return [value(Link, found) for found in _rows_by(connection, links, links.c.asset_id, asset_ids)]
-
-
 def _rows_by(connection: Connection, source: Any, column: Any, ids: Iterable[str]) -> list[Any]:
     query = select(source).where(among(column, set(ids)))
     return list(connection.execute(query).mappings())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import CTE, Connection, Integer, literal, select
 
 from mainspring.lineage.spec import Direction, Link, Subgraph
-from mainspring.lineage.store import assets, assets_by_id, executions_by_id, links, links_on
+from mainspring.lineage.store import assets, assets_by_id, executions_by_id, links, links_of
 from mainspring.ports.records.among import among
 
 
@@ -29,13 +29,22 @@ def walk(connection: Connection, root_ids: Sequence[str], towards: Direction, de
 
 
 def _between(connection: Connection, reached: set[str], towards: Direction) -> tuple[Link, ...]:
-    """The links of every execution that the walk went through, and backward also of those it ended at."""
-    touching = links_on(connection, reached)
-    near = {link.execution_id for link in touching if link.direction in _near(towards)}
-    far = {link.execution_id for link in touching if link.direction in _far(towards)}
-    through = near if towards is Direction.INPUT else near & far
-    walked = {*_near(towards), *_far(towards)}
-    return tuple(link for link in touching if link.execution_id in through and link.direction in walked)
+    """The links of every execution that the walk went through, and backward also of those it ended at.
+
+    Found from what made the assets, never from what uses them: a table of holidays is used by everything.
+    """
+    made_by = select(links.c.execution_id).where(
+        among(links.c.asset_id, reached), links.c.direction.in_(_makes(towards))
+    )
+    makers = set(connection.execute(made_by).scalars())
+    walked = {Direction.INPUT, *_makes(towards)}
+    found = [
+        link for link in links_of(connection, makers) if link.asset_id in reached and link.direction in walked
+    ]
+    if towards is Direction.INPUT:
+        return tuple(found)
+    through = {link.execution_id for link in found if link.direction is Direction.INPUT}
+    return tuple(link for link in found if link.execution_id in through)
 
 
 def _reached(
@@ -77,15 +86,20 @@ def _bounded(root_ids: Sequence[str], towards: Direction, depth: int) -> CTE:
 
 def _near(towards: Direction) -> tuple[Direction, ...]:
     """How an asset hangs on the execution that the walk enters by it."""
-    return (Direction.OUTPUT,) if towards is Direction.INPUT else (Direction.INPUT,)
+    return _makes(towards) if towards is Direction.INPUT else (Direction.INPUT,)
 
 
 def _far(towards: Direction) -> tuple[Direction, ...]:
-    """How an asset hangs on the execution that the walk leaves by it.
+    """How an asset hangs on the execution that the walk leaves by it."""
+    return (Direction.INPUT,) if towards is Direction.INPUT else _makes(towards)
+
+
+def _makes(towards: Direction) -> tuple[Direction, ...]:
+    """How an asset hangs on the execution that it came of.
 
     Forward, a found output counts: an equal input led to it. Backward it does not: it was not made of that.
     """
-    return (Direction.INPUT,) if towards is Direction.INPUT else (Direction.OUTPUT, Direction.FOUND)
+    return (Direction.OUTPUT,) if towards is Direction.INPUT else (Direction.OUTPUT, Direction.FOUND)
 
 
 def _depths(root_ids: Sequence[str], between: tuple[Link, ...], towards: Direction) -> dict[str, int]:
