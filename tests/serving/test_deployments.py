@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 from tests.serving.airport import KEYS, REQUEST, Airport
 
-from mainspring.errors import ConflictError, InputError, StateError, UnknownNameError
+from mainspring.errors import ConflictError, InputError, IntegrityError, StateError, UnknownNameError
 from mainspring.gates.spec import Policy, Requirement
 from mainspring.lineage.spec import AssetKind, Verdict
 from mainspring.ports.records import open_records
@@ -46,6 +47,20 @@ def test_create_twice_is_a_conflict(airport: Airport, deployment: Deployment) ->
     with pytest.raises(ConflictError, match="promote"):
         airport.deployments.create("flights", airport.versions[1], airport.view)
     assert deployment.table.champion.version == 1
+
+
+def test_weight_tables_that_went(airport: Airport, deployment: Deployment) -> None:
+    """A deployment that the records know is not called unknown, nor begun anew, when its folder is gone."""
+    shutil.rmtree(airport.project.home / "serving")
+    again = airport.project.deployments
+    for call in (
+        again.list,
+        lambda: again.get("flights"),
+        lambda: again.create("flights", airport.versions[0], airport.view),
+    ):
+        with pytest.raises(IntegrityError, match="weight tables of deployment flights"):
+            call()
+    assert again.find("others") is None
 
 
 @pytest.mark.parametrize("name", ["", "Flights", "../up", "a/b", "x" * 64])

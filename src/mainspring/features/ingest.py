@@ -17,11 +17,12 @@ import polars as pl
 
 from mainspring.checks.spec import Expectation, Validation
 from mainspring.checks.validate import failing_rows, validate
-from mainspring.errors import ConflictError, ExpectationError, InputError, IntegrityError
+from mainspring.errors import ConflictError, ExpectationError, InputError
 from mainspring.features import schema, store
 from mainspring.features.digest import frame_digest
 from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
 from mainspring.features.origin import Origin, read, source_asset
+from mainspring.features.rows import lost_table
 from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.lineage.spec import AssetKind, Verdict
@@ -243,13 +244,7 @@ def _check_not_lost(stores: Stores, group: FeatureGroupSpec, name: str) -> None:
         numbers = store.last_numbers(connection, [group.group_id])
     # Looked at again: another first insert may have made it, and was published since.
     if numbers and not stores.tables.exists(name):
-        raise IntegrityError(
-            expected=f"the table of the group's {numbers[group.group_id]} commits",
-            got="no such table",
-            where=f"feature group {group.label}, table {name}",
-            hint="Its folder was moved or deleted: put it back, or restore a backup. `mainspring doctor` says what "
-            "else is missing.",
-        )
+        raise lost_table(group, numbers[group.group_id])
 
 
 def _stage(

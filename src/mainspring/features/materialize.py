@@ -18,6 +18,7 @@ from mainspring.features.rows import AVAILABLE, available, scan
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.ports.keys import Entry, Keys
+from mainspring.ports.tables.collect import collect
 from mainspring.types import from_us, to_us
 
 #: How many rows `materialize` holds at most of one group.
@@ -184,20 +185,20 @@ def _ready(stores: Stores, group: FeatureGroupSpec, commits: list[CommitSpec], a
     return rows.filter(pl.col(AVAILABLE).is_not_null() & (pl.col(AVAILABLE) > after_us))
 
 
-def _window(rows: pl.LazyFrame) -> tuple[pl.DataFrame, int | None]:
+def _window(rows: pl.LazyFrame, where: str) -> tuple[pl.DataFrame, int | None]:
     """The first rows by availability, and up to where they are complete (None = to the end)."""
-    times = rows.select(AVAILABLE).collect().get_column(AVAILABLE).sort()
+    times = collect(rows.select(AVAILABLE), where).get_column(AVAILABLE).sort()
     if len(times) <= WINDOW_ROWS:
-        return rows.sort(_ORDER).collect(), None
+        return collect(rows.sort(_ORDER), where), None
     horizon = int(times[WINDOW_ROWS - 1])
-    return rows.filter(pl.col(AVAILABLE) <= horizon).sort(_ORDER).collect(), horizon
+    return collect(rows.filter(pl.col(AVAILABLE) <= horizon).sort(_ORDER), where), horizon
 
 
 def _load(stores: Stores, group: FeatureGroupSpec, pending: Pending) -> None:
     with stores.records.read() as connection:
         commits = store.published(connection, group.group_id, up_to=pending.number)
     pending.assets = _assets(commits)
-    rows, horizon = _window(_ready(stores, group, commits, pending.done_us))
+    rows, horizon = _window(_ready(stores, group, commits, pending.done_us), group.label)
     pending.load(rows, AVAILABLE, horizon)
 
 
@@ -209,12 +210,12 @@ def _take_in(
     after_us: int | None = NEVER_US if pending.done_us != NEVER_US else None
     while after_us is not None:
         rows = _ready(stores, group, fresh, after_us).filter(pl.col(AVAILABLE) <= pending.done_us)
-        past, after_us = _window(rows)
+        past, after_us = _window(rows, group.label)
         batch.add(_encoded(group, _newest(group, past), pending.assets), None)
     coming = _ready(stores, group, fresh, pending.done_us)
     if pending.horizon_us is not None:
         coming = coming.filter(pl.col(AVAILABLE) <= pending.horizon_us)
-    rows_new, horizon = _window(coming)
+    rows_new, horizon = _window(coming, group.label)
     before = pending.remaining()
     merged = rows_new if before is None else pl.concat([before, rows_new]).sort(_ORDER)
     if horizon is not None:

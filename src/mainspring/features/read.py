@@ -13,6 +13,7 @@ from mainspring.features.join import NUMBER
 from mainspring.features.rows import current, scan
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
+from mainspring.ports.tables.collect import collect
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Read:
 
     def to_polars(self, *, system: bool = False) -> pl.DataFrame:
         """The rows as a polars frame; times are aware UTC."""
-        return self.lazy(system=system).collect()
+        return collect(self.lazy(system=system), f"feature group {self.group.label}")
 
     def to_arrow(self) -> Any:
         """The rows as a pyarrow table."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
+from mainspring.errors import IntegrityError, UnknownNameError
 from mainspring.features import store
 from mainspring.features.join import ALWAYS_US, COMMIT, DELETE, EVENT, KNOWN, NUMBER, OP, ORDINAL
 from mainspring.features.schema import STORAGE
@@ -49,7 +50,7 @@ def scan(
         tickets = numbers.get_column(COMMIT)
         low, high = tickets.min(), tickets.max()
         # The range is pushed down to file statistics; the join takes exactly the published tickets.
-        base = stores.tables.scan(store.table_name(spec)).filter(pl.col(COMMIT).is_between(low, high))
+        base = _stored(stores, spec, len(commits)).filter(pl.col(COMMIT).is_between(low, high))
         stored = set(base.collect_schema())
         base = base.with_columns(
             pl.lit(None, STORAGE[item.type]).alias(item.name)
@@ -61,6 +62,25 @@ def scan(
     with_numbers = base.join(numbers.lazy(), on=COMMIT, how="inner")
     return with_numbers.with_columns(_event(spec), _known(spec)).select(
         [*wanted, COMMIT, NUMBER, ORDINAL, OP, EVENT, KNOWN]
+    )
+
+
+def _stored(stores: Stores, spec: FeatureGroupSpec, n_commits: int) -> pl.LazyFrame:
+    name = store.table_name(spec)
+    try:
+        return stores.tables.scan(name)
+    except UnknownNameError as error:
+        raise lost_table(spec, n_commits) from error
+
+
+def lost_table(spec: FeatureGroupSpec, n_commits: int) -> IntegrityError:
+    """The records know commits of a table that is not there."""
+    return IntegrityError(
+        expected=f"the table of the group's {n_commits} commits",
+        got="no such table",
+        where=f"feature group {spec.label}, table {store.table_name(spec)}",
+        hint="Its folder was moved or deleted: put it back, or restore a backup. `mainspring doctor` says what "
+        "else is missing.",
     )
 
 

@@ -28,6 +28,7 @@ from mainspring.features.spec import (
     is_strict,
 )
 from mainspring.features.store import Stores
+from mainspring.ports.tables.collect import collect
 from mainspring.types import from_us, to_us
 
 GroupKey = tuple[str, int]
@@ -341,7 +342,10 @@ class FeatureView:
             max((stamp for stamp in (spine.times_us.max(), at_us) if isinstance(stamp, int)), default=0)
         )
         frames = {
-            key: scan(self._stores, group, commits[key], self._columns(key, group), until=last).collect()
+            key: collect(
+                scan(self._stores, group, commits[key], self._columns(key, group), until=last),
+                f"feature group {group.label}",
+            )
             for key, group in groups.items()
         }
         lookup: list[pl.Series] = []

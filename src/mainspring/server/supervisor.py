@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -204,14 +205,17 @@ class Server:
         self._try("prediction_log.publish_failed", "publishing the prediction log", self._publish_each)
 
     def _publish_each(self) -> None:
-        for deployment in self._project.deployments.list():
+        for name in self._project.deployments.names():
             # What is not published waits in its segment; the next round tries again.
             self._try(
                 "prediction_log.publish_failed",
-                f"publishing the prediction log of {deployment.name!r}",
-                deployment.publish_log,
-                deployment=deployment.name,
+                f"publishing the prediction log of {name!r}",
+                partial(self._publish_one, name),
+                deployment=name,
             )
+
+    def _publish_one(self, name: str) -> None:
+        self._project.deployments.get(name).publish_log()
 
     def _try(self, event: str, what: str, do: Callable[[], object], **fields: Any) -> None:
         """The watcher outlives whatever fails, the database and the disk among it."""

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from mainspring.errors import ConflictError, InputError, UnknownNameError
+from mainspring.errors import ConflictError, InputError, IntegrityError, UnknownNameError
 from mainspring.features.api import Features
 from mainspring.features.view import FeatureView
 from mainspring.gates.alias import until_not_overtaken
@@ -18,7 +18,7 @@ from mainspring.lineage.spec import Evidence
 from mainspring.models.api import Models
 from mainspring.models.spec import ModelVersion, Signature, check_version
 from mainspring.ports.tables import Tables
-from mainspring.serving import weights
+from mainspring.serving import store, weights
 from mainspring.serving.arms import OnlineArm, describe_arm
 from mainspring.serving.deployment import Deployment
 from mainspring.serving.known import KnownIds
@@ -94,7 +94,7 @@ class Deployments:
                 hint="Begin with a letter or digit.",
             )
         self._graph.check_writable(f"deployment {name}")
-        if weights.find_table(self._weights(name)) is not None:
+        if self.find(name) is not None:
             raise _taken(name)
         arm = self._champion(version, view)
 
@@ -168,13 +168,40 @@ class Deployments:
         return found
 
     def find(self, name: str) -> Deployment | None:
-        """The deployment of that name; None if there is none."""
-        if not _NAME.fullmatch(name) or weights.find_table(self._weights(name)) is None:
+        """The deployment of that name; None if there is none.
+
+        Raises:
+            IntegrityError: the records know one, whose weight tables are gone.
+        """
+        if not _NAME.fullmatch(name):
+            return None
+        if weights.find_table(self._weights(name)) is None:
+            self._check_not_lost(name)
             return None
         return Deployment(self, name)
 
+    def _check_not_lost(self, *names: str) -> None:
+        """None of these, or of all, was recorded and is not on disk any more."""
+        with self._graph.records.read() as connection:
+            recorded = store.deployment_names(connection, self._graph.project_id)
+        there = self.names()
+        lost = [name for name in recorded if name not in there and (not names or name in names)]
+        if lost:
+            raise IntegrityError(
+                expected=f"the weight tables of deployment {', '.join(lost)}, as recorded",
+                got="no such files",
+                where=str(self._weights(lost[0])),
+                hint="The folder was moved or deleted: put it back, or restore a backup. Servers that run go on with "
+                "what they have loaded; `mainspring doctor` says what else is missing.",
+            )
+
     def list(self, *, archived: bool = False) -> list[Deployment]:
-        """All deployments, by name; retired ones only if asked for."""
+        """All deployments, by name; retired ones only if asked for.
+
+        Raises:
+            IntegrityError: the records know one, whose weight tables are gone.
+        """
+        self._check_not_lost()
         found = [Deployment(self, name) for name in self.names()]
         return [each for each in found if archived or not each.table.is_retired]
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from mainspring.log import get_logger
 from mainspring.ports.tables import Tables
+from mainspring.ports.tables.collect import collect
 from mainspring.serving.frames import Scored, decoder
 from mainspring.serving.wal import MAGIC, find_segments, payloads_from
 
@@ -69,7 +70,8 @@ class KnownIds:
             return
         version = self._tables.version(self._table)
         if version != self._version:
-            rows = self._tables.scan(self._table, version).select(pl.col("prediction_id").unique()).collect()
+            ids = self._tables.scan(self._table, version).select(pl.col("prediction_id").unique())
+            rows = collect(ids, self._table)
             self._ids.update(rows["prediction_id"])
             self._version = version
 

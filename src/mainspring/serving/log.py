@@ -11,6 +11,7 @@ import polars as pl
 
 from mainspring.log import get_logger
 from mainspring.ports.tables import Tables
+from mainspring.ports.tables.collect import collect
 from mainspring.serving import columns
 from mainspring.serving.frames import Scored
 from mainspring.serving.predictor import Answer
@@ -108,7 +109,7 @@ class PredictionLog:
     def _published(self, where: pl.Expr) -> pl.DataFrame:
         if not self._tables.exists(self.table):
             return pl.DataFrame(schema=dict(columns.FIXED))
-        return self._tables.scan(self.table).filter(where).collect()
+        return collect(self._tables.scan(self.table).filter(where), self.table)
 
     def find(self, prediction_id: str) -> pl.DataFrame:
         """The rows of one prediction, champion first; none if it is not in the log."""
@@ -145,7 +146,7 @@ class PredictionLog:
         n_waiting = sum(isinstance(frame, Scored) for _, frames in segments for frame in frames)
         lost = [columns.gaps(segment, frames) for segment, frames in segments]
         if self._tables.exists(self.gaps_table):
-            lost.append(self._tables.scan(self.gaps_table).collect())
+            lost.append(collect(self._tables.scan(self.gaps_table), self.gaps_table))
         by_segment = pl.concat(lost).unique() if lost else pl.DataFrame(schema=dict(columns.GAPS))
         return LogCounts(
             n_logged=n_logged,

@@ -19,6 +19,7 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.engine import make_url
 
 from mainspring.errors import AccessError, UnavailableError
+from mainspring.ports._opened_file import OpenedFile
 from mainspring.ports.read_only import refused
 from mainspring.ports.records import Records, fence
 from mainspring.ports.records.among import among
@@ -174,6 +175,7 @@ class FilePoints(Points):
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._knows_runs = False
+        self._opened = OpenedFile(file, "the metrics file", str(file))
         self._pid = os.getpid()
 
     def append(self, points: Sequence[MetricPoint]) -> None:
@@ -186,6 +188,7 @@ class FilePoints(Points):
         statement = _ADD_TO_FILE if self._records_file is None else f"{_ADD_TO_FILE} {_UNLESS_LOST}"
         # Whoever's turn does not come in time asks all the same: SQLite then says that it is locked.
         with self._lock, turn(self._file, BUSY_WAIT_S):
+            self._opened.check()
             connection = self._open()
             try:
                 self._know_runs(connection)
@@ -194,6 +197,8 @@ class FilePoints(Points):
                     connection.execute("ROLLBACK")
                     raise lost_run(points[0].run_id)
                 connection.execute("COMMIT")
+                # Once more, before anything is acknowledged.
+                self._opened.check()
             except sqlite3.OperationalError as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -284,8 +289,10 @@ class FilePoints(Points):
             if self._connection is not None and self._pid == os.getpid():
                 self._connection.close()
             self._connection, self._knows_runs = None, False
+            self._opened.let_go()
 
     def _read(self, query: str, arguments: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        self._opened.check()
         if not self._file.exists():
             return []
         if self._read_only:
@@ -319,6 +326,7 @@ class FilePoints(Points):
             points_schema.set_up(connection, self._file)
         except sqlite3.OperationalError as error:
             raise self._meaning(error) from error
+        self._opened.remember()
         self._connection, self._pid, self._knows_runs = connection, os.getpid(), False
         return connection
 

@@ -6,6 +6,7 @@ import errno
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +16,15 @@ import lmdb
 
 from mainspring.errors import AccessError, IntegrityError, MainspringError, UnavailableError
 from mainspring.ports._disk import make_folder, refusals
+from mainspring.ports._opened_file import OpenedFile
 from mainspring.ports.keys._base import KEY_MAX_BYTES, Entry, Keys, refuse_key
 from mainspring.ports.keys._codec import decode, encode, is_newer, prefix
 
 FIRST_MAP_BYTES: Final = 1 << 28
 MAX_READERS: Final = 1024
+DATA_FILE: Final = "data.mdb"
+LOOK_EVERY_S: Final = 0.02
+"""How often, at most, readers look whether the file is there still."""
 ENTRIES_AT_ONCE: Final = 10_000
 """How many entries one transaction lists: a long one would keep old pages from being used again."""
 
@@ -99,7 +104,7 @@ class LmdbKeys(Keys):
         """The open store; None where nothing was ever put."""
         if self._store is not None:
             return self._store
-        if not (self._folder / "data.mdb").exists():
+        if not (self._folder / DATA_FILE).exists():
             return None
         return self._create()
 
@@ -127,6 +132,8 @@ class _Store:
         self.n_users = 0
         self._first_map_bytes = first_map_bytes
         self._environment: lmdb.Environment | None = None
+        self._opened = OpenedFile(folder / DATA_FILE, "the online store's file", str(folder))
+        self._looks_s = 0.0
         # Writers of this process queue on the first; the second keeps the map in place under a transaction.
         self._writing = threading.Lock()
         self._mapped = threading.Lock()
@@ -139,6 +146,10 @@ class _Store:
             return list(map(transaction.get, keys))
 
     def _begin(self) -> lmdb.Transaction[bytes]:
+        # A lookup takes a microsecond, and so does a look at the file: not for each.
+        if (now_s := time.monotonic()) >= self._looks_s:
+            self._opened.check()
+            self._looks_s = now_s + LOOK_EVERY_S
         environment = self._environment or self._open()
         try:
             return environment.begin()
@@ -156,12 +167,16 @@ class _Store:
 
     def write(self, work: Callable[[lmdb.Transaction[bytes]], _T]) -> _T:
         with self._writing:
+            self._opened.check()
             with self._mapped:
                 environment = self._environment or self._open()
             while True:
                 try:
                     with environment.begin(write=True) as transaction:
-                        return work(transaction)
+                        done = work(transaction)
+                    # Once more, before anything is acknowledged.
+                    self._opened.check()
+                    return done
                 except lmdb.MapFullError:
                     self._resize(environment, 2 * environment.info()["map_size"])
                 except lmdb.MapResizedError:
@@ -181,6 +196,7 @@ class _Store:
     def close(self) -> None:
         with self._writing, self._mapped:
             self._close()
+            self._opened.let_go()
 
     def make_writable(self) -> None:
         """Somebody of this process writes: LMDB allows one environment a process, so readers get this one too."""
@@ -189,8 +205,11 @@ class _Store:
             self.read_only = False
 
     def _open(self) -> lmdb.Environment:
+        # Closed for a fork or a writer, it is the same file that is opened again: LMDB would make a new one.
+        self._opened.check()
         if self.read_only:
             self._environment = _open_reading(self.folder)
+            self._opened.remember()
             return self._environment
         environment = lmdb.open(
             str(self.folder),
@@ -201,6 +220,7 @@ class _Store:
         )
         # Reader slots of processes that were killed would pin old pages for ever.
         environment.reader_check()
+        self._opened.remember()
         self._environment = environment
         return environment
 

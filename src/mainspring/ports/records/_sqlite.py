@@ -16,6 +16,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from mainspring.errors import AccessError, IntegrityError, MainspringError, UnavailableError
+from mainspring.ports._opened_file import OpenedFile
 from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._sql import SqlRecords, to_json
 from mainspring.ports.records.prepared import hand_over
@@ -42,7 +43,7 @@ class SqliteRecords(SqlRecords):
         self._as_it_lies = False
         self._file = Path(make_url(url).database or "")
         self.url = f"sqlite:///{self._file}"
-        self._opened: tuple[int, int] | None = None
+        self._opened = OpenedFile(self._file, "the database file", self.url)
 
     def _open_engines(self) -> tuple[Engine, Engine]:
         folder = self._file.parent
@@ -71,10 +72,12 @@ class SqliteRecords(SqlRecords):
 
     def _connect_reading(self) -> sqlite3.Connection:
         connection, self._as_it_lies = connect_reading(self._file)
+        self._opened.remember()
         return connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
+        self._opened.check()
         before = state_of(self._file) if self.read_only else None
         with super().read() as connection:
             yield connection
@@ -93,7 +96,7 @@ class SqliteRecords(SqlRecords):
             json_serializer=to_json,
         )
         event.listen(engine, "connect", _prepare)
-        event.listen(engine, "connect", lambda *_: self._remember())
+        event.listen(engine, "connect", lambda *_: self._opened.remember())
         event.listen(engine, "begin", lambda connection: hand_over(connection, begin))
         return engine
 
@@ -102,35 +105,14 @@ class SqliteRecords(SqlRecords):
         with turn(self._file, BUSY_WAIT_S) as came:
             if not came:
                 raise self._busy()
-            self._check_place()
+            self._opened.check()
             yield
             # Once more, before anything is acknowledged: it may have gone while the transaction was under way.
-            self._check_place()
-
-    def _remember(self) -> None:
-        found = os.stat(self._file)
-        self._opened = (found.st_dev, found.st_ino)
-
-    def _check_place(self) -> None:
-        """Refuse to write to a file that is no longer there: the system takes it, and forgets it when we end."""
-        if self._opened is None:
-            return
-        try:
-            found = os.stat(self._file)
-            got = "another file in its place" if (found.st_dev, found.st_ino) != self._opened else ""
-        except FileNotFoundError:
-            got = "no such file any more"
-        if got:
-            raise UnavailableError(
-                expected="the database file where it was opened",
-                got=got,
-                where=self.url,
-                hint="Put the file back where it was, or restore a backup, and open the project again.",
-            )
+            self._opened.check()
 
     def close(self) -> None:
         super().close()
-        self._opened = None
+        self._opened.let_go()
 
     def _busy(self) -> UnavailableError:
         return UnavailableError(

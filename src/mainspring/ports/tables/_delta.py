@@ -192,6 +192,7 @@ class _Head:
             self.log.mend()
             self._is_mended = True
         if self._table is not None:
+            self._check_there()
             self._table.update_incremental()
         elif self.folder.is_dir():
             try:
@@ -199,6 +200,16 @@ class _Head:
             except TableNotFoundError:
                 return None
         return self._table
+
+    def _check_there(self) -> None:
+        """What was read of the table once is not all that it is now, where its folder is gone."""
+        if not self.log.folder.is_dir():
+            raise IntegrityError(
+                expected="the folder of a table that this process has read",
+                got="no such folder any more",
+                where=str(self.folder),
+                hint="It was moved or deleted: put it back, or restore a backup.",
+            )
 
     def find(self, token: str) -> int | None:
         table = self.refresh()

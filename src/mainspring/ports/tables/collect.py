@@ -1,0 +1,28 @@
+"""Reading what a scan of a table describes."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from mainspring.errors import IntegrityError
+
+
+def collect(rows: pl.LazyFrame, where: str) -> pl.DataFrame:
+    """The rows, read now.
+
+    Args:
+        where: whose they are, as errors name it.
+
+    Raises:
+        IntegrityError: a file of the table is not there any more.
+    """
+    try:
+        return rows.collect()
+    except FileNotFoundError as error:
+        raise IntegrityError(
+            expected="the files of the table",
+            got=str(error).partition(" (set POLARS")[0],
+            where=where,
+            hint="A file or folder of it was moved or deleted: put it back, or restore a backup. `mainspring doctor` "
+            "says what else is missing.",
+        ) from error
