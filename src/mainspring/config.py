@@ -50,6 +50,11 @@ class HomeSection(Section):
         default=False,
         description="Open the project for reading alone: nothing is made, migrated or written.",
     )
+    network_disk: bool = Field(
+        default=False,
+        description="Open a SQLite file or an LMDB folder though it lies on a network file system; "
+        "only where one machine at a time uses it.",
+    )
 
 
 class RecordsSection(Section):

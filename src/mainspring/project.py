@@ -7,7 +7,6 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from mainspring.config import FILE_NAME, HOME_VARIABLE, READ_ONLY_VARIABLE, Config, EngineSection
 from mainspring.errors import AccessError, ConflictError, InputError
+from mainspring.identity.api import Identity
+from mainspring.identity.disks import check_disks
+from mainspring.identity.place import check_in_use
 from mainspring.lineage.api import Graph
 from mainspring.lineage.code import capture_code
 from mainspring.ports._disk import sync_file, sync_folder
@@ -50,9 +52,6 @@ _Port = TypeVar("_Port")
 PROJECT_MARK: Final = "project"
 """The file of a home that says whose it is."""
 
-PLACE_MARK: Final = "place"
-"""The file of a home with an id of the home itself, and where it lies: a copy of a home tells by it."""
-
 
 class Project:
     """One project, opened: its ports, and a room for each noun that people work with.
@@ -68,11 +67,14 @@ class Project:
         self.config = config
         self.home = config.home_path
         self.read_only = config.home.read_only
+        self._stores_id = ""
         if as_is:
             return
+        check_in_use(self.home)
         if self.read_only:
             self._check_readable()
             return
+        check_disks(config)
         try:
             self.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -80,6 +82,7 @@ class Project:
         self._claim_home()
         try:
             self.records.set_up()
+            self._stores_id = self.identity.settle()
             self._settle()
         except BaseException:
             self.records.close()
@@ -97,6 +100,7 @@ class Project:
             )
         try:
             self.records.check_current()
+            self._stores_id = self.identity.check()
         except BaseException:
             self.records.close()
             raise
@@ -108,46 +112,7 @@ class Project:
             found = _marked(mark) or self._mark_home(mark)
         except OSError as error:
             raise _home_refused(self.home, error) from error
-        if found != self.config.project.id:
-            raise ConflictError(
-                expected=f"the home of project {self.config.project.id!r}",
-                got=f"the home of project {found!r}",
-                where=str(self.home),
-                hint="Give each project a home of its own: `home.path`. Databases and tables may be shared.",
-            )
-        try:
-            self._settle_place()
-        except OSError as error:
-            raise _home_refused(self.home, error) from error
-
-    def _settle_place(self) -> None:
-        """Say where the home lies. One that was moved says so anew; a copy keeps saying where its original is."""
-        place = find_place(self.home)
-        if place is not None and place.path == self.home:
-            return
-        if place is not None and (original := find_original(self.home)) is not None:
-            self._check_own_records(original)
-            return
-        home_id = new_id() if place is None else place.home_id
-        draft = self.home / f".{PLACE_MARK}.{new_id()}"
-        draft.write_text(f"{home_id}\n{self.home}\n", encoding="utf-8")
-        sync_file(draft)
-        os.replace(draft, self.home / PLACE_MARK)
-        sync_folder(self.home)
-
-    def _check_own_records(self, original: Path) -> None:
-        """A copy has a copy of a SQLite file in it. A database elsewhere would have two homes that are one and two."""
-        address = self.config.url("records")
-        scheme, _, file = address.partition(":///")
-        if scheme.startswith("sqlite") and Path(file).is_relative_to(self.home):
-            return
-        raise ConflictError(
-            expected="one home of its id on a database",
-            got=f"a copy of {original}, and records that lie outside of it",
-            where=str(self.home),
-            hint=f"Go on with one of the two homes: blobs and rows that one writes are missing in the other. To make "
-            f"this one a home of its own, give it a database of its own and remove {self.home / PLACE_MARK}.",
-        )
+        _refuse_owner(self.home, found, self.config.project.id)
 
     def _mark_home(self, mark: Path) -> str:
         """Claim a home that is nobody's; whose it is then, for another process may have been first."""
@@ -169,11 +134,17 @@ class Project:
 
     def _settle(self) -> None:
         """Record what a process that died, or a rollback without the database, left on disk alone."""
-        if not (self.home / "serving").is_dir():
+        serving = self.home / "serving"
+        if not serving.is_dir() or not any(place.is_dir() for place in serving.iterdir()):
             return
         from mainspring.serving.replay import Replay
 
         Replay(self.graph, self.home).settle()
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Whose the stores are."""
+        return Identity(self.config, self.records)
 
     @cached_property
     def records(self) -> Records:
@@ -193,12 +164,17 @@ class Project:
     @cached_property
     def keys(self) -> Keys:
         """Latest row by key."""
+        if self._stores_id and not self.read_only:
+            with contextlib.suppress(AccessError):
+                # Reading what was never written needs no right to write; a first write says what is missing.
+                self.identity.mark_keys(self._stores_id)
         keys = open_keys(
             self.config.url("keys"),
             namespace=self.config.project.id,
             connect_timeout_s=self.config.keys.connect_timeout_s,
             read_timeout_s=self.config.keys.read_timeout_s,
             read_only=self.read_only,
+            stores_id=self._stores_id,
         )
         return self._guarded(keys, "keys")
 
@@ -405,43 +381,31 @@ class Project:
         return f"<Project {self.config.project.id!r} in {self.config.folder}>"
 
 
+def check_owner(home: Path, project_id: str) -> None:
+    """The home is the project's, or nobody's yet.
+
+    Raises:
+        ConflictError: it is another project's.
+    """
+    _refuse_owner(home, _marked(home / PROJECT_MARK) or project_id, project_id)
+
+
+def _refuse_owner(home: Path, found: str, project_id: str) -> None:
+    if found != project_id:
+        raise ConflictError(
+            expected=f"the home of project {project_id!r}",
+            got=f"the home of project {found!r}",
+            where=str(home),
+            hint="Give each project a home of its own: `home.path`. Databases and tables may be shared.",
+        )
+
+
 def _marked(mark: Path) -> str:
     """The project that a home's mark names; empty where there is no mark, or nothing in it."""
     try:
         return mark.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return ""
-
-
-@dataclass(frozen=True)
-class Place:
-    """What a home says of itself.
-
-    Attributes:
-        home_id: drawn when it was first opened.
-        path: where it lay when that was written.
-    """
-
-    home_id: str
-    path: Path
-
-
-def find_place(home: Path) -> Place | None:
-    """What a home says of itself; None where there is no home, or one that was never opened."""
-    try:
-        home_id, _, path = (home / PLACE_MARK).read_text(encoding="utf-8").partition("\n")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return Place(home_id, Path(path.removesuffix("\n"))) if home_id else None
-
-
-def find_original(home: Path) -> Path | None:
-    """Where the home lies that this one is a copy of; None for one that is no copy, or whose original is gone."""
-    place = find_place(home)
-    if place is None or place.path == home or find_place(place.path) != place:
-        return None
-    # One folder by two paths, as a bind mount gives, is no copy.
-    return None if os.path.samefile(home, place.path) else place.path
 
 
 def _home_refused(home: Path, error: OSError) -> AccessError:

@@ -9,6 +9,7 @@ import typer
 
 from mainspring import __version__
 from mainspring.cli import (
+    adopt,
     backup,
     demo,
     deployments,
@@ -81,6 +82,7 @@ app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("move")(move.move)
+app.command("adopt")(adopt.adopt)
 app.command("upgrade")(upgrade.upgrade)
 app.command("archive")(lifecycle.archive)
 app.command("unarchive")(lifecycle.unarchive)

@@ -9,9 +9,31 @@ MOUNTS: Final = Path("/proc/self/mounts")
 """Linux's list of what is mounted where; other systems have none."""
 
 _NETWORK: Final = frozenset(
-    {"9p", "afs", "beegfs", "ceph", "cifs", "davfs", "glusterfs", "gpfs", "lustre", "nfs", "nfs4", "smb3"}
+    {
+        *(
+            "9p",
+            "acfs",
+            "afs",
+            "beegfs",
+            "ceph",
+            "cifs",
+            "coda",
+            "davfs",
+            "glusterfs",
+            "gpfs",
+            "lustre",
+            "ncpfs",
+        ),
+        *("nfs", "nfs4", "smb3", "smbfs"),
+    }
 )
-_NETWORK_BY_FUSE: Final = frozenset({"fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs"})
+_NETWORK_BY_FUSE: Final = frozenset(
+    f"fuse.{name}"
+    for name in (
+        *("blobfuse2", "ceph", "ceph-fuse", "cephfs", "davfs", "gcsfuse", "glusterfs", "goofys", "juicefs"),
+        *("JuiceFS", "mount-s3", "mountpoint-s3", "rclone", "s3fs", "smbnetfs", "sshfs"),
+    )
+)
 
 
 def find_network_mount(path: Path, mounts: str | None = None) -> tuple[str, str] | None:

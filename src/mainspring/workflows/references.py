@@ -11,6 +11,7 @@ from sqlalchemy import JSON, Column, Connection, Table, Text, cast, exists, insp
 
 from mainspring.features import store as features
 from mainspring.gates import store as gates
+from mainspring.identity import store as _identity  # noqa: F401 - it declares a table
 from mainspring.lineage import store as lineage
 from mainspring.lineage.marks import marked, marks
 from mainspring.lineage.names import names

@@ -7,6 +7,8 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from mainspring.errors import InputError, StateError
+from mainspring.identity.api import Flaw, refused
+from mainspring.identity.place import find_original
 from mainspring.lineage.spec import Value
 from mainspring.ports.records.migrations import CURRENT, REVISIONS, Schema, newer
 from mainspring.project import Project, open_project
@@ -27,7 +29,7 @@ class Upgrade(Value):
         from_version: the mainspring that made the records; None where that is not known.
         to_version: this one.
         from_metrics, to_metrics: versions of the file of metric points; None where there is none.
-        upgraded: False where everything was at this version's schema.
+        upgraded: False where everything was at this version's schema and marked as the project's.
         backup: what was made before; None where nothing was upgraded, or no backup was wanted.
     """
 
@@ -69,6 +71,9 @@ def upgrade(
         if metrics_version is not None and metrics_version > len(points_schema.STEPS):
             points_schema.check_current(metrics_version, metrics or project.home)
         is_due = found.revision != CURRENT.revision or metrics_version not in {None, len(points_schema.STEPS)}
+        is_marked = found.revision == CURRENT.revision and project.identity.is_marked()
+        if not is_marked:
+            _check_no_copy(project)
         made = None
         if is_due:
             _check_chosen(found, backup, without_backup)
@@ -79,6 +84,9 @@ def upgrade(
             is_first = project.records.migrate() or is_first
             if is_first:
                 _tell(project, found, made)
+        if not is_marked and not project.identity.is_marked():
+            # 0.1.0 did not say whose a store is: those that are configured now belong together from now on.
+            project.identity.claim()
         return Upgrade(
             project_id=project.config.project.id,
             home=str(project.home),
@@ -88,7 +96,7 @@ def upgrade(
             to_version=CURRENT.version or "",
             from_metrics=metrics_version,
             to_metrics=None if metrics_version is None else len(points_schema.STEPS),
-            upgraded=is_due,
+            upgraded=is_due or not is_marked,
             backup=made,
         )
 
@@ -108,6 +116,11 @@ def _found(project: Project) -> Schema:
     if found.revision not in REVISIONS:
         raise newer(found, f"records {records.url}")
     return found
+
+
+def _check_no_copy(project: Project) -> None:
+    if (original := find_original(project.home)) is not None:
+        raise refused([Flaw("home", "one home of its id", f"a copy of {original}", str(project.home))])
 
 
 def _metrics_file(project: Project) -> Path | None:

@@ -87,6 +87,8 @@ def test_what_is_restored_is_what_was_there(
         assert again == vector
     found = all_rows(f"sqlite:///{home}/records.db")
     rows.pop("metric_points"), found.pop("metric_points")
+    # It is a home of its own: nothing that it writes belongs to the old one.
+    assert found.pop("stores") != rows.pop("stores")
     assert found == rows
     assert examine(home).problems == []
 
@@ -118,6 +120,8 @@ def test_records_go_into_another_database(
     restore_backup(tmp_path / "backups", home, records_url=empty_database)
     found = all_rows(empty_database)
     rows.pop("metric_points"), found.pop("metric_points")
+    # It is a home of its own: nothing that it writes belongs to the old one.
+    assert found.pop("stores") != rows.pop("stores")
     assert found == rows
     assert not list(home.glob("records*"))
     forget_original(monkeypatch)
@@ -289,7 +293,8 @@ def test_where_a_backup_may_not_go(filled: Filled, tmp_path: Path) -> None:
     with BackupFolder(tmp_path / "backups").held(), pytest.raises(StateError, match="one backup at a time"):
         back_up(filled, tmp_path / "backups")
     (filled.folder / "mainspring.toml").write_text('[project]\nid = "other"\n')
-    (filled.home / "project").unlink()
+    for mark in ("project", "place"):
+        (filled.home / mark).unlink()
     with pytest.raises(InputError, match="of project 'test'"):
         back_up(filled, tmp_path / "backups")
 

@@ -15,16 +15,17 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from mainspring.cli._app import app
+from mainspring.config import Config
 from mainspring.errors import ConflictError
 from mainspring.features.materialize import cursor_number
 from mainspring.features.packing import SPACE
+from mainspring.identity.place import find_place
 from mainspring.lineage import ExecutionState
 from mainspring.ports.keys import Entry
-from mainspring.project import find_place, open_project
+from mainspring.project import open_project
 from mainspring.workflows.doctor.examine import examine
-from mainspring.workflows.doctor.home import of_file_system, of_free_space
+from mainspring.workflows.doctor.home import of_file_systems, of_free_space
 from mainspring.workflows.doctor.spec import Examination, Finding, Severity
-from tests.conftest import RECORDS
 from tests.permissions import bound_by_permissions
 from tests.workflows.filled import Filled, flip, predict
 
@@ -49,7 +50,7 @@ def test_a_healthy_project_has_no_finding(filled: Filled) -> None:
     assert found.problems == []
     assert {item.check for item in found.findings} == {
         "configuration", "home", "schema", "database", "links", "events", "leases", "executions", "blobs", "tables",
-        "online", "serving", "plugins",
+        "online", "serving", "plugins", "stores",
     }  # fmt: skip
     assert {item.severity for item in found.findings} == {Severity.OK}
     assert filled.rows() == before
@@ -374,18 +375,15 @@ def test_the_home_of_another_project(filled: Filled) -> None:
 
 
 def test_two_homes_with_the_same_id(filled: Filled, tmp_path: Path) -> None:
-    """A copy is told of its original, and refused on the same database; without its original it was moved."""
+    """A copy is told of its original, and does not open; without its original it was moved."""
     filled.open().close()
     copied = tmp_path / "copied"
     shutil.copytree(filled.folder, copied)
     finding = only(examine(copied))
-    assert finding.severity is Severity.WARNING
-    assert str(filled.home) in finding.where
+    assert (finding.check, finding.severity) == ("stores", Severity.ERROR)
+    assert str(filled.home) in finding.what
     with pytest.raises(ConflictError, match="a copy of"):
         open_project(copied)
-    if RECORDS == "sqlite":
-        open_project(copied, overrides={"records.url": "sqlite:///{home}/records.db"}).close()
-    assert "same id" in only(examine(copied)).what
     assert examine(filled.folder).problems == []
     (filled.home / "place").unlink()
     assert examine(copied).problems == []
@@ -411,14 +409,20 @@ def test_a_file_that_may_not_be_read(filled: Filled) -> None:
         assert [item.where for item in examine(filled.folder).problems] == [str(table)]
 
 
-def test_a_home_on_a_network_disk(tmp_path: Path) -> None:
-    """The mount with the longest path counts; only a network file system is warned of."""
-    mounts = f"disk / ext4 rw 0 0\nserver:/export {tmp_path} nfs4 rw 0 0\n"
-    (finding,) = of_file_system(tmp_path / "home", mounts)
-    assert finding.severity is Severity.WARNING
-    assert "nfs4" in finding.what
-    assert not list(of_file_system(tmp_path / "home", mounts + f"disk {tmp_path}/home ext4 rw 0 0\n"))
-    assert not list(of_file_system(Path("/elsewhere"), mounts))
+def test_a_home_on_a_network_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mount with the longest path counts; a warning where SQLite or LMDB lie there, else only said."""
+    mounts = tmp_path / "mounts"
+    monkeypatch.setattr("mainspring.ports.file_systems.MOUNTS", mounts)
+    listed = f"disk / ext4 rw 0 0\nserver:/export {tmp_path} nfs4 rw 0 0\n"
+    mounts.write_text(listed)
+    (records, keys) = of_file_systems(Config(folder=tmp_path))
+    assert (records.severity, keys.severity) == (Severity.WARNING, Severity.WARNING)
+    assert "nfs4" in records.what
+    servers = {"records": {"url": "postgresql://db/shop"}, "keys": {"url": "redis://cache/0"}}
+    (home,) = of_file_systems(Config.model_validate({"folder": tmp_path, **servers}))
+    assert home.severity is Severity.INFO
+    mounts.write_text(listed + f"disk {tmp_path}/.mainspring ext4 rw 0 0\n")
+    assert list(of_file_systems(Config(folder=tmp_path))) == []
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ def open_keys(
     connect_timeout_s: float = 2.0,
     read_timeout_s: float = 2.0,
     read_only: bool = False,
+    stores_id: str = "",
 ) -> Keys:
     """The keys under a path, `file:` or `lmdb:` URL, in the server of a `redis:` or `rediss:` URL, or at an address
     that a plug-in opens.
@@ -34,6 +35,8 @@ def open_keys(
         connect_timeout_s: how long a call waits for a server to take a connection.
         read_timeout_s: how long it waits for each reply.
         read_only: open a folder without a right to write it; writes fail.
+        stores_id: whose a server's entries have to be: it keeps the first that it is told, and another is refused;
+            empty = whoever's they are.
 
     Raises:
         InputError: no backend for the address's scheme, or an address that it cannot read.
@@ -59,5 +62,10 @@ def open_keys(
     from mainspring.ports.keys._redis import RedisKeys
 
     return RedisKeys(
-        str(address), namespace, connect_timeout_s=connect_timeout_s, read_timeout_s=read_timeout_s
+        str(address),
+        namespace,
+        connect_timeout_s=connect_timeout_s,
+        read_timeout_s=read_timeout_s,
+        stores_id=stores_id,
+        read_only=read_only,
     )

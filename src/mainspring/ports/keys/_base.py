@@ -104,6 +104,9 @@ class Keys(ABC):
     def clear(self, space: str) -> None:
         """Remove every key of a space."""
 
+    def claim(self, stores_id: str) -> None:  # noqa: B027 - most have nothing to do
+        """Say that a server's entries are of these stores from now on. A folder is marked by whoever opens it."""
+
     @abstractmethod
     def close(self) -> None:
         """Give up files and connections. A later call opens them again."""

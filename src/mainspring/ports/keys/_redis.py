@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from mainspring.errors import (
     AccessError,
+    ConflictError,
     InputError,
     IntegrityError,
     MainspringError,
@@ -57,6 +58,8 @@ for i = 1, #ARGV, 2 do
 end
 return n_written
 """
+#: The field, in the hash whose space has no name, that says whose the entries are.
+_BELONGS: Final = b"belongs"
 _PUT_SHA1: Final = hashlib.sha1(_PUT, usedforsecurity=False).hexdigest().encode()
 
 Command: TypeAlias = tuple[bytes | int, ...]
@@ -82,12 +85,21 @@ class RedisKeys(Keys):
     entries_at_once = ENTRIES_AT_ONCE
 
     def __init__(
-        self, address: str, namespace: str, *, connect_timeout_s: float = 2.0, read_timeout_s: float = 2.0
+        self,
+        address: str,
+        namespace: str,
+        *,
+        connect_timeout_s: float = 2.0,
+        read_timeout_s: float = 2.0,
+        stores_id: str = "",
+        read_only: bool = False,
     ) -> None:
         self._start = b"mainspring:{" + quote(namespace, safe="").encode() + b"}:"
         self._names: dict[str, bytes] = {}
         self._asks_again_s = 0.0
         self._waits_s = (connect_timeout_s, read_timeout_s)
+        self._stores_id = stores_id.encode()
+        self._read_only = read_only
         try:
             self._pool = ConnectionPool.from_url(
                 address,
@@ -162,6 +174,12 @@ class RedisKeys(Keys):
     def close(self) -> None:
         self._pool.disconnect()
 
+    def claim(self, stores_id: str) -> None:
+        """From now on the entries are of these stores; who is connected already is not asked again."""
+        self._stores_id = b""
+        self._ask([(b"HSET", self._start, _BELONGS, stores_id.encode())])
+        self._stores_id = stores_id.encode()
+
     def _name(self, space: str) -> bytes:
         name = self._names.get(space)
         if name is None:
@@ -199,10 +217,28 @@ class RedisKeys(Keys):
             connection.send_command("INFO", "memory")
             report = bytes(connection.read_response()).decode()
             self._refuse_evicting(dict(line.split(":", 1) for line in report.splitlines() if ":" in line))
+            if self._stores_id:
+                self._compare(connection)
         except BaseException:
             # The library would keep a connection that was not greeted to the end.
             connection.disconnect()
             raise
+
+    def _compare(self, connection: Connection) -> None:
+        """The entries are ours, or nobody's yet: then they are ours from now on."""
+        connection.send_command("HGET", self._start, _BELONGS)
+        found = connection.read_response()
+        if found is None and not self._read_only:
+            connection.send_command("HSET", self._start, _BELONGS, self._stores_id)
+            connection.read_response()
+        elif found is not None and found != self._stores_id:
+            raise ConflictError(
+                expected=f"the keys of home {self._stores_id.decode()}",
+                got=f"those of home {bytes(found).decode(errors='replace')}",
+                where=self._where,
+                hint="Another home of this project's id keeps its online values there: give this one a server or "
+                "database of its own in keys.url. Where it is meant so: `mainspring adopt`.",
+            )
 
     def _refuse_evicting(self, facts: dict[str, str]) -> None:
         policy = facts.get("maxmemory_policy", "noeviction")

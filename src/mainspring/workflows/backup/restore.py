@@ -19,7 +19,7 @@ from mainspring.ports.blobs import Blobs, open_blobs
 from mainspring.ports.clock import ReplayClock
 from mainspring.ports.records import open_records
 from mainspring.ports.records.migrations import REVISIONS, Schema, newer
-from mainspring.project import open_project
+from mainspring.project import Project, open_project
 from mainspring.tracking import points_schema
 from mainspring.tracking.points import TablePoints, points_file
 from mainspring.types import new_id
@@ -85,7 +85,7 @@ def restore_backup(
             _configure(home, manifest, records_url)
             if records_url is not None:
                 _load(home, records_url, manifest.project_id)
-            n_online = _materialize(home, records_url)
+            n_online = _settle(home, target, records_url)
             _sync(home)
             os.replace(home, target)
             sync_folder(target.parent)
@@ -227,8 +227,8 @@ def _load(home: Path, records_url: str, project_id: str) -> None:
         place.unlink()
 
 
-def _materialize(home: Path, records_url: str | None) -> int:
-    """Fill the online store of the staged project; the number of entries."""
+def _settle(home: Path, target: Path, records_url: str | None) -> int:
+    """Fill the online store of the staged project, and make it a home of its own; the number of entries."""
     places = {
         "home.path": ".",
         "records.url": records_url or "sqlite:///{home}/records.db",
@@ -237,12 +237,18 @@ def _materialize(home: Path, records_url: str | None) -> int:
         "keys.url": "lmdb:{home}/keys",
     }
     with open_project(home, overrides=places, as_is=True, importable=False) as project:
-        clock = project.clock
-        if isinstance(clock, ReplayClock) and clock.find() is None:
-            return 0
-        if not any(group.spec.online for group in project.features.groups(archived=True)):
-            return 0
-        return project.features.materialize()
+        n_online = _materialize(project)
+        project.identity.claim(lies_at=target)
+        return n_online
+
+
+def _materialize(project: Project) -> int:
+    clock = project.clock
+    if isinstance(clock, ReplayClock) and clock.find() is None:
+        return 0
+    if not any(group.spec.online for group in project.features.groups(archived=True)):
+        return 0
+    return project.features.materialize()
 
 
 def _sync(home: Path) -> None:

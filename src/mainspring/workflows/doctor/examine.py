@@ -24,6 +24,7 @@ from mainspring.workflows.doctor.records import (
 from mainspring.workflows.doctor.repair import repair
 from mainspring.workflows.doctor.serving import check_serving
 from mainspring.workflows.doctor.spec import Check, Examination, Finding, Patient, Severity, refused, told
+from mainspring.workflows.doctor.stores import check_stores
 from mainspring.workflows.doctor.tables import check_tables
 from mainspring.workflows.progress import Progress, silent
 
@@ -31,6 +32,7 @@ FIRST: Final[dict[str, Check]] = {"home": check_home, "schema": check_schema}
 """Where one of these finds an error, the others cannot look."""
 
 REST: Final[dict[str, Check]] = {
+    "stores": check_stores,
     "database": check_database,
     "links": check_links,
     "events": check_events,

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from mainspring.config import Config
+from mainspring.identity.disks import find_remote
+from mainspring.identity.place import find_moved
 from mainspring.ports.file_systems import find_network_mount
-from mainspring.project import PLACE_MARK, PROJECT_MARK, find_original
+from mainspring.project import PROJECT_MARK
 from mainspring.workflows.doctor.spec import Finding, Patient, Severity, shown
 from mainspring.workflows.move.spec import INTENT
 
@@ -31,10 +34,9 @@ def check_home(patient: Patient) -> Iterator[Finding]:
         )
         return
     yield from _owner(home, patient.project.config.project.id)
-    yield from _twin(home)
     yield from _begun_move(home)
     yield from _permissions(home)
-    yield from of_file_system(home.resolve())
+    yield from of_file_systems(patient.project.config)
     yield from of_free_space(home, shutil.disk_usage(home).free)
 
 
@@ -51,18 +53,6 @@ def _owner(home: Path, project_id: str) -> Iterator[Finding]:
         )
 
 
-def _twin(home: Path) -> Iterator[Finding]:
-    if (original := find_original(home)) is not None:
-        yield Finding(
-            check=CHECK,
-            severity=Severity.WARNING,
-            what="two homes have the same id: one is a copy of the other",
-            where=f"{home} and {original}",
-            do=f"Go on with one of them. To keep both, remove {home / PLACE_MARK}: this one then gets its own id; "
-            "and see that they do not share a database.",
-        )
-
-
 def _begun_move(home: Path) -> Iterator[Finding]:
     if (home / INTENT).exists():
         yield Finding(
@@ -71,6 +61,14 @@ def _begun_move(home: Path) -> Iterator[Finding]:
             what="a move was begun and is not over: nothing can be written",
             where=str(home / INTENT),
             do="Run `mainspring move` with the same target again, or give it up: `mainspring move --abort`.",
+        )
+    elif moved := find_moved(home):
+        yield Finding(
+            check=CHECK,
+            severity=Severity.ERROR,
+            what=f"the home has moved to {moved}",
+            where=str(home),
+            do="Name that one in home.path.",
         )
 
 
@@ -90,21 +88,26 @@ def _permissions(home: Path) -> Iterator[Finding]:
         )
 
 
-def of_file_system(home: Path, mounts: str | None = None) -> Iterator[Finding]:
-    """A warning where the home lies on a network file system.
-
-    Args:
-        home, mounts: as for `find_network_mount`.
-    """
-    if (found := find_network_mount(home, mounts)) is not None:
-        kind, point = found
+def of_file_systems(config: Config) -> Iterator[Finding]:
+    """What lies on a network file system: a warning where it needs a disk of this machine."""
+    remote = list(find_remote(config))
+    for kind, where in remote:
         yield Finding(
             check=CHECK,
             severity=Severity.WARNING,
+            what=f"SQLite or LMDB on a network file system ({kind})",
+            where=where,
+            do="Back up, and restore to a local disk: they need locks and shared memory that network disks lack. "
+            "Records alone: `mainspring move --to-records`.",
+        )
+    if not remote and (found := find_network_mount(config.home_path)) is not None:
+        kind, point = found
+        yield Finding(
+            check=CHECK,
+            severity=Severity.INFO,
             what=f"the home lies on a network file system ({kind})",
-            where=f"{home}, mounted at {point}",
-            do="Back up, and restore to a local disk: SQLite and LMDB need locks and shared memory that network disks "
-            "lack. Records alone: `mainspring move --to-records`.",
+            where=f"{config.home_path}, mounted at {point}",
+            do="Nothing has to be done: what needs a disk of this machine lies elsewhere.",
         )
 
 

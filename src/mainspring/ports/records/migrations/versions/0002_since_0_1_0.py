@@ -55,3 +55,11 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_names_project_id_noun_lasting"), ["project_id", "noun", "lasting"], unique=False
         )
+
+    op.create_table(
+        "stores",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("stores_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("settled", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("project_id", name=op.f("pk_stores")),
+    )
