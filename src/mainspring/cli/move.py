@@ -1,14 +1,18 @@
-"""`mainspring move`: the records to another database."""
+"""`mainspring move`: the records to another database, or the home to another folder."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mainspring.cli._options import In, Json
 from mainspring.cli._output import print_fields, print_rows, progress
 from mainspring.errors import InputError
+
+if TYPE_CHECKING:
+    from mainspring.workflows.move.spec import Survey
 
 
 def move(
@@ -17,6 +21,10 @@ def move(
         typer.Option(
             "--to-records", metavar="URL", help="An empty database for the records: postgresql: or sqlite:."
         ),
+    ] = None,
+    to_home: Annotated[
+        Path | None,
+        typer.Option("--to-home", metavar="DIR", help="The new home; must not exist, or be empty."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be moved and what stands in the way.")
@@ -27,33 +35,48 @@ def move(
     project: In = None,
     json: Json = False,
 ) -> None:
-    """Move the project's records to another database.
+    """Move the project's records to another database, or its home to another folder.
 
     Stop servers and let runs end first. Nothing can be written meanwhile; the configuration names the new place only
     when all is there and was compared. An interrupted move goes on with the same command. The old place stays, fenced.
     """
-    from mainspring.workflows.move import run
+    from mainspring.workflows.move import home, run
 
-    if abort == (to_records is not None) or (abort and dry_run):
-        raise InputError(
-            expected="one of --to-records and --abort",
-            got="neither" if not abort else "more",
-            where="mainspring move",
-            hint="For example: mainspring move --to-records postgresql://user@host/database",
-        )
-    if to_records is None:
+    _check_aim([to_records is not None, to_home is not None, abort], dry_run and abort)
+    if to_records is not None:
+        found = run.survey(project, to_records) if dry_run else None
+        done = None if dry_run else run.move_records(project, to_records, progress=progress)
+    elif to_home is not None:
+        found = home.survey_home(project, to_home) if dry_run else None
+        done = None if dry_run else home.move_home(project, to_home, progress=progress)
+    else:
         print_fields(run.abort(project), as_json=json)
         return
-    if not dry_run:
-        print_fields(run.move_records(project, to_records, progress=progress), as_json=json)
+    if done is not None:
+        print_fields(done, as_json=json)
+    if found is not None:
+        _show(found, as_json=json)
+
+
+def _check_aim(aims: list[bool], aborts_dry: bool) -> None:
+    if sum(aims) == 1 and not aborts_dry:
         return
-    found = run.survey(project, to_records)
-    if json:
+    raise InputError(
+        expected="one of --to-records, --to-home and --abort",
+        got="none" if not any(aims) else "more",
+        where="mainspring move",
+        hint="For example: mainspring move --to-home /disk/shop. To move both, move the records first: what lies in "
+        "the home then goes along with it.",
+    )
+
+
+def _show(found: Survey, *, as_json: bool) -> None:
+    if as_json:
         print_fields(found, as_json=True)
     else:
         print_fields(found.model_dump(exclude={"parts", "obstacles"}), as_json=False)
-        rows = [{"part": name, "rows": n} for name, n in found.parts.items() if n]
-        print_rows(rows, ["part", "rows"], as_json=False, none="Nothing to move.")
+        rows = [{"part": name, "n": n} for name, n in found.parts.items() if n]
+        print_rows(rows, ["part", "n"], as_json=False, none="Nothing to move.")
         for each in found.obstacles:
             typer.echo(f"\nIN THE WAY {each.what}\n  where: {each.where}\n  do:    {each.do}")
     if found.obstacles:

@@ -147,10 +147,11 @@ def read_table(folder: Path) -> WeightTable:
 
 def find_table(folder: Path) -> WeightTable | None:
     """The table in force; None if nothing was ever deployed there."""
-    try:
-        data = (folder / CURRENT).read_bytes()
-    except FileNotFoundError:
-        return None
+    with refusals(folder):
+        try:
+            data = (folder / CURRENT).read_bytes()
+        except FileNotFoundError:
+            return None
     return _decoded(data, folder / CURRENT)
 
 

@@ -13,13 +13,13 @@ from sqlalchemy.engine import make_url
 
 from mainspring.config import ENVIRONMENT_PREFIX, FILE_NAME
 from mainspring.errors import InputError, MainspringError
-from mainspring.lineage.spec import Standing
 from mainspring.ports.file_systems import find_network_mount
 from mainspring.ports.records import open_records
 from mainspring.ports.records.loading import MOVE_JOURNAL
 from mainspring.ports.records.migrations import HEAD, VERSION_TABLE, revision_of
 from mainspring.ports.records.schema import metadata
 from mainspring.project import PROJECT_MARK, Project
+from mainspring.workflows.at_work import find_at_work
 from mainspring.workflows.move.records import Rows
 from mainspring.workflows.move.spec import Obstacle, Subject, Survey
 from mainspring.workflows.move.switch import with_key
@@ -47,9 +47,9 @@ def look_records(project: Project, records_url: str, goes_on: bool) -> Survey:
     source = Rows(project.records, project.config.project.id)
     size_bytes = source.size_bytes()
     obstacles = [
-        *_home(project),
-        *_configuration(project, "records", "url", records_url),
-        *_at_work(project),
+        *of_home(project),
+        *of_configuration(project, "records", "url", records_url),
+        *of_work(project),
     ]
     try:
         obstacles += _target(project, address, size_bytes, goes_on)
@@ -76,7 +76,8 @@ def shown_address(address: str) -> str:
     return make_url(address).render_as_string(hide_password=True)
 
 
-def _home(project: Project) -> Iterator[Obstacle]:
+def of_home(project: Project) -> Iterator[Obstacle]:
+    """Whether the home is this project's, and open for writing."""
     mark = project.home / PROJECT_MARK
     if not mark.exists() or mark.read_text(encoding="utf-8").strip() != project.config.project.id:
         yield Obstacle(
@@ -92,7 +93,8 @@ def _home(project: Project) -> Iterator[Obstacle]:
         )
 
 
-def _configuration(project: Project, section: str, key: str, value: str) -> Iterator[Obstacle]:
+def of_configuration(project: Project, section: str, key: str, value: str) -> Iterator[Obstacle]:
+    """Whether the file can be given the key, and nothing outranks it."""
     variable = f"{ENVIRONMENT_PREFIX}{section}_{key}".upper()
     if variable in os.environ:
         yield Obstacle(
@@ -112,12 +114,12 @@ def _configuration(project: Project, section: str, key: str, value: str) -> Iter
             yield Obstacle(what=error.got, where=error.where, do=error.hint)
 
 
-def _at_work(project: Project) -> Iterator[Obstacle]:
-    held = [each for each in project.graph.leases.list() if each.standing is not Standing.LOST]
-    for each in held:
+def of_work(project: Project) -> Iterator[Obstacle]:
+    """Whether nobody is at work."""
+    for lease in find_at_work(project):
         yield Obstacle(
-            what=f"{each.lease.subject} is at work",
-            where=str(each.lease.holder),
+            what=f"{lease.subject} is at work",
+            where=str(lease.holder),
             do="Stop it, or let it end. What was killed is found by `mainspring doctor --repair`.",
         )
 
@@ -171,11 +173,15 @@ def _target(project: Project, address: str, size_bytes: int, goes_on: bool) -> I
         )
 
 
-def room(folder: Path, size_bytes: int) -> Iterator[Obstacle]:
-    """Whether so much fits into a folder, or into the nearest one above it, on a disk of this machine."""
+def room(folder: Path, size_bytes: int, *, is_local: bool = True) -> Iterator[Obstacle]:
+    """Whether so much fits into a folder, or into the nearest one above it.
+
+    Args:
+        is_local: whether it has to be a disk of this machine.
+    """
     while not folder.exists():
         folder = folder.parent
-    if (found := find_network_mount(folder.resolve())) is not None:
+    if is_local and (found := find_network_mount(folder.resolve())) is not None:
         yield Obstacle(
             what=f"the target lies on a network file system ({found[0]})",
             where=f"{folder}, mounted at {found[1]}",

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mainspring.config import FILE_NAME
 from mainspring.errors import MainspringError, StateError
-from mainspring.ports._disk import locked, refusals, sync_file, sync_folder
 from mainspring.ports.records import Records, open_records
 from mainspring.ports.records.schema import metadata
-from mainspring.project import Project, open_project
+from mainspring.project import Project
 from mainspring.types import new_id
+from mainspring.workflows.move.home import abort_home, is_switched
+from mainspring.workflows.move.intent import (
+    find_intent,
+    forget_intent,
+    goes_on,
+    held,
+    is_same,
+    note_intent,
+    opened,
+    refused,
+)
 from mainspring.workflows.move.look import filled, look_records, shown_address
 from mainspring.workflows.move.records import Copying, Rows
-from mainspring.workflows.move.spec import INTENT, Aborted, Intent, Moved, Obstacle, Subject, Survey
+from mainspring.workflows.move.spec import INTENT, Aborted, Intent, Moved, Subject, Survey
 from mainspring.workflows.move.switch import switch
 from mainspring.workflows.progress import Progress, silent
 
 
 def survey(folder: Path | None, records_url: str) -> Survey:
     """What moving the records to that address would do; changes nothing."""
-    with _opened(folder) as project:
+    with opened(folder) as project:
         intent = Intent(id="", subject=Subject.RECORDS, target=records_url)
-        return look_records(project, records_url, _goes_on(project, intent))
+        return look_records(project, records_url, goes_on(project.home, intent))
 
 
 def move_records(folder: Path | None, records_url: str, *, progress: Progress = silent) -> Moved:
@@ -45,16 +54,16 @@ def move_records(folder: Path | None, records_url: str, *, progress: Progress = 
         IntegrityError: what is in the target is not what left the source. The old records are whole.
         UnavailableError, AccessError: a database cannot be reached or written.
     """
-    with _opened(folder) as project, _held(project.home):
+    with opened(folder) as project, held(project.home):
         intent = Intent(id=new_id(), subject=Subject.RECORDS, target=records_url)
-        begun = _find(project.home)
-        if begun is not None and _is_same(begun, intent):
+        begun = find_intent(project.home)
+        if begun is not None and is_same(begun, intent):
             intent = begun
         if begun is not None and _is_switched(project, begun):
             return _finish(project, begun, progress)
-        found = look_records(project, records_url, _goes_on(project, intent))
+        found = look_records(project, records_url, goes_on(project.home, intent))
         if found.obstacles:
-            raise _refused(found.obstacles)
+            raise refused(found.obstacles)
         with _target(project, intent) as target:
             return _moved(project, target, intent, progress)
 
@@ -65,9 +74,11 @@ def abort(folder: Path | None) -> Aborted:
     Raises:
         StateError: no move was begun, or it is over.
     """
-    with _opened(folder) as project, _held(project.home):
-        intent = _find(project.home)
-        if intent is None or _is_switched(project, intent):
+    with opened(folder) as project, held(project.home):
+        intent = find_intent(project.home)
+        if intent is not None and intent.subject is Subject.HOME and not is_switched(project, intent):
+            return abort_home(project, intent)
+        if intent is None or _is_switched(project, intent) or intent.subject is Subject.HOME:
             raise StateError(
                 expected="a move that was begun and is not over",
                 got="none" if intent is None else "one whose new place is in use",
@@ -83,7 +94,7 @@ def abort(folder: Path | None) -> Aborted:
         except MainspringError as error:
             left = f"{error.got} ({error.where})"
         source.unfence()
-        _forget(project.home)
+        forget_intent(project.home)
         return Aborted(
             subject=intent.subject,
             source=project.records.url,
@@ -99,7 +110,7 @@ def _moved(project: Project, target: Records, intent: Intent, progress: Progress
     source = Rows(project.records, project_id)
     copying = Copying(source, Rows(target, project_id), intent.id)
     with progress("begun", 1) as advance:
-        _note(project.home, intent)
+        note_intent(project.home, intent)
         copying.begin()
         advance()
     with progress("fenced", 1) as advance:
@@ -135,7 +146,7 @@ def _ended(
     with progress("ended", 1) as advance:
         done = copying.done_or_nothing()
         copying.let_go()
-        _forget(project.home)
+        forget_intent(project.home)
         advance()
     old = "the records that the move was begun from" if source is None else source.records.url
     file = None if source is None else source.file
@@ -154,85 +165,11 @@ def _ended(
 
 
 @contextmanager
-def _opened(folder: Path | None) -> Iterator[Project]:
-    with open_project(folder, as_is=True, importable=False) as project:
-        yield project
-
-
-@contextmanager
 def _target(project: Project, intent: Intent) -> Iterator[Records]:
     records = open_records(filled(project, intent.target))
     with contextlib.closing(records):
         yield records
 
 
-@contextmanager
-def _held(home: Path) -> Iterator[None]:
-    with locked(home / "move.lock") as ours:
-        if ours is None:
-            raise StateError(
-                expected="one move at a time",
-                got="another one that is under way",
-                where=str(home),
-                hint="Wait for it.",
-            )
-        yield
-
-
-def _find(home: Path) -> Intent | None:
-    try:
-        return Intent.model_validate_json((home / INTENT).read_bytes())
-    except FileNotFoundError:
-        return None
-
-
-def _note(home: Path, intent: Intent) -> None:
-    with refusals(home):
-        draft = home / f".{INTENT}"
-        draft.write_text(intent.model_dump_json(), encoding="utf-8")
-        draft.chmod(0o600)
-        sync_file(draft)
-        os.replace(draft, home / INTENT)
-        sync_folder(home)
-
-
-def _forget(home: Path) -> None:
-    with refusals(home):
-        (home / INTENT).unlink(missing_ok=True)
-        sync_folder(home)
-
-
-def _goes_on(project: Project, intent: Intent) -> bool:
-    """Whether an interrupted move is this one.
-
-    Raises:
-        StateError: it is another.
-    """
-    begun = _find(project.home)
-    if begun is None:
-        return False
-    if not _is_same(begun, intent):
-        raise StateError(
-            expected=f"the move to {shown_address(begun.target)} to go on",
-            got=f"another one, to {shown_address(intent.target)}",
-            where=str(project.home / INTENT),
-            hint="Give the same target to go on, or end that move with `mainspring move --abort`.",
-        )
-    return True
-
-
-def _is_same(begun: Intent, intent: Intent) -> bool:
-    return (begun.subject, begun.target) == (intent.subject, intent.target)
-
-
 def _is_switched(project: Project, intent: Intent) -> bool:
     return project.config.records.url == intent.target
-
-
-def _refused(obstacles: tuple[Obstacle, ...]) -> StateError:
-    return StateError(
-        expected="nothing that stands in the way of a move",
-        got="; ".join(each.what for each in obstacles),
-        where="; ".join(each.where for each in obstacles),
-        hint=" ".join(each.do for each in obstacles),
-    )

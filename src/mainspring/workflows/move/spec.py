@@ -24,11 +24,13 @@ class Intent(Value):
     Attributes:
         id: tells what it made in the target from what others made there.
         target: the address or folder, as it will stand in the configuration; it may hold a password.
+        source: the old home; empty for a move of records.
     """
 
     id: str
     subject: Subject
     target: str
+    source: str = ""
 
 
 class Obstacle(Value):

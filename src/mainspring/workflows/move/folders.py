@@ -1,0 +1,179 @@
+"""The folders of a home brought to another one, file by file, while nobody can write them.
+
+Whoever has the old home open would go on writing there. So its folders are put aside under another name, and a file
+lies in the place of each: the operating system then refuses every process, whichever version it is of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mainspring.errors import IntegrityError
+from mainspring.identity.marks import write_whole
+from mainspring.ports._disk import make_folder, refusals, sync_file, sync_folder
+from mainspring.serving.wal import claimed, find_segments
+from mainspring.workflows.move.spec import Part
+from mainspring.workflows.progress import Progress
+
+ASIDE: Final = "moved"
+"""The folder of the old home in which its folders lie once they are fenced."""
+
+_DRAFT: Final = ".moving"
+_NOT_BROUGHT: Final = frozenset({"lock.mdb"})
+"""LMDB makes its lock file anew; the old one holds the readers of the old folder."""
+
+
+@dataclass(frozen=True)
+class Folders:
+    """What of a home lies in folders and small files.
+
+    Attributes:
+        home, target: the old home and the new one.
+        names: folders, relative to the home.
+        files: small files, likewise; those that are not there are left out.
+    """
+
+    home: Path
+    target: Path
+    names: tuple[str, ...]
+    files: tuple[str, ...]
+
+    def fence(self, said: str) -> None:
+        """Put the folders aside; what was put aside already stays so."""
+        with refusals(self.home):
+            for name in self.names:
+                place, aside = self.home / name, self._aside(name)
+                make_folder(aside.parent)
+                while not place.is_file():
+                    if place.is_dir():
+                        _fold(place, aside)
+                    aside.mkdir(exist_ok=True)
+                    with contextlib.suppress(IsADirectoryError):
+                        # Whoever has the home open may have made the folder again meanwhile.
+                        write_whole(place, said)
+                sync_folder(place.parent)
+                sync_folder(aside.parent)
+
+    def unfence(self) -> None:
+        """Put the folders back."""
+        with refusals(self.home):
+            for name in self.names:
+                place, aside = self.home / name, self._aside(name)
+                if aside.is_dir():
+                    if place.is_file():
+                        place.unlink()
+                    _fold(aside, place)
+                    sync_folder(place.parent)
+            if (self.home / ASIDE).is_dir():
+                shutil.rmtree(self.home / ASIDE)
+            sync_folder(self.home)
+
+    def find_writers(self) -> list[Path]:
+        """Segments of the prediction log that a living process appends to."""
+        found = []
+        for name in self.names:
+            for folder in (self.home / name, self._aside(name)):
+                for log in folder.glob("*/log"):
+                    for segment in find_segments(log):
+                        with claimed(segment) as ours:
+                            if not ours and segment.exists():
+                                found.append(segment)
+        return found
+
+    def size_bytes(self) -> int:
+        """What they take."""
+        return sum(source.stat().st_size for source, _ in self._pairs())
+
+    def count(self) -> dict[str, int]:
+        """Files of each folder."""
+        return {name: sum(1 for _ in self._pairs_of(name)) for name in self.names}
+
+    def bring(self, progress: Progress) -> int:
+        """Copy what is not in the target yet, each file durably; the number that was there already."""
+        n_before, pairs = 0, list(self._pairs())
+        with refusals(self.target), progress("moved", len(pairs)) as advance:
+            for name in self.names:
+                make_folder(self.target / name)
+            for source, target in pairs:
+                if target.exists() and target.stat().st_size == source.stat().st_size:
+                    n_before += 1
+                else:
+                    _copy(source, target)
+                advance()
+            for folder, _, _ in os.walk(self.target):
+                sync_folder(Path(folder))
+        return n_before
+
+    def compare(self, progress: Progress) -> list[Part]:
+        """Read every file on both sides.
+
+        Raises:
+            IntegrityError: two differ, or one is missing.
+        """
+        pairs, done = list(self._pairs()), []
+        with progress("compared", len(pairs)) as advance:
+            for source, target in pairs:
+                wanted, found = _sha256(source), _sha256(target) if target.exists() else "nothing"
+                if wanted != found:
+                    raise IntegrityError(
+                        expected=f"a file with SHA-256 {wanted}",
+                        got=found,
+                        where=str(target),
+                        hint="Somebody wrote to one of the two meanwhile, or the disk does not keep what it is "
+                        "given. Remove that file and run the same command again, or `mainspring move --abort`.",
+                    )
+                done.append(Part(name=target.relative_to(self.target).as_posix(), n=1, sha256=found))
+                advance()
+        return done
+
+    def _aside(self, name: str) -> Path:
+        return self.home / ASIDE / name
+
+    def _pairs(self) -> Iterator[tuple[Path, Path]]:
+        for name in self.names:
+            yield from self._pairs_of(name)
+        for name in self.files:
+            if (self.home / name).is_file():
+                yield self.home / name, self.target / name
+
+    def _pairs_of(self, name: str) -> Iterator[tuple[Path, Path]]:
+        source = self._aside(name) if self._aside(name).is_dir() else self.home / name
+        for place in sorted(source.rglob("*")):
+            if place.is_file() and place.name not in _NOT_BROUGHT:
+                yield place, self.target / name / place.relative_to(source)
+
+
+def _fold(source: Path, target: Path) -> None:
+    """Rename a folder; where the target is there already, what it lacks goes into it."""
+    if not target.exists():
+        os.replace(source, target)
+        return
+    for place in sorted(source.rglob("*")):
+        there = target / place.relative_to(source)
+        if place.is_file() and not there.exists():
+            there.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(place, there)
+    shutil.rmtree(source)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}{_DRAFT}")
+    draft.unlink(missing_ok=True)
+    shutil.copyfile(source, draft)
+    # When a blob was put last says whether it may be collected.
+    shutil.copystat(source, draft)
+    sync_file(draft)
+    os.replace(draft, target)
+
+
+def _sha256(place: Path) -> str:
+    with place.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

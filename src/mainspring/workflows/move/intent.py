@@ -1,0 +1,104 @@
+"""The move that a home has begun: one at a time, told by a file until it is over."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mainspring.errors import StateError
+from mainspring.ports._disk import locked, refusals, sync_file, sync_folder
+from mainspring.project import Project, open_project
+from mainspring.workflows.move.look import shown_address
+from mainspring.workflows.move.spec import INTENT, Intent, Obstacle, Subject
+
+
+@contextmanager
+def opened(folder: Path | None) -> Iterator[Project]:
+    """The project as it is: one that is fenced too."""
+    with open_project(folder, as_is=True, importable=False) as project:
+        yield project
+
+
+@contextmanager
+def held(home: Path) -> Iterator[None]:
+    """One move at a time.
+
+    Raises:
+        StateError: another one is under way.
+    """
+    with locked(home / "move.lock") as ours:
+        if ours is None:
+            raise StateError(
+                expected="one move at a time",
+                got="another one that is under way",
+                where=str(home),
+                hint="Wait for it.",
+            )
+        yield
+
+
+def find_intent(home: Path) -> Intent | None:
+    """The move that was begun and is not over; None if there is none."""
+    try:
+        return Intent.model_validate_json((home / INTENT).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def note_intent(home: Path, intent: Intent) -> None:
+    """Say durably that it is begun."""
+    with refusals(home):
+        draft = home / f".{INTENT}"
+        draft.write_text(intent.model_dump_json(), encoding="utf-8")
+        draft.chmod(0o600)
+        sync_file(draft)
+        os.replace(draft, home / INTENT)
+        sync_folder(home)
+
+
+def forget_intent(home: Path) -> None:
+    """Say durably that it is over."""
+    with refusals(home):
+        (home / INTENT).unlink(missing_ok=True)
+        sync_folder(home)
+
+
+def goes_on(home: Path, intent: Intent) -> bool:
+    """Whether an interrupted move is this one.
+
+    Raises:
+        StateError: it is another.
+    """
+    begun = find_intent(home)
+    if begun is None:
+        return False
+    if not is_same(begun, intent):
+        raise StateError(
+            expected=f"the move to {shown(begun)} to go on",
+            got=f"another one, to {shown(intent)}",
+            where=str(home / INTENT),
+            hint="Give the same target to go on, or end that move with `mainspring move --abort`.",
+        )
+    return True
+
+
+def is_same(begun: Intent, intent: Intent) -> bool:
+    """Whether two moves are of the same to the same."""
+    return (begun.subject, begun.target) == (intent.subject, intent.target)
+
+
+def shown(intent: Intent) -> str:
+    """Where it goes, without a password."""
+    return intent.target if intent.subject is Subject.HOME else shown_address(intent.target)
+
+
+def refused(obstacles: tuple[Obstacle, ...]) -> StateError:
+    """For what stands in the way. Nothing was changed."""
+    return StateError(
+        expected="nothing that stands in the way of a move",
+        got="; ".join(each.what for each in obstacles),
+        where="; ".join(each.where for each in obstacles),
+        hint=" ".join(each.do for each in obstacles),
+    )
