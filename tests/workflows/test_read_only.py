@@ -19,6 +19,9 @@ from mainspring.ports.read_only import WRITES
 from mainspring.ports.records.migrations import VERSION_TABLE
 from mainspring.ports.tables import Tables
 from mainspring.project import open_project
+from mainspring.workflows.backup.make import make_backup
+from mainspring.workflows.backup.restore import restore_backup
+from mainspring.workflows.doctor.examine import examine
 from tests.permissions import bound_by_permissions
 from tests.serving.airport import KEYS, REQUEST, weather
 from tests.workflows.filled import Filled
@@ -62,6 +65,17 @@ def test_everything_can_be_read(sealed: Filled) -> None:
         assert trace.leaf is not None
         assert len(project.graph.events()) > 10
     assert sorted(sealed.folder.rglob("*")) == before
+
+
+def test_it_can_be_backed_up(sealed: Filled, tmp_path: Path) -> None:
+    """A backup needs no write in the home; what is restored is whole, and the home is as it was."""
+    before = sorted(sealed.folder.rglob("*"))
+    with open_project(sealed.folder, read_only=True) as project:
+        made = make_backup(project, tmp_path / "backups")
+    assert sorted(sealed.folder.rglob("*")) == before
+    done = restore_backup(tmp_path / "backups", tmp_path / "restored")
+    assert (done.n_files, done.n_blobs) == (made.n_files, made.n_blobs)
+    assert examine(tmp_path / "restored", quick=True).healthy
 
 
 def test_every_write_is_refused_at_the_door(filled: Filled) -> None:

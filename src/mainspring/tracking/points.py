@@ -23,7 +23,13 @@ from mainspring.ports._opened_file import OpenedFile
 from mainspring.ports.read_only import refused
 from mainspring.ports.records import Records, fence
 from mainspring.ports.records.among import among
-from mainspring.ports.records.reading import check_unchanged, connect_reading, read_only_address, state_of
+from mainspring.ports.records.reading import (
+    check_unchanged,
+    connect_reading,
+    opened,
+    read_only_address,
+    state_of,
+)
 from mainspring.ports.records.schema import row, value
 from mainspring.ports.records.turns import turn
 from mainspring.tracking import points_schema
@@ -238,7 +244,7 @@ class FilePoints(Points):
             return
         # On a connection of its own, which asks nothing of the schema: a backup is made before a migration.
         with (
-            closing(sqlite3.connect(self._file, timeout=BUSY_WAIT_S)) as source,
+            opened(self._file, read_only=self._read_only) as source,
             closing(sqlite3.connect(path)) as made,
         ):
             source.backup(made, pages=-1)

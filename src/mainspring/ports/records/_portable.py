@@ -35,16 +35,21 @@ from mainspring.ports.records.migrations import (
     schema_of,
     upgrade,
 )
+from mainspring.ports.records.reading import opened
 from mainspring.ports.records.schema import metadata
 
 
-def copy_file(source: Path, target: Path) -> None:
+def copy_file(source: Path, target: Path, *, read_only: bool) -> None:
     """A SQLite database as of now, by SQLite's own online backup; the copy is one file without a log.
+
+    Args:
+        read_only: make nothing beside the source.
 
     Raises:
         IntegrityError: the copy does not pass SQLite's own check.
+        AccessError, UnavailableError: as for `reading.opened`.
     """
-    with closing(sqlite3.connect(source, timeout=30.0)) as there, closing(sqlite3.connect(target)) as here:
+    with opened(source, read_only=read_only) as there, closing(sqlite3.connect(target)) as here:
         try:
             # All pages in one step: a copy in several would begin again whenever somebody writes.
             there.backup(here, pages=-1)

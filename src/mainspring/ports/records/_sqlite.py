@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from mainspring.ports._opened_file import OpenedFile
 from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._sql import SqlRecords, to_json
 from mainspring.ports.records.prepared import hand_over
-from mainspring.ports.records.reading import check_unchanged, connect_reading, state_of
+from mainspring.ports.records.reading import check_unchanged, connect_reading, opened, state_of
 from mainspring.ports.records.turns import turn
 
 BUSY_WAIT_S: Final = 30.0
@@ -150,11 +150,11 @@ class SqliteRecords(SqlRecords):
         return None
 
     def damages(self) -> list[str]:
-        with closing(sqlite3.connect(self._file, timeout=BUSY_WAIT_S)) as connection:
+        with opened(self._file, read_only=self.read_only) as connection:
             return portable.flaws(connection)
 
     def export(self, path: Path, leave_out: Collection[str] = ()) -> None:  # noqa: ARG002 - pages are copied whole
-        portable.copy_file(self._file, path)
+        portable.copy_file(self._file, path, read_only=self.read_only)
 
     def lock(self, connection: Connection, name: str) -> None:
         """Nothing to do: BEGIN IMMEDIATE already excludes every other writer."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -44,6 +46,29 @@ def connect_reading(file: Path) -> tuple[sqlite3.Connection, bool]:
 def read_only_address(file: Path) -> str:
     """How SQLite is told to open a file for reading alone."""
     return f"file:{quote(str(file))}?mode=ro"
+
+
+@contextmanager
+def opened(file: Path, *, read_only: bool) -> Iterator[sqlite3.Connection]:
+    """A connection for a whole read of a file, closed afterwards.
+
+    Args:
+        read_only: make nothing beside the file, whose folder need not be writable.
+
+    Raises:
+        AccessError: as for `connect_reading`.
+        UnavailableError: the file was read as it lies, and somebody wrote to it meanwhile.
+    """
+    if not read_only:
+        with closing(sqlite3.connect(file, timeout=BUSY_WAIT_S)) as connection:
+            yield connection
+        return
+    before = state_of(file)
+    connection, as_it_lies = connect_reading(file)
+    with closing(connection):
+        yield connection
+    if as_it_lies:
+        check_unchanged(file, before)
 
 
 def _connect(file: Path, more: str) -> sqlite3.Connection:
