@@ -129,7 +129,7 @@ def find_moved(home: Path) -> str:
     """Where the home moves, or has moved, to; empty for one that is in use."""
     try:
         return (home / MOVED_MARK).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
 
 

@@ -238,7 +238,7 @@ def _settle(home: Path, target: Path, records_url: str | None) -> int:
     }
     with open_project(home, overrides=places, as_is=True, importable=False) as project:
         n_online = _materialize(project)
-        project.identity.claim(lies_at=target)
+        project.identity.claim(lies_at=target.resolve())
         return n_online
 
 
