@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from mainspring.config import FILE_NAME, HOME_VARIABLE, READ_ONLY_VARIABLE, Config, EngineSection
 from mainspring.errors import AccessError, ConflictError, InputError
-from mainspring.identity.api import Identity
+from mainspring.identity.compare import Identity
 from mainspring.identity.disks import check_disks
 from mainspring.identity.place import check_in_use
 from mainspring.lineage.api import Graph

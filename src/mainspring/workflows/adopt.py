@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from mainspring.errors import StateError
-from mainspring.identity.api import Flaw
+from mainspring.identity.compare import Flaw
 from mainspring.lineage.spec import Value
 from mainspring.ports.read_only import refused
 from mainspring.project import Project, check_owner, open_project

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from mainspring.errors import InputError, StateError
-from mainspring.identity.api import Flaw, refused
+from mainspring.identity.compare import Flaw, refused
 from mainspring.identity.place import find_original
 from mainspring.lineage.spec import Value
 from mainspring.ports.records.migrations import CURRENT, REVISIONS, Schema, newer

@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 
 from mainspring.config import FILE_NAME, HOME_VARIABLE, Config
 from mainspring.errors import MainspringError
-from mainspring.identity.api import SERVING
+from mainspring.identity.compare import SERVING
 from mainspring.identity.disks import keys_folder
 from mainspring.identity.marks import write_whole
 from mainspring.identity.place import MOVED_MARK, PLACE_MARK, find_place, write_place
