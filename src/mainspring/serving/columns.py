@@ -19,8 +19,7 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from mainspring.errors import IntegrityError
-from mainspring.serving.frames import Context, Frame, Gap, Opening, Scored, decoder
+from mainspring.serving.frames import Context, Frame, Gap, Opening, Scored, unpack
 from mainspring.serving.wal import Segment
 from mainspring.serving.weights import WeightTable
 
@@ -59,17 +58,10 @@ def decoded(segment: Segment) -> list[Frame]:
     """The segment's frames as values.
 
     Raises:
-        IntegrityError: a frame has a right checksum and no meaning: another version wrote it.
+        SchemaVersionError: a newer version wrote it.
+        IntegrityError: a frame has a right checksum and no meaning.
     """
-    try:
-        frames = [decoder.decode(payload) for payload in segment.payloads]
-    except msgspec.DecodeError as error:
-        raise IntegrityError(
-            expected="log records that this version knows",
-            got=str(error),
-            where=f"log segment {segment.id}",
-            hint="Publish the segment with the version of mainspring that wrote it.",
-        ) from error
+    frames = unpack(segment.payloads, f"log segment {segment.id}")
     return frames if segment.damage is None else _explained(frames)
 
 

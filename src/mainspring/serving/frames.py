@@ -6,13 +6,15 @@ prediction that names it.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 
+from mainspring.errors import IntegrityError, SchemaVersionError
 from mainspring.serving.weights import WeightTable
 
-FORMAT = 1
+FORMAT: Final = 1
 
 
 class Opening(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -106,3 +108,46 @@ def _plain(value: Any) -> Any:
 
 encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
 decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
+
+_opening_decoder: msgspec.msgpack.Decoder[Opening] = msgspec.msgpack.Decoder(Opening)
+
+
+def unpack(payloads: Sequence[bytes], where: str) -> list[Frame]:
+    """The frames of a segment, from its first on.
+
+    Args:
+        where: names the segment in errors.
+
+    Raises:
+        SchemaVersionError: its first frame says that those behind it are of a newer format.
+        IntegrityError: a frame has a right checksum and no meaning.
+    """
+    check_format(payloads, where)
+    try:
+        return [decoder.decode(payload) for payload in payloads]
+    except msgspec.DecodeError as error:
+        raise IntegrityError(
+            expected="log records that this version knows",
+            got=str(error),
+            where=where,
+            hint="Publish the segment with the version of mainspring that wrote it.",
+        ) from error
+
+
+def check_format(payloads: Sequence[bytes], where: str) -> None:
+    """The segment's first frame, where it is not lost to damage, says a format that this version knows.
+
+    Raises:
+        SchemaVersionError: it says a newer one.
+    """
+    try:
+        opening = _opening_decoder.decode(payloads[0]) if payloads else None
+    except msgspec.DecodeError:
+        return
+    if opening is not None and opening.format > FORMAT:
+        raise SchemaVersionError(
+            expected=f"a log segment of format {FORMAT} or older",
+            got=f"format {opening.format}",
+            where=where,
+            hint="A newer mainspring wrote it: use that one. The segment stays where it is.",
+        )

@@ -12,7 +12,7 @@ import polars as pl
 from mainspring.log import get_logger
 from mainspring.ports.tables import Tables
 from mainspring.ports.tables.collect import collect
-from mainspring.serving.frames import Scored, decoder
+from mainspring.serving.frames import Scored, check_format, decoder
 from mainspring.serving.wal import MAGIC, find_segments, payloads_from
 
 _log = get_logger(__name__)
@@ -55,6 +55,8 @@ class KnownIds:
             except FileNotFoundError:
                 # Published meanwhile: the table has it.
                 continue
+            if path.stem not in self._read_bytes:
+                check_format(payloads, str(path))
             self._read_bytes[path.stem] = end
             if n_damaged:
                 _log.warning(

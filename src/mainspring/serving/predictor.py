@@ -16,6 +16,7 @@ import msgspec
 
 from mainspring.errors import (
     IntegrityError,
+    SchemaVersionError,
     StateError,
     UnknownNameError,
 )
@@ -171,7 +172,7 @@ class Predictor:
         """
         try:
             table = self._watch.find_change()
-        except (IntegrityError, UnknownNameError, OSError) as error:
+        except (IntegrityError, SchemaVersionError, UnknownNameError, OSError) as error:
             # Whatever became of the file, the table in memory is the last good one.
             self._table_error = error
             self._watch.put_off(None)

@@ -22,11 +22,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mainspring.errors import InputError, IntegrityError, MainspringError, UnavailableError
+from mainspring.errors import (
+    InputError,
+    IntegrityError,
+    MainspringError,
+    SchemaVersionError,
+    UnavailableError,
+)
 from mainspring.ports._disk import refusal
 from mainspring.types import new_id
 
-MAGIC: Final = b"MSWAL\x01\r\n"
+_MARK: Final = b"MSWAL"
+FORMAT: Final = 1
+"""Of the file: its first bytes, and how a frame is laid out. What frames hold has a format of its own."""
+_END: Final = b"\r\n"
+MAGIC: Final = _MARK + bytes([FORMAT]) + _END
 SUFFIX: Final = ".wal"
 MAX_PAYLOAD_BYTES: Final = 16 * 1024 * 1024
 HIDDEN_MAX_AGE_S: Final = 60.0
@@ -89,8 +99,16 @@ def read_segment(path: Path) -> Segment:
     Raises:
         FileNotFoundError: it was published and deleted meanwhile.
         IntegrityError: the file is not a segment.
+        SchemaVersionError: a newer version wrote it.
     """
     data = path.read_bytes()
+    if data.startswith(_MARK) and data[len(_MARK) + 1 : len(MAGIC)] == _END and data[len(_MARK)] > FORMAT:
+        raise SchemaVersionError(
+            expected=f"a prediction log segment of format {FORMAT}",
+            got=f"format {data[len(_MARK)]}",
+            where=str(path),
+            hint="A newer mainspring wrote it: use that one. The segment stays where it is.",
+        )
     if not data.startswith(MAGIC):
         raise IntegrityError(
             expected="a prediction log segment",

@@ -18,11 +18,20 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from mainspring.errors import ConflictError, IntegrityError, RetiredError, StateError, UnknownNameError
+from mainspring.errors import (
+    ConflictError,
+    IntegrityError,
+    RetiredError,
+    SchemaVersionError,
+    StateError,
+    UnknownNameError,
+)
 from mainspring.ports._disk import refusals
 from mainspring.types import from_us, new_id
 
 CURRENT: Final = "current.json"
+FORMAT: Final = 1
+"""Of the files. One without a number is of the first."""
 CHECK_EVERY_S: Final = 0.02
 """How often a watching process looks, at most: well inside the 50 ms within which it promises to notice."""
 RETRY_FIRST_S: Final = 0.25
@@ -61,6 +70,7 @@ class WeightTable(msgspec.Struct, frozen=True, kw_only=True):
     """What is served since one moment. It is the serving context that logged predictions name.
 
     Attributes:
+        format: of the file that it is written to; see `FORMAT`.
         deployment: its name.
         epoch: counts every change of this deployment, from 1.
         context_id: names this table in the prediction log.
@@ -76,6 +86,7 @@ class WeightTable(msgspec.Struct, frozen=True, kw_only=True):
         rollout_id: the rollout under way, or that has just ended; None outside one.
     """
 
+    format: int = FORMAT
     deployment: str
     epoch: int
     context_id: str
@@ -121,6 +132,13 @@ class WeightTable(msgspec.Struct, frozen=True, kw_only=True):
         return next((arm for arm in self.arms if arm.name == name), None)
 
 
+class _Format(msgspec.Struct, frozen=True):
+    """All that is read of a table before it is known to be one of ours."""
+
+    format: int = FORMAT
+
+
+_format_decoder = msgspec.json.Decoder(_Format)
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(WeightTable)
 
@@ -346,6 +364,14 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _decoded(data: bytes, path: Path) -> WeightTable:
     try:
+        found = _format_decoder.decode(data).format
+        if found > FORMAT:
+            raise SchemaVersionError(
+                expected=f"a weight table of format {FORMAT} or older",
+                got=f"format {found}",
+                where=str(path),
+                hint="A newer mainspring wrote it: serve with that one.",
+            )
         return _decoder.decode(data)
     except msgspec.DecodeError as error:
         raise IntegrityError(
