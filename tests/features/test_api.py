@@ -453,3 +453,11 @@ def test_definitions_in_many_threads_are_one(features: Features, graph: Graph) -
     views = in_threads(4, lambda _: features.view("v", features=[group["temp"]]).asset_id)
     assert len(set(views)) == 1
     assert len(graph.find_assets(kind=AssetKind.FEATURE_VIEW)) == 1
+
+
+def test_a_group_is_defined_with_its_keys(features: Features) -> None:
+    """Without them it is no definition; the refusal says how to get a group that there is."""
+    features.group("weather", keys=["city"])
+    with pytest.raises(InputError, match="the columns that name the entity") as refusal:
+        features.group("weather")
+    assert "features.get_group('weather', 1)" in refusal.value.hint

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import ValidationError
 
 from mainspring.errors import InputError
 from mainspring.gates.spec import Policy, Requirement
@@ -91,5 +90,29 @@ def test_a_refused_value_is_shown_with_its_place(tmp_path, before, after, where,
 
 def test_a_gate_that_asks_for_nothing_cannot_be_made():
     """An open door is no gate, in Python neither."""
-    with pytest.raises(ValidationError):
+    with pytest.raises(InputError, match="at least one") as refusal:
         Policy(environment="production", alias="champion", require=())
+    assert refusal.value.where == "Policy(…), require"
+
+
+@pytest.mark.parametrize(
+    ("make", "where", "expected", "got"),
+    [
+        (lambda: Policy(environment="p", alias="a"), "Policy(…), require", "a value", "nothing"),
+        (lambda: Policy("p"), "Policy(…)", "fields by name", "1 without a name"),
+        (lambda: Requirement(kind="k", days=3), "Requirement(…), days", "a key that it knows", "'days'"),
+        (lambda: Requirement(kind=3), "Requirement(…), kind", "a valid string", "3"),
+        (
+            lambda: Policy(environment="p", alias="a", require=[{"kind": "k"}, {"rows": "none"}]),
+            "Policy(…), require.1.kind",
+            "a value",
+            "nothing",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_call_is_said(make, where, expected, got):
+    """In four parts, as of a file."""
+    with pytest.raises(InputError) as refusal:
+        make()
+    assert (refusal.value.where, refusal.value.expected, refusal.value.got) == (where, expected, got)
+    assert refusal.value.hint.startswith("See help(")

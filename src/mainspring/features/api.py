@@ -70,7 +70,7 @@ class Features:
         name: str,
         version: int = 1,
         *,
-        keys: Sequence[str],
+        keys: Sequence[str] | None = None,
         event_time: str | None = None,
         known_time: str | None = None,
         online: bool = False,
@@ -89,7 +89,7 @@ class Features:
 
         Args:
             version: raise it for a breaking change.
-            keys: columns that name the entity; [] for a single series.
+            keys: columns that name the entity; [] for a single series. Always to be given.
             event_time: column that says when a row became true; None = a row is true until replaced.
             known_time: column that says when a row was learnt, or "commit" for its publication. With it, a
                 point-in-time join does not use a row before it was known. None = no such cut-off.
@@ -106,6 +106,14 @@ class Features:
             UnknownNameError: an expectation reads a column that the group does not have.
         """
         where = f"feature group {name}@{version}"
+        if keys is None:
+            raise InputError(
+                expected="keys: the columns that name the entity",
+                got="none",
+                where=where,
+                hint=f"Write keys=['origin'], or keys=[] for a single series; a group that there is already is "
+                f"features.get_group({name!r}, {version}).",
+            )
         plan.check_group(
             name, version, keys, event_time, known_time, ttl_s, source_delay_s, on_failure, where
         )

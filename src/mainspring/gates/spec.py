@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -29,7 +29,30 @@ POSITIONAL: Final = {"check.metric": "metric", "check.beats": "against", "check.
 _EXAMPLE: Final = "`mainspring init` writes an example: policies/production.toml."
 
 
-class Requirement(Value):
+class _Written(Value):
+    """What people write down, in TOML or as a call."""
+
+    if not TYPE_CHECKING:  # a type checker knows the fields by themselves
+
+        def __init__(self, /, *unnamed: object, **given: object) -> None:
+            name = type(self).__name__
+            if unnamed:
+                raise InputError(
+                    expected="fields by name",
+                    got=f"{len(unnamed)} without a name",
+                    where=f"{name}(…)",
+                    hint=f"See help({name}).",
+                )
+            try:
+                super().__init__(**given)
+            except ValidationError as error:
+                raise InputError.of_value(error, f"{name}(…)", f"See help({name}).") from error
+
+        # It is for those who call it: pydantic itself need not, and says where in a file a value stands.
+        __init__.__pydantic_base_init__ = True
+
+
+class Requirement(_Written):
     """One kind of evidence that a version must have, newest first, passing.
 
     Attributes:
@@ -82,7 +105,7 @@ class Requirement(Value):
         return f"{self.kind}({named})"
 
 
-class Policy(Value):
+class Policy(_Written):
     """What a version must show before it may carry an alias.
 
     Attributes:
