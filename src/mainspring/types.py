@@ -104,8 +104,27 @@ def digest_bytes(data: bytes) -> str:
 _INSTANT_TAG: Final = 65_001
 
 
+_AS_IT_IS: Final = frozenset({type(None), bool, int, float, str, bytes})
+
+
 def _plain(value: object) -> object:
-    if value is None or isinstance(value, bool | int | float | str | bytes):
+    # Exact types first, and nothing called for what they hold: this is asked of every value of every event.
+    kind = type(value)
+    if kind in _AS_IT_IS:
+        return value
+    if kind is dict:
+        return {
+            key if type(key) is str else _plain(key): item if type(item) in _AS_IT_IS else _plain(item)
+            for key, item in value.items()  # type: ignore[attr-defined]
+        }
+    if kind is list:
+        return [item if type(item) in _AS_IT_IS else _plain(item) for item in value]  # type: ignore[attr-defined]
+    return _plain_of_other(value)
+
+
+def _plain_of_other(value: object) -> object:
+    """Of subclasses, and of types that CBOR does not have."""
+    if isinstance(value, bool | int | float | str | bytes):
         return value
     if isinstance(value, datetime):
         import cbor2

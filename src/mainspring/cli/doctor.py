@@ -15,7 +15,11 @@ from mainspring.errors import MainspringError
 def doctor(
     project: In = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Presence and sizes only; no digest is computed, no row read.")
+        bool,
+        typer.Option(
+            "--quick",
+            help="Presence and sizes, and the newest events; no other digest is computed, no row of a table read.",
+        ),
     ] = False,
     repair: Annotated[
         bool, typer.Option("--repair", help="Repair what is safe to repair, then look again.")

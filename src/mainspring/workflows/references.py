@@ -7,7 +7,19 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import JSON, Column, Connection, Table, Text, cast, exists, inspect, literal, select
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    cast,
+    exists,
+    inspect,
+    literal,
+    select,
+)
 
 from mainspring.features import store as features
 from mainspring.gates import store as gates
@@ -28,6 +40,10 @@ METRIC_POINTS: Final = tracking.metric_points.name
 """The one table that SQLite keeps in a file of its own."""
 
 _DIGEST: Final = re.compile(r"(?=([0-9a-f]{64}))")
+
+
+_KEPT_IN_BLOBS: Final = (AssetKind.TRAINING_DATASET.value, AssetKind.REPORT.value)
+"""The kinds of assets of which some are contents; there may be a million of the others."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +79,7 @@ def content_of(connection: Connection, project_id: str, ids: Collection[str]) ->
 
 
 def _references(connection: Connection, project_id: str) -> Iterator[BlobReference]:
-    for asset in _rows(connection, lineage.assets, project_id):
+    for asset in _rows(connection, lineage.assets, project_id, lineage.assets.c.kind.in_(_KEPT_IN_BLOBS)):
         attributes = asset["attributes"]
         owner = f"{asset['kind']} {asset['name']!r} ({asset['id']})"
         if asset["kind"] == AssetKind.TRAINING_DATASET.value:
@@ -206,6 +222,8 @@ def dangling(connection: Connection, edge: Edge, project_id: str) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def _rows(connection: Connection, table: Table, project_id: str) -> Iterator[Any]:
-    query = select(table).where(table.c.project_id == project_id)
+def _rows(
+    connection: Connection, table: Table, project_id: str, *which: ColumnElement[bool]
+) -> Iterator[Any]:
+    query = select(table).where(table.c.project_id == project_id, *which)
     yield from connection.execution_options(yield_per=5_000).execute(query).mappings()

@@ -23,6 +23,7 @@ from mainspring.identity.place import find_place
 from mainspring.lineage import ExecutionState
 from mainspring.ports.keys import Entry
 from mainspring.project import open_project
+from mainspring.workflows.doctor import records as doctor_records
 from mainspring.workflows.doctor.examine import examine
 from mainspring.workflows.doctor.home import of_file_systems, of_free_space
 from mainspring.workflows.doctor.spec import Examination, Finding, Severity
@@ -136,6 +137,17 @@ def test_an_event_that_was_changed(filled: Filled) -> None:
     finding = only(examine(filled.folder))
     assert (finding.check, finding.severity) == ("events", Severity.ERROR)
     assert f"entry {seq} " in finding.what
+
+
+def test_a_quick_look_follows_the_newest_events(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is as quick however long the log: an older entry that was changed is for the whole examination to find."""
+    monkeypatch.setattr(doctor_records, "EVENTS_AT_ONCE", 3)
+    newest = filled.value("SELECT MAX(seq) FROM events")
+    filled.sql("UPDATE events SET actor = 'user:nobody' WHERE seq = :seq", seq=int(newest) - 3)
+    assert examine(filled.folder, quick=True).healthy
+    assert f"entry {int(newest) - 3} " in only(examine(filled.folder)).what
+    filled.sql("UPDATE events SET actor = 'user:nobody' WHERE seq = :seq", seq=int(newest) - 2)
+    assert f"entry {int(newest) - 2} " in only(examine(filled.folder, quick=True)).what
 
 
 def test_an_event_that_was_cut_out(filled: Filled) -> None:

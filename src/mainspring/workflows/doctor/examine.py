@@ -56,7 +56,7 @@ def examine(
 
     Args:
         folder: as for `open_project`.
-        quick: presence and sizes only, no digests and no rows.
+        quick: presence and sizes, and the newest events; no other digests, and no rows of tables.
         mend: repair what is safe to repair, then look again.
 
     Raises:
