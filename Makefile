@@ -3,7 +3,7 @@
 #   make test                  the whole suite on SQLite, then all that opens a database on PostgreSQL, where it answers
 #   make check                 style, types, directions
 #   make soak [MINUTES=20]     hundreds of kills and sixteen writers for minutes, on SQLite and PostgreSQL
-#   make bench [NAME=startup]  benchmarks; make bench-report prints the latest results
+#   make bench [NAME=startup]  benchmarks (NAME='walk --full' in full size); make bench-report prints the latest results
 #   make docs                  runs every example of the documentation and checks its links
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
