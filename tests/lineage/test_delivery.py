@@ -13,6 +13,7 @@ from tests.lineage.openlineage_schemas import check_event
 
 from mainspring.errors import InputError, IntegrityError, UnavailableError
 from mainspring.lineage import AssetKind, Graph, openlineage_delivery
+from mainspring.lineage.delivery import Skip
 from mainspring.lineage.openlineage_delivery import OpenLineageDelivery
 from mainspring.lineage.sink import Patience, held
 
@@ -218,6 +219,20 @@ def test_a_refusal_stops_and_skips_nothing(
     assert len(endpoint.heard) == 3
     assert to(graph, tmp_path, endpoint.url).run() == 2
     assert jobs(endpoint)[2:] == [("START", "load.b"), ("COMPLETE", "load.b")]
+
+
+def test_a_publication_that_is_refused_for_ever_is_passed_over(
+    graph: Graph, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    """Whole, once a person says so and why; that is told in its turn."""
+    work(graph, "a")
+    work(graph, "b")
+    refused = graph.events()[0].id
+    endpoint.answers = [413]
+    assert to(graph, tmp_path, endpoint.url).run(skip=Skip(refused, "too large for them")) == 4
+    assert [job for _, job in jobs(endpoint)] == ["load.b"] * 2 + [
+        f"skip_delivery.lineage to {endpoint.url}"
+    ] * 2
 
 
 def test_nobody_there_is_said(graph: Graph, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from mainspring.errors import InputError, IntegrityError, StateError, UnavailableError
 from mainspring.lineage import Graph
+from mainspring.lineage.delivery import Skip
 from mainspring.lineage.sink import Patience
 from mainspring.monitoring.channel import ALERT_RAISED, AlertDelivery
 from mainspring.project import open_project
@@ -126,6 +127,26 @@ def test_a_refusal_skips_nothing_and_tells_no_secret(
     assert delivery.run() == 1
 
 
+def test_what_is_refused_for_ever_is_passed_over(graph: Graph, tmp_path: Path, endpoint: Endpoint) -> None:
+    """The event that a person names, where it is refused, and no other; the log says who, why and what came back."""
+    refused, taken = alert(graph, "a"), alert(graph, "b")
+    endpoint.answers = [422]
+    with pytest.raises(InputError, match=f"--skip {refused} --reason"):
+        to(graph, tmp_path, endpoint.url).run()
+    endpoint.answers = [422]
+    with pytest.raises(InputError, match="HTTP status 422"):
+        to(graph, tmp_path, endpoint.url).run(skip=Skip(taken, "not that one"))
+    skip = Skip(refused, "its text is too long for them")
+    endpoint.answers = [422]
+    assert to(graph, tmp_path, endpoint.url).run(skip=skip) == 1
+    assert (skip.n_skipped, [each["id"] for each in endpoint.taken]) == (1, [taken])
+    (event,) = graph.events(kinds=["delivery.skipped"])
+    assert (event.subject, event.actor) == (refused, "user:test")
+    assert event.payload["reason"] == "its text is too long for them"
+    assert event.payload["refusal"].startswith("HTTP status 422")
+    assert to(graph, tmp_path, endpoint.url).run(skip=skip) == 0
+
+
 def test_each_channel_has_its_own_place(graph: Graph, tmp_path: Path, endpoint: Endpoint) -> None:
     """A new channel begins with the oldest alert; rewinding tells all again, with the same ids."""
     first = alert(graph, "a")
@@ -201,3 +222,13 @@ def test_the_command_tells_every_channel_that_it_can(
     assert [each["n_delivered"] for each in told] == [1, 0]
     told = json.loads(ask("monitors", "deliver", "--again", "--json", "-p", str(tmp_path)).output)
     assert [each["n_delivered"] for each in told] == [1, 1]
+    with open_project(tmp_path) as project:
+        event_id = alert(project.graph, "b")
+    words = ["monitors", "deliver", "--skip", event_id, "-p", str(tmp_path)]
+    with pytest.raises(InputError, match="Say why"):
+        ask(*words)
+    endpoint.answers = [410]
+    told = json.loads(ask(*words, "--json", "--reason", "nobody listens").stdout)
+    assert [each["n_delivered"] for each in told] == [0, 1]
+    with pytest.raises(InputError, match="which none refused"):
+        ask(*words, "--reason", "again")

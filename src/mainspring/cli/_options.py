@@ -14,6 +14,7 @@ from mainspring.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mainspring.lineage.delivery import Skip
     from mainspring.log.output import Level
     from mainspring.project import Project
 
@@ -26,6 +27,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs inst
 Archived = Annotated[
     bool, typer.Option("--archived", help="Also what is archived or deleted; else it is left out.")
 ]
+
+Skipped = Annotated[
+    str | None,
+    typer.Option(
+        "--skip", metavar="EVENT", help="Pass over this event for good if it is refused; with --reason."
+    ),
+]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the log.")]
 
 
 def noun(text: str) -> typer.Typer:
@@ -49,6 +58,13 @@ def say_as_configured(folder: Path | None, level: Level = "warning") -> None:
     from mainspring.project import load_config
 
     log.configure(load_config(folder).log_output(level))
+
+
+def find_skip(event_id: str | None, reason: str) -> Skip | None:
+    """What a delivery may pass over; None where nothing is named."""
+    from mainspring.lineage.delivery import Skip
+
+    return None if event_id is None else Skip(event_id, reason)
 
 
 def model_reference(text: str) -> tuple[str, int | str]:

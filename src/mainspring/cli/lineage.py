@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from mainspring.cli._options import In, Json, noun, opened
+from mainspring.cli._options import In, Json, Reason, Skipped, find_skip, noun, opened
 from mainspring.cli._output import print_fields, print_json, print_rows, print_tree
 
 if TYPE_CHECKING:
@@ -132,6 +132,8 @@ def export(
 @app.command("deliver")
 def deliver(
     again: Annotated[bool, typer.Option("--again", help="Begin with the oldest event once more.")] = False,
+    skip: Skipped = None,
+    reason: Reason = "",
     project: In = None,
     json: Json = False,
 ) -> None:
@@ -149,7 +151,10 @@ def deliver(
             )
         if again:
             delivery.rewind()
-        n_delivered = delivery.run()
+        passed_over = find_skip(skip, reason)
+        n_delivered = delivery.run(skip=passed_over)
+        if passed_over is not None:
+            passed_over.check_used()
     if json:
         print_json({"url": delivery.url, "n_delivered": n_delivered})
         return

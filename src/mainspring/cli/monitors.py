@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from mainspring.cli._options import Archived, In, Json, find_instant, instant, noun, opened
+from mainspring.cli._options import (
+    Archived,
+    In,
+    Json,
+    Reason,
+    Skipped,
+    find_instant,
+    find_skip,
+    instant,
+    noun,
+    opened,
+)
 from mainspring.cli._output import plain, print_fields, print_json, print_rows
 
 if TYPE_CHECKING:
@@ -101,13 +112,15 @@ def alerts(
 @app.command("deliver")
 def deliver(
     again: Annotated[bool, typer.Option("--again", help="Begin with the oldest alert once more.")] = False,
+    skip: Skipped = None,
+    reason: Reason = "",
     project: In = None,
     json: Json = False,
 ) -> None:
     """Tell the channels in alerts.channels of every alert that they have not been told of."""
     from mainspring.errors import MainspringError, StateError
 
-    told, refused = [], None
+    told, refused, passed_over = [], None, find_skip(skip, reason)
     with opened(project) as found:
         deliveries = found.alert_deliveries()
         if not deliveries:
@@ -122,9 +135,11 @@ def deliver(
             try:
                 if again:
                     delivery.rewind()
-                told.append({"channel": delivery.shown, "n_delivered": delivery.run()})
+                told.append({"channel": delivery.shown, "n_delivered": delivery.run(skip=passed_over)})
             except MainspringError as error:
                 refused = refused or error
     if refused is not None:
         raise refused
+    if passed_over is not None:
+        passed_over.check_used()
     print_rows(told, ["channel", "n_delivered"], as_json=json, none="")

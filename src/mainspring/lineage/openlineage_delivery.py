@@ -72,7 +72,11 @@ class OpenLineageDelivery(Delivery):
             works = gather(connection, ids)
             started = store.started(connection, ids)
         return [
-            Parcel(_lines(group, works[group[0].execution], started, self.namespace), group[-1].seq or place)
+            Parcel(
+                _lines(group, works[group[0].execution], started, self.namespace),
+                group[-1].seq or place,
+                group[-1].id,
+            )
             for group in groups
         ]
 

@@ -125,7 +125,9 @@ class AlertDelivery(Delivery):
 
     def _parcels(self, place: int) -> list[Parcel]:
         events = self._graph.events(after_seq=place, kinds=[ALERT_RAISED], limit=EVENTS_A_READ)
-        return [Parcel((line(event, self._graph.project_id),), event.seq or place) for event in events]
+        return [
+            Parcel((line(event, self._graph.project_id),), event.seq or place, event.id) for event in events
+        ]
 
 
 class _ChannelSink(Sink):
