@@ -173,6 +173,18 @@ class RetentionSection(Section):
         description="Rows of training datasets made so many days ago that no kept run, model or evidence needs; "
         "0 = kept.",
     )
+    predictions_days: int = Field(
+        default=0,
+        ge=0,
+        description="Predictions in the log of days that ended so many days ago, of deployments that are not pinned; "
+        "0 = kept.",
+    )
+    outcomes_days: int = Field(
+        default=0,
+        ge=0,
+        description="Outcomes that were received on days that ended so many days ago, of deployments that are not "
+        "pinned; 0 = kept.",
+    )
 
 
 class LeasesSection(Section):

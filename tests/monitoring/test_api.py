@@ -49,6 +49,9 @@ class Served:
         assert start is not None and end is not None and outcomes_as_of is not None
         return self.frame
 
+    def check_kept(self, start: datetime) -> None:
+        """Nothing is ever deleted."""
+
     def revisions(self) -> Sequence[Revision]:
         """All revisions."""
         return self._revisions

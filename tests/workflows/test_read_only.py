@@ -165,7 +165,7 @@ def test_each_method_of_a_port_is_a_read_or_a_write() -> None:
     """A method that a port gains must be decided on."""
     reads = {
         "blobs": {"get", "find", "path", "walk", "drafts"},
-        "tables": {"last_append", "scan", "version", "exists", "names", "files", "damages"},
+        "tables": {"last_append", "scan", "version", "exists", "names", "files", "damages", "left_behind"},
         "keys": {"get", "entries", "close"},
         "clock": {"now"},
     }

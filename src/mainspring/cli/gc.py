@@ -26,8 +26,8 @@ def gc(
     """Show what nothing refers to: blobs, staged files, rows that were never published.
 
     First what the retention rules of the configuration give up, as if each had been deleted by hand. With --delete,
-    blobs and staged files go, in an execution that keeps a receipt. What any record mentions stays, save records of
-    what was deleted.
+    blobs, staged files and files of deleted predictions go, in an execution that keeps a receipt. What any record
+    mentions stays, save records of what was deleted.
     """
     from mainspring.workflows.gc import collect
 
@@ -41,6 +41,13 @@ def gc(
         typer.echo(
             f"{gives} by {rule.name} = {rule.days}: {len(rule.due)} ({rule.size_bytes:,} bytes); "
             f"{rule.n_kept} as old are kept: pinned, in force or needed."
+        )
+    for log in done.logs:
+        typer.echo(
+            f"Kept {log.n_rows:,} {log.part.value} of {log.deployment}: it is pinned."
+            if log.is_pinned
+            else f"{'Gave up' if delete else 'Would give up'} by {log.name} = {log.days}: {log.n_rows:,} "
+            f"{log.part.value} of {log.deployment}, on {log.n_days:,} days before {log.before:%Y-%m-%d}."
         )
     columns = ["kind", "name", "size_bytes", "since", "deletable"]
     print_rows(done.rubbish, columns, as_json=False, none="Nothing that is not referred to.")

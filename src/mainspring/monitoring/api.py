@@ -44,6 +44,8 @@ class DeploymentLike(Protocol):
         outcomes_as_of: datetime | None = None,
     ) -> pl.DataFrame: ...
 
+    def check_kept(self, start: datetime) -> None: ...
+
     def revisions(self) -> Sequence[RevisionLike]: ...
 
 
@@ -179,6 +181,7 @@ class Monitors:
         Raises:
             UnknownNameError: no such monitor; or the frame lacks a column.
             InputError: the window is empty or its end lies before its start.
+            DeletedError: predictions of the window, or outcomes, were deleted.
             StateError: the year's planned looks are spent, nothing was ever deployed, or the monitor is archived.
         """
         spec = self.get(name).spec
@@ -194,6 +197,7 @@ class Monitors:
             raise _spent(spec, n_looks)
         deployment = self._deployments.get(spec.deployment)
         if frame is None:
+            deployment.check_kept(window.start_at)
             frame = deployment.log(window.start_at, window.end_at, window.as_of_at)
         judgement = plan.judge(frame, spec, window, earlier)
         subject_id = _revision(deployment, frame, window)

@@ -26,6 +26,7 @@ from mainspring.serving.lineage import PredictionLineage
 from mainspring.serving.log import PredictionLog
 from mainspring.serving.predictor import LoadedArm, Predictor
 from mainspring.serving.replay import Replay, deployed_in, serving_folder, weights_folder
+from mainspring.serving.spec import LogCut, LogPart
 from mainspring.serving.weights import Arm, WeightTable
 from mainspring.types import new_id, to_us
 
@@ -259,7 +260,16 @@ class Deployments:
         return weights_folder(self._home, name)
 
     def _log(self, name: str) -> PredictionLog:
-        return PredictionLog(serving_folder(self._home) / name, name, self._tables)
+        return PredictionLog(
+            serving_folder(self._home) / name,
+            name,
+            self._tables,
+            lambda: None if (cut := self._cut(name, LogPart.PREDICTIONS)) is None else cut.before_at,
+        )
+
+    def _cut(self, name: str, part: LogPart) -> LogCut | None:
+        with self._graph.records.read() as connection:
+            return store.find_cut(connection, name, self._graph.project_id, part)
 
     def _known(self, name: str) -> KnownIds:
         found = self._known_ids.get(name)

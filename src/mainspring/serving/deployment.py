@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,7 +18,7 @@ from mainspring.features.view import FeatureView
 from mainspring.gates.alias import OvertakenError, until_not_overtaken
 from mainspring.lineage.api import Graph
 from mainspring.models.spec import ModelVersion
-from mainspring.serving import outcomes, store, weights
+from mainspring.serving import outcomes, retention, store, weights
 from mainspring.serving.columns import TIME, group_columns
 from mainspring.serving.predictor import Answer
 from mainspring.serving.replay import weights_folder
@@ -26,6 +26,8 @@ from mainspring.serving.rollback import roll_back
 from mainspring.serving.spec import (
     DeploymentRevision,
     LogCounts,
+    LogCut,
+    LogPart,
     OutcomeCounts,
     Published,
     RolledBack,
@@ -33,7 +35,7 @@ from mainspring.serving.spec import (
     ServingContext,
 )
 from mainspring.serving.weights import WeightTable
-from mainspring.types import from_us, new_id, to_us
+from mainspring.types import from_us, new_id, to_us, utc
 
 if TYPE_CHECKING:
     from mainspring.serving.api import Deployments
@@ -373,6 +375,50 @@ class Deployment:
         in_force = labels.unique("prediction_id", keep="last", maintain_order=True)
         joined = found.join(in_force, on="prediction_id", how="left", maintain_order="left")
         return _complete(joined, self.table)
+
+    def check_kept(self, start: datetime) -> None:
+        """Nothing of the log from `start` on was deleted: neither predictions nor what became known of them.
+
+        Raises:
+            DeletedError: something was; it says by whom, when and why.
+        """
+        for part in LogPart:
+            cut = self._room._cut(self.name, part)
+            # An outcome is received after its prediction was made.
+            if cut is not None and utc(start) < cut.before_at:
+                raise retention.deleted(cut, f"deployment {self.name!r} from {utc(start).isoformat()}")
+
+    def days_before(self, part: LogPart, before: datetime) -> dict[date, int]:
+        """How many predictions were made, or outcomes received, on each day before a moment, oldest first."""
+        return retention.days_before(self._graph, self._room._log(self.name), self.name, part, before)
+
+    def give_up(self, part: LogPart, before: datetime, *, reason: str) -> LogCut | None:
+        """Delete the predictions that were made, or the outcomes that were received, before a day; None if none were.
+
+        An execution with a receipt: how many, on which days, by whom, when and why. That a prediction was is
+        remembered: asking for it answers `content.deleted`. Bytes of predictions go with a later `gc`.
+
+        Args:
+            before: the beginning of a day in UTC, on the project clock.
+            reason: in your words; kept for ever.
+
+        Raises:
+            InputError: no reason, or not the beginning of a past day.
+            StateError: the deployment is pinned.
+        """
+        self._graph.check_writable(f"{part.value} of deployment {self.name}")
+        self.publish_log()
+        log = self._room._log(self.name)
+        cut = retention.give_up(self._graph, log, self.name, self.table.revision_id, part, before, reason)
+        self.give_up_rows()
+        return cut
+
+    def give_up_rows(self) -> int:
+        """Take deleted predictions out of the table; returns how many rows. Doing it again changes nothing.
+
+        `give_up` ends with it: it is for what a process that died in between has left.
+        """
+        return self._room._log(self.name).give_up_rows()
 
     def publish_log(self) -> Published:
         """Move what is logged into the table `log_table`, save what others are still writing to."""

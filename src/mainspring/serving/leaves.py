@@ -17,7 +17,11 @@ class PredictionLeaves:
         self._predictions = predictions
 
     def find(self, leaf_id: str) -> Leaf | None:
-        """The prediction of that id; None if no log has it."""
+        """The prediction of that id; None if no log has or had it.
+
+        Raises:
+            DeletedError: it was deleted.
+        """
         trace = self._predictions.find(leaf_id)
         if trace is None:
             return None

@@ -14,6 +14,7 @@ from mainspring.lineage.api import Graph
 from mainspring.lineage.spec import Value
 from mainspring.serving import store
 from mainspring.serving.log import PredictionLog
+from mainspring.serving.retention import deleted
 from mainspring.serving.spec import ServingContext
 
 
@@ -82,18 +83,29 @@ class PredictionLineage:
         self._logs = logs
 
     def find(self, prediction_id: str) -> PredictionTrace | None:
-        """The prediction that answered under this id; None if no log has it."""
-        for name, log in self._logs().items():
+        """The prediction that answered under this id; None if no log has or had it.
+
+        Raises:
+            DeletedError: it was deleted; the message says by whom, when and why.
+        """
+        logs = self._logs()
+        for name, log in logs.items():
             found = log.find(prediction_id)
             if found.height:
                 return self._trace(name, found.row(0, named=True))
+        executions = [each for log in logs.values() for each in log.find_deleted(prediction_id)]
+        if executions:
+            with self._graph.records.read() as connection:
+                for cut in store.cuts_by_execution(connection, executions):
+                    raise deleted(cut, f"prediction {prediction_id}")
         return None
 
     def get(self, prediction_id: str) -> PredictionTrace:
         """As `find`.
 
         Raises:
-            UnknownNameError: no log has it.
+            UnknownNameError: no log has or had it.
+            DeletedError: it was deleted.
         """
         found = self.find(prediction_id)
         if found is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -34,15 +34,24 @@ class PredictionLog:
         deployment: its name.
         tables: where `predictions_<name>_<end of an id>` and `prediction_gaps_<name>_<end of an id>` are. The id
             is that of the deployment's first revision: it keeps two projects, or a project and its new beginning,
-            apart in one folder of tables.
+            apart in one folder of tables. Beside them `deleted_predictions_<name>_…` says which ids were deleted.
+        cut: the moment before which everything was deleted; None where nothing was. Asked at every read.
     """
 
-    def __init__(self, folder: Path, deployment: str, tables: Tables) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        deployment: str,
+        tables: Tables,
+        cut: Callable[[], datetime | None] = lambda: None,
+    ) -> None:
         self.folder = folder / "log"
         self._tables = tables
+        self._cut = cut
         name = f"{deployment}_{first_table(folder / 'weights').revision_id[-8:]}"
         self.table = f"predictions_{name}"
         self.gaps_table = f"prediction_gaps_{name}"
+        self.deleted_table = f"deleted_predictions_{name}"
 
     def publish(self) -> Published:
         """Move every segment without a writer into the table.
@@ -89,10 +98,14 @@ class PredictionLog:
         return self._tables.scan(self.table).collect_schema()
 
     def read(self, start: datetime | None = None, end: datetime | None = None) -> pl.DataFrame:
-        """Predictions with start <= `now` < end, published or not, each (prediction, arm) once, by `now`."""
+        """Predictions with start <= `now` < end, published or not, each (prediction, arm) once, by `now`.
+
+        What was deleted is left out, also while its bytes are still there.
+        """
         return self._read(_between(start, end))
 
     def _read(self, where: pl.Expr) -> pl.DataFrame:
+        where &= _between(self._cut(), None)
         # Segments first: one that is published meanwhile is then found in the table.
         waiting = self.read_waiting().filter(where)
         published = self._published(where)
@@ -115,6 +128,30 @@ class PredictionLog:
         """The rows of one prediction, champion first; none if it is not in the log."""
         # The shadow is logged after the champion, maybe in a segment that waits while the champion's is published.
         return self._read(pl.col("prediction_id") == prediction_id).sort(pl.col("arm") != "champion")
+
+    def mark_deleted(self, rows: pl.DataFrame, execution_id: str) -> None:
+        """Remember ids of predictions that an execution deletes: what they were is forgotten, that they were is not."""
+        ids = rows.select("prediction_id").unique(maintain_order=True)
+        self._tables.append(
+            self.deleted_table,
+            ids.with_columns(pl.lit(execution_id).alias("execution_id")),
+            token=execution_id,
+        )
+
+    def find_deleted(self, prediction_id: str) -> list[str]:
+        """The executions that were to delete a prediction; those that did have a cut in the records."""
+        if not self._tables.exists(self.deleted_table):
+            return []
+        found = self._tables.scan(self.deleted_table).filter(pl.col("prediction_id") == prediction_id)
+        executions: list[str] = found.collect()["execution_id"].to_list()
+        return executions
+
+    def give_up_rows(self) -> int:
+        """Take what was deleted out of the table; returns how many rows. Doing it again changes nothing."""
+        before = self._cut()
+        if before is None or not self._tables.exists(self.table):
+            return 0
+        return self._tables.delete_before(self.table, "now", before)
 
     def given_ids(self) -> Iterator[tuple[str, Answer]]:
         """Answers under ids that the caller chose, oldest first, with the digest of their content."""

@@ -116,6 +116,38 @@ class Outcome(Value):
     execution_id: str
 
 
+class LogPart(enum.StrEnum):
+    """What of a deployment's log a retention rule is about."""
+
+    PREDICTIONS = "predictions"
+    OUTCOMES = "outcomes"
+
+
+class LogCut(Value):
+    """A deletion of everything of a log that is older than a moment. Append-only: later ones go further.
+
+    Attributes:
+        execution_id: the execution that deleted.
+        deployment: the deployment's name.
+        part: predictions made, or outcomes received, before `before_at`.
+        before_at: the beginning of a day in UTC, on the project's clock.
+        reason: the rule, or in the words of whoever deleted.
+        n_rows: how many there were; of predictions, shadows too.
+        n_days: on how many days.
+        cut_at: the project clock.
+    """
+
+    execution_id: str
+    deployment: str
+    part: LogPart
+    before_at: datetime
+    reason: str
+    actor: str
+    n_rows: int
+    n_days: int
+    cut_at: datetime
+
+
 class OutcomeCounts(Value):
     """What became of the rows of one posting; the first five add up to `n_rows`.
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
 from mainspring.ports.records.schema import row, table, value
-from mainspring.serving.spec import DeploymentRevision, Outcome, Rollout, ServingContext
+from mainspring.serving.spec import DeploymentRevision, LogCut, LogPart, Outcome, Rollout, ServingContext
 from mainspring.types import to_us
 
 revisions = table(
@@ -33,6 +33,9 @@ outcomes = table(
     Outcome,
     key=["prediction_id", "deployment", "project_id", "known_us"],
 )
+cuts = table("log_cuts", LogCut, key=["execution_id"], indexes=[["project_id", "deployment", "part"]])
+
+_DAY_US = 24 * 3600 * 1_000_000
 
 
 def add_context(records: Records, connection: Connection, context: ServingContext, project_id: str) -> bool:
@@ -126,6 +129,45 @@ def outcomes_until(
     if known_until_us is not None:
         query = query.where(outcomes.c.known_us <= known_until_us)
     return [tuple(found) for found in connection.execute(query.order_by(outcomes.c.known_us))]
+
+
+def add_cut(connection: Connection, cut: LogCut, project_id: str) -> None:
+    """Write down what was deleted of a log."""
+    connection.execute(insert(cuts).values(row(cut, project_id)))
+
+
+def find_cut(connection: Connection, deployment: str, project_id: str, part: LogPart) -> LogCut | None:
+    """The deletion that went furthest; None where nothing of that part was ever deleted."""
+    query = select(cuts).where(_of(cuts, deployment, project_id), cuts.c.part == part.value)
+    furthest = query.order_by(cuts.c.before_us.desc(), cuts.c.cut_us, cuts.c.execution_id).limit(1)
+    found = connection.execute(furthest).mappings().one_or_none()
+    return None if found is None else value(LogCut, found)
+
+
+def cuts_by_execution(connection: Connection, execution_ids: Sequence[str]) -> list[LogCut]:
+    """The deletions of these executions, the first first."""
+    query = select(cuts).where(among(cuts.c.execution_id, execution_ids)).order_by(cuts.c.cut_us)
+    return [value(LogCut, found) for found in connection.execute(query).mappings()]
+
+
+def outcome_days(
+    connection: Connection, deployment: str, project_id: str, before: datetime
+) -> dict[int, int]:
+    """How many outcomes were received on each day before a moment, by days since 1970."""
+    day = outcomes.c.received_us // _DAY_US
+    query = (
+        select(day, func.count())
+        .where(_of(outcomes, deployment, project_id), outcomes.c.received_us < to_us(before))
+        .group_by(day)
+        .order_by(day)
+    )
+    return {int(number): int(count) for number, count in connection.execute(query)}
+
+
+def delete_outcomes(connection: Connection, deployment: str, project_id: str, before: datetime) -> int:
+    """Delete what was received before a moment; returns how many."""
+    condition = _of(outcomes, deployment, project_id) & (outcomes.c.received_us < to_us(before))
+    return connection.execute(delete(outcomes).where(condition)).rowcount
 
 
 def _of(source: Any, deployment: str, project_id: str) -> Any:

@@ -248,6 +248,47 @@ class TablesContract:
         assert rows.height == 10
         assert set(rows.columns) == {"a"} | {f"{name}{n}" for name in ("x", "y") for n in range(5)}
 
+    def test_rows_before_a_moment_leave(self, tables: Tables, address: str) -> None:
+        """They are in no newer read, the rest is; again changes nothing; appends go on, and known tokens stay known."""
+        start = datetime(2013, 1, 1, tzinfo=UTC)
+        for day in range(3):
+            times = [start + timedelta(days=day, hours=8 * n) for n in range(4)]
+            tables.append("t", pl.DataFrame({"at": times, "n": range(4)}), token=f"day {day}")
+        cut = start + timedelta(days=1)
+        before = tables.version("t")
+        assert tables.delete_before("t", "at", cut) == 3
+        fresh = type(self).open_store(address)
+        for each in (tables, fresh):
+            kept = each.scan("t").collect()
+            assert (kept.height, kept["at"].min()) == (9, cut)
+        version = fresh.version("t")
+        assert fresh.delete_before("t", "at", cut) == 0
+        assert fresh.version("t") == version > before
+        fresh.append("t", pl.DataFrame({"at": [start], "n": [9]}), token="day 0")
+        fresh.append("t", pl.DataFrame({"at": [cut], "n": [9]}), token="more")
+        assert tables.scan("t").collect().height == 10
+        assert tables.scan("t", before).collect().height == 12
+        with pytest.raises(UnknownNameError):
+            tables.delete_before("none", "at", cut)
+
+    def test_what_is_left_behind_can_be_discarded(self, tables: Tables, address: str) -> None:
+        """Its bytes are gone; what the newest version reads stays, however it is asked for."""
+        start = datetime(2013, 1, 1, tzinfo=UTC)
+        for day in range(2):
+            tables.append("t", pl.DataFrame({"at": [start + timedelta(days=day)]}), token=f"{day}")
+        assert tables.left_behind("t") == tables.left_behind("none") == []
+        tables.delete_before("t", "at", start + timedelta(days=1))
+        (left,) = tables.left_behind("t")
+        assert left.size_bytes > 0
+        assert datetime.now(UTC) - left.removed_at < timedelta(minutes=5)
+        read = set(tables.files("t", tables.version("t")).fixed) - {left.file}
+        assert not any(tables.discard("t", file) for file in read)
+        assert tables.discard("t", left.file)
+        assert not tables.discard("t", left.file)
+        fresh = type(self).open_store(address)
+        assert (fresh.scan("t").collect().height, fresh.left_behind("t"), fresh.damages("t")) == (1, [], [])
+        assert left.file not in fresh.files("t", fresh.version("t")).fixed
+
 
 def every_type() -> pl.DataFrame:
     """A frame with a column of each stored type, values and nulls; shape (2, 15)."""

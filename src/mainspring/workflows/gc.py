@@ -17,8 +17,16 @@ from mainspring.project import Project
 from mainspring.types import from_us
 from mainspring.workflows.doctor.records import running
 from mainspring.workflows.doctor.tables import find_unpublished
-from mainspring.workflows.lifecycle.retention import Rule, apply, rules
+from mainspring.workflows.lifecycle.retention import (
+    LogRule,
+    Rule,
+    apply,
+    apply_to_log,
+    log_rules,
+    rules,
+)
 from mainspring.workflows.lifecycle.served import served_ids
+from mainspring.workflows.prediction_logs import log_tables
 from mainspring.workflows.progress import Progress, silent
 from mainspring.workflows.references import unmentioned
 
@@ -28,18 +36,21 @@ YOUNGEST: Final = timedelta(hours=1)
 
 
 class RubbishKind(enum.StrEnum):
-    """What nothing refers to: a blob, a staged file whose process is gone, rows that were never published."""
+    """What nothing refers to: a blob, a staged file whose process is gone, rows that were never published, a file of
+    deleted predictions.
+    """
 
     BLOB = "blob"
     DRAFT = "draft"
     APPEND = "append"
+    FILE = "file"
 
 
 class Rubbish(Value):
     """One thing that nothing refers to.
 
     Attributes:
-        name: digest of a blob, name of a staged file, or table and ticket of an append.
+        name: digest of a blob, name of a staged file, table and ticket of an append, or table and path of a file.
         size_bytes: None for an append: its rows share files with nothing, but are not measured.
         since: when it was put or written last, by the machine's clock; None for an append.
         deletable: an append is not: its rows could only go by rewriting the table, which never happens.
@@ -60,6 +71,7 @@ class Collection(Value):
             longest piece of work that is still running, whichever is earlier.
         retention: what each configured rule would give up, or gave up; bytes of it that are old enough are then
             in `rubbish`.
+        logs: the same of rules about prediction logs; their files become `rubbish` when they are old enough.
         deleted: digests and names; empty in a dry run.
         execution_id, receipt_id: the execution that deleted and its receipt (a report); None if nothing was.
     """
@@ -67,6 +79,7 @@ class Collection(Value):
     put_before: datetime
     rubbish: tuple[Rubbish, ...]
     retention: tuple[Rule, ...] = ()
+    logs: tuple[LogRule, ...] = ()
     deleted: tuple[str, ...] = ()
     deleted_bytes: int = 0
     execution_id: str | None = None
@@ -102,11 +115,18 @@ def collect(
             hint="Bytes are stored before the row that refers to them; younger ones may be somebody's work.",
         )
     retention = _retain(project, delete=delete)
+    logs = _retain_logs(project, delete=delete)
     put_before = min([datetime.now(UTC) - older_than, *_running_since(project)])
     found = Collection(
         put_before=put_before,
         retention=retention,
-        rubbish=(*_blobs(project, put_before), *_drafts(project, put_before), *_appends(project, progress)),
+        logs=logs,
+        rubbish=(
+            *_blobs(project, put_before),
+            *_drafts(project, put_before),
+            *_files(project, put_before),
+            *_appends(project, progress),
+        ),
     )
     if not delete or not any(item.deletable for item in found.rubbish):
         return found
@@ -120,6 +140,17 @@ def _retain(project: Project, *, delete: bool) -> tuple[Rule, ...]:
             apply(project, rule)
         found.append(rule)
     return tuple(found)
+
+
+def _retain_logs(project: Project, *, delete: bool) -> tuple[LogRule, ...]:
+    found = tuple(log_rules(project))
+    if delete:
+        for rule in found:
+            apply_to_log(project, rule)
+        # What a process that died in between had deleted for readers, and not yet from the tables.
+        for deployment in project.deployments.list(archived=True):
+            deployment.give_up_rows()
+    return found
 
 
 def _running_since(project: Project) -> list[datetime]:
@@ -164,6 +195,21 @@ def _drafts(project: Project, put_before: datetime) -> list[Rubbish]:
     ]
 
 
+def _files(project: Project, removed_before: datetime) -> list[Rubbish]:
+    return [
+        Rubbish(
+            kind=RubbishKind.FILE,
+            name=f"{table}/{left.file}",
+            size_bytes=left.size_bytes,
+            since=left.removed_at,
+            deletable=True,
+        )
+        for table in log_tables(project)
+        for left in project.tables.left_behind(table)
+        if left.removed_at < removed_before
+    ]
+
+
 def _appends(project: Project, progress: Progress) -> list[Rubbish]:
     found = []
     groups = project.features.groups(archived=True)
@@ -189,6 +235,10 @@ def _delete(project: Project, found: Collection, older_than: timedelta, progress
                 if item.kind is RubbishKind.DRAFT:
                     project.blobs.delete_draft(item.name)
                     deleted.append(item)
+                elif item.kind is RubbishKind.FILE:
+                    table, _, file = item.name.partition("/")
+                    if project.tables.discard(table, file):
+                        deleted.append(item)
                 elif project.blobs.collect(item.name, found.put_before):
                     deleted.append(item)
                 advance()

@@ -15,5 +15,7 @@ def prediction_logs(project: Project) -> list[PredictionLog]:
 
 def log_tables(project: Project) -> list[str]:
     """The tables of those logs that exist."""
-    names = [name for log in prediction_logs(project) for name in (log.table, log.gaps_table)]
+    names = [
+        name for log in prediction_logs(project) for name in (log.table, log.gaps_table, log.deleted_table)
+    ]
     return [name for name in names if project.tables.exists(name)]

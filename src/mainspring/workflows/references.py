@@ -204,6 +204,7 @@ EDGES: Final = (
     Edge(serving.contexts.c.revision_id, _ASSET),
     Edge(serving.rollouts.c.id, _ASSET),
     Edge(serving.outcomes.c.execution_id, _EXECUTION),
+    Edge(serving.cuts.c.execution_id, _EXECUTION),
     Edge(monitoring.alerts.c.subject_id, _ASSET),
 )
 

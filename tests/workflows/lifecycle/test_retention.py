@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from mainspring.errors import DeletedError, StateError
 from mainspring.lineage.spec import MarkKind
 from mainspring.ports.clock import ReplayClock
 from mainspring.project import Project, open_project
+from mainspring.workflows.backup.make import make_backup
+from mainspring.workflows.doctor.examine import examine
 from mainspring.workflows.gc import collect
 from mainspring.workflows.lifecycle import archive, delete, pin, unpin
 from tests.workflows.lifecycle.conftest import Shelf
@@ -111,3 +115,33 @@ def test_the_commands(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "90: 0 (0 bytes); 3 as old are kept" in said("gc", "--delete")
     assert "Took the pin off" in said("unpin", "model_version", "trial/1")
     assert "Nothing is archived" in said("marks")
+
+
+def test_logs_go_by_days_and_their_bytes_by_age(shelf: Shelf, tmp_path: Path) -> None:
+    """Shown first; then rows, a receipt, and once they are old enough the files; doctor and a backup find all right."""
+    shelf.project.close()
+    with ruled(shelf, predictions_days=30, outcomes_days=30) as project:
+        rows = shelf.filled.rows()
+        shown = collect(project)
+        told = [(rule.part.value, rule.n_rows, rule.n_days, rule.is_pinned) for rule in shown.logs]
+        assert told == [("predictions", 5, 1, False), ("outcomes", 2, 1, False)]
+        assert shelf.filled.rows() == rows
+        pin(project, "deployment", "flights")
+        assert [rule.is_pinned for rule in collect(project, delete=True).logs] == [True, True]
+        assert project.deployments.get("flights").log().height == 5
+        unpin(project, "deployment", "flights")
+        collect(project, delete=True)
+        assert project.deployments.get("flights").log().height == 0
+        assert [rule.n_rows for rule in collect(project).logs] == [0, 0]
+        (log,) = (shelf.filled.home / "tables").glob("predictions_*")
+        assert len(list(log.glob("*.parquet"))) == 1, "young files stay"
+        for commit in (log / "_delta_log").glob("*.json"):
+            aged = re.sub(r'"deletionTimestamp":\d+', '"deletionTimestamp":1000', commit.read_text())
+            commit.write_text(aged)
+        done = collect(project, delete=True)
+        assert [item.kind.value for item in done.rubbish if item.name.startswith("predictions_")] == ["file"]
+        assert list(log.glob("*.parquet")) == []
+        assert collect(project).rubbish == ()
+    assert examine(shelf.filled.folder).problems == []
+    with shelf.filled.open() as project:
+        make_backup(project, tmp_path / "copy")

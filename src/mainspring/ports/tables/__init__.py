@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Final
 
 from mainspring.ports._address import Backends, path_of, scheme_of
-from mainspring.ports.tables._base import TableDamage, TableFiles, Tables
+from mainspring.ports.tables._base import LeftBehind, TableDamage, TableFiles, Tables
 
-__all__ = ["BACKENDS", "TableDamage", "TableFiles", "Tables", "open_tables"]
+__all__ = ["BACKENDS", "LeftBehind", "TableDamage", "TableFiles", "Tables", "open_tables"]
 
 BACKENDS: Final[Backends[Tables]] = Backends("tables", Tables, "the address", ["file"])
 

@@ -6,6 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -48,6 +49,20 @@ class TableDamage:
     acknowledged: bool
 
 
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A file that the newest version reads no more, because its rows were taken out or written anew elsewhere.
+
+    Attributes:
+        file: its path relative to the table.
+        removed_at: when the version that reads it no more was made, by the machine's clock.
+    """
+
+    file: str
+    size_bytes: int
+    removed_at: datetime
+
+
 class Tables(ABC):
     """Append-only columnar tables with numbered versions.
 
@@ -56,7 +71,8 @@ class Tables(ABC):
     that has used tables starts others by spawn, not by fork.
 
     Ownership: rows belong to the table and never change. Whoever appends publishes the version elsewhere; rows
-    of an append that nobody published are there, and are for the reader to leave out.
+    of an append that nobody published are there, and are for the reader to leave out. Rows leave a table by
+    `delete_before` alone, and its earlier versions have them until `discard`.
 
     Atomicity: an append is a version: all its rows, or no version at all. The same token appends once, also
     when two processes try at the same time or one was killed and tries again.
@@ -97,6 +113,30 @@ class Tables(ABC):
     @abstractmethod
     def find_append(self, name: str, token: str) -> int | None:
         """The version that the token's append made; None if it made none."""
+
+    @abstractmethod
+    def delete_before(self, name: str, column: str, moment: datetime) -> int:
+        """Take out the rows whose time in `column` is before `moment`, as one version; returns how many they were.
+
+        None makes no version, so that doing it again changes nothing. Tokens of appends stay known. Earlier versions,
+        and the bytes, stay until the files are discarded.
+
+        Raises:
+            UnknownNameError: no such table.
+            UnavailableError: the store is full or failing, or others' appends kept winning.
+        """
+
+    @abstractmethod
+    def left_behind(self, name: str) -> list[LeftBehind]:
+        """Files that are there and that the newest version reads no more; none for a table that does not exist."""
+
+    @abstractmethod
+    def discard(self, name: str, file: str) -> bool:
+        """Delete a file that was left behind: versions before its removal cannot be read any more.
+
+        Returns:
+            Whether it was deleted; False for one that the newest version reads, or that is not there.
+        """
 
     @abstractmethod
     def last_append(self, name: str, tokens: Collection[str]) -> int | None:

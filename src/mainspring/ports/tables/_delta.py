@@ -9,10 +9,11 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
 import polars as pl
@@ -29,6 +30,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from mainspring.errors import InputError, IntegrityError, UnavailableError
 from mainspring.ports._disk import make_folder, refusal, refusals
 from mainspring.ports.tables._base import (
+    LeftBehind,
     TableDamage,
     TableFiles,
     Tables,
@@ -38,6 +40,8 @@ from mainspring.ports.tables._base import (
 )
 from mainspring.ports.tables._delta_log import DeltaLog
 from mainspring.ports.tables._types import stored_form
+
+_Done = TypeVar("_Done")
 
 MAX_ATTEMPTS: Final = 50
 FIRST_WAIT_S: Final = 0.005
@@ -96,6 +100,28 @@ class DeltaTables(Tables):
                 # Whoever made it may have been killed before it was durable.
                 head.log.make_durable(version)
         return version
+
+    def delete_before(self, name: str, column: str, moment: datetime) -> int:
+        head = self._head(name)
+        with _meanings(head.folder), head.lock:
+            if head.refresh() is None:
+                raise unknown_table(name, str(self._folder))
+            n_deleted, version = head.delete_before(column, moment)
+            head.log.make_durable(version)
+        return n_deleted
+
+    def left_behind(self, name: str) -> list[LeftBehind]:
+        log = self._head(name).log
+        with _meanings(log.folder):
+            return log.left_behind()
+
+    def discard(self, name: str, file: str) -> bool:
+        log = self._head(name).log
+        with _meanings(log.folder):
+            if file not in {item.file for item in log.left_behind()}:
+                return False
+            (log.folder / file).unlink(missing_ok=True)
+            return True
 
     def last_append(self, name: str, tokens: Collection[str]) -> int | None:
         head = self._head(name)
@@ -217,21 +243,42 @@ class _Head:
         return None if hint is None else self.log.find_token(token, hint)
 
     def append(self, frame: pl.DataFrame, token: str) -> int:
-        wait_s = FIRST_WAIT_S
-        for _ in range(MAX_ATTEMPTS):
+        def attempt() -> int:
             version = self.find(token)
             if version is not None:
                 return version
-            table = self._table or self._create(frame)
+            return self._commit(self._table or self._create(frame), frame, token)
+
+        # Somebody else's append of the same token, or a change of columns, may come first.
+        return self._until_first(attempt, "append")
+
+    def delete_before(self, column: str, moment: datetime) -> tuple[int, int]:
+        """How many rows were taken out, and the version that reads them no more."""
+
+        def attempt() -> tuple[int, int]:
+            table = self.refresh()
+            assert table is not None
+            _check_writable(self.folder)
+            told = table.delete(
+                predicate=f"{column} < '{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}'",
+                post_commithook_properties=_NO_HOOKS,
+            )
+            return int(told["num_deleted_rows"]), table.version()
+
+        return self._until_first(attempt, "deletion")
+
+    def _until_first(self, attempt: Callable[[], _Done], what: str) -> _Done:
+        """What `attempt` comes to once nobody else's commit comes in between."""
+        wait_s = FIRST_WAIT_S
+        for _ in range(MAX_ATTEMPTS):
             try:
-                return self._commit(table, frame, token)
+                return attempt()
             except CommitFailedError:
-                # Somebody else's append of the same token, or a change of columns. Look again.
                 time.sleep(random.uniform(0, wait_s))
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
         raise UnavailableError(
-            expected=f"an append within {MAX_ATTEMPTS} attempts",
-            got="others' appends came first each time",
+            expected=f"a place for this {what} within {MAX_ATTEMPTS} attempts",
+            got="others' commits came first each time",
             where=f"table {self.name!r}",
             hint="Append fewer, larger frames, or let one process append.",
         )

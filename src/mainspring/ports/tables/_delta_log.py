@@ -7,17 +7,19 @@ written after the syncs, so whatever it says after a crash is true, and what it 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
 from mainspring.ports._disk import sync_file, sync_folder
-from mainspring.ports.tables._base import TableDamage
+from mainspring.ports.tables._base import LeftBehind, TableDamage
 from mainspring.types import new_id
 
 _PARQUET_END: Final = b"PAR1"
@@ -25,10 +27,16 @@ _PARQUET_END: Final = b"PAR1"
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What one version did: files added with their sizes in bytes, files removed, and the tokens it carries."""
+    """What one version did.
+
+    Attributes:
+        files: those that it added, with their sizes in bytes.
+        removed: those that it and later versions read no more, with the machine's time in milliseconds.
+        tokens: those that it carries.
+    """
 
     files: dict[str, int]
-    removed: frozenset[str]
+    removed: dict[str, int]
     tokens: frozenset[str]
 
 
@@ -135,6 +143,19 @@ class DeltaLog:
                     found.append(TableDamage(file, what, told))
         return found
 
+    def left_behind(self) -> list[LeftBehind]:
+        """Files that are there and that no version that is durable and the newest reads."""
+        removed: dict[str, int] = {}
+        for number in range(self._synced() + 1):
+            commit = self._read(number)
+            removed |= commit.removed if commit is not None else {}
+        found = []
+        for file, removed_ms in sorted(removed.items()):
+            with contextlib.suppress(FileNotFoundError):
+                size_bytes = (self.folder / file).stat().st_size
+                found.append(LeftBehind(file, size_bytes, datetime.fromtimestamp(removed_ms / 1_000, UTC)))
+        return found
+
     def _relative(self, place: Path) -> str:
         return place.relative_to(self.folder).as_posix()
 
@@ -186,7 +207,11 @@ class DeltaLog:
         adds = [action["add"] for action in actions if "add" in action]
         return Commit(
             files={unquote(add["path"]): int(add["size"]) for add in adds},
-            removed=frozenset(unquote(action["remove"]["path"]) for action in actions if "remove" in action),
+            removed={
+                unquote(action["remove"]["path"]): int(action["remove"].get("deletionTimestamp") or 0)
+                for action in actions
+                if "remove" in action
+            },
             tokens=frozenset(action["txn"]["appId"] for action in actions if "txn" in action),
         )
 

@@ -1,4 +1,6 @@
-"""Retention: what the configured rules give up, by the same deletion that a person asks for, and nothing it refuses."""
+"""Retention: what the configured rules give up. Things go by the same deletion that a person asks for, and nothing it
+refuses; logs by whole days.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from mainspring.errors import StateError
 from mainspring.lineage.spec import ExecutionState, MarkKind, Noun, Value
 from mainspring.project import Project
+from mainspring.serving.retention import first_kept, is_pinned
+from mainspring.serving.spec import LogCut, LogPart
 from mainspring.tracking.spec import Run
 from mainspring.workflows.lifecycle.decide import delete_planned
 from mainspring.workflows.lifecycle.depend import outside, recorded
@@ -53,6 +58,61 @@ def apply(project: Project, rule: Rule) -> list[Decision]:
     reason = f"{rule.name} = {rule.days}"
     found = (delete_planned(project, thing, reason) for thing in rule.due)
     return [decision for decision in found if decision is not None]
+
+
+class LogRule(Value):
+    """A rule about the log of one deployment, and what it would give up now, or gave up.
+
+    Attributes:
+        name: the configuration key, `retention.…`.
+        days: how long ago a day must have ended.
+        part: predictions, or outcomes.
+        before: the beginning of the oldest day that is kept.
+        n_rows, n_days: what is older, and on how many days.
+        is_pinned: the deployment is pinned, and nothing goes.
+    """
+
+    name: str
+    days: int
+    deployment: str
+    part: LogPart
+    before: datetime
+    n_rows: int
+    n_days: int
+    is_pinned: bool
+
+
+def log_rules(project: Project) -> Iterator[LogRule]:
+    """What each rule about logs that is set would give up, deployment by deployment, retired ones too."""
+    configured = project.config.retention.model_dump()
+    for part in LogPart:
+        days = configured[f"{part.value}_days"]
+        if not days:
+            continue
+        before = first_kept(project.clock.now(), days)
+        for deployment in project.deployments.list(archived=True):
+            found = deployment.days_before(part, before)
+            yield LogRule(
+                name=f"retention.{part.value}_days",
+                days=days,
+                deployment=deployment.name,
+                part=part,
+                before=before,
+                n_rows=sum(found.values()),
+                n_days=len(found),
+                is_pinned=is_pinned(project.graph, deployment.name),
+            )
+
+
+def apply_to_log(project: Project, rule: LogRule) -> LogCut | None:
+    """Delete what is due; None where nothing is, or the deployment is pinned by now."""
+    if rule.is_pinned or not rule.n_rows:
+        return None
+    deployment = project.deployments.get(rule.deployment)
+    try:
+        return deployment.give_up(rule.part, rule.before, reason=f"{rule.name} = {rule.days}")
+    except StateError:
+        return None
 
 
 def _judged(project: Project, name: str, days: int, noun: Noun, names: Iterable[str]) -> Rule:

@@ -23,6 +23,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project_id", "subject", name=op.f("pk_leases")),
     )
     op.create_table(
+        "log_cuts",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("execution_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("deployment", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("part", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("before_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("reason", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("actor", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("n_rows", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n_days", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("cut_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("execution_id", name=op.f("pk_log_cuts")),
+    )
+    with op.batch_alter_table("log_cuts", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_log_cuts_project_id_deployment_part"),
+            ["project_id", "deployment", "part"],
+            unique=False,
+        )
+
+    op.create_table(
         "marks",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("subject_id", sa.Text(), autoincrement=False, nullable=False),
