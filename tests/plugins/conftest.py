@@ -47,7 +47,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     yield monkeypatch
     monkeypatch.undo()
     for name in set(sys.modules) - before:
-        if name.partition(".")[0] in {"harbour", "written"}:
+        if name.partition(".")[0] in {"harbour", "written"} or name == "tests.plugins.voyage":
             del sys.modules[name]
     plugins.reread()
 

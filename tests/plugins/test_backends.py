@@ -1,4 +1,4 @@
-"""The example's backend passes the contract suite that mainspring ships for those who write one."""
+"""The example's backends pass the contract suites that mainspring ships for those who write one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from mainspring.ports.blobs import Blobs, open_blobs
-from mainspring.testing import BlobsContract
+from mainspring.ports.engine import Engine, open_engine
+from mainspring.ports.keys import open_keys
+from mainspring.testing import BlobsContract, EngineContract, KeysContract
 
 
 @pytest.mark.usefixtures("harbour")
@@ -26,3 +28,25 @@ class TestHold(BlobsContract):
         with sqlite3.connect(blobs._path) as database:  # type: ignore[attr-defined]
             database.execute("UPDATE blobs SET bytes = ? WHERE sha256 = ?", (b"the wrong bytes", sha256))
         database.close()
+
+
+@pytest.mark.usefixtures("harbour")
+class TestBoard(KeysContract):
+    """The contract on keys that the example opens, in a folder of the namespace."""
+
+    open_store = staticmethod(open_keys)
+    # LMDB's own, which is tried where it is at home: here it is the way there that counts.
+    test_processes = test_many_spaces = None  # type: ignore[assignment]
+
+    @pytest.fixture
+    def address(self, tmp_path: Path) -> str:
+        return f"board:{tmp_path / 'keys'}"
+
+
+@pytest.mark.usefixtures("harbour")
+class TestAlone(EngineContract):
+    """The contract on the example's engine, which does one task at a time."""
+
+    @pytest.fixture
+    def engine(self) -> Engine:
+        return open_engine("alone:", 4)

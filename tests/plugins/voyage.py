@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import polars as pl
 from harbour.route import Route
 
+import mainspring as ms
+from mainspring.features.api import Features
 from mainspring.pipelines import pipeline, step
 
 
@@ -24,3 +27,17 @@ def voyage() -> tuple[Route, str]:
     """Plan, then say the ports."""
     route = plan()
     return route, ports(route)
+
+
+@step
+def count_seats(*, features: Features = ms.RESOURCE) -> int:
+    """How many boats have a number of seats that is none of fives."""
+    fives = ms.expect.of("multiple_of", "seats", by=5)
+    group = features.group("boats", keys=["boat"], expectations=[fives])
+    return group.insert(pl.DataFrame({"boat": ["a", "b"], "seats": [5, 12]})).n_failed
+
+
+@pipeline
+def crew() -> int:
+    """Insert rows that an expectation of the example's judges."""
+    return count_seats()
