@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.docs.warm import WarmCommands
+from tests.docs.warm import WarmCommands, find_line
 
 ROOT = Path(__file__).parents[2]
 WARM_FROM = 5
@@ -75,7 +75,7 @@ def links(page: Path) -> list[str]:
 
 
 class Reader:
-    """Does what a page says, in an empty folder; `mainspring` itself is run by `warm`."""
+    """Does what a page says, in an empty folder; `mainspring` and `python` are run by `warm`."""
 
     def __init__(self, page: Path, folder: Path, warm: WarmCommands) -> None:
         self._page = page
@@ -125,9 +125,9 @@ class Reader:
             _must_show(expected, (done.stdout + done.stderr).splitlines(), place)
 
     def _run(self, command: str) -> subprocess.CompletedProcess[str]:
-        words = self._warm.find_words(command)
-        if words is not None and self._has_many:
-            return self._warm.run(words, self._folder)
+        line = find_line(command)
+        if line is not None and self._has_many:
+            return self._warm.run(line, self._folder)
         if command.startswith("curl ") and CURL is None:
             command = f"'{sys.executable}' '{Path(__file__).with_name('curl.py')}' {command[5:]}"
         return subprocess.run(
