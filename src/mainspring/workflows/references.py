@@ -16,8 +16,10 @@ from sqlalchemy import (
     Text,
     cast,
     exists,
+    func,
     inspect,
     literal,
+    or_,
     select,
 )
 
@@ -39,7 +41,8 @@ from mainspring.types import digest
 METRIC_POINTS: Final = tracking.metric_points.name
 """The one table that SQLite keeps in a file of its own."""
 
-_DIGEST: Final = re.compile(r"(?=([0-9a-f]{64}))")
+DIGEST_LENGTH: Final = 64
+_DIGEST: Final = re.compile(rf"(?=([0-9a-f]{{{DIGEST_LENGTH}}}))")
 
 
 _KEPT_IN_BLOBS: Final = (AssetKind.TRAINING_DATASET.value, AssetKind.REPORT.value)
@@ -142,9 +145,11 @@ def unmentioned(
             continue
         owner = _OWNERS.get(table.name)
         columns = [*texts, literal("").label("owner") if owner is None else table.c[owner].label("owner")]
-        for *row, owner_id in connection.execution_options(yield_per=5_000).execute(select(*columns)):
+        # Most rows are links, which have ids and no digests.
+        with_digest = select(*columns).where(or_(*(func.length(text) >= DIGEST_LENGTH for text in texts)))
+        for *row, owner_id in connection.execution_options(yield_per=5_000).execute(with_digest):
             for text in row:
-                if text is None or len(text) < 64:
+                if text is None or len(text) < DIGEST_LENGTH:
                     continue
                 found = left.intersection(_DIGEST.findall(text))
                 if owner_id in gone:
