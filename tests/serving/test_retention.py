@@ -115,7 +115,7 @@ def test_one_that_dies_in_between_is_ended_by_the_next(
     """Before its transaction nothing is deleted to anybody; after it all is, and its bytes go the next time."""
     log = airport.deployments._log("flights")
     deployment.publish_log()
-    log.mark_deleted(log.read(None, CUT), "0" * 32)
+    log.mark_deleted(log.made_before(CUT), "0" * 32)
     assert airport.deployments.lineage.get(lived[0][0]).prediction is not None
     arguments = (airport.project.graph, log, "flights", deployment.table.revision_id)
     retention.give_up(*arguments, LogPart.PREDICTIONS, CUT, RULE)

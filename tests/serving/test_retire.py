@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import polars as pl
 import pytest
 from tests.serving.airport import KEYS, REQUEST, START, Airport
+from typer.testing import CliRunner
 
+from mainspring.cli._app import app
 from mainspring.errors import RetiredError, StateError
 from mainspring.serving.api import Deployment
 from mainspring.workflows.lifecycle import archive, delete, pin, preview, retire, unarchive, unpin
@@ -89,3 +92,31 @@ def test_a_shadow_ends_with_it(airport: Airport, deployment: Deployment) -> None
     assert [arm.name for arm in deployment.table.arms] == ["champion"]
     ended = airport.project.graph.events(kinds=["rollout.ended"])
     assert [event.payload["cause"] for event in ended] == ["retire"]
+
+
+def test_the_command_shows_first(
+    airport: Airport, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --yes it tells what the deployment answers; with it the list loses the deployment, and gets it back."""
+    project = airport.project
+    monkeypatch.setenv("MAINSPRING_RECORDS_URL", project.config.url("records"))
+    monkeypatch.setenv("MAINSPRING_CLOCK_KIND", "replay")
+    deployment.predict(KEYS, REQUEST)
+    folder = ["-p", str(project.config.folder)]
+
+    def said(*words: str) -> str:
+        done = CliRunner().invoke(app, [*words, *folder])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    shown = said("deployments", "retire", "flights")
+    assert "requests" in shown
+    assert "Nothing was retired" in shown
+    assert not deployment.table.is_retired
+    assert "unarchive deployment flights" in said(
+        "deployments", "retire", "flights", "--yes", "--reason", "x"
+    )
+    assert "Nothing is deployed" in said("deployments", "list")
+    assert json.loads(said("deployments", "list", "--archived", "--json"))[0]["retired"] is True
+    assert "is in use again" in said("unarchive", "deployment", "flights")
+    assert "flights" in said("deployments", "list")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -21,6 +22,8 @@ from mainspring.serving.weights import first_table
 from mainspring.types import utc
 
 _log = get_logger(__name__)
+
+_ALL: Final = pl.all()
 
 
 class PredictionLog:
@@ -104,11 +107,16 @@ class PredictionLog:
         """
         return self._read(_between(start, end))
 
-    def _read(self, where: pl.Expr) -> pl.DataFrame:
+    def made_before(self, moment: datetime) -> pl.DataFrame:
+        """Ids and times of the predictions that were made before a moment, as `read` gives them."""
+        return self._read(_between(None, moment), ["prediction_id", "now", "arm", "segment", "ordinal"])
+
+    def _read(self, where: pl.Expr, only: Sequence[str] | None = None) -> pl.DataFrame:
+        wanted = _ALL if only is None else pl.col(only)
         where &= _between(self._cut(), None)
         # Segments first: one that is published meanwhile is then found in the table.
-        waiting = self.read_waiting().filter(where)
-        published = self._published(where)
+        waiting = self.read_waiting().filter(where).select(wanted)
+        published = self._published(where, wanted)
         if waiting.height:
             waiting = columns.fitted(waiting, published.schema)
             waiting = waiting.filter(~pl.col("segment").is_in(published["segment"].unique().implode()))
@@ -119,10 +127,10 @@ class PredictionLog:
         parts = [columns.predictions(segment, columns.decoded(segment)) for segment in self._waiting()]
         return pl.concat([pl.DataFrame(schema=dict(columns.FIXED)), *parts], how="diagonal_relaxed")
 
-    def _published(self, where: pl.Expr) -> pl.DataFrame:
+    def _published(self, where: pl.Expr, wanted: pl.Expr = _ALL) -> pl.DataFrame:
         if not self._tables.exists(self.table):
-            return pl.DataFrame(schema=dict(columns.FIXED))
-        return collect(self._tables.scan(self.table).filter(where), self.table)
+            return pl.DataFrame(schema=dict(columns.FIXED)).select(wanted)
+        return collect(self._tables.scan(self.table).filter(where).select(wanted), self.table)
 
     def find(self, prediction_id: str) -> pl.DataFrame:
         """The rows of one prediction, champion first; none if it is not in the log."""

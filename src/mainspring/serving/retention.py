@@ -40,7 +40,7 @@ def days_before(
 ) -> dict[date, int]:
     """How many rows there are of each day before a moment, oldest first."""
     if part is LogPart.PREDICTIONS:
-        return _days_of(log.read(None, before))
+        return _days_of(log.made_before(before))
     with graph.records.read() as connection:
         found = store.outcome_days(connection, deployment, graph.project_id, before)
     return {_EPOCH + timedelta(days=number): count for number, count in found.items()}
@@ -83,7 +83,7 @@ def give_up(
             where=f"{part.value} of deployment {deployment!r}",
             hint="Whole days go, and why is kept for ever.",
         )
-    rows = log.read(None, before) if part is LogPart.PREDICTIONS else None
+    rows = log.made_before(before) if part is LogPart.PREDICTIONS else None
     days = days_before(graph, log, deployment, part, before) if rows is None else _days_of(rows)
     if not days:
         return None
