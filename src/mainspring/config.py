@@ -75,6 +75,11 @@ class TablesSection(Section):
     """Columnar tables."""
 
     url: str = Field(default="file:{home}/tables", description="Folder of the Delta Lake tables.")
+    verify: bool = Field(
+        default=True,
+        description="Compare each file of a table with its digest when a process first reads of the table; it is read "
+        "whole for that. `mainspring doctor` compares in any case.",
+    )
 
 
 class KeysSection(Section):

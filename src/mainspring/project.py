@@ -159,7 +159,8 @@ class Project:
     @cached_property
     def tables(self) -> Tables:
         """Columnar tables."""
-        return self._guarded(open_tables(self.config.url("tables")), "tables")
+        opened = open_tables(self.config.url("tables"), verify=self.config.tables.verify)
+        return self._guarded(opened, "tables")
 
     @cached_property
     def keys(self) -> Keys:

@@ -214,3 +214,48 @@ def test_a_copy_after_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     versions = [tables.append("t", ROW, token=str(number)) for number in range(5)]
     names = [path for path in tables.files("t", versions[2]).fixed if "checkpoint" in path]
     assert names == ["_delta_log/00000000000000000002.checkpoint.parquet"]
+
+
+def flip(place: Path) -> None:
+    """Change one bit in the middle of a file; its size stays."""
+    content = bytearray(place.read_bytes())
+    content[len(content) // 2] ^= 1
+    place.write_bytes(bytes(content))
+
+
+def test_a_flipped_bit_is_never_read(tmp_path: Path) -> None:
+    """In a data file or an entry of the log: refused with its name by whoever had not read it, also behind a filter."""
+    tables = open_tables(tmp_path)
+    tables.append("t", ROW, token="1")
+    first = next(tmp_path.glob("t/*.parquet"))
+    tables.append("t", pl.DataFrame({"a": [2]}), token="2")
+    whole = first.read_bytes()
+    flip(first)
+    with pytest.raises(IntegrityError, match=first.name):
+        open_tables(tmp_path).scan("t").filter(pl.col("a") == 2)
+    (found,) = open_tables(tmp_path).damages("t", read=True)
+    assert (found.file, found.acknowledged) == (first.name, True)
+    assert open_tables(tmp_path).damages("t") == []
+    files = open_tables(tmp_path).files("t", 2)
+    assert set(files.digests) == set(files.fixed)
+    unread = open_tables(tmp_path, verify=False).scan("t").filter(pl.col("a") == 2)
+    assert unread.collect().rows() == [(2,)]
+    first.write_bytes(whole)
+    entry = log_place(tmp_path, 2)
+    entry.write_text(entry.read_text().replace('\\"a\\":2', '\\"a\\":3'))
+    with pytest.raises(IntegrityError, match=entry.name):
+        open_tables(tmp_path).scan("t")
+
+
+def test_files_without_a_digest_are_read(tmp_path: Path) -> None:
+    """As 0.1.0 left them, or power loss; a line that was torn harms no other."""
+    tables = open_tables(tmp_path)
+    tables.append("t", ROW, token="1")
+    sums = tmp_path / "t" / "_sums"
+    sums.write_bytes(b"0" * 30)
+    tables.append("t", pl.DataFrame({"a": [2]}), token="2")
+    fresh = open_tables(tmp_path)
+    assert sorted(fresh.scan("t").collect()["a"]) == [1, 2]
+    assert len(fresh.files("t", 2).digests) == 2
+    sums.unlink()
+    assert sorted(open_tables(tmp_path).scan("t").collect()["a"]) == [1, 2]

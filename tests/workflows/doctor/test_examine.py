@@ -184,9 +184,10 @@ def test_a_missing_entry_of_a_table_log(filled: Filled) -> None:
 
 
 def test_changed_values_in_a_table(filled: Filled) -> None:
-    """A file with other values than were acknowledged, whole as Parquet and of the same size, is told by its digest."""
+    """A file with other values than were acknowledged, and no digest of its own, is told by that of the commit."""
     import polars as pl
 
+    (filled.table("features_fleet") / "_sums").unlink()
     for place in filled.table("features_fleet").glob("*.parquet"):
         size = place.stat().st_size
         frame = pl.read_parquet(place)
@@ -197,6 +198,16 @@ def test_changed_values_in_a_table(filled: Filled) -> None:
     finding = only(examine(filled.folder))
     assert finding.severity is Severity.ERROR
     assert "commit 1 of group fleet@1 has other values" in finding.what
+
+
+def test_a_flipped_bit_in_a_table(filled: Filled) -> None:
+    """In the prediction log too, for whose values no row has a digest."""
+    harmed = max(
+        filled.table("predictions_flights").glob("*.parquet"), key=lambda place: place.stat().st_size
+    )
+    flip(harmed)
+    assert examine(filled.folder, quick=True).problems == []
+    assert harmed.name in only(examine(filled.folder)).what
 
 
 def test_rows_of_an_append_that_nobody_published(filled: Filled) -> None:

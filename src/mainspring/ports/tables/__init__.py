@@ -11,10 +11,13 @@ __all__ = ["BACKENDS", "LeftBehind", "TableDamage", "TableFiles", "Tables", "ope
 BACKENDS: Final[Backends[Tables]] = Backends("tables", Tables, "the address", ["file"])
 
 
-def open_tables(address: str | Path) -> Tables:
+def open_tables(address: str | Path, *, verify: bool = True) -> Tables:
     """The tables under a path or `file:` URL, as Delta Lake, or at an address that a plug-in opens.
 
     A folder is made at a table's first append.
+
+    Args:
+        verify: compare each file of ours with its digest when a process first reads of it.
 
     Raises:
         InputError: no backend for the address's scheme.
@@ -25,4 +28,4 @@ def open_tables(address: str | Path) -> Tables:
         return BACKENDS.open(plugin, str(address))
     from mainspring.ports.tables._delta import DeltaTables
 
-    return DeltaTables(path_of(address))
+    return DeltaTables(path_of(address), verify=verify)

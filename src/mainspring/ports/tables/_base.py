@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,11 +26,13 @@ class TableFiles:
         version: the version.
         fixed: relative path → file that never changes again under that path.
         written: relative path → content of a file that the copy is to be given.
+        digests: relative path → SHA-256 of a fixed file as it was written, where that is known.
     """
 
     version: int
     fixed: Mapping[str, Path]
     written: Mapping[str, bytes]
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,8 @@ class Tables(ABC):
         The frame stays at that version whatever is appended before it is collected. Filters and column choices
         reach the files: what cannot match is not read.
 
+        A process compares each file with its digest before it first reads of it, unless it was opened otherwise.
+
         Raises:
             UnknownNameError: no such table, or no such version.
             IntegrityError: the table's own files are damaged.
@@ -183,8 +187,12 @@ class Tables(ABC):
         """
 
     @abstractmethod
-    def damages(self, name: str) -> list[TableDamage]:
-        """What is wrong with the table's files, by their presence and size, without reading rows or changing any."""
+    def damages(self, name: str, *, read: bool = False) -> list[TableDamage]:
+        """What is wrong with the table's files, by their presence and size; no row is read, and nothing is changed.
+
+        Args:
+            read: by their digests too, as far as a backend knows them.
+        """
 
 
 def check_name(name: str) -> str:

@@ -38,7 +38,7 @@ from mainspring.ports.tables._base import (
     unknown_table,
     unknown_version,
 )
-from mainspring.ports.tables._delta_log import DeltaLog
+from mainspring.ports.tables._delta_log import CHECKPOINT_EVERY, DeltaLog
 from mainspring.ports.tables._types import stored_form
 
 _Done = TypeVar("_Done")
@@ -46,7 +46,6 @@ _Done = TypeVar("_Done")
 MAX_ATTEMPTS: Final = 50
 FIRST_WAIT_S: Final = 0.005
 LONGEST_WAIT_S: Final = 0.25
-CHECKPOINT_EVERY: Final = 100
 PINNED_VERSIONS: Final = 64
 
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -68,7 +67,8 @@ class DeltaTables(Tables):
     What delta-rs leaves to the operating system is synced before `append` returns; see `_delta_log`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, verify: bool = True) -> None:
+        self._verify = verify
         if _ESCAPE.search(str(folder)):
             # delta-rs decodes local paths twice and would look elsewhere.
             raise InputError(
@@ -167,12 +167,13 @@ class DeltaTables(Tables):
                     where=str(log.folder),
                     hint="Restore the folder from a backup; `mainspring doctor` lists what is wrong.",
                 )
-            return TableFiles(version, log.files(version), log.marks(version))
+            fixed = log.files(version)
+            return TableFiles(version, fixed, log.marks(version), log.sums.of(fixed))
 
-    def damages(self, name: str) -> list[TableDamage]:
+    def damages(self, name: str, *, read: bool = False) -> list[TableDamage]:
         log = self._head(name).log
         with _meanings(log.folder):
-            return log.damages(None)
+            return log.damages(None, read=read)
 
     def _head(self, name: str) -> _Head:
         with self._opening:
@@ -187,6 +188,11 @@ class DeltaTables(Tables):
         if table is None:
             with _meanings(self._folder / name):
                 table = _PinnedTable(self._folder / name, version=version)
+                if self._verify:
+                    data = [
+                        Path(uri).relative_to(self._folder / name).as_posix() for uri in table.file_uris()
+                    ]
+                    self._head(name).log.check(data, version)
         with self._opening:
             self._pinned[name, version] = table
             if len(self._pinned) > PINNED_VERSIONS:

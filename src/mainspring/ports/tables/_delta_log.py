@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,12 @@ from urllib.parse import unquote
 
 from mainspring.ports._disk import sync_file, sync_folder
 from mainspring.ports.tables._base import LeftBehind, TableDamage
+from mainspring.ports.tables._sums import NAME as SUMS
+from mainspring.ports.tables._sums import Sums
 from mainspring.types import new_id
+
+CHECKPOINT_EVERY: Final = 100
+"""Versions between two checkpoints: of the log, a reader reads what came since the last."""
 
 _PARQUET_END: Final = b"PAR1"
 
@@ -47,6 +52,7 @@ class DeltaLog:
         self.folder = folder
         self._log = folder / "_delta_log"
         self._mark = folder / "_synced"
+        self.sums = Sums(folder)
 
     def find_token(self, token: str, from_version: int) -> int | None:
         """The first version at or after `from_version` that carries the token."""
@@ -70,14 +76,28 @@ class DeltaLog:
         done = self._synced()
         if version <= done:
             return
+        made: list[str] = []
         for number in range(done + 1, version + 1):
             commit = self._read(number)
             for file in commit.files if commit is not None else ():
                 _sync_if_there(self.folder / file)
+                made.append(file)
             _sync_if_there(self._place(number))
+            made.append(self._relative(self._place(number)))
         sync_folder(self._log)
         sync_folder(self.folder)
+        self.sums.add(made)
         self._remember(version)
+
+    def check(self, data: Iterable[str], version: int) -> None:
+        """The data files that a read of `version` needs, and the entries of the log since its last checkpoint, are
+        what was written; each is compared once in a process.
+
+        Raises:
+            IntegrityError: one is not.
+        """
+        entries = range(max(0, version - CHECKPOINT_EVERY), version + 1)
+        self.sums.check([*data, *(self._relative(self._place(number)) for number in entries)])
 
     def make_checkpoints_durable(self) -> None:
         """Return when the shortcuts that the last checkpoint wrote survive power loss."""
@@ -121,11 +141,15 @@ class DeltaLog:
         return found
 
     def marks(self, version: int) -> dict[str, bytes]:
-        """The files that say of a copy at `version` how far it is durable."""
-        return {self._mark.name: str(version).encode()}
+        """The files that say of a copy at `version` how far it is durable, and what its files' digests are."""
+        return {self._mark.name: str(version).encode(), SUMS: self.sums.text(self.files(version))}
 
-    def damages(self, version: int | None) -> list[TableDamage]:
-        """What of the versions up to `version` (None = all) is missing or has another size; nothing is changed."""
+    def damages(self, version: int | None, *, read: bool = False) -> list[TableDamage]:
+        """What of the versions up to `version` (None = all) is missing or has another size; nothing is changed.
+
+        Args:
+            read: read all that is there, and compare its digests.
+        """
         synced = self._synced()
         there = sorted(self._versions())
         last = max([*there, synced]) if version is None else version
@@ -141,6 +165,10 @@ class DeltaLog:
             for file, size_bytes in commit.files.items():
                 if file not in removed and (what := _flaw(self.folder / file, size_bytes)):
                     found.append(TableDamage(file, what, told))
+        if read:
+            named = {item.file for item in found}
+            changed = self.sums.changed([file for file in self.files(last) if file not in named])
+            found += [TableDamage(file, "has other bytes than were written", True) for file in changed]
         return found
 
     def left_behind(self) -> list[LeftBehind]:

@@ -276,6 +276,10 @@ class _Copy:
                     # A torn entry of a log may be replaced under its name; data files never are.
                     copy = self.file if path.startswith("_delta_log/") else self.fixed
                     copy(f"tables/{name}/{path}", source)
+                    found = self.pieces[f"tables/{name}/{path}"].sha256
+                    if files.digests.get(path, found) != found:
+                        del self.pieces[f"tables/{name}/{path}"]
+                        raise _lost(files.digests[path], str(source), f"its bytes have SHA-256 {found}")
                 for path, data in files.written.items():
                     self.data(f"tables/{name}/{path}", data)
                 advance()

@@ -40,7 +40,7 @@ def check_tables(patient: Patient) -> Iterator[Finding]:
 
 
 def _check_table(patient: Patient, name: str, group: FeatureGroupSpec | None) -> Iterator[Finding]:
-    damages = patient.project.tables.damages(name)
+    damages = patient.project.tables.damages(name, read=not patient.quick)
     harmed = [item for item in damages if item.acknowledged]
     for item in harmed:
         yield _error(f"table {name!r}: {item.file} {item.what}", f"table {name}", _RESTORE)

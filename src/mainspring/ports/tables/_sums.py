@@ -1,0 +1,103 @@
+"""The digests of a table's files, taken when an append is acknowledged and compared when a process first reads.
+
+Parquet as delta-rs writes it has no checksums: a flipped bit is another number. The file `_sums` has a line a file. It
+is not synced: what power loss takes of it is a file without a digest, which nobody can compare, and no wrong one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from mainspring.errors import IntegrityError
+
+NAME: Final = "_sums"
+AT_ONCE: Final = min(4, os.cpu_count() or 1)
+
+
+class Sums:
+    """The digests of the files in one table's folder. Threads may share it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._place = folder / NAME
+        self._known: dict[str, str] = {}
+        self._read_bytes = 0
+        self._compared: frozenset[str] = frozenset()
+
+    def add(self, files: Iterable[str]) -> None:
+        """Note the digests of files as they are now; what is gone already is left out."""
+        found = {file: sha256 for file in files if (sha256 := self._digest(file)) is not None}
+        if not found:
+            return
+        with self._place.open("ab") as place:
+            # A line that power loss tore stays alone.
+            place.write(b"\n" + _lines(found))
+        self._compared |= found.keys()
+
+    def of(self, files: Collection[str]) -> dict[str, str]:
+        """The digests of those files that have one."""
+        known = self._all()
+        return {file: known[file] for file in files if file in known}
+
+    def check(self, files: Collection[str]) -> None:
+        """Compare files that this process has not compared yet.
+
+        Raises:
+            IntegrityError: one is not what was written.
+        """
+        due = [file for file in files if file not in self._compared]
+        if not due:
+            return
+        if changed := self.changed(due):
+            raise IntegrityError(
+                expected="files of a table as they were written",
+                got=f"{changed[0]} with other bytes"
+                + (f", and {len(changed) - 1} more" if changed[1:] else ""),
+                where=str(self._folder / changed[0]),
+                hint="A disk or a person changed it: restore the table's folder from a backup. "
+                "`mainspring doctor` lists what is wrong.",
+            )
+        self._compared |= frozenset(due)
+
+    def changed(self, files: Collection[str]) -> list[str]:
+        """Those that are there and have other bytes than were written; one without a digest cannot be told."""
+        wanted = self.of(files)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = pool.map(self._digest, wanted)
+        return [
+            file for file, sha256 in zip(wanted, found, strict=True) if sha256 not in {None, wanted[file]}
+        ]
+
+    def text(self, files: Collection[str]) -> bytes:
+        """What the file is to say in a copy that has only these."""
+        return _lines(self.of(files))
+
+    def _digest(self, file: str) -> str | None:
+        try:
+            with (self._folder / file).open("rb") as content:
+                return hashlib.file_digest(content, "sha256").hexdigest()
+        except FileNotFoundError:
+            return None
+
+    def _all(self) -> dict[str, str]:
+        try:
+            size_bytes = self._place.stat().st_size
+            if size_bytes != self._read_bytes:
+                known = {}
+                for line in self._place.read_bytes().decode(errors="replace").splitlines():
+                    sha256, _, file = line.partition("  ")
+                    if len(sha256) == 64 and file:
+                        known[file] = sha256
+                self._known, self._read_bytes = known, size_bytes
+        except FileNotFoundError:
+            return {}
+        return self._known
+
+
+def _lines(digests: dict[str, str]) -> bytes:
+    return "".join(f"{sha256}  {file}\n" for file, sha256 in digests.items()).encode()
