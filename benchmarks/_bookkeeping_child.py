@@ -11,6 +11,7 @@ from typing import Any
 
 import mainspring as ms
 from benchmarks._bare import bare_insert, bare_rows, last_publication, publish
+from benchmarks._chain import chain
 from benchmarks._syncs import find_counter
 
 WARM_UP = 20
@@ -19,24 +20,6 @@ STEPS = 40
 RUNS = 6
 
 Measured = dict[str, Any]
-
-
-@ms.step
-def first(*, start: int) -> int:
-    return start
-
-
-@ms.step
-def following(value: int) -> int:
-    return value + 1
-
-
-@ms.pipeline
-def chain(start: int) -> Any:
-    value = first(start=start)
-    for _ in range(STEPS - 1):
-        value = following(value)
-    return value
 
 
 def main() -> None:
@@ -90,11 +73,11 @@ def _pipeline(project: Any, counter: Callable[[], int] | None, *, fresh: bool) -
 
     Chains begin 1,000 apart, because an equal input met before would be a reused step.
     """
-    project.pipelines.run(chain, start=-1_000)
+    project.pipelines.run(chain, start=-1_000, length=STEPS)
     seconds, before = [], counter() if counter else 0
     for number in range(RUNS):
         began_s = time.perf_counter()
-        run = project.pipelines.run(chain, start=1_000 * number if fresh else -1_000)
+        run = project.pipelines.run(chain, start=1_000 * number if fresh else -1_000, length=STEPS)
         seconds.append((time.perf_counter() - began_s) / STEPS)
         assert run.n_executed == (STEPS if fresh else 0)
     return {"seconds": seconds, "syncs": (counter() - before) / RUNS / STEPS if counter else None}

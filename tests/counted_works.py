@@ -11,33 +11,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import polars as pl
+from benchmarks._bare import publish
+from benchmarks._chain import chain
 from benchmarks._syncs import find_counter
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 
 import mainspring as ms
 from mainspring.lineage import AssetKind, Graph, Verdict
-
-
-@ms.step
-def first(*, start: int) -> int:
-    return start
-
-
-@ms.step
-def following(value: int) -> int:
-    return value + 1
-
-
-@ms.pipeline
-def chain(start: int, length: int) -> Any:
-    value = first(start=start)
-    for _ in range(length - 1):
-        value = following(value)
-    return value
 
 
 class Count:
@@ -66,16 +49,8 @@ class Count:
         return {"statements": self._statements, "writes": self._writes, "syncs": syncs}
 
 
-def short(graph: Graph, source_id: str) -> None:
-    """An execution that uses one asset, makes one and says so."""
-    with graph.execution("cost", "short") as work:
-        work.use(source_id)
-        made = work.add(AssetKind.ARTIFACT, "short")
-        work.event("artifact.made", made.id)
-
-
 def part(graph: Graph, source_id: str, parent_id: str) -> None:
-    """The same as a part of a longer execution."""
+    """A publication as a part of a longer execution."""
     with graph.execution("cost", "part", parent_id=parent_id) as work:
         work.use(source_id)
         made = work.add(AssetKind.ARTIFACT, "part")
@@ -107,10 +82,9 @@ def main() -> None:
 
     with ms.open(".") as project:
         graph = project.graph
-        with graph.execution("cost", "source") as work:
-            source_id = work.add(AssetKind.SOURCE, "source").id
+        source_id = publish(graph, "source")
         for _ in range(2):
-            cost("short execution", lambda: short(graph, source_id))
+            cost("short execution", lambda: publish(graph, "short", source_id))
         cost("evidence", lambda: found(graph, source_id))
 
         with graph.execution("cost", "warm", durable=True):
