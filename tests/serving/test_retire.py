@@ -84,6 +84,7 @@ def test_what_is_in_force_is_shown_and_let_go(airport: Airport, deployment: Depl
     assert deployment.table.is_retired
 
 
+@pytest.mark.once
 def test_a_shadow_ends_with_it(airport: Airport, deployment: Deployment) -> None:
     """Its rollout is over, and does not begin again."""
     deployment.shadow(airport.versions[1], airport.view)
@@ -94,6 +95,7 @@ def test_a_shadow_ends_with_it(airport: Airport, deployment: Deployment) -> None
     assert [event.payload["cause"] for event in ended] == ["retire"]
 
 
+@pytest.mark.once
 def test_the_command_shows_first(
     airport: Airport, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

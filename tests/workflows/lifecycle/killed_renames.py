@@ -43,7 +43,7 @@ def live(folder: str, name: str, fatal: int, say: int) -> None:
 
 def main(folder: str) -> None:
     attempted, acknowledged, n_kills = [], [], 0
-    for fatal in range(1, 500, 2):
+    for fatal in range(1, 500, 3):
         name = f"n{fatal}"
         attempted.append(name)
         listen, say = os.pipe()

@@ -293,7 +293,7 @@ def test_a_killed_rename_is_whole_or_absent(shelf: Shelf) -> None:
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told["n_kills"] > 6, "a rename has fewer steps than it writes: the counter is broken"
+    assert told["n_kills"] > 4, "a rename has fewer steps than it writes: the counter is broken"
     with shelf.filled.open() as project:
         events = project.graph.events(kinds=["experiment.renamed"])
         names = ["trials", *(event.payload["new_name"] for event in events)]

@@ -117,6 +117,7 @@ def test_the_commands(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Nothing is archived" in said("marks")
 
 
+@pytest.mark.once
 def test_logs_go_by_days_and_their_bytes_by_age(shelf: Shelf, tmp_path: Path) -> None:
     """Shown first; then rows, a receipt, and once they are old enough the files; doctor and a backup find all right."""
     shelf.project.close()
