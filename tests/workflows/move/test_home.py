@@ -92,7 +92,7 @@ def test_killed_at_every_step(movable: Filled, tmp_path: Path) -> None:
     """After each kill the old home is in use or the new one, whole; the same command goes on to the end."""
     target, n_kills = tmp_path / "new", 0
     with movable.open() as project:
-        before, known = reads(project), told(project)
+        before = reads(project)
     # The signs: begun 0, 1; fenced 2, 3; then files, rows, what is compared, switched; ended 0, 1 anew.
     n_files = sum(
         survey_home(movable.folder, target).parts[name] for name in ("blobs", "tables", "keys", "serving")
@@ -114,7 +114,6 @@ def test_killed_at_every_step(movable: Filled, tmp_path: Path) -> None:
     with movable.open() as project:
         assert project.home == target
         assert same(reads(project), before)
-        assert told(project) == known
     assert examine(movable.folder).problems == []
     assert not (target / INTENT).exists() and not (movable.home / INTENT).exists()
 
@@ -141,6 +140,7 @@ def test_aborted(movable: Filled, tmp_path: Path) -> None:
         abort(movable.folder)
 
 
+@pytest.mark.once
 def test_what_stands_in_the_way(movable: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is at work or logs, a target with something in it, folders in one another, addresses: all said."""
     target = tmp_path / "new"
@@ -168,6 +168,7 @@ def test_what_stands_in_the_way(movable: Filled, tmp_path: Path, monkeypatch: py
     assert not (movable.home / INTENT).exists()
 
 
+@pytest.mark.once
 def test_what_the_target_does_not_keep_is_found(movable: Filled, tmp_path: Path) -> None:
     """A file that differs is named before anything is switched."""
     target = tmp_path / "new"
@@ -183,6 +184,7 @@ def test_what_the_target_does_not_keep_is_found(movable: Filled, tmp_path: Path)
     assert open_blobs(target / "blobs").get(harmed.name)
 
 
+@pytest.mark.once
 def test_the_command(movable: Filled, tmp_path: Path) -> None:
     """A dry run shows and changes nothing; two aims are refused with what to do."""
     words = ["move", "-p", str(movable.folder), "--to-home", str(tmp_path / "new")]
