@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from mainspring.workflows.demo.live import Asks, InProcess, LiveDays, OverHttp
 from mainspring.workflows.demo.report.months import MONTHS
 from mainspring.workflows.demo.screen import Bar
 from mainspring.workflows.demo.telling.drill import drill
+from mainspring.workflows.demo.telling.interrupt import interruptible
 from mainspring.workflows.demo.telling.preparing import show_decision
 from mainspring.workflows.demo.telling.story import Story
 from mainspring.workflows.demo.wire import Wire
@@ -26,13 +27,17 @@ def live(story: Story) -> None:
     """April to December, day by day, with a look back at every month."""
     world, screen, options = story.world, story.screen, story.world.options
     last = options.until_month
-    with screen.chapter(f"5 · Live: April to {MONTHS[last - 1]}"), asking(story) as asks:
+    with (
+        screen.chapter(f"5 · Live: April to {MONTHS[last - 1]}"),
+        asking(story) as asks,
+        interruptible() as check,
+    ):
         begin(story)
         days = LiveDays(world, asks)
         total = sum(len(world.days_of_month(month)) for month in options.live_months)
         with screen.progress("April", total) as bar:
             for month in options.live_months:
-                live_month(story, days, month, bar)
+                live_month(story, days, month, bar, check)
             look_back(story, last)
 
 
@@ -42,13 +47,14 @@ def begin(story: Story) -> None:
         story.world.groups[name].materialize(story.world.clock.now())
 
 
-def live_month(story: Story, days: LiveDays, month: int, bar: Bar) -> None:
+def live_month(story: Story, days: LiveDays, month: int, bar: Bar, check: Callable[[], None]) -> None:
     """One month; on its second day the month before is judged, because its last labels are in by then."""
     world = story.world
     chapters.ingest_month(world, month)
     for day in world.days_of_month(month):
         if day == 2 and month > world.options.live_months[0]:
             look_back(story, month - 1)
+        check()
         days.live(month, day)
         bar.advance(f"{MONTHS[month - 1]} {day:2d}")
     if len(world.days_of_month(month)) == 1 and month > world.options.live_months[0]:
