@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from mainspring.lineage import Code, Graph
-from mainspring.log.contexts import bind_process
+from mainspring.lineage.enclosing import within
+from mainspring.log.contexts import bind_process, bound
 from mainspring.ports.blobs import open_blobs
 from mainspring.ports.clock import ReplayClock
 from mainspring.ports.records import open_records
@@ -92,6 +93,13 @@ def _put_logging_back() -> Iterator[None]:
         handler.close()
     ours.setLevel(level)
     bind_process({})
+
+
+@pytest.fixture(autouse=True)
+def _inside_nothing() -> Iterator[None]:
+    """Executions that a test leaves open, as one that is killed does, are not around the next test."""
+    with bound(), within():
+        yield
 
 
 @pytest.fixture

@@ -49,5 +49,6 @@ def acknowledge(file: FileIO, done: str) -> None:
 
 
 def acknowledged(folder: Path) -> list[str]:
-    """What was acknowledged before the kill."""
-    return (folder / "acknowledged").read_text().splitlines()
+    """What was acknowledged before the kill; nothing where that came before the first."""
+    file = folder / "acknowledged"
+    return file.read_text().splitlines() if file.exists() else []
