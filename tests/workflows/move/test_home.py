@@ -64,7 +64,7 @@ def test_there_and_back(movable: Filled, tmp_path: Path) -> None:
         project.deployments.close()
         done = move_home(movable.folder, target)
         assert done.n_before == 0
-        with pytest.raises((StateError, AccessError)):
+        with pytest.raises((StateError, AccessError, IntegrityError)):
             insert(project)
         with pytest.raises(AccessError):
             project.deployments.get("flights").predict(KEYS, REQUEST)
