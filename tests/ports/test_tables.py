@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,8 @@ from deltalake import DeltaTable
 
 from mainspring.errors import AccessError, InputError, IntegrityError
 from mainspring.ports.tables import _delta, open_tables
+from mainspring.ports.tables._delta_log import DeltaLog
+from mainspring.ports.tables._sums import NAME, Sums
 from mainspring.testing import TablesContract
 
 ROW = pl.DataFrame({"a": [1]})
@@ -39,6 +42,21 @@ def test_any_folder_name(tmp_path: Path, name: str) -> None:
     tables.append("t", pl.DataFrame({"a": [2]}), token="2")
     assert tables.scan("t").filter(pl.col("a") == 2).collect().rows() == [(2,)]
     assert (tmp_path / name / "t" / "_delta_log").is_dir()
+
+
+@pytest.mark.parametrize("linked", ["tables", "tables/t"])
+def test_behind_a_symbolic_link(tmp_path: Path, linked: str) -> None:
+    """The folder of all tables, or of one, may lie on another disk; a flipped bit is told from there too."""
+    open_tables(tmp_path / "tables").append("t", ROW, token="1")
+    (tmp_path / linked).rename(tmp_path / "disk")
+    (tmp_path / linked).symlink_to(tmp_path / "disk")
+    tables = open_tables(tmp_path / "tables")
+    assert tables.append("t", ROW, token="2") == 2
+    assert tables.scan("t").collect().height == 2
+    data = next(tmp_path.glob("disk/**/*.parquet"))
+    flip(data)
+    with pytest.raises(IntegrityError, match=data.name):
+        open_tables(tmp_path / "tables").scan("t")
 
 
 def test_percent_escape_in_the_path(tmp_path: Path) -> None:
@@ -259,3 +277,33 @@ def test_files_without_a_digest_are_read(tmp_path: Path) -> None:
     assert len(fresh.files("t", 2).digests) == 2
     sums.unlink()
     assert sorted(open_tables(tmp_path).scan("t").collect()["a"]) == [1, 2]
+
+
+def test_digests_are_read_on_from_where_they_were_read(tmp_path: Path) -> None:
+    """A line is looked at once it is whole; a shorter file is another one."""
+    place = tmp_path / NAME
+    sums = Sums(tmp_path)
+    lines = [f"{character * 64}  {character}\n".encode() for character in "abc"]
+    place.write_bytes(lines[0] + lines[1][:40])
+    assert list(sums.of("abc")) == ["a"]
+    # What was read is not read again: nobody sees that it changed.
+    place.write_bytes(lines[0].replace(b"  a", b"  x") + lines[1])
+    assert list(sums.of("abcx")) == ["a", "b"]
+    place.write_bytes(lines[2])
+    assert list(sums.of("abc")) == ["c"]
+    place.unlink()
+    assert sums.of("abc") == {}
+
+
+def test_files_are_discarded_by_one_look_at_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many they are, each version is read once."""
+    tables = open_tables(tmp_path)
+    for day in (1, 2, 3):
+        tables.append("t", pl.DataFrame({"at": [datetime(2013, 1, day, tzinfo=UTC)]}), token=str(day))
+    tables.delete_before("t", "at", datetime(2013, 1, 4, tzinfo=UTC))
+    left = [item.file for item in tables.left_behind("t")]
+    read: list[int] = []
+    known = DeltaLog._read
+    monkeypatch.setattr(DeltaLog, "_read", lambda log, version: read.append(version) or known(log, version))
+    assert (tables.discard("t", left), len(left)) == (left, 3)
+    assert read == list(range(5))

@@ -282,9 +282,8 @@ class TablesContract:
         assert left.size_bytes > 0
         assert datetime.now(UTC) - left.removed_at < timedelta(minutes=5)
         read = set(tables.files("t", tables.version("t")).fixed) - {left.file}
-        assert not any(tables.discard("t", file) for file in read)
-        assert tables.discard("t", left.file)
-        assert not tables.discard("t", left.file)
+        assert tables.discard("t", [*read, left.file]) == [left.file]
+        assert tables.discard("t", [left.file]) == tables.discard("none", [left.file]) == []
         fresh = type(self).open_store(address)
         assert (fresh.scan("t").collect().height, fresh.left_behind("t"), fresh.damages("t")) == (1, [], [])
         assert left.file not in fresh.files("t", fresh.version("t")).fixed

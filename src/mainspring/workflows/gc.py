@@ -231,13 +231,13 @@ def _delete(project: Project, found: Collection, older_than: timedelta, progress
     # Durable: one that is killed is seen to have begun, and called lost.
     with project.graph.execution("gc", "home", parameters=parameters, durable=True) as work:
         with progress("deleted", len(due)) as advance:
+            discarded = _discard(project, [item.name for item in due if item.kind is RubbishKind.FILE])
             for item in due:
                 if item.kind is RubbishKind.DRAFT:
                     project.blobs.delete_draft(item.name)
                     deleted.append(item)
                 elif item.kind is RubbishKind.FILE:
-                    table, _, file = item.name.partition("/")
-                    if project.tables.discard(table, file):
+                    if item.name in discarded:
                         deleted.append(item)
                 elif project.blobs.collect(item.name, found.put_before):
                     deleted.append(item)
@@ -255,6 +255,19 @@ def _delete(project: Project, found: Collection, older_than: timedelta, progress
             "receipt_id": receipt.id,
         }
     )
+
+
+def _discard(project: Project, names: Sequence[str]) -> set[str]:
+    """Delete files of tables, each table's together; the names of those that went."""
+    by_table: dict[str, list[str]] = {}
+    for name in names:
+        table, _, file = name.partition("/")
+        by_table.setdefault(table, []).append(file)
+    return {
+        f"{table}/{file}"
+        for table, files in by_table.items()
+        for file in project.tables.discard(table, files)
+    }
 
 
 def _receipt(found: Collection, deleted: Sequence[Rubbish]) -> bytes:

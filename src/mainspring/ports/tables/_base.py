@@ -133,11 +133,13 @@ class Tables(ABC):
         """Files that are there and that the newest version reads no more; none for a table that does not exist."""
 
     @abstractmethod
-    def discard(self, name: str, file: str) -> bool:
-        """Delete a file that was left behind: versions before its removal cannot be read any more.
+    def discard(self, name: str, files: Collection[str]) -> list[str]:
+        """Delete files that were left behind: versions before their removal cannot be read any more.
+
+        What was left behind is looked up once, however many files are given.
 
         Returns:
-            Whether it was deleted; False for one that the newest version reads, or that is not there.
+            Those that were deleted, in the order given; not one that the newest version reads, or that is not there.
         """
 
     @abstractmethod

@@ -115,13 +115,14 @@ class DeltaTables(Tables):
         with _meanings(log.folder):
             return log.left_behind()
 
-    def discard(self, name: str, file: str) -> bool:
+    def discard(self, name: str, files: Collection[str]) -> list[str]:
         log = self._head(name).log
         with _meanings(log.folder):
-            if file not in {item.file for item in log.left_behind()}:
-                return False
-            (log.folder / file).unlink(missing_ok=True)
-            return True
+            left = {item.file for item in log.left_behind()}
+            gone = [file for file in files if file in left]
+            for file in gone:
+                (log.folder / file).unlink(missing_ok=True)
+            return gone
 
     def last_append(self, name: str, tokens: Collection[str]) -> int | None:
         head = self._head(name)
@@ -189,9 +190,9 @@ class DeltaTables(Tables):
             with _meanings(self._folder / name):
                 table = _PinnedTable(self._folder / name, version=version)
                 if self._verify:
-                    data = [
-                        Path(uri).relative_to(self._folder / name).as_posix() for uri in table.file_uris()
-                    ]
+                    # delta-rs follows symbolic links in the folder's path.
+                    root = (self._folder / name).resolve()
+                    data = [Path(uri).relative_to(root).as_posix() for uri in table.file_uris()]
                     self._head(name).log.check(data, version)
         with self._opening:
             self._pinned[name, version] = table

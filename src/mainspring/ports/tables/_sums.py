@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,7 +28,8 @@ class Sums:
         self._place = folder / NAME
         self._known: dict[str, str] = {}
         self._read_bytes = 0
-        self._compared: frozenset[str] = frozenset()
+        self._compared: set[str] = set()
+        self._lock = threading.Lock()
 
     def add(self, files: Iterable[str]) -> None:
         """Note the digests of files as they are now; what is gone already is left out."""
@@ -37,12 +39,14 @@ class Sums:
         with self._place.open("ab") as place:
             # A line that power loss tore stays alone.
             place.write(b"\n" + _lines(found))
-        self._compared |= found.keys()
+        with self._lock:
+            self._compared |= found.keys()
 
     def of(self, files: Collection[str]) -> dict[str, str]:
         """The digests of those files that have one."""
-        known = self._all()
-        return {file: known[file] for file in files if file in known}
+        with self._lock:
+            self._read_on()
+            return {file: self._known[file] for file in files if file in self._known}
 
     def check(self, files: Collection[str]) -> None:
         """Compare files that this process has not compared yet.
@@ -50,7 +54,8 @@ class Sums:
         Raises:
             IntegrityError: one is not what was written.
         """
-        due = [file for file in files if file not in self._compared]
+        with self._lock:
+            due = [file for file in files if file not in self._compared]
         if not due:
             return
         if changed := self.changed(due):
@@ -62,7 +67,8 @@ class Sums:
                 hint="A disk or a person changed it: restore the table's folder from a backup. "
                 "`mainspring doctor` lists what is wrong.",
             )
-        self._compared |= frozenset(due)
+        with self._lock:
+            self._compared.update(due)
 
     def changed(self, files: Collection[str]) -> list[str]:
         """Those that are there and have other bytes than were written; one without a digest cannot be told."""
@@ -84,19 +90,25 @@ class Sums:
         except FileNotFoundError:
             return None
 
-    def _all(self) -> dict[str, str]:
+    def _read_on(self) -> None:
+        """Learn what was noted since the last time, under the lock."""
         try:
-            size_bytes = self._place.stat().st_size
-            if size_bytes != self._read_bytes:
-                known = {}
-                for line in self._place.read_bytes().decode(errors="replace").splitlines():
-                    sha256, _, file = line.partition("  ")
-                    if len(sha256) == 64 and file:
-                        known[file] = sha256
-                self._known, self._read_bytes = known, size_bytes
+            with self._place.open("rb") as place:
+                if os.fstat(place.fileno()).st_size < self._read_bytes:
+                    # Another file than was read: a restored one, or what power loss left.
+                    self._known, self._read_bytes = {}, 0
+                place.seek(self._read_bytes)
+                noted = place.read()
         except FileNotFoundError:
-            return {}
-        return self._known
+            self._known, self._read_bytes = {}, 0
+            return
+        # A line without an end is being written, or torn: it is looked at once it has one.
+        whole = noted[: noted.rfind(b"\n") + 1]
+        for line in whole.decode(errors="replace").splitlines():
+            sha256, _, file = line.partition("  ")
+            if len(sha256) == 64 and file:
+                self._known[file] = sha256
+        self._read_bytes += len(whole)
 
 
 def _lines(digests: dict[str, str]) -> bytes:
