@@ -22,7 +22,7 @@ from mainspring.errors import (
     SchemaOlderError,
     SchemaVersionError,
 )
-from mainspring.identity import marks, place
+from mainspring.identity import place
 from mainspring.identity.marks import find_mark, mark_file
 from mainspring.identity.place import find_place
 from mainspring.ports.keys import Entry
@@ -167,7 +167,7 @@ def _open_and_die(folder: Path, n_before: int) -> None:
 
         return first
 
-    marks.os.replace = counted(os.replace)  # type: ignore[attr-defined]
+    os.replace = counted(os.replace)
     event.listen(Engine, "commit", count)
     reopened(folder).close()
 

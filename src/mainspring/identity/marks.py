@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from mainspring.errors import IntegrityError, SchemaVersionError
-from mainspring.ports._disk import make_folder, refusals, sync_file, sync_folder
-from mainspring.types import new_id
+from mainspring.ports._disk import make_folder, refusals, write_whole
 
 FORMAT: Final = 1
 
@@ -84,12 +82,3 @@ def write_mark(folder: Path, mark: Mark) -> None:
     with refusals(folder):
         make_folder(folder)
         write_whole(place, json.dumps({"format": FORMAT, **asdict(mark)}) + "\n")
-
-
-def write_whole(place: Path, text: str) -> None:
-    """Write a small file, durably; whoever reads it meanwhile sees the one before, or this one."""
-    draft = place.with_name(f".{place.name}.{new_id()}")
-    draft.write_text(text, encoding="utf-8")
-    sync_file(draft)
-    os.replace(draft, place)
-    sync_folder(place.parent)

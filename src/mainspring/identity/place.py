@@ -16,8 +16,7 @@ from typing import Any, Final
 
 from mainspring.errors import SchemaVersionError, StateError
 from mainspring.identity.marks import FORMAT
-from mainspring.ports._disk import sync_file, sync_folder
-from mainspring.types import new_id
+from mainspring.ports._disk import replacing
 
 PLACE_MARK: Final = "place"
 MOVED_MARK: Final = "moved-to"
@@ -87,8 +86,7 @@ def write_place(home: Path, stores_id: str, *, home_id: str, lies_at: Path | Non
     Args:
         lies_at: where it will lie; None = where it lies.
     """
-    draft = home / f".{PLACE_MARK}.{new_id()}"
-    with draft.open("x", encoding="utf-8") as file:
+    with replacing(home / PLACE_MARK) as file:
         place = Place(
             home_id=home_id,
             path=lies_at or home,
@@ -98,9 +96,6 @@ def write_place(home: Path, stores_id: str, *, home_id: str, lies_at: Path | Non
             inode=os.fstat(file.fileno()).st_ino,
         )
         file.write(json.dumps({"format": FORMAT, **asdict(place), "path": str(place.path)}) + "\n")
-    sync_file(draft)
-    os.replace(draft, home / PLACE_MARK)
-    sync_folder(home)
 
 
 def is_settled(home: Path, place: Place) -> bool:

@@ -8,9 +8,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from mainspring.errors import AccessError, MainspringError, UnavailableError
+from mainspring.types import new_id
 
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -74,6 +75,39 @@ def locked(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int | No
             yield descriptor
     finally:
         os.close(descriptor)
+
+
+def write_whole(place: Path, text: str, *, mode: int = 0o666) -> None:
+    """Write a small file, durably; whoever reads it meanwhile sees the one before, or this one.
+
+    Args:
+        mode: permissions, less those that the process's mask takes away.
+    """
+    with replacing(place, mode=mode) as file:
+        file.write(text)
+
+
+@contextmanager
+def replacing(place: Path, *, mode: int = 0o666) -> Iterator[TextIO]:
+    """A draft to write, which takes the place of a file, durably, when the block ends without an error."""
+    draft = place.with_name(f".{place.name}.{new_id()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(draft, place)
+    except BaseException:
+        # Also on Ctrl-C: a draft belongs to this call alone.
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(place.parent)
+
+
+def drafts_of(place: Path) -> list[Path]:
+    """What processes that were killed while they wrote that file left."""
+    return list(place.parent.glob(f".{place.name}.*"))
 
 
 def sync_file(path: Path) -> None:

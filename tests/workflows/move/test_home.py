@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -138,6 +139,79 @@ def test_aborted(movable: Filled, tmp_path: Path) -> None:
     assert [item.check for item in examine(movable.folder).problems if item.severity is Severity.ERROR] == []
     with pytest.raises(StateError, match="a move that was begun"):
         abort(movable.folder)
+
+
+@pytest.mark.once
+def test_the_configuration_is_changed_meanwhile(movable: Filled, tmp_path: Path) -> None:
+    """What was fenced comes back when the move is given up, whatever is configured by then; to go on is refused."""
+    target, file = tmp_path / "new", movable.folder / "mainspring.toml"
+    written = file.read_text()
+    blobs = {place.name for place in (movable.home / "blobs").rglob("objects/*/*")}
+    assert ended(forked(lambda: move_home(movable.folder, target, progress=killing(8)))) == -signal.SIGKILL
+    file.write_text(f'{written}\n[blobs]\nurl = "file:{tmp_path}/others"\n')
+    with pytest.raises(StateError, match=r"it has fenced blobs, tables, keys, serving"):
+        move_home(movable.folder, target)
+    shutil.copy(movable.home / "records.db", tmp_path / "other.db")
+    file.write_text(f'{written.partition("[actor]")[0]}[records]\nurl = "sqlite:///{tmp_path}/other.db"\n')
+    with pytest.raises(StateError, match="the records that the move has fenced"):
+        abort(movable.folder)
+    assert (target / INTENT).exists()
+    file.write_text(f'{written}\n[blobs]\nurl = "file:{tmp_path}/others"\n')
+    assert abort(movable.folder).target_left == ""
+    assert {place.name for place in (movable.home / "blobs").rglob("objects/*/*")} == blobs
+    file.write_text(written)
+    assert examine(movable.folder).problems == []
+
+
+@pytest.mark.once
+def test_giving_up_is_killed(movable: Filled, tmp_path: Path) -> None:
+    """Amid the removal of the new home, and at its end: whoever gives up next removes the rest."""
+    target = tmp_path / "new"
+
+    def killed_at(n_before: int) -> None:
+        left, remove = iter(range(n_before)), os.rmdir
+
+        def rmdir(*given: object, **named: object) -> None:
+            if str(given[0]) == str(target) or next(left, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            remove(*given, **named)  # type: ignore[arg-type]
+
+        os.rmdir = rmdir
+        abort(movable.folder)
+
+    assert ended(forked(lambda: move_home(movable.folder, target, progress=killing(40)))) == -signal.SIGKILL
+    # The first ones are of the old home, whose folders are put back.
+    for n_before in (9, 9_999):
+        assert ended(forked(lambda at=n_before: killed_at(at))) == -signal.SIGKILL  # type: ignore[misc]
+        assert target.exists() and (movable.home / INTENT).exists()
+    assert abort(movable.folder).target_left == ""
+    assert not target.exists()
+    assert examine(movable.folder).problems == []
+
+
+@pytest.mark.once
+def test_killed_while_it_notes_that_it_began(movable: Filled, tmp_path: Path) -> None:
+    """In the old home and in the new one: the same command goes on, and what it drafted is no obstacle."""
+    target = tmp_path / "new"
+
+    def killed_at(n_before: int) -> None:
+        left, replace = iter(range(n_before)), os.replace
+
+        def replaced(*given: object) -> None:
+            if next(left, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            replace(*given)  # type: ignore[arg-type]
+
+        os.replace = replaced  # type: ignore[assignment]
+        move_home(movable.folder, target)
+
+    for n_before in (0, 1):
+        assert ended(forked(lambda at=n_before: killed_at(at))) == -signal.SIGKILL  # type: ignore[misc]
+    assert list(target.iterdir()) != []
+    assert abort(movable.folder).target_left == "" and not target.exists()
+    assert ended(forked(lambda: killed_at(1))) == -signal.SIGKILL
+    assert move_home(movable.folder, target).n_before == 0
+    assert [place.name for home in (movable.home, target) for place in home.glob(f".{INTENT}*")] == []
 
 
 @pytest.mark.once

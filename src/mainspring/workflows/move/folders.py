@@ -7,6 +7,7 @@ lies in the place of each: the operating system then refuses every process, whic
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -15,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mainspring.errors import IntegrityError
-from mainspring.identity.marks import write_whole
-from mainspring.ports._disk import make_folder, refusals, sync_file, sync_folder
+from mainspring.errors import IntegrityError, StateError
+from mainspring.ports._disk import make_folder, refusals, sync_file, sync_folder, write_whole
 from mainspring.serving.wal import claimed, find_segments
 from mainspring.workflows.move.spec import Part
 from mainspring.workflows.progress import Progress
@@ -46,7 +46,11 @@ class Folders:
     files: tuple[str, ...]
 
     def fence(self, said: str) -> None:
-        """Put the folders aside; what was put aside already stays so."""
+        """Put the folders aside; what was put aside already stays so.
+
+        Raises:
+            StateError: somebody made a folder again meanwhile, and a file in it that differs from the one put aside.
+        """
         with refusals(self.home):
             for name in self.names:
                 place, aside = self.home / name, self._aside(name)
@@ -62,7 +66,12 @@ class Folders:
                 sync_folder(aside.parent)
 
     def unfence(self) -> None:
-        """Put the folders back."""
+        """Put the folders back.
+
+        Raises:
+            StateError: something would be lost: two files of one name that differ, or something put aside that is in
+                none of the folders. Both stay where they are.
+        """
         with refusals(self.home):
             for name in self.names:
                 place, aside = self.home / name, self._aside(name)
@@ -71,8 +80,13 @@ class Folders:
                         place.unlink()
                     _fold(aside, place)
                     sync_folder(place.parent)
-            if (self.home / ASIDE).is_dir():
-                shutil.rmtree(self.home / ASIDE)
+            if not _remove_empty(self.home / ASIDE):
+                raise StateError(
+                    expected=f"only what the move put aside: {', '.join(self.names)}",
+                    got=", ".join(sorted(place.name for place in (self.home / ASIDE).iterdir())),
+                    where=str(self.home / ASIDE),
+                    hint="Bring that to another place, and run the same command again.",
+                )
             sync_folder(self.home)
 
     def find_writers(self) -> list[Path]:
@@ -151,16 +165,49 @@ class Folders:
 
 
 def _fold(source: Path, target: Path) -> None:
-    """Rename a folder; where the target is there already, what it lacks goes into it."""
+    """Rename a folder; where the target is there already, what it lacks goes into it, and what is alike is dropped.
+
+    Raises:
+        StateError: a file is on both sides, and differs. Nothing was changed.
+    """
     if not target.exists():
         os.replace(source, target)
         return
-    for place in sorted(source.rglob("*")):
-        there = target / place.relative_to(source)
-        if place.is_file() and not there.exists():
-            there.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(place, there)
-    shutil.rmtree(source)
+    files = [place for place in sorted(source.rglob("*")) if place.is_file()]
+    there = {place: target / place.relative_to(source) for place in files}
+    for place in files:
+        if there[place].exists() and place.name not in _NOT_BROUGHT:
+            _check_alike(place, there[place])
+    for place in files:
+        if there[place].exists():
+            place.unlink()
+        else:
+            there[place].parent.mkdir(parents=True, exist_ok=True)
+            os.replace(place, there[place])
+    _remove_empty(source)
+
+
+def _check_alike(one: Path, other: Path) -> None:
+    if one.stat().st_size != other.stat().st_size or _sha256(one) != _sha256(other):
+        raise StateError(
+            expected="one file of that name, or two that are alike",
+            got="two that differ",
+            where=f"{one}; {other}",
+            hint="A process wrote there while the home moved. Bring the one that is not wanted to another place, and "
+            "run the same command again.",
+        )
+
+
+def _remove_empty(folder: Path) -> bool:
+    """Remove a folder with the empty ones in it; whether it is gone."""
+    for place, _, _ in os.walk(folder, topdown=False):
+        try:
+            os.rmdir(place)
+        except OSError as error:
+            # Somebody's file is there, or came meanwhile.
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+    return not folder.exists()
 
 
 def _copy(source: Path, target: Path) -> None:

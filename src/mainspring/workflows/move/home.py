@@ -17,19 +17,19 @@ from typing import Final
 from sqlalchemy.engine import make_url
 
 from mainspring.config import FILE_NAME, HOME_VARIABLE, Config
-from mainspring.errors import MainspringError
+from mainspring.errors import MainspringError, StateError
 from mainspring.identity.compare import SERVING
 from mainspring.identity.disks import keys_folder
-from mainspring.identity.marks import write_whole
 from mainspring.identity.place import MOVED_MARK, PLACE_MARK, find_place, write_place
 from mainspring.ports._address import path_of, scheme_of
-from mainspring.ports._disk import make_folder, refusals
+from mainspring.ports._disk import make_folder, refusals, sync_folder, write_whole
 from mainspring.ports.records import open_records
 from mainspring.ports.records.schema import metadata
 from mainspring.project import PROJECT_MARK, Project
 from mainspring.types import new_id
 from mainspring.workflows.move.folders import ASIDE, Folders
 from mainspring.workflows.move.intent import (
+    find_drafts,
     find_intent,
     forget_intent,
     goes_on,
@@ -39,9 +39,9 @@ from mainspring.workflows.move.intent import (
     opened,
     refused,
 )
-from mainspring.workflows.move.look import of_configuration, of_home, of_work, room
+from mainspring.workflows.move.look import of_configuration, of_home, of_work, room, shown_address
 from mainspring.workflows.move.records import Copying, Rows
-from mainspring.workflows.move.spec import Aborted, Intent, Moved, Obstacle, Part, Subject, Survey
+from mainspring.workflows.move.spec import INTENT, Aborted, Intent, Moved, Obstacle, Part, Subject, Survey
 from mainspring.workflows.move.switch import switch
 from mainspring.workflows.progress import Progress, silent
 
@@ -51,7 +51,7 @@ _FILES: Final = (PROJECT_MARK, "clock")
 def survey_home(folder: Path | None, target: Path) -> Survey:
     """What moving the home to that folder would do; changes nothing."""
     with opened(folder) as project:
-        return _look(project, _intended(project, target))
+        return _look(project, _intent(project, target))
 
 
 def move_home(folder: Path | None, target: Path, *, progress: Progress = silent) -> Moved:
@@ -71,12 +71,10 @@ def move_home(folder: Path | None, target: Path, *, progress: Progress = silent)
         AccessError, UnavailableError: the target cannot be written.
     """
     with opened(folder) as project, held(project.home):
-        intent = _intended(project, target)
         begun = find_intent(project.home)
         if begun is not None and begun.subject is Subject.HOME and is_switched(project, begun):
             return _finish(project, begun, progress)
-        if begun is not None and is_same(begun, intent):
-            intent = begun
+        intent = _intent(project, target)
         found = _look(project, intent)
         if found.obstacles:
             raise refused(found.obstacles)
@@ -89,26 +87,79 @@ def is_switched(project: Project, intent: Intent) -> bool:
 
 
 def abort_home(project: Project, intent: Intent) -> Aborted:
-    """Put the old home in use again, and take away what was brought to the new one."""
-    left, target = "", Path(intent.target)
-    begun = find_intent(target)
-    try:
-        if begun is not None and begun.id == intent.id:
-            with refusals(target):
-                shutil.rmtree(target)
-    except MainspringError as error:
-        left = f"{error.got} ({error.where})"
-    _folders(project.config, project.home, target).unfence()
+    """Put the old home in use again, then take away what was brought to the new one.
+
+    Raises:
+        StateError: the records that were fenced are not those of the configuration, or something in the old home
+            would be lost. The new home is as it was.
+    """
+    target, records = Path(intent.target), shown_address(project.config.url("records"))
+    if records != intent.records:
+        raise StateError(
+            expected=f"the records that the move has fenced: {intent.records}",
+            got=records,
+            where=f"records.url in {FILE_NAME}",
+            hint="Set that address again until the move is given up.",
+        )
+    _folders(project.home, intent).unfence()
     Rows(project.records, project.config.project.id).unfence()
     with refusals(project.home):
         (project.home / MOVED_MARK).unlink(missing_ok=True)
+        sync_folder(project.home)
+    left = ""
+    try:
+        _discard(target, intent)
+    except MainspringError as error:
+        left = f"{error.got} ({error.where})"
     forget_intent(project.home)
     return Aborted(subject=Subject.HOME, source=str(project.home), target=str(target), target_left=left)
 
 
+def _discard(target: Path, intent: Intent) -> None:
+    """Remove what the move made; the file that says so goes last, so that whoever is killed here can go on."""
+    begun = find_intent(target)
+    is_ours = begun is not None and begun.id == intent.id
+    with refusals(target):
+        if not target.is_dir():
+            return
+        if not is_ours and not _is_vacant(target):
+            raise StateError(
+                expected="a folder that this move has filled",
+                got="one with something else in it",
+                where=str(target),
+                hint="Look at it, and delete it where nobody needs it.",
+            )
+        for place in target.iterdir():
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            elif place.name != INTENT:
+                place.unlink()
+        sync_folder(target)
+        forget_intent(target)
+        target.rmdir()
+
+
+def _is_vacant(folder: Path) -> bool:
+    """Whether nothing is in it but what a move that was killed at its beginning left."""
+    return set(folder.iterdir()) == set(find_drafts(folder))
+
+
+def _intent(project: Project, target: Path) -> Intent:
+    """The move to that folder: one that was begun, or a new one."""
+    begun, intended = find_intent(project.home), _intended(project, target)
+    return begun if begun is not None and is_same(begun, intended) else intended
+
+
 def _intended(project: Project, target: Path) -> Intent:
-    place = target.expanduser().resolve()
-    return Intent(id=new_id(), subject=Subject.HOME, target=str(place), source=str(project.home))
+    return Intent(
+        id=new_id(),
+        subject=Subject.HOME,
+        target=str(target.expanduser().resolve()),
+        source=str(project.home),
+        names=tuple(_inside(project.config).values()),
+        files=_FILES,
+        records=shown_address(project.config.url("records")),
+    )
 
 
 def _look(project: Project, intent: Intent) -> Survey:
@@ -116,7 +167,7 @@ def _look(project: Project, intent: Intent) -> Survey:
     target = Path(intent.target)
     rows, folders = (
         Rows(project.records, project.config.project.id),
-        _folders(project.config, project.home, target),
+        _folders(project.home, intent),
     )
     brings_rows = _records_file(project.config) is not None
     size_bytes = folders.size_bytes() + (rows.size_bytes() if brings_rows else 0)
@@ -130,6 +181,7 @@ def _look(project: Project, intent: Intent) -> Survey:
         *_of_addresses(project.config),
         *_of_identity(project),
         *_of_target(project, target, is_begun),
+        *_of_change(intent, _intended(project, target)),
         *room(target, size_bytes, is_local=brings_rows or "keys" in _inside(project.config)),
     ]
     return Survey(
@@ -145,7 +197,7 @@ def _look(project: Project, intent: Intent) -> Survey:
 
 def _moved(project: Project, intent: Intent, progress: Progress) -> Moved:
     home, target = project.home, Path(intent.target)
-    folders = _folders(project.config, home, target)
+    folders = _folders(home, intent)
     source = Rows(project.records, project.config.project.id)
     with progress("begun", 1) as advance:
         note_intent(home, intent)
@@ -266,8 +318,8 @@ def _records_file(config: Config) -> Path | None:
     return file if file is not None and file.is_relative_to(config.home_path) else None
 
 
-def _folders(config: Config, home: Path, target: Path) -> Folders:
-    return Folders(home=home, target=target, names=tuple(_inside(config).values()), files=_FILES)
+def _folders(home: Path, intent: Intent) -> Folders:
+    return Folders(home=home, target=Path(intent.target), names=intent.names, files=intent.files)
 
 
 def _of_environment() -> Iterator[Obstacle]:
@@ -322,6 +374,17 @@ def _of_identity(project: Project) -> Iterator[Obstacle]:
         yield Obstacle(what=f"{flaw.kind}: {flaw.got}", where=flaw.where, do="See `mainspring doctor`.")
 
 
+def _of_change(begun: Intent, now: Intent) -> Iterator[Obstacle]:
+    """What a move has fenced is what it brings: an address that was changed since names something else."""
+    if (begun.names, begun.files, begun.records) != (now.names, now.files, now.records):
+        yield Obstacle(
+            what="the addresses of stores are others than when the move was begun: "
+            f"it has fenced {', '.join(begun.names)} and {begun.records}",
+            where=FILE_NAME,
+            do="Set them as they were, or give the move up with `mainspring move --abort`.",
+        )
+
+
 def _of_target(project: Project, target: Path, is_begun: bool) -> Iterator[Obstacle]:
     home = project.home
     if target == home:
@@ -332,7 +395,7 @@ def _of_target(project: Project, target: Path, is_begun: bool) -> Iterator[Obsta
         )
     elif target.exists() and not target.is_dir():
         yield Obstacle(what="the target is a file", where=str(target), do="Name a folder.")
-    elif target.is_dir() and any(target.iterdir()):
+    elif target.is_dir() and not _is_vacant(target):
         theirs = find_intent(target)
         ours = find_intent(home)
         if not is_begun or theirs is None or ours is None or theirs.id != ours.id:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mainspring.errors import StateError
-from mainspring.ports._disk import locked, refusals, sync_file, sync_folder
+from mainspring.ports._disk import drafts_of, locked, refusals, sync_folder, write_whole
 from mainspring.project import Project, open_project
 from mainspring.workflows.move.look import shown_address
 from mainspring.workflows.move.spec import INTENT, Intent, Obstacle, Subject
@@ -40,29 +39,36 @@ def held(home: Path) -> Iterator[None]:
 
 
 def find_intent(home: Path) -> Intent | None:
-    """The move that was begun and is not over; None if there is none."""
-    try:
-        return Intent.model_validate_json((home / INTENT).read_bytes())
-    except FileNotFoundError:
-        return None
+    """The move that was begun and is not over; None if there is none.
+
+    Raises:
+        AccessError: this user may not read it.
+    """
+    with refusals(home):
+        try:
+            return Intent.model_validate_json((home / INTENT).read_bytes())
+        except FileNotFoundError:
+            return None
 
 
 def note_intent(home: Path, intent: Intent) -> None:
     """Say durably that it is begun."""
     with refusals(home):
-        draft = home / f".{INTENT}"
-        draft.write_text(intent.model_dump_json(), encoding="utf-8")
-        draft.chmod(0o600)
-        sync_file(draft)
-        os.replace(draft, home / INTENT)
-        sync_folder(home)
+        # An address may hold a password.
+        write_whole(home / INTENT, intent.model_dump_json(), mode=0o600)
 
 
 def forget_intent(home: Path) -> None:
     """Say durably that it is over."""
     with refusals(home):
-        (home / INTENT).unlink(missing_ok=True)
+        for place in (home / INTENT, *find_drafts(home)):
+            place.unlink(missing_ok=True)
         sync_folder(home)
+
+
+def find_drafts(home: Path) -> list[Path]:
+    """What a process that was killed while it noted a move left."""
+    return drafts_of(home / INTENT)
 
 
 def goes_on(home: Path, intent: Intent) -> bool:

@@ -24,13 +24,19 @@ class Intent(Value):
     Attributes:
         id: tells what it made in the target from what others made there.
         target: the address or folder, as it will stand in the configuration; it may hold a password.
-        source: the old home; empty for a move of records.
+        source: the old home; empty for a move of records, as is what follows.
+        names: folders of the old home that are brought, relative to it. The configuration may be changed meanwhile.
+        files: small files of it, likewise.
+        records: the address of the records that are fenced, without a password.
     """
 
     id: str
     subject: Subject
     target: str
     source: str = ""
+    names: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    records: str = ""
 
 
 class Obstacle(Value):
