@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from mainspring.cli._app import app
 from mainspring.errors import RetiredError, StateError
 from mainspring.serving.api import Deployment
+from mainspring.serving.weights import WeightTable
 from mainspring.workflows.lifecycle import archive, delete, pin, preview, retire, unarchive, unpin
 
 
@@ -42,6 +43,26 @@ def test_it_answers_no_more_and_can_be_read(airport: Airport, deployment: Deploy
     assert deployment.log()["outcome"].to_list() == [1.0]
     assert airport.deployments.lineage.get(answer.prediction_id).model_version == 2
     assert [len(airport.deployments.list()), len(airport.deployments.list(archived=True))] == [0, 1]
+
+
+def test_one_that_is_resumed_at_once_was_retired(
+    airport: Airport, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever retired it is told of the own execution, whatever somebody else did with it since."""
+
+    def and_resumed(each: Deployment, *, reason: str) -> WeightTable:
+        table = known(each, reason=reason)
+        airport.rooms().get("flights").resume()
+        return table
+
+    known = Deployment.retire
+    monkeypatch.setattr(Deployment, "retire", and_resumed)
+    done = [retire(airport.project, "flights", reason=reason).execution_id for reason in ("first", "second")]
+    events = airport.project.graph.events(kinds=["deployment.archived"])
+    assert [(event.execution, event.payload["reason"]) for event in events] == list(
+        zip(done, ["first", "second"], strict=True)
+    )
+    assert not deployment.table.is_retired
 
 
 def test_it_is_taken_back(airport: Airport, deployment: Deployment) -> None:

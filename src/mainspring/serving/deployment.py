@@ -404,7 +404,7 @@ class Deployment:
 
         Raises:
             InputError: no reason, or not the beginning of a past day.
-            StateError: the deployment is pinned.
+            PinnedError: the deployment is pinned.
         """
         self._graph.check_writable(f"{part.value} of deployment {self.name}")
         self.publish_log()

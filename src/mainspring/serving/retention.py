@@ -23,6 +23,10 @@ from mainspring.types import utc
 _EPOCH = date(1970, 1, 1)
 
 
+class PinnedError(StateError):
+    """Somebody pinned the deployment, and with it its log."""
+
+
 def deleted(cut: LogCut, where: str) -> DeletedError:
     """For what a deletion took."""
     return DeletedError(
@@ -73,7 +77,7 @@ def give_up(
 
     Raises:
         InputError: no reason, or not the beginning of a past day.
-        StateError: the deployment is pinned.
+        PinnedError: the deployment is pinned.
     """
     before = utc(before)
     if not reason.strip() or before > graph.clock.now() or before != _midnight(before):
@@ -118,7 +122,7 @@ def _write(graph: Graph, connection: Connection, cut: LogCut) -> None:
     # Whoever pins holds the log too: one of the two sees the other.
     events.hold(graph.records, connection, graph.project_id)
     if _is_pinned(connection, graph.project_id, cut.deployment):
-        raise StateError(
+        raise PinnedError(
             expected="a deployment that is not pinned",
             got="one that is, and its log with it",
             where=f"{cut.part.value} of deployment {cut.deployment!r}",

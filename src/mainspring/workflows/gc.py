@@ -134,19 +134,14 @@ def collect(
 
 
 def _retain(project: Project, *, delete: bool) -> tuple[Rule, ...]:
-    found = []
-    for rule in rules(project):
-        if delete:
-            apply(project, rule)
-        found.append(rule)
-    return tuple(found)
+    # Each rule is looked at after the one before it was applied.
+    return tuple(apply(project, rule) if delete else rule for rule in rules(project))
 
 
 def _retain_logs(project: Project, *, delete: bool) -> tuple[LogRule, ...]:
     found = tuple(log_rules(project))
     if delete:
-        for rule in found:
-            apply_to_log(project, rule)
+        found = tuple(apply_to_log(project, rule) for rule in found)
         # What a process that died in between had deleted for readers, and not yet from the tables.
         for deployment in project.deployments.list(archived=True):
             deployment.give_up_rows()

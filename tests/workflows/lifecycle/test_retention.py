@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mainspring.cli._app import app
-from mainspring.errors import DeletedError, StateError
+from mainspring.errors import DeletedError, FencedError, StateError
+from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import MarkKind
 from mainspring.ports.clock import ReplayClock
 from mainspring.project import Project, open_project
@@ -19,6 +20,7 @@ from mainspring.workflows.backup.make import make_backup
 from mainspring.workflows.doctor.examine import examine
 from mainspring.workflows.gc import collect
 from mainspring.workflows.lifecycle import archive, delete, pin, unpin
+from mainspring.workflows.lifecycle.retention import apply, apply_to_log, log_rules, rules
 from tests.workflows.lifecycle.conftest import Shelf
 from tests.workflows.test_gc import age_everything
 
@@ -78,6 +80,32 @@ def test_a_pin_keeps_a_thing_and_what_it_was_made_of(shelf: Shelf) -> None:
         with pytest.raises(StateError, match="is pinned"):
             unpin(project, "model", "trial")
         assert [len(rule.due) for rule in collect(project, delete=True).retention] == [1, 1]
+
+
+def test_what_was_not_given_up_is_not_said_to_be(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thing or a log that somebody pinned since, or gave up; a publication that is refused is heard."""
+    with ruled(shelf, model_versions_days=90, predictions_days=30, outcomes_days=30) as project:
+        (rule,), (predictions, outcomes) = rules(project), log_rules(project)
+        pin(project, "model", "trial")
+        pin(project, "deployment", "flights")
+        done = apply(project, rule)
+        assert (len(rule.due), rule.n_kept, done.due, done.n_kept) == (1, 2, (), 3)
+        assert (rule.size_bytes > 0, done.size_bytes, done.n_blobs) == (True, 0, 0)
+        kept = apply_to_log(project, predictions)
+        assert (predictions.is_pinned, kept.is_pinned, kept.n_rows) == (False, True, 5)
+        unpin(project, "deployment", "flights")
+        unpin(project, "model", "trial")
+        project.deployments.get("flights").give_up(outcomes.part, outcomes.before, reason="by hand")
+        gone = apply_to_log(project, outcomes)
+        assert (outcomes.n_rows, gone.n_rows, gone.n_days, gone.is_pinned) == (2, 0, 0, False)
+
+        def fenced(*_: object) -> None:
+            raise FencedError(expected="this one", got="another", where="work", hint="Nothing was published.")
+
+        monkeypatch.setattr(Publication, "write", fenced)
+        for refused in (lambda: apply(project, rule), lambda: apply_to_log(project, predictions)):
+            with pytest.raises(FencedError):
+                refused()
 
 
 def test_only_failed_runs(shelf: Shelf) -> None:

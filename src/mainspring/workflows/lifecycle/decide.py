@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from mainspring.errors import InputError, StateError
+from mainspring.errors import DeletedError, InputError, StateError
 from mainspring.lineage import log, marks
 from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import Mark, MarkKind, Noun
@@ -25,6 +25,10 @@ _WITHOUT_CONTENT: Final = {
 }
 _VERBS: Final = {MarkKind.ARCHIVED: "archive", MarkKind.PINNED: "pin", MarkKind.DELETED: "delete"}
 _ORDER: Final = (Holds.ARCHIVE, Holds.DELETE, Holds.NOTHING)
+
+
+class HeldError(StateError):
+    """Something that is in force, or kept, holds the thing."""
 
 
 def preview(project: Project, noun: Noun | str, name: str, kind: MarkKind) -> Decision:
@@ -130,22 +134,26 @@ def retire(project: Project, name: str, *, reason: str = "") -> Decision:
         StateError: it is retired already.
     """
     planned = preview(project, Noun.DEPLOYMENT, name, MarkKind.ARCHIVED)
-    project.deployments.get(name).retire(reason=reason)
-    with project.records.read() as connection:
-        (mark,) = marks.find_marks(
-            connection,
-            project.graph.project_id,
-            kind=MarkKind.ARCHIVED,
-            subject_ids=[planned.thing.subject_id],
-        )
-    return planned.model_copy(update={"execution_id": mark.execution_id})
+    epoch = project.deployments.get(name).retire(reason=reason).epoch
+    return planned.model_copy(update={"execution_id": _retirement(project, planned.thing, epoch)})
+
+
+def _retirement(project: Project, thing: Thing, epoch: int) -> str:
+    """The execution that recorded it. By the log: the mark is gone, or another's, where somebody resumed since."""
+    told = project.graph.events(kinds=["deployment.archived"], subject=thing.subject_id)
+    found = (project.graph.find_execution(event.execution) for event in reversed(told))
+    return next(each.id for each in found if each is not None and each.parameters["epoch"] == epoch)
 
 
 def delete_planned(project: Project, thing: Thing, reason: str) -> Decision | None:
-    """As `delete`, of what was looked at before; None if something holds it by now."""
+    """As `delete`, of what was looked at before; None if something holds it by now, or it is deleted already.
+
+    Raises:
+        StateError: as of any other publication: nothing was deleted.
+    """
     try:
         return _mark(project, _planned(project, thing, MarkKind.DELETED), reason)
-    except StateError:
+    except (HeldError, DeletedError):
         return None
 
 
@@ -263,14 +271,14 @@ def _check_unmarked(connection: Connection, project_id: str, thing: Thing, kind:
 
 def _check_free(planned: Decision, dependents: Sequence[Dependent]) -> None:
     """Raises:
-    StateError: one of the dependents holds the thing.
+    HeldError: one of the dependents holds the thing.
     """
     holding = planned.model_copy(update={"dependents": tuple(dependents)}).holding
     if not holding:
         return
     first = holding[0]
     more = f" and {len(holding) - 1} more" if len(holding) > 1 else ""
-    raise StateError(
+    raise HeldError(
         expected="nothing in force"
         if planned.kind is MarkKind.ARCHIVED
         else "nothing that is kept and needs it",

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from mainspring.errors import StateError
 from mainspring.lineage.spec import ExecutionState, MarkKind, Noun, Value
 from mainspring.project import Project
-from mainspring.serving.retention import first_kept, is_pinned
-from mainspring.serving.spec import LogCut, LogPart
+from mainspring.serving.retention import PinnedError, first_kept, is_pinned
+from mainspring.serving.spec import LogPart
 from mainspring.tracking.spec import Run
 from mainspring.workflows.lifecycle.decide import delete_planned
 from mainspring.workflows.lifecycle.depend import outside, recorded
@@ -53,11 +52,23 @@ def rules(project: Project) -> Iterator[Rule]:
             yield _judged(project, f"retention.{key}", days, noun, names)
 
 
-def apply(project: Project, rule: Rule) -> list[Decision]:
-    """Delete what is due, each thing in a transaction of its own; what came to be needed meanwhile is left."""
+def apply(project: Project, rule: Rule) -> Rule:
+    """Delete what is due, each thing in a transaction of its own; what came to be needed meanwhile is left.
+
+    Returns:
+        The rule with what it gave up.
+    """
     reason = f"{rule.name} = {rule.days}"
-    found = (delete_planned(project, thing, reason) for thing in rule.due)
-    return [decision for decision in found if decision is not None]
+    planned = (delete_planned(project, thing, reason) for thing in rule.due)
+    done = [decision for decision in planned if decision is not None]
+    return rule.model_copy(
+        update={
+            "due": tuple(decision.thing for decision in done),
+            "n_kept": rule.n_kept + len(rule.due) - len(done),
+            "n_blobs": sum(decision.n_blobs for decision in done),
+            "size_bytes": sum(decision.size_bytes for decision in done),
+        }
+    )
 
 
 class LogRule(Value):
@@ -104,15 +115,21 @@ def log_rules(project: Project) -> Iterator[LogRule]:
             )
 
 
-def apply_to_log(project: Project, rule: LogRule) -> LogCut | None:
-    """Delete what is due; None where nothing is, or the deployment is pinned by now."""
+def apply_to_log(project: Project, rule: LogRule) -> LogRule:
+    """Delete what is due.
+
+    Returns:
+        The rule with what it gave up: nothing where somebody else did meanwhile; pinned where somebody pinned it.
+    """
     if rule.is_pinned or not rule.n_rows:
-        return None
+        return rule
     deployment = project.deployments.get(rule.deployment)
     try:
-        return deployment.give_up(rule.part, rule.before, reason=f"{rule.name} = {rule.days}")
-    except StateError:
-        return None
+        cut = deployment.give_up(rule.part, rule.before, reason=f"{rule.name} = {rule.days}")
+    except PinnedError:
+        return rule.model_copy(update={"is_pinned": True})
+    n_rows, n_days = (cut.n_rows, cut.n_days) if cut is not None else (0, 0)
+    return rule.model_copy(update={"n_rows": n_rows, "n_days": n_days})
 
 
 def _judged(project: Project, name: str, days: int, noun: Noun, names: Iterable[str]) -> Rule:
