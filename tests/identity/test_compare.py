@@ -22,7 +22,7 @@ from mainspring.errors import (
     SchemaOlderError,
     SchemaVersionError,
 )
-from mainspring.identity import place
+from mainspring.identity import compare, place
 from mainspring.identity.marks import find_mark, mark_file
 from mainspring.identity.place import find_place
 from mainspring.ports.keys import Entry
@@ -40,15 +40,20 @@ FOLDERS = ("blobs", "tables", "keys", "serving")
 
 def make(folder: Path, records_url: str = "", **more: str) -> Path:
     """The folder of a project whose home was opened once, and has something in every store."""
+    with reopened(new(folder, records_url, **more)) as project:
+        project.blobs.put(b"something")
+        project.keys.put("space", [Entry(b"k", 1, 2, 3, b"v")])
+    return folder
+
+
+def new(folder: Path, records_url: str = "", **more: str) -> Path:
+    """The folder of a project that was never opened."""
     folder.mkdir(parents=True)
     address = f'[records]\nurl = "{records_url}"\n' if records_url else ""
     rest = "".join(f'[{key}]\nurl = "{value}"\n' for key, value in more.items())
     (folder / "mainspring.toml").write_text(
         f'[project]\nid = "shop"\n[actor]\nname = "user:test"\n{address}{rest}'
     )
-    with reopened(folder) as project:
-        project.blobs.put(b"something")
-        project.keys.put("space", [Entry(b"k", 1, 2, 3, b"v")])
     return folder
 
 
@@ -131,6 +136,44 @@ def test_a_second_home_on_the_same_stores_joins(tmp_path: Path, records_url: str
     reopened(second).close()
     with pytest.raises(ConflictError, match="the blobs of home .*, got no mark"):
         make(tmp_path / "three", url, tables=shared["tables"])
+
+
+@pytest.mark.parametrize("look", ["find_place", "has_history"])
+def test_another_process_opens_it_first(
+    tmp_path: Path, records_url: str, monkeypatch: pytest.MonkeyPatch, look: str
+) -> None:
+    """Between the looks at the records, the home and the log of one that finds nothing: it joins the other."""
+    folder = new(tmp_path / "one", records_url)
+    real, first = getattr(compare, look), iter([True])
+
+    def looked(*given: object) -> object:
+        if next(first, False):
+            with reopened(folder) as project:
+                with project.tracking.run("one", experiment="e"):
+                    pass
+        return real(*given)
+
+    monkeypatch.setattr(compare, look, looked)
+    with reopened(folder) as project:
+        assert project.identity.is_marked() and project.identity.flaws() == []
+        assert len(project.tracking.runs()) == 1
+
+
+def test_several_processes_open_it_first(tmp_path: Path, records_url: str) -> None:
+    """All at once: each of them opens it, and its stores are one home's."""
+    folder, (heard, told) = new(tmp_path / "one", records_url), os.pipe()
+
+    def wait_and_open() -> None:
+        os.close(told)
+        os.read(heard, 1)
+        reopened(folder).close()
+
+    children = [forked(wait_and_open) for _ in range(8)]
+    os.close(told)
+    assert [ended(child) for child in children] == [0] * 8
+    os.close(heard)
+    with reopened(folder) as project:
+        assert project.identity.is_marked() and project.identity.flaws() == []
 
 
 @pytest.mark.once

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,20 @@ def test_missing_folder(tmp_path: Path) -> None:
     """A folder that is not there is named."""
     with pytest.raises(AccessError, match="nowhere"):
         open_records(f"sqlite:///{tmp_path}/nowhere/records.db").migrate()
+
+
+@pytest.mark.once
+def test_a_new_file_that_another_process_reads(tmp_path: Path) -> None:
+    """It gets its mode as soon as it can be had; SQLite does not wait for that by itself."""
+    reader = sqlite3.connect(tmp_path / "records.db", check_same_thread=False, isolation_level=None)
+    with closing(reader), closing(open_records(f"sqlite:///{tmp_path}/records.db")) as records:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM sqlite_schema")
+        leaving = threading.Timer(0.1, lambda: reader.execute("COMMIT"))
+        leaving.start()
+        assert records.migrate()
+        leaving.join()
+    assert (tmp_path / "records.db").read_bytes()[18:20] == b"\2\2", "the header of a file in WAL mode"
 
 
 def test_not_a_database(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from mainspring.config import Config
 from mainspring.errors import ConflictError, IntegrityError, SchemaOlderError
 from mainspring.identity.disks import keys_folder
 from mainspring.identity.marks import Mark, find_mark, mark_file, write_mark
-from mainspring.identity.place import PLACE_MARK, Place, find_original, find_place, is_settled, write_place
+from mainspring.identity.place import PLACE_MARK, find_original, find_place, is_settled, write_place
 from mainspring.identity.store import Stores, begin_stores, find_stores, has_history, set_stores
 from mainspring.ports._address import path_of, scheme_of
 from mainspring.ports._disk import refusals
@@ -56,11 +56,8 @@ class Identity:
             SchemaOlderError: the home is of 0.1.0, which marked nothing.
             ConflictError: a store is another home's, or nobody's; or the home is a copy.
         """
-        said = self._find()
+        said = self._find_known() or begin_stores(self._records, new_id(), self._project_id)
         place = find_place(self._home)
-        if said is None:
-            self._check_new(place)
-            said = begin_stores(self._records, new_id(), self._project_id)
         if not said.settled:
             self._mark_unmarked(said)
         self._refuse(self.flaws(said))
@@ -84,9 +81,8 @@ class Identity:
         Raises:
             ConflictError: a store is another home's, or nobody's.
         """
-        said = self._find()
+        said = self._find_known()
         if said is None:
-            self._check_new(find_place(self._home))
             return ""
         self._refuse([flaw for flaw in self.flaws(said) if flaw.kind != "home"])
         return said.stores_id
@@ -179,20 +175,36 @@ class Identity:
             if find_mark(folder, self._project_id) is None:
                 write_mark(folder, Mark(self._project_id, said.stores_id, kind))
 
-    def _check_new(self, place: Place | None) -> None:
-        """The records know no stores: that is so before a home is first opened, and never again."""
+    def _find_known(self) -> Stores | None:
+        """What the records say; None for a home that is new.
+
+        Raises:
+            SchemaOlderError, ConflictError: the records know no stores, though the home was opened before.
+        """
+        said = self._find()
+        if said is None and (refusal := self._refusal_of_known()) is not None:
+            # Another process may have been the first to open it, between our looks. It tells the records first.
+            said = self._find()
+            if said is None:
+                raise refusal
+        return said
+
+    def _refusal_of_known(self) -> ConflictError | SchemaOlderError | None:
+        """For records that know no stores: that is so before a home is first opened, and never again."""
+        place = find_place(self._home)
         if place is not None and place.stores_id:
             expected, got = f"the records of home {place.stores_id}", "a database that knows no home"
-            self._refuse([Flaw("records", expected, got, self._records.url)])
+            return refused([Flaw("records", expected, got, self._records.url)])
         with self._records.read() as connection:
             is_old = place is not None or has_history(connection, self._project_id)
-        if is_old:
-            raise SchemaOlderError(
-                expected="stores that say whose they are",
-                got="a home of 0.1.0, whose stores say nothing",
-                where=str(self._home / PLACE_MARK),
-                hint="Run: mainspring upgrade --backup DIR",
-            )
+        if not is_old:
+            return None
+        return SchemaOlderError(
+            expected="stores that say whose they are",
+            got="a home of 0.1.0, whose stores say nothing",
+            where=str(self._home / PLACE_MARK),
+            hint="Run: mainspring upgrade --backup DIR",
+        )
 
     def _refuse(self, flaws: list[Flaw]) -> None:
         if flaws:

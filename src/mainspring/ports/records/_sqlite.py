@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,7 @@ from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._sql import SqlRecords, to_json
 from mainspring.ports.records.prepared import hand_over
 from mainspring.ports.records.reading import check_unchanged, connect_reading, opened, state_of
-from mainspring.ports.records.turns import turn
+from mainspring.ports.records.turns import LOOK_EVERY_S, turn
 
 BUSY_WAIT_S: Final = 30.0
 _UNIX_EPOCH_DAYS: Final = 2_440_587.5
@@ -167,12 +168,28 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     # The driver must not begin transactions by itself: we choose BEGIN or BEGIN IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
-    try:
-        cursor.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.OperationalError as error:
-        # A read-only database keeps the journal mode that it has; reading needs no change.
-        if getattr(error, "sqlite_errorname", "") not in {"SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY"}:
-            raise
+    _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    """Wait for whoever has a new file open; it is in another mode until the first one has switched it.
+
+    SQLite's own wait is not for this: who reads the file and would have it alone is refused at once.
+    """
+    ends_s = time.monotonic() + BUSY_WAIT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            code = getattr(error, "sqlite_errorname", "")
+            if code in {"SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY"}:
+                # A read-only database keeps the journal mode that it has; reading needs no change.
+                return
+            if not code.startswith("SQLITE_BUSY") or time.monotonic() > ends_s:
+                raise
+            time.sleep(LOOK_EVERY_S)
+        else:
+            return
