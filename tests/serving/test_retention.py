@@ -12,7 +12,7 @@ from tests.workflows.lifecycle.test_archive import _scored
 
 from mainspring.errors import DeletedError, InputError, StateError, UnknownNameError
 from mainspring.lineage.spec import ExecutionState
-from mainspring.serving import retention
+from mainspring.serving import log, retention
 from mainspring.serving.api import Deployment
 from mainspring.serving.spec import LogPart
 from mainspring.workflows.lifecycle import pin
@@ -67,6 +67,38 @@ def test_what_is_deleted_is_known_to_have_been(
     assert deployment.log().height == 2
 
 
+@pytest.mark.once
+def test_counting_days_loads_no_prediction(
+    airport: Airport,
+    deployment: Deployment,
+    lived: tuple[list[str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of what is published, a row a day is read; what waits is counted too, also where it is published meanwhile."""
+    known, loaded = log.collect, []
+
+    def counted(rows: pl.LazyFrame, where: str, **options: bool) -> pl.DataFrame:
+        loaded.append(known(rows, where, **options))
+        return loaded[-1]
+
+    monkeypatch.setattr(log, "collect", counted)
+    both = CUT + timedelta(days=1)
+    found = [deployment.days_before(LogPart.PREDICTIONS, both)]
+    waiting = log.PredictionLog.read_waiting
+
+    def and_published(each: log.PredictionLog) -> pl.DataFrame:
+        rows = waiting(each)
+        deployment.publish_log()
+        return rows
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(log.PredictionLog, "read_waiting", and_published)
+        found.append(deployment.days_before(LogPart.PREDICTIONS, both))
+    found.append(deployment.days_before(LogPart.PREDICTIONS, both))
+    assert found == [{START.date(): 2, CUT.date(): 1}] * 3
+    assert [(frame.columns, frame.height) for frame in loaded] == [(["day", "len"], n) for n in (0, 0, 2)]
+
+
 def test_outcomes_go_by_when_they_were_received(
     airport: Airport, deployment: Deployment, lived: tuple[list[str], list[str]]
 ) -> None:
@@ -113,13 +145,13 @@ def test_one_that_dies_in_between_is_ended_by_the_next(
     airport: Airport, deployment: Deployment, lived: tuple[list[str], list[str]]
 ) -> None:
     """Before its transaction nothing is deleted to anybody; after it all is, and its bytes go the next time."""
-    log = airport.deployments._log("flights")
+    kept = airport.deployments._log("flights")
     deployment.publish_log()
-    log.mark_deleted(log.made_before(CUT), "0" * 32)
+    kept.mark_deleted(CUT, "0" * 32)
     assert airport.deployments.lineage.get(lived[0][0]).prediction is not None
-    arguments = (airport.project.graph, log, "flights", deployment.table.revision_id)
+    arguments = (airport.project.graph, kept, "flights", deployment.table.revision_id)
     retention.give_up(*arguments, LogPart.PREDICTIONS, CUT, RULE)
     assert deployment.log()["prediction_id"].to_list() == lived[1]
-    assert airport.project.tables.scan(log.table).collect().height == 3
+    assert airport.project.tables.scan(kept.table).collect().height == 3
     assert [deployment.give_up_rows(), deployment.give_up_rows()] == [2, 0]
-    assert airport.project.tables.scan(log.table).collect().height == 1
+    assert airport.project.tables.scan(kept.table).collect().height == 1

@@ -389,7 +389,10 @@ class Deployment:
                 raise retention.deleted(cut, f"deployment {self.name!r} from {utc(start).isoformat()}")
 
     def days_before(self, part: LogPart, before: datetime) -> dict[date, int]:
-        """How many predictions were made, or outcomes received, on each day before a moment, oldest first."""
+        """How many predictions were logged, or outcomes received, on each day before a moment, oldest first.
+
+        Rows are counted: a prediction that was logged twice, or with its shadow, counts twice.
+        """
         return retention.days_before(self._graph, self._room._log(self.name), self.name, part, before)
 
     def give_up(self, part: LogPart, before: datetime, *, reason: str) -> LogCut | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
 from pathlib import Path
-from typing import Final
 
 import polars as pl
 
@@ -22,8 +21,6 @@ from mainspring.serving.weights import first_table
 from mainspring.types import utc
 
 _log = get_logger(__name__)
-
-_ALL: Final = pl.all()
 
 
 class PredictionLog:
@@ -96,9 +93,7 @@ class PredictionLog:
         return rows.height, int(lost["n_lost"].sum())
 
     def _schema(self) -> pl.Schema:
-        if not self._tables.exists(self.table):
-            return pl.Schema(columns.FIXED)
-        return self._tables.scan(self.table).collect_schema()
+        return self._rows().collect_schema()
 
     def read(self, start: datetime | None = None, end: datetime | None = None) -> pl.DataFrame:
         """Predictions with start <= `now` < end, published or not, each (prediction, arm) once, by `now`.
@@ -107,16 +102,26 @@ class PredictionLog:
         """
         return self._read(_between(start, end))
 
-    def made_before(self, moment: datetime) -> pl.DataFrame:
-        """Ids and times of the predictions that were made before a moment, as `read` gives them."""
-        return self._read(_between(None, moment), ["prediction_id", "now", "arm", "segment", "ordinal"])
+    def days_before(self, moment: datetime) -> dict[date, int]:
+        """How many rows were logged on each day before a moment, oldest first; deleted ones are left out.
 
-    def _read(self, where: pl.Expr, only: Sequence[str] | None = None) -> pl.DataFrame:
-        wanted = _ALL if only is None else pl.col(only)
+        Counted where they lie, however many they are. A prediction that was logged twice counts twice.
+        """
+        where = _between(self._cut(), moment)
+        # Segments first: one that is published meanwhile is then found in the table.
+        waiting = self.read_waiting().filter(where)
+        if waiting.height:
+            where &= ~pl.col("segment").is_in(waiting["segment"].unique().implode())
+        published = collect(_by_day(self._rows().filter(where)), self.table, streaming=True)
+        parts = [_by_day(waiting.lazy()).collect(), published]
+        counts = pl.concat(parts).group_by("day").agg(pl.col("len").sum()).sort("day")
+        return dict(counts.iter_rows())
+
+    def _read(self, where: pl.Expr) -> pl.DataFrame:
         where &= _between(self._cut(), None)
         # Segments first: one that is published meanwhile is then found in the table.
-        waiting = self.read_waiting().filter(where).select(wanted)
-        published = self._published(where, wanted)
+        waiting = self.read_waiting().filter(where)
+        published = self._published(where)
         if waiting.height:
             waiting = columns.fitted(waiting, published.schema)
             waiting = waiting.filter(~pl.col("segment").is_in(published["segment"].unique().implode()))
@@ -127,19 +132,30 @@ class PredictionLog:
         parts = [columns.predictions(segment, columns.decoded(segment)) for segment in self._waiting()]
         return pl.concat([pl.DataFrame(schema=dict(columns.FIXED)), *parts], how="diagonal_relaxed")
 
-    def _published(self, where: pl.Expr, wanted: pl.Expr = _ALL) -> pl.DataFrame:
+    def _published(self, where: pl.Expr) -> pl.DataFrame:
+        return collect(self._rows().filter(where), self.table)
+
+    def _rows(self) -> pl.LazyFrame:
+        """What is published, to be read."""
         if not self._tables.exists(self.table):
-            return pl.DataFrame(schema=dict(columns.FIXED)).select(wanted)
-        return collect(self._tables.scan(self.table).filter(where).select(wanted), self.table)
+            return pl.LazyFrame(schema=dict(columns.FIXED))
+        return self._tables.scan(self.table)
 
     def find(self, prediction_id: str) -> pl.DataFrame:
         """The rows of one prediction, champion first; none if it is not in the log."""
         # The shadow is logged after the champion, maybe in a segment that waits while the champion's is published.
         return self._read(pl.col("prediction_id") == prediction_id).sort(pl.col("arm") != "champion")
 
-    def mark_deleted(self, rows: pl.DataFrame, execution_id: str) -> None:
-        """Remember ids of predictions that an execution deletes: what they were is forgotten, that they were is not."""
-        ids = rows.select("prediction_id").unique(maintain_order=True)
+    def mark_deleted(self, moment: datetime, execution_id: str) -> None:
+        """Remember ids of predictions from before a moment, which an execution deletes.
+
+        What they were is forgotten, that they were is not.
+        """
+        where = _between(self._cut(), moment)
+        # Segments first: one that is published meanwhile is then found in the table.
+        waiting = self.read_waiting().filter(where).select("prediction_id")
+        published = collect(self._rows().filter(where).select("prediction_id"), self.table)
+        ids = pl.concat([published, waiting]).unique(maintain_order=True)
         self._tables.append(
             self.deleted_table,
             ids.with_columns(pl.lit(execution_id).alias("execution_id")),
@@ -216,3 +232,7 @@ def _between(start: datetime | None, end: datetime | None) -> pl.Expr:
     if end is not None:
         where &= pl.col("now") < pl.lit(utc(end), dtype=columns.TIME)
     return where
+
+
+def _by_day(rows: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.group_by(pl.col("now").dt.date().alias("day")).len()

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
-import polars as pl
 from sqlalchemy import Connection
 
 from mainspring.errors import DeletedError, InputError, StateError
@@ -44,7 +43,7 @@ def days_before(
 ) -> dict[date, int]:
     """How many rows there are of each day before a moment, oldest first."""
     if part is LogPart.PREDICTIONS:
-        return _days_of(log.made_before(before))
+        return log.days_before(before)
     with graph.records.read() as connection:
         found = store.outcome_days(connection, deployment, graph.project_id, before)
     return {_EPOCH + timedelta(days=number): count for number, count in found.items()}
@@ -87,15 +86,14 @@ def give_up(
             where=f"{part.value} of deployment {deployment!r}",
             hint="Whole days go, and why is kept for ever.",
         )
-    rows = log.made_before(before) if part is LogPart.PREDICTIONS else None
-    days = days_before(graph, log, deployment, part, before) if rows is None else _days_of(rows)
+    days = days_before(graph, log, deployment, part, before)
     if not days:
         return None
     told = {"deployment": deployment, "before": before.isoformat(), "reason": reason}
     kind = f"delete_{part.value}"
     with graph.execution(kind, deployment, parameters=told, durable=True, after_the_fact=True) as work:
-        if rows is not None:
-            log.mark_deleted(rows, work.id)
+        if part is LogPart.PREDICTIONS:
+            log.mark_deleted(before, work.id)
         work.use(revision_id, role="deployment")
         receipt = _receipt(graph, work, told, days)
         cut = LogCut(
@@ -145,11 +143,6 @@ def _receipt(graph: Graph, work: Publication, told: Mapping[str, str], days: Map
 def _is_pinned(connection: Connection, project_id: str, deployment: str) -> bool:
     subject_id = marks.named(Noun.DEPLOYMENT, deployment)
     return bool(marks.find_marks(connection, project_id, kind=MarkKind.PINNED, subject_ids=[subject_id]))
-
-
-def _days_of(rows: pl.DataFrame) -> dict[date, int]:
-    found = rows.group_by(pl.col("now").dt.date().alias("day")).len().sort("day")
-    return dict(found.iter_rows())
 
 
 def _midnight(moment: datetime) -> datetime:

@@ -132,7 +132,7 @@ class LogCut(Value):
         part: predictions made, or outcomes received, before `before_at`.
         before_at: the beginning of a day in UTC, on the project's clock.
         reason: the rule, or in the words of whoever deleted.
-        n_rows: how many there were; of predictions, shadows too.
+        n_rows: how many rows there were; of predictions, shadows too.
         n_days: on how many days.
         cut_at: the project clock.
     """

@@ -7,17 +7,18 @@ import polars as pl
 from mainspring.errors import IntegrityError
 
 
-def collect(rows: pl.LazyFrame, where: str) -> pl.DataFrame:
+def collect(rows: pl.LazyFrame, where: str, *, streaming: bool = False) -> pl.DataFrame:
     """The rows, read now.
 
     Args:
         where: whose they are, as errors name it.
+        streaming: in pieces, for what comes to few rows of many.
 
     Raises:
         IntegrityError: a file of the table is not there any more.
     """
     try:
-        return rows.collect()
+        return rows.collect(engine="streaming" if streaming else "auto")
     except FileNotFoundError as error:
         raise IntegrityError(
             expected="the files of the table",
