@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -13,9 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from mainspring.cli._app import app
-from mainspring.errors import InputError, IntegrityError, MainspringError, StateError
+from mainspring.errors import DeletedError, InputError, IntegrityError, MainspringError, StateError
+from mainspring.ports.clock import ReplayClock
 from mainspring.project import Project, open_project
 from mainspring.serving.api import Deployments
+from mainspring.serving.spec import LogPart
 from mainspring.workflows.backup.folder import BackupFolder
 from mainspring.workflows.backup.make import make_backup
 from mainspring.workflows.backup.restore import restore_backup
@@ -192,6 +195,52 @@ def test_waiting_segments_come_along(filled: Filled, tmp_path: Path, monkeypatch
 def predict_in(deployments: Deployments, n: int) -> None:
     for _ in range(n):
         deployments.get("flights").predict(KEYS, {"distance": 1.0})
+
+
+@pytest.mark.parametrize("collected", [pytest.param(False, marks=pytest.mark.once), True])
+def test_what_was_deleted_by_a_rule_stays_deleted(
+    filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collected: bool
+) -> None:
+    """Whether or not its files went before the backup: a copy reads, logs, gives up and is whole as the original."""
+    backups, home = tmp_path / "backups", tmp_path / "restored"
+    with filled.open() as project:
+        assert isinstance(project.clock, ReplayClock)
+        deployment = project.deployments.get("flights")
+        old = deployment.log()["prediction_id"].to_list()
+        project.clock.set(START + timedelta(days=9))
+        predict_in(project.deployments, 2)
+        young = deployment.log()["prediction_id"].to_list()[len(old) :]
+        make_backup(project, backups)
+        rule = "retention.predictions_days = 8"
+        cut = deployment.give_up(LogPart.PREDICTIONS, START + timedelta(days=1), reason=rule)
+        assert cut is not None and cut.n_rows == len(old)
+        if collected:
+            table = deployment.log_table
+            left = [item.file for item in project.tables.left_behind(table)]
+            assert project.tables.discard(table, left) == left
+        project.deployments.close()
+        make_backup(project, backups)
+    restore_backup(backups, home)
+    forget_original(monkeypatch)
+    with open_project(home) as project:
+        deployment = project.deployments.get("flights")
+        assert deployment.log()["prediction_id"].to_list() == young
+        with pytest.raises(DeletedError, match=rule):
+            project.deployments.lineage.get(old[0])
+        files = [item.file for item in project.tables.left_behind(deployment.log_table)]
+        assert len(files) == (0 if collected else 1), "gc takes them there too"
+        assert project.tables.discard(deployment.log_table, files) == files
+        assert isinstance(project.clock, ReplayClock)
+        project.clock.set(START + timedelta(days=20))
+        predict_in(project.deployments, 1)
+        assert deployment.give_up(LogPart.PREDICTIONS, START + timedelta(days=10), reason=rule) is not None
+        assert deployment.log().height == 1
+    assert examine(home).problems == []
+    if collected:
+        # The files that went are in the backup from before, which is one of what was there then.
+        restore_backup(backups, tmp_path / "earlier", number=1)
+        with open_project(tmp_path / "earlier") as project:
+            assert project.deployments.get("flights").log().height == len(old) + len(young)
 
 
 def test_a_rollback_that_the_records_lack_comes_along(
