@@ -52,13 +52,12 @@ def test_missing_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.once
-def test_a_new_file_that_another_process_reads(tmp_path: Path) -> None:
+def test_a_new_file_that_another_process_switches(tmp_path: Path) -> None:
     """It gets its mode as soon as it can be had; SQLite does not wait for that by itself."""
-    reader = sqlite3.connect(tmp_path / "records.db", check_same_thread=False, isolation_level=None)
-    with closing(reader), closing(open_records(f"sqlite:///{tmp_path}/records.db")) as records:
-        reader.execute("BEGIN")
-        reader.execute("SELECT * FROM sqlite_schema")
-        leaving = threading.Timer(0.1, lambda: reader.execute("COMMIT"))
+    other = sqlite3.connect(tmp_path / "records.db", check_same_thread=False, isolation_level=None)
+    with closing(other), closing(open_records(f"sqlite:///{tmp_path}/records.db")) as records:
+        other.execute("BEGIN IMMEDIATE")
+        leaving = threading.Timer(0.1, lambda: other.execute("COMMIT"))
         leaving.start()
         assert records.migrate()
         leaving.join()

@@ -175,9 +175,9 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
-    """Wait for whoever has a new file open; it is in another mode until the first one has switched it.
+    """Wait for whoever switches a new file, or writes to it; it is in another mode until the first one has done so.
 
-    SQLite's own wait is not for this: who reads the file and would have it alone is refused at once.
+    SQLite's own wait is not for this: of two who read the file and would write it, one is refused at once.
     """
     ends_s = time.monotonic() + BUSY_WAIT_S
     while True:
