@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from sqlalchemy.pool import NullPool
 from mainspring.errors import (
     AccessError,
     ConflictError,
+    IntegrityError,
     MainspringError,
     SchemaOlderError,
     SchemaVersionError,
@@ -31,6 +33,8 @@ from mainspring.project import Project, open_project
 from mainspring.types import new_id
 from mainspring.workflows.adopt import adopt
 from mainspring.workflows.doctor.examine import examine
+from mainspring.workflows.doctor.spec import Severity
+from mainspring.workflows.upgrade import upgrade
 from tests.conftest import RECORDS
 from tests.forks import ended, forked
 from tests.redis_servers import shared_redis
@@ -299,17 +303,53 @@ def test_keys_of_another_home_in_one_redis(tmp_path: Path, records_url: str) -> 
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("content", "kind", "said"),
-    [('{"format": 2}', SchemaVersionError, "newer"), ("{", ConflictError, "cannot be read")],
+    [
+        ('{"format": 2}', SchemaVersionError, "expected a file of format 1, got format 2"),
+        ("{", ConflictError, "got something that cannot be read"),
+    ],
 )
 def test_a_mark_that_cannot_be_read(
     tmp_path: Path, content: str, kind: type[MainspringError], said: str
 ) -> None:
     """Cut off, or of a newer version: refused with the file's name."""
     folder = make(tmp_path / "one")
-    mark_file(home(folder) / "blobs", "shop").write_text(content)
-    with pytest.raises((kind, ConflictError), match="belongs-") as refused:
+    file = mark_file(home(folder) / "blobs", "shop")
+    file.write_text(content)
+    with pytest.raises(MainspringError, match=f"{file}: .*{said}") as refused:
         reopened(folder)
-    assert said in str(refused.value) or "format 2" in str(refused.value)
+    assert type(refused.value) is kind
+
+
+@pytest.mark.once
+def test_a_place_that_cannot_be_read(tmp_path: Path) -> None:
+    """Cut off, changed, of a newer version or another user's: refused with its name; the doctor finds it too."""
+    folder = make(tmp_path / "one")
+    file = home(folder) / "place"
+    said = json.loads(file.read_text())
+    without, wrong = {**said}, {**said, "inode": [1]}
+    del without["path"]
+    for content in (b"{", b"\xff", b"one line", json.dumps(without).encode(), json.dumps(wrong).encode()):
+        file.write_bytes(content)
+        with pytest.raises(IntegrityError, match=f"{file}: expected a file that says where the home lies"):
+            reopened(folder)
+        (finding,) = [item for item in examine(folder, quick=True).problems if item.check == "stores"]
+        assert (finding.where, finding.severity) == (str(file), Severity.ERROR)
+    reopened(folder, read_only=True).close()
+    file.write_text('{"format": 2}')
+    with pytest.raises(SchemaVersionError, match="got format 2"):
+        reopened(folder)
+    file.write_text("{")
+    adopt(folder, wanted=True)
+    reopened(folder).close()
+    file.chmod(0)
+    assert ended(forked(lambda: _refused_as_another_user(file))) == 0
+
+
+def _refused_as_another_user(file: Path) -> None:
+    if os.geteuid() == 0:
+        os.setuid(65534)
+    with pytest.raises(AccessError, match=str(file)):
+        find_place(file.parent)
 
 
 def test_adopting_asks_for_nobody_at_work(tmp_path: Path, records_url: str) -> None:
@@ -348,8 +388,6 @@ def test_what_a_version_without_marks_left_is_upgraded(tmp_path: Path, records_u
     (home(folder) / "place").write_text(f"{new_id()}\n{home(folder)}\n")
     with pytest.raises(SchemaOlderError, match="mainspring upgrade"):
         reopened(folder)
-    from mainspring.workflows.upgrade import upgrade
-
     assert upgrade(folder, backup=None, without_backup=False).upgraded
     reopened(folder).close()
     assert not upgrade(folder, backup=None, without_backup=False).upgraded

@@ -93,12 +93,16 @@ class Identity:
         if said is None:
             return []
         found = []
-        place = find_place(self._home)
+        try:
+            place, original = find_place(self._home), find_original(self._home)
+        except IntegrityError as error:
+            place = original = None
+            found.append(Flaw("home", error.expected, error.got, error.where))
         wanted = (place.stores_id if place is not None else "") or said.stores_id
         if wanted != said.stores_id or (place is not None and said.settled and not place.stores_id):
             got = f"those of home {said.stores_id}"
             found.append(Flaw("records", f"the records of home {wanted}", got, self._records.url))
-        if (original := find_original(self._home)) is not None:
+        if original is not None:
             found.append(Flaw("home", "one home of its id", f"a copy of {original}", str(self._home)))
         for kind, folder in self.folders().items():
             flaw = self._flaw(kind, folder, wanted)

@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mainspring.errors import IntegrityError, SchemaVersionError
 from mainspring.ports._disk import make_folder, refusals, write_whole
@@ -48,28 +48,45 @@ def find_mark(folder: Path, project_id: str) -> Mark | None:
     place = mark_file(folder, project_id)
     with refusals(place):
         try:
-            said = json.loads(place.read_bytes())
+            content = place.read_bytes()
         except FileNotFoundError:
             return None
-        except ValueError:
-            said = None
-    found = said if isinstance(said, dict) else {}
-    if found.get("format", FORMAT) != FORMAT:
-        raise SchemaVersionError(
-            expected=f"a mark of format {FORMAT}",
-            got=f"format {found['format']}",
-            where=str(place),
-            hint="A newer mainspring wrote it: use that one.",
-        )
+    found = said_in(content, place)
     try:
         return Mark(**{name: str(found[name]) for name in ("project_id", "stores_id", "kind")})
     except KeyError as error:
-        raise IntegrityError(
-            expected="a file that says whose the folder is",
-            got="something that cannot be read",
+        raise unreadable(place, "whose the folder is") from error
+
+
+def said_in(content: bytes, place: Path) -> dict[str, Any]:
+    """What a file of ours says, by name; nothing where its content cannot be read.
+
+    Raises:
+        SchemaVersionError: a newer mainspring wrote it.
+    """
+    try:
+        said = json.loads(content)
+    except ValueError:
+        said = None
+    found = said if isinstance(said, dict) else {}
+    if (version := found.get("format", FORMAT)) != FORMAT:
+        raise SchemaVersionError(
+            expected=f"a file of format {FORMAT}",
+            got=f"format {version}",
             where=str(place),
-            hint="If the folder is the right one, `mainspring adopt` writes it anew; else restore a backup.",
-        ) from error
+            hint="A newer mainspring wrote it: use that one.",
+        )
+    return found
+
+
+def unreadable(place: Path, what: str) -> IntegrityError:
+    """For a file that was cut off, or changed by somebody else."""
+    return IntegrityError(
+        expected=f"a file that says {what}",
+        got="something that cannot be read",
+        where=str(place),
+        hint="If the folder is the right one, `mainspring adopt` writes it anew; else restore a backup.",
+    )
 
 
 def write_mark(folder: Path, mark: Mark) -> None:

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mainspring.errors import SchemaVersionError, StateError
-from mainspring.identity.marks import FORMAT
-from mainspring.ports._disk import replacing
+from mainspring.errors import StateError
+from mainspring.identity.marks import FORMAT, said_in, unreadable
+from mainspring.ports._disk import refusals, replacing
 
 PLACE_MARK: Final = "place"
 MOVED_MARK: Final = "moved-to"
@@ -61,23 +61,29 @@ def find_place(home: Path) -> Place | None:
 
     Raises:
         SchemaVersionError: a newer mainspring wrote it.
+        IntegrityError: it cannot be read.
+        AccessError: this user may not read it.
     """
-    try:
-        said = (home / PLACE_MARK).read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
+    file = home / PLACE_MARK
+    with refusals(file):
+        try:
+            content = file.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    if not content:
         return None
-    if not said.startswith("{"):
-        home_id, _, path = said.partition("\n")
-        return Place(home_id, Path(path.removesuffix("\n"))) if home_id else None
-    found: dict[str, Any] = json.loads(said)
-    if found.pop("format") != FORMAT:
-        raise SchemaVersionError(
-            expected=f"a home's place in format {FORMAT}",
-            got="another format",
-            where=str(home / PLACE_MARK),
-            hint="A newer mainspring wrote it: use that one.",
-        )
-    return Place(**{**found, "path": Path(found["path"])})
+    try:
+        found = said_in(content, file) if content.startswith(b"{") else _said_plainly(content)
+        texts = {name: str(found[name]) for name in ("home_id", "stores_id", "machine", "host")}
+        return Place(**texts, path=Path(found["path"]), inode=int(found["inode"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise unreadable(file, "where the home lies") from error
+
+
+def _said_plainly(content: bytes) -> dict[str, Any]:
+    """As 0.1.0 wrote it: two lines."""
+    home_id, path = content.decode().removesuffix("\n").split("\n")
+    return {"home_id": home_id, "path": path, "stores_id": "", "machine": "", "host": "", "inode": 0}
 
 
 def write_place(home: Path, stores_id: str, *, home_id: str, lies_at: Path | None = None) -> None:

@@ -13,7 +13,8 @@ CHECK: Final = "stores"
 def check_stores(patient: Patient) -> Iterator[Finding]:
     """What opening compares. A project with an error here does not open to be written."""
     identity = patient.project.identity
-    for flaw in identity.flaws():
+    flaws = identity.flaws()
+    for flaw in flaws:
         yield Finding(
             check=CHECK,
             severity=Severity.ERROR,
@@ -22,7 +23,8 @@ def check_stores(patient: Patient) -> Iterator[Finding]:
             do="Correct the address or mount the disk. Of two copies of a home go on with one. Where it is meant so, "
             "`mainspring adopt` makes what is configured one home.",
         )
-    if not identity.is_marked():
+    # Of a home whose own file cannot be read nothing more can be told.
+    if all(flaw.kind != "home" for flaw in flaws) and not identity.is_marked():
         yield Finding(
             check=CHECK,
             severity=Severity.WARNING,
