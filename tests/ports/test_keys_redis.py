@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.redis_servers import OwnRedis, shared_redis
 
-from mainspring.errors import AccessError, InputError, IntegrityError, UnavailableError
+from mainspring.errors import AccessError, ConflictError, InputError, IntegrityError, UnavailableError
 from mainspring.ports.keys import Entry, Keys, open_keys
 from mainspring.ports.keys._redis import ENTRIES_AT_ONCE, RedisKeys
 from mainspring.testing import KeysContract
@@ -132,6 +132,27 @@ def test_two_projects(namespace: str) -> None:
     for keys in stores:
         keys.clear("s")
         keys.close()
+
+
+def test_two_homes_at_once(namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that find entries that are nobody's one takes them; the other is refused, and takes nothing."""
+    homes = [open_keys(shared_redis(), namespace=namespace, stores_id=name) for name in ("one", "two")]
+    read, first = redis.Connection.read_response, iter([True])
+
+    def overtaken(connection: redis.Connection, *given: object, **named: object) -> object:
+        reply = read(connection, *given, **named)  # type: ignore[arg-type]
+        if reply is None and next(first, False):
+            assert homes[1].put("s", [entry("a")]) == 1
+        return reply
+
+    monkeypatch.setattr(redis.Connection, "read_response", overtaken)
+    with pytest.raises(ConflictError, match="the keys of home one, got those of home two"):
+        homes[0].get("s", [b"a"])
+    assert homes[1].get("s", [b"a"]) == [entry("a")]
+    for keys in homes:
+        keys.close()
+    with closing(open_keys(shared_redis(), namespace=namespace, stores_id="two")) as again:
+        assert again.get("s", [b"a"]) == [entry("a")]
 
 
 def test_killed_and_back(own: OwnRedis) -> None:

@@ -226,12 +226,15 @@ class RedisKeys(Keys):
 
     def _compare(self, connection: Connection) -> None:
         """The entries are ours, or nobody's yet: then they are ours from now on."""
-        connection.send_command("HGET", self._start, _BELONGS)
+        asks: Command = (b"HGET", self._start, _BELONGS)
+        connection.send_command(*asks)
         found = connection.read_response()
         if found is None and not self._read_only:
-            connection.send_command("HSET", self._start, _BELONGS, self._stores_id)
-            connection.read_response()
-        elif found is not None and found != self._stores_id:
+            # Another home may have been first meanwhile.
+            claims = (b"HSETNX", self._start, _BELONGS, self._stores_id)
+            connection.send_packed_command(connection.pack_commands([claims, asks]))
+            _, found = connection.read_response(), connection.read_response()
+        if found is not None and found != self._stores_id:
             raise ConflictError(
                 expected=f"the keys of home {self._stores_id.decode()}",
                 got=f"those of home {bytes(found).decode(errors='replace')}",
