@@ -17,15 +17,16 @@ from tests.log.conftest import Lines
 from tests.log.conftest import lines as lines  # noqa: PLC0414 - a fixture
 
 from mainspring.errors import FencedError, UnavailableError
-from mainspring.lineage import AssetKind, ExecutionState, Graph
+from mainspring.lineage import AssetKind, ExecutionState, Graph, lease
 from mainspring.lineage.leases import Leases
-from mainspring.lineage.spec import Standing
+from mainspring.lineage.spec import Lease, Standing
 from mainspring.lineage.standing import beat_s, bound_s
 from mainspring.lineage.store import executions
 from mainspring.log import bound
 from mainspring.ports.records import open_records
 
 HOUR_S = 3_600.0
+OTHER = "elsewhere:1:1@another"
 
 
 @dataclass
@@ -305,6 +306,55 @@ def test_many_that_look_call_it_lost_once(graph: Graph, records_url: str) -> Non
     lost = [event.subject for event in graph.events(kinds=["execution.lost"])]
     assert len(lost) == 3
     assert sorted(found) == sorted(lost)
+
+
+def test_looks_of_one_process_at_the_same_time(graph: Graph, watch: Watch) -> None:
+    """One waits for its turn to write while the other, that of the renewing thread, sees nothing in doubt any more."""
+    names = "ab"
+    for name in names:
+        work = graph.execution("train", name, durable=True)
+        work.__enter__()
+        graph.leases.forget(work.id)
+    watch.wait(graph.leases.ttl_s)
+    assert watch.leases.look() == []
+    watch.wait(graph.leases.ttl_s)
+    take_away = watch.leases._take_away
+
+    def meanwhile(lease: Lease) -> bool:
+        watch.leases._take_away = take_away  # type: ignore[method-assign]
+        lost.extend(watch.leases.look())
+        assert watch.leases.look() == []
+        return take_away(lease)
+
+    watch.leases._take_away = meanwhile  # type: ignore[method-assign]
+    lost: list[str] = []
+    lost += watch.leases.look()
+    assert len(lost) == len(set(lost)) == len(names)
+
+
+def test_what_nobody_foresaw_does_not_end_the_renewals(graph: Graph, lines: Lines) -> None:
+    """An error of whoever is told of a loss is said; the leases of the others here are renewed on."""
+    graph.leases = Leases(lambda: graph._scope, graph.vacate, ttl_s=0.2)
+    renewed = threading.Semaphore(0)
+    beat = graph.leases.beat
+
+    def broken() -> None:
+        raise KeyError("unforeseen")
+
+    def counted() -> None:
+        beat()
+        renewed.release()
+
+    graph.leases.beat = counted  # type: ignore[method-assign]
+    with graph.leases.role("server/a"), graph.leases.role("server/b", broken):
+        with graph.records.write() as connection:
+            lease.take_over(
+                connection, graph.records, graph.records.present_us, "server/b", OTHER, 60, graph.project_id
+            )
+        assert all(renewed.acquire(timeout=5) for _ in range(3))
+    graph.leases.close()
+    (said,) = (line for line in lines() if line["event"] == "lease.renewal_failed")
+    assert (said["subject"], "unforeseen" in said["text"]) == ("server/a", True)
 
 
 def test_parts_of_a_lost_execution(graph: Graph, watch: Watch) -> None:

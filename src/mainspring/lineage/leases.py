@@ -230,11 +230,11 @@ class Leases:
         self._looked_s = time.monotonic()
         lost = []
         doubtful = [each for each in self.list() if each.standing is not Standing.HELD]
-        self._doubts.see(each.lease for each in doubtful)
+        doubt = self._doubts.see(each.lease for each in doubtful)
         for found in doubtful:
             if found.standing is Standing.OVERDUE:
                 self._suspect(found.lease)
-            elif not _is_dead(found.lease) and not self._doubts.lasted(found.lease, stays=stays):
+            elif not _is_dead(found.lease) and not doubt.lasted(found.lease, stays=stays):
                 continue
             elif found.standing is Standing.LOST and self._take_away(found.lease):
                 lost.append(found.lease.subject)
@@ -319,8 +319,8 @@ class Leases:
         while self._waited(pause_s):
             try:
                 self.beat()
-            except (MainspringError, SQLAlchemyError) as error:
-                # Away, or busy for long: asked again soon, because a renewal is due.
+            except Exception as error:  # noqa: BLE001  said; what else is held here would lapse with this thread
+                # Away, or busy for long, or unforeseen: asked again soon, because a renewal is due.
                 pause_s = beat_s(self.ttl_s) / RETRIES_A_BEAT
                 self._miss(error)
             else:
