@@ -6,10 +6,11 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, text, update
+from tests.conftest import RECORDS
 
 from mainspring.errors import FencedError, StateError, UnknownNameError
-from mainspring.lineage import AssetKind, Code, ExecutionState, Graph, Verdict
+from mainspring.lineage import AssetKind, Code, ExecutionState, Graph, Verdict, log
 from mainspring.lineage.store import event_sha256, executions
 
 
@@ -181,6 +182,30 @@ def test_events_come_in_the_order_they_became_visible(graph: Graph) -> None:
     for entry in everything:
         assert entry.sha256 == event_sha256(entry, before)
         before = entry.sha256
+
+
+@pytest.mark.skipif(RECORDS == "sqlite", reason="SQLite has one writer at a time")
+def test_rows_that_hold_the_log_while_what_is_around_is_called_lost(graph: Graph) -> None:
+    """A decision that nobody may overtake: whoever calls its whole lost waits for it, and not both for each other."""
+    waits = text(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    )
+    with pytest.raises(FencedError), graph.execution("pipeline", "p", durable=True) as outer:
+        running = graph.find_execution(outer.id)
+        assert running is not None
+        lose = threading.Thread(target=graph.lose, args=[running, "lost: it stood still"])
+
+        def decide(connection: Connection) -> None:
+            log.hold(graph.records, connection, graph.project_id)
+            lose.start()
+            while not connection.execute(waits).scalar_one():
+                pass
+
+        with graph.execution("archive", "m") as work:
+            work.write(decide)
+            work.event("model.archived", "m")
+        lose.join()
+    assert [event.kind for event in graph.events()][1:] == ["model.archived", "execution.lost"]
 
 
 def test_an_ended_publication_takes_nothing_more(graph: Graph) -> None:

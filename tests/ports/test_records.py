@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
+from tests.conftest import RECORDS
 from tests.databases import SERVER
 
 from mainspring.errors import AccessError, InputError, IntegrityError, UnavailableError
@@ -85,3 +86,28 @@ def test_unknown_scheme() -> None:
     """An address that no backend answers to names those that do."""
     with pytest.raises(InputError, match="sqlite:, postgresql:"):
         open_records("mysql://host/x")
+
+
+@pytest.mark.skipif(RECORDS == "sqlite", reason="SQLite has one writer at a time")
+def test_two_that_wait_for_each_other(records_url: str) -> None:
+    """The server ends one of them, which is told that it may do it again; the other goes on."""
+    names = ("a", "b")
+    both_hold, said = threading.Barrier(2), list[str]()
+    with closing(open_records(records_url)) as records:
+
+        def hold(first: str, second: str) -> None:
+            try:
+                with records.write() as connection:
+                    records.lock(connection, first)
+                    both_hold.wait()
+                    records.lock(connection, second)
+                said.append("")
+            except UnavailableError as error:
+                said.append(error.hint)
+
+        threads = [threading.Thread(target=hold, args=each) for each in (names, names[::-1])]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(said) == ["", "Nothing of it was written. Do it again."]

@@ -241,7 +241,7 @@ class Publication:
     def write(self, rows: Callable[[Connection], object]) -> None:
         """Run `rows` inside the publication's transaction; if it raises, nothing is published.
 
-        It may be called before the graph's own rows are written, and must do no I/O but SQL.
+        It is called before the rows of what was made are written, and must do no I/O but SQL.
         """
         self._check_open()
         self._writes.append(rows)
@@ -292,13 +292,14 @@ class Publication:
             # The lease first, as whoever takes it away does: two that want the same rows never wait for each other.
             if self._leases is not None and not self._leases.end(connection, self._execution):
                 raise self._fenced()
-            for rows in self._writes:
-                rows(connection)
+            # Then the executions above, as whoever calls one of them lost does, and the log last: rows may hold that.
             if not self._durable:
                 if not store.add_execution(connection, finished, project_id, self._above):
                     raise self._whole_lost()
             elif not store.finish_execution(connection, finished, self._above):
                 raise self._fenced()
+            for rows in self._writes:
+                rows(connection)
             store.add(connection, store.assets, self._assets, project_id)
             store.add(connection, store.links, list(self._links.values()), project_id)
             store.add(connection, store.evidence, self._evidence, project_id)

@@ -29,6 +29,7 @@ from mainspring.ports.records._sql import SqlRecords, to_json
 from mainspring.ports.records.prepared import Prepared
 
 _SCOPED: Final = func.concat(func.current_schema(), "/", bindparam("name", type_=Text()))
+_DEADLOCK: Final = "40P01"
 _LOCK: Final = Prepared(select(func.pg_advisory_xact_lock(func.hashtextextended(_SCOPED, 0))))
 
 
@@ -71,6 +72,13 @@ class PostgresRecords(SqlRecords):
                 got=str(error.orig).strip().splitlines()[0],
                 where=self.url,
                 hint="Start the server, or correct `records.url` in mainspring.toml.",
+            )
+        if state == _DEADLOCK:
+            return UnavailableError(
+                expected="transactions that do not wait for each other in a circle",
+                got="one that did, and that the server ended",
+                where=self.url,
+                hint="Nothing of it was written. Do it again.",
             )
         if state.startswith(("28", "42501", "25006")):
             return AccessError(
