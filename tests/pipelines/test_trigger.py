@@ -18,6 +18,7 @@ from mainspring.lineage import AssetKind, Event, ExecutionState, Graph, lease
 from mainspring.lineage.leases import Leases
 from mainspring.pipelines import Pipelines, pipeline, step
 from mainspring.pipelines.spec import RequestState
+from mainspring.pipelines.trigger import Claim
 from mainspring.ports.engine import open_engine
 from mainspring.ports.records import open_records
 
@@ -219,6 +220,21 @@ def test_a_claim_that_was_lost_closes_nothing(pipelines: Pipelines, graph: Graph
     assert pipelines.requests(name)[0].state is RequestState.RUNNING
     assert [run.output for run in pipelines.handle_events()] == [7]
     assert [run.state for run in pipelines.runs()] == [ExecutionState.COMPLETED, ExecutionState.FAILED]
+
+
+def test_threads_that_take_the_same_request_over(pipelines: Pipelines, graph: Graph) -> None:
+    """Of one process as of several: one of them has it, and who had it before begins no run for it."""
+    trigger = pipelines.on_event("alert.raised", training, parameters=until_of, name="retrain")
+    raise_alert(graph, 7)
+    trigger.read(graph)
+    (first,) = trigger.take(graph)
+    first.forget()
+    look_later(graph)
+    (seen,) = pipelines.requests("retrain")
+    second, third = Claim.find(graph, seen), Claim.find(graph, seen)
+    assert (second is not None, third) == (True, None)
+    with pytest.raises(FencedError, match="pipeline request"), graph.records.write() as connection:
+        first.begin(connection, "run")
 
 
 def test_a_run_that_was_called_lost_is_answered_again(pipelines: Pipelines, graph: Graph) -> None:

@@ -231,7 +231,7 @@ class Request(Value):
         event_seq: the event.
         subject: what the event is about.
         run_id: the run that answers it, once it has begun.
-        process: host and process that answers it, under the lease `request/ID`.
+        process: host and process that answers it, and the id of its claim; under the lease `request/ID`.
     """
 
     id: str

@@ -133,21 +133,25 @@ def requests_of(
     return [value(Request, found) for found in connection.execute(query).mappings()]
 
 
-def claim(connection: Connection, request: Request, process: str) -> bool:
-    """Take a request over from the state and process that it was seen in. False = somebody else was faster."""
+def claim(connection: Connection, request: Request, claimed_as: str) -> bool:
+    """Take a request over from the state and claim that it was seen in. False = somebody else was faster.
+
+    Args:
+        claimed_as: the claim's name, which no other has.
+    """
     statement = update(requests).where(requests.c.id == request.id, requests.c.state == request.state.value)
     seen = requests.c.process.is_(None) if request.process is None else requests.c.process == request.process
     changed = connection.execute(
-        statement.where(seen).values(state=RequestState.RUNNING.value, process=process, run_id=None)
+        statement.where(seen).values(state=RequestState.RUNNING.value, process=claimed_as, run_id=None)
     )
     return bool(changed.rowcount == 1)
 
 
-def set_request_run(connection: Connection, request_id: str, process: str, run_id: str) -> bool:
-    """Say which run answers a request. False = another process has taken it over."""
+def set_request_run(connection: Connection, request_id: str, claimed_as: str, run_id: str) -> bool:
+    """Say which run answers a request. False = another claim has taken it over."""
     mine = update(requests).where(
         requests.c.id == request_id,
-        requests.c.process == process,
+        requests.c.process == claimed_as,
         requests.c.state == RequestState.RUNNING.value,
     )
     return bool(connection.execute(mine.values(run_id=run_id)).rowcount == 1)

@@ -89,36 +89,42 @@ class Trigger:
 
 @dataclass(frozen=True)
 class Claim:
-    """A request that this process answers, under a lease until it is closed: nobody else does meanwhile."""
+    """A request that this process answers, under a lease until it is closed: nobody else does meanwhile.
+
+    Attributes:
+        name: this process, and which of its claims: other threads of it may take the request over too.
+    """
 
     graph: Graph
     request: Request
+    name: str
     token: int
 
     @classmethod
     def find(cls, graph: Graph, request: Request) -> Claim | None:
         """Claim a request as it was seen; None when somebody else was faster."""
+        name = f"{process_name()} {new_id()}"
         with graph.records.write() as connection:
-            if not store.claim(connection, request, process_name()):
+            if not store.claim(connection, request, name):
                 return None
             token = graph.leases.take(connection, _lease_of(request))
         graph.leases.keep(_lease_of(request), token)
-        return cls(graph, request, token)
+        return cls(graph, request, name, token)
 
     def begin(self, connection: Connection, run_id: str) -> None:
         """Say which run answers it.
 
         Raises:
-            FencedError: another process has taken it over.
+            FencedError: another process or thread has taken it over.
         """
-        if not store.set_request_run(connection, self.request.id, process_name(), run_id):
+        if not store.set_request_run(connection, self.request.id, self.name, run_id):
             raise self._fenced()
 
     def close(self, connection: Connection, state: RequestState, error: str | None) -> None:
         """Say what became of it.
 
         Raises:
-            FencedError: another process has taken it over, or may.
+            FencedError: another process or thread has taken it over, or may.
         """
         if not self.graph.leases.give_up(connection, _lease_of(self.request), self.token):
             raise self._fenced()
