@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import closing
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.engine import Engine
 from tests.conftest import RECORDS
 
 from mainspring.errors import StateError, UnavailableError
@@ -96,6 +99,43 @@ def test_a_writer_in_a_circle_with_the_fence(records_url: str) -> None:
         with pytest.raises(StateError):
             write(records, (FIRST, LAST), "b")
         take_down(records)
+
+
+@pytest.mark.skipif(RECORDS == "sqlite", reason="SQLite has one writer at a time")
+def test_a_try_is_for_all_tables_together(records_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two writers that end one after another, each within a try: both together are not, and it begins anew."""
+    monkeypatch.setattr(fence, "LOCK_TRY_MS", 400)
+    tries: list[str] = []
+    trying = threading.Event()
+
+    def hold(statement: str, seconds: float) -> None:
+        with records.write() as connection:
+            connection.execute(text(statement), {"project": "test", "reader": "a"})
+            holding.wait()
+            trying.wait()
+            time.sleep(seconds)
+
+    def note(*given: Any) -> None:
+        if given[2].startswith("LOCK TABLE"):
+            tries.append(given[2])
+            trying.set()
+
+    holding = threading.Barrier(3)
+    with closing(open_records(records_url)) as records:
+        writers = [threading.Thread(target=hold, args=each) for each in ((FIRST, 0.25), (LAST, 0.6))]
+        for writer in writers:
+            writer.start()
+        holding.wait()
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            put_up(records)
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+            trying.set()
+        for writer in writers:
+            writer.join()
+        take_down(records)
+    assert len(tries) > 1
 
 
 @pytest.mark.skipif(RECORDS == "sqlite", reason="SQLite has one writer at a time")

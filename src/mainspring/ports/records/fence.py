@@ -20,7 +20,7 @@ from mainspring.errors import StateError, UnavailableError
 
 _SAID: Final = "mainspring: moved to "
 _SQLSTATE: Final = "MS001"
-_LOCK_NOT_AVAILABLE: Final = "55P03"
+_CANCELLED: Final = "57014"
 LOCK_TRY_MS: Final = 200
 LOCK_WAIT_S: Final = 30.0
 _FENCED: Final = text(
@@ -84,8 +84,8 @@ def lock_all(connection: Connection, tables: Sequence[str], mode: str) -> None:
         return
     names = ", ".join(f'"{table}"' for table in tables)
     ends_s = time.monotonic() + LOCK_WAIT_S
-    # Less than the server waits before it looks for circles.
-    connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TRY_MS}"))
+    # Less than the server waits before it looks for circles; for all of them, where `lock_timeout` is for each.
+    connection.execute(text(f"SET LOCAL statement_timeout = {LOCK_TRY_MS}"))
     while not _locked(connection, f"LOCK TABLE {names} IN {mode} MODE"):
         if time.monotonic() > ends_s:
             raise UnavailableError(
@@ -95,7 +95,7 @@ def lock_all(connection: Connection, tables: Sequence[str], mode: str) -> None:
                 hint="Find what holds them in pg_stat_activity and let it end; then run the command again.",
             )
         time.sleep(random.uniform(0.0, LOCK_TRY_MS / 1_000))
-    connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+    connection.execute(text("SET LOCAL statement_timeout TO DEFAULT"))
 
 
 def _locked(connection: Connection, statement: str) -> bool:
@@ -103,7 +103,7 @@ def _locked(connection: Connection, statement: str) -> bool:
         with connection.begin_nested():
             connection.execute(text(statement))
     except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+        if getattr(error.orig, "sqlstate", None) != _CANCELLED:
             raise
         return False
     return True
