@@ -15,7 +15,7 @@ from mainspring.errors import InputError, IntegrityError, UnavailableError
 from mainspring.lineage import AssetKind, Graph, openlineage_delivery
 from mainspring.lineage.delivery import Skip
 from mainspring.lineage.openlineage_delivery import OpenLineageDelivery
-from mainspring.lineage.sink import Patience, held
+from mainspring.lineage.sink import HttpSink, Patience, held
 
 SHORT = Patience(n_tries=3, first_wait_s=0.001, timeout_s=5.0)
 
@@ -233,6 +233,23 @@ def test_a_publication_that_is_refused_for_ever_is_passed_over(
     assert [job for _, job in jobs(endpoint)] == ["load.b"] * 2 + [
         f"skip_delivery.lineage to {endpoint.url}"
     ] * 2
+
+
+def test_what_is_refused_among_several_is_named(
+    graph: Graph, tmp_path: Path, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a destination that takes several publications at once: it, and not the first of them, is passed over."""
+    monkeypatch.setattr(HttpSink, "n_runs_at_once", 3)
+    for name in "abc":
+        work(graph, name)
+    endpoint.answers = [201, 201, 413, 201, 201, 413]
+    with pytest.raises(InputError) as refused:
+        to(graph, tmp_path, endpoint.url).run()
+    event_id = graph.events()[1].id
+    assert f"--skip {event_id} " in refused.value.hint
+    endpoint.answers = [413, 413]
+    assert to(graph, tmp_path, endpoint.url).run(skip=Skip(event_id, "too large for them")) == 4
+    assert list(dict.fromkeys(job for _, job in jobs(endpoint)))[:2] == ["load.a", "load.c"]
 
 
 def test_nobody_there_is_said(graph: Graph, tmp_path: Path) -> None:

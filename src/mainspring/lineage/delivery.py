@@ -139,27 +139,32 @@ class Delivery(ABC):
         wait: Callable[[float], bool] | None,
         skip: Skip | None,
     ) -> int:
-        n_delivered = 0
-        for first in range(0, len(parcels), sink.n_runs_at_once):
+        n_delivered, left, n_at_once = 0, parcels, sink.n_runs_at_once
+        while left:
             if n_delivered and wait is not None and wait(0):
                 break
-            batch = parcels[first : first + sink.n_runs_at_once]
+            batch = left[:n_at_once]
             lines = [line for parcel in batch for line in parcel.lines]
             try:
                 sink.deliver(lines)
             except InputError as refused:
+                if len(batch) > 1:
+                    # Which of them it was shows one by one; what was taken of them is told again.
+                    n_at_once = 1
+                    continue
                 if skip is None or skip.event_id != batch[0].event_id:
                     raise _with_a_way_out(refused, batch[0]) from refused
                 self._pass_over(place, batch[0], skip, refused)
-                place = batch[0].place
-                continue
-            n_delivered += len(lines)
-            with self._graph.records.write() as connection:
-                moved = cursor.move(connection, self._reader, place, batch[-1].place, self._graph.project_id)
-            if not moved:
-                # A process on another machine was faster; what it did not deliver is read again.
-                break
-            place = batch[-1].place
+            else:
+                n_delivered += len(lines)
+                with self._graph.records.write() as connection:
+                    moved = cursor.move(
+                        connection, self._reader, place, batch[-1].place, self._graph.project_id
+                    )
+                if not moved:
+                    # A process on another machine was faster; what it did not deliver is read again.
+                    break
+            place, left = batch[-1].place, left[len(batch) :]
         return n_delivered
 
     def _pass_over(self, place: int, parcel: Parcel, skip: Skip, refused: InputError) -> None:
