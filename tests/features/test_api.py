@@ -15,7 +15,14 @@ from tests.features.conftest import at
 
 from mainspring.checks import expect
 from mainspring.checks.spec import Expectation
-from mainspring.errors import ConflictError, ExpectationError, InputError, StateError, UnknownNameError
+from mainspring.errors import (
+    ConflictError,
+    ExpectationError,
+    FencedError,
+    InputError,
+    StateError,
+    UnknownNameError,
+)
 from mainspring.features import ingest
 from mainspring.features.api import Features
 from mainspring.features.group import FeatureGroup
@@ -52,6 +59,20 @@ def test_defining_twice_is_once(features: Features) -> None:
     assert weather(features).spec == weather(features).spec
     assert weather(features, version=2).spec.group_id != weather(features).spec.group_id
     assert [group.spec.label for group in features.groups()] == ["weather@1", "weather@2"]
+
+
+def test_nothing_is_defined_inside_what_was_lost(features: Features, graph: Graph) -> None:
+    """Neither a new group nor a change; what is there already is found."""
+    before = weather(features)
+    with pytest.raises(FencedError), graph.execution("step", "s", durable=True) as step:
+        running = graph.find_execution(step.id)
+        assert running is not None
+        graph.lose(running, "lost: it stood still")
+        for changed in ({"version": 2}, {"description": "changed"}):
+            with pytest.raises(FencedError, match=f"execution {step.id}, of which this is a part"):
+                weather(features, **changed)
+        assert weather(features).spec == before.spec
+    assert [group.spec for group in features.groups()] == [before.spec]
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,7 @@ def test_a_lost_run_writes_nothing_more(tracking: Tracking, graph: Graph) -> Non
             lambda: run.log(metrics={"auc": 0.9, "loss": math.nan}, step=1),
             lambda: run.artifact("model", b"before"),
             lambda: run.artifact("plot", b"after"),
+            lambda: run.tag(best="yes"),
         ):
             with pytest.raises(FencedError, match=f"run {run.id} still running"):
                 write()
@@ -227,7 +228,7 @@ def test_a_lost_run_writes_nothing_more(tracking: Tracking, graph: Graph) -> Non
         later.log(metrics={"auc": 0.7})
     lost = tracking.get_run(run.id)
     assert (lost.state, lost.params, lost.metrics) == (ExecutionState.LOST, {"depth": 6}, {"auc": 0.5})
-    assert [artifact.name for artifact in lost.artifacts] == ["model"]
+    assert ([artifact.name for artifact in lost.artifacts], lost.tags) == (["model"], {})
     assert tracking.get_run(later.id).metrics == {"auc": 0.7}
 
 

@@ -104,6 +104,7 @@ class Features:
             ConflictError: it exists with another definition.
             InputError: an argument is not what it should be, or an expectation does not fit its column's type.
             UnknownNameError: an expectation reads a column that the group does not have.
+            FencedError: it would be made or changed inside a run or step that was called lost.
         """
         where = f"feature group {name}@{version}"
         if keys is None:
@@ -152,6 +153,7 @@ class Features:
         if found is not None and plan.evolved(found, wanted, given, where) == found:
             return found
         with stores.records.write() as connection:
+            stores.graph.check_stands(connection, where)
             names.hold(stores.records, connection, Noun.FEATURE_GROUP, stores.project_id)
             found = store.find_group(connection, stores.project_id, wanted.name, wanted.version)
             if found is None:

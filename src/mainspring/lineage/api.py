@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from mainspring.errors import FencedError, UnknownNameError
 from mainspring.lineage import lease, log, marks, store
-from mainspring.lineage.enclosing import within
+from mainspring.lineage.enclosing import enclosing, within
 from mainspring.lineage.leases import DEFAULT_TTL_S, Leases, why
 from mainspring.lineage.log import Scope
-from mainspring.lineage.publication import Publication
+from mainspring.lineage.publication import Publication, whole_lost
 from mainspring.lineage.spec import (
     Asset,
     AssetKind,
@@ -173,6 +173,16 @@ class Graph:
         """
         with self.records.write() as connection:
             return [lost.id for lost in log.lose(connection, self._scope, execution, error)]
+
+    def check_stands(self, connection: Connection, where: str) -> None:
+        """Nothing around this place was called lost, or is before the transaction ends: for rows without publication.
+
+        Raises:
+            FencedError: something was.
+        """
+        above = enclosing()
+        if not store.all_stand(connection, above):
+            raise whole_lost(above, where)
 
     def get_asset(self, asset_id: str) -> Asset:
         """The asset of that id.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import traceback
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -335,12 +335,7 @@ class Publication:
         )
 
     def _whole_lost(self) -> FencedError:
-        return FencedError(
-            expected=f"execution {' in '.join(self._above[::-1])}, of which this is a part, still running",
-            got="it was called lost, because its lease was not renewed",
-            where=f"{self._execution.kind} {self._execution.name!r}",
-            hint="Nothing was published. Run the whole again; results that were finished before are kept.",
-        )
+        return whole_lost(self._above, f"{self._execution.kind} {self._execution.name!r}")
 
     def _fail(self, error: BaseException) -> None:
         """Keep the failure of a durable execution; one that was fenced off or has ended stays as it is."""
@@ -373,3 +368,17 @@ class Publication:
 
 class _Ended(Exception):
     """Takes back what was written for an execution that turns out to have ended."""
+
+
+def whole_lost(above: Sequence[str], where: str) -> FencedError:
+    """What is a part of something that was called lost is refused.
+
+    Args:
+        above: the ids of what it is a part of, the outermost first.
+    """
+    return FencedError(
+        expected=f"execution {' in '.join(above[::-1])}, of which this is a part, still running",
+        got="it was called lost, because its lease was not renewed",
+        where=where,
+        hint="Nothing was published. Run the whole again; results that were finished before are kept.",
+    )

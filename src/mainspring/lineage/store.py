@@ -102,6 +102,15 @@ def stands(name: str) -> ColumnElement[bool]:
     return func.coalesce(state.scalar_subquery(), "") != ExecutionState.LOST
 
 
+def all_stand(connection: Connection, execution_ids: Sequence[str]) -> bool:
+    """Whether none of these was lost; none is before this transaction ends."""
+    if not execution_ids:
+        return True
+    query = select(executions.c.state).where(among(executions.c.id, execution_ids))
+    found = connection.execute(query.order_by(executions.c.id).with_for_update(read=True)).scalars()
+    return ExecutionState.LOST not in set(found)
+
+
 # Built once for each number of executions above.
 @functools.cache
 def _add_below(n_above: int) -> Prepared:

@@ -240,7 +240,11 @@ class ActiveRun:
         self._work.use(asset_id, role=role)
 
     def tag(self, **tags: str) -> None:
-        """Set tags; a tag may be set again."""
+        """Set tags; a tag may be set again.
+
+        Raises:
+            FencedError: the run was called lost.
+        """
         with self._graph.records.write() as connection:
             (row,) = store.find_runs(connection, self._graph.project_id, run_id=self.id)
             store.set_tags(connection, self.id, {**row.tags, **tags})

@@ -128,8 +128,14 @@ def set_name(connection: Connection, run_id: str, name: str) -> None:
 
 
 def set_tags(connection: Connection, run_id: str, tags: dict[str, str]) -> None:
-    """Replace a run's tags."""
-    connection.execute(update(runs).where(runs.c.id == run_id).values(tags=tags))
+    """Replace a run's tags.
+
+    Raises:
+        FencedError: the run was called lost.
+    """
+    statement = update(runs).where(runs.c.id == run_id, stands("run")).values(tags=tags)
+    if connection.execute(statement, {"run": run_id}).rowcount != 1:
+        raise lost_run(run_id)
 
 
 def add_params(
