@@ -19,7 +19,7 @@ from typing import Final
 from mainspring.errors import IntegrityError, StateError
 from mainspring.ports._disk import make_folder, refusals, sync_file, sync_folder, write_whole
 from mainspring.serving.wal import claimed, find_segments
-from mainspring.workflows.move.spec import Part
+from mainspring.workflows.move.spec import Intent, Part
 from mainspring.workflows.progress import Progress
 
 ASIDE: Final = "moved"
@@ -162,6 +162,11 @@ class Folders:
         for place in sorted(source.rglob("*")):
             if place.is_file() and place.name not in _NOT_BROUGHT:
                 yield place, self.target / name / place.relative_to(source)
+
+
+def folders_of(home: Path, intent: Intent) -> Folders:
+    """Those that a move has fenced, or is to fence."""
+    return Folders(home=home, target=Path(intent.target), names=intent.names, files=intent.files)
 
 
 def _fold(source: Path, target: Path) -> None:

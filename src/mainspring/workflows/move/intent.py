@@ -61,14 +61,14 @@ def note_intent(home: Path, intent: Intent) -> None:
 def forget_intent(home: Path) -> None:
     """Say durably that it is over."""
     with refusals(home):
-        for place in (home / INTENT, *find_drafts(home)):
+        for place in (home / INTENT, *drafts_of(home / INTENT)):
             place.unlink(missing_ok=True)
         sync_folder(home)
 
 
-def find_drafts(home: Path) -> list[Path]:
-    """What a process that was killed while it noted a move left."""
-    return drafts_of(home / INTENT)
+def is_vacant(folder: Path) -> bool:
+    """Whether nothing is in it but what a move that was killed at its beginning left."""
+    return set(folder.iterdir()) == set(drafts_of(folder / INTENT))
 
 
 def goes_on(home: Path, intent: Intent) -> bool:
