@@ -151,8 +151,7 @@ def test_the_configuration_is_changed_meanwhile(movable: Filled, tmp_path: Path)
     file.write_text(f'{written}\n[blobs]\nurl = "file:{tmp_path}/others"\n')
     with pytest.raises(StateError, match=r"it has fenced blobs, tables, keys, serving"):
         move_home(movable.folder, target)
-    shutil.copy(movable.home / "records.db", tmp_path / "other.db")
-    file.write_text(f'{written.partition("[actor]")[0]}[records]\nurl = "sqlite:///{tmp_path}/other.db"\n')
+    file.write_text(f'{BEFORE}\n[records]\nurl = "sqlite:///{tmp_path}/other.db"\n')
     with pytest.raises(StateError, match="the records that the move has fenced"):
         abort(movable.folder)
     assert (target / INTENT).exists()
