@@ -22,6 +22,7 @@ from mainspring.project import open_project
 from mainspring.workflows.backup.make import make_backup
 from mainspring.workflows.backup.restore import restore_backup
 from mainspring.workflows.doctor.examine import examine
+from mainspring.workflows.gc import collect
 from tests.permissions import bound_by_permissions
 from tests.serving.airport import KEYS, REQUEST, weather
 from tests.workflows.filled import Filled
@@ -99,6 +100,7 @@ def test_every_write_is_refused_at_the_door(filled: Filled) -> None:
             lambda: flights.outcomes(_outcome(flights.log())),
             lambda: project.blobs.put(b"x"),
             lambda: project.keys.clear("x"),
+            lambda: collect(project, delete=True),
         ]
         for write in writes:
             with pytest.raises(AccessError, match="open read-only"):
@@ -159,6 +161,8 @@ def test_the_command_line(filled: Filled) -> None:
     assert isinstance(undone.exception, AccessError)
     assert "MAINSPRING_HOME_READ_ONLY" not in os.environ
     assert CliRunner().invoke(app, ["archive", "experiment", "trials", *words]).exit_code == 0
+    mended = CliRunner().invoke(app, ["--read-only", "doctor", "--repair", "-p", str(filled.folder)])
+    assert isinstance(mended.exception, AccessError)
 
 
 def test_each_method_of_a_port_is_a_read_or_a_write() -> None:

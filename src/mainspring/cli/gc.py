@@ -64,6 +64,6 @@ def _age(text: str) -> timedelta:
             expected="a whole number with h, d or w for hours, days or weeks",
             got=repr(text),
             where="--older-than",
-            hint="For example 36h, 7d or 2w.",
+            hint="For example 36h, 7d or 2w; 1h at least.",
         )
     return timedelta(**{_UNITS[found[2]]: int(found[1])})

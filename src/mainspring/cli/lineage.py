@@ -95,7 +95,7 @@ def downstream(asset_id: Id, depth: Depth = None, project: In = None, json: Json
 
 @app.command("export")
 def export(
-    asset_id: Id,
+    asset_id: LeafId,
     form: Annotated[
         str, typer.Option("--format", help="prov: one PROV-JSON document; openlineage: a run event a line.")
     ],

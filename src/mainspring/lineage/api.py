@@ -196,7 +196,8 @@ class Graph:
                 expected="the id of an asset of this project",
                 got=repr(asset_id),
                 where="lineage",
-                hint="It has 32 hex digits; `mainspring lineage list` shows the newest.",
+                hint="It has 32 hex digits; `mainspring lineage list` shows the newest. Of a prediction tell "
+                "`lineage upstream` and `lineage export`.",
             )
         return found
 

@@ -271,7 +271,7 @@ class Leases:
         for each in lost:
             _log.warning(
                 "execution.lost",
-                f"{each.kind} {each.name!r} was called lost: {why(lease)}",
+                f"{each.kind} {each.name!r} was called {why(lease)}",
                 execution_id=each.id,
                 kind=each.kind,
                 name=each.name,

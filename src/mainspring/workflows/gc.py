@@ -13,6 +13,7 @@ from sqlalchemy import select
 from mainspring.errors import InputError
 from mainspring.lineage.spec import AssetKind, ExecutionState, Standing, Value
 from mainspring.lineage.store import executions
+from mainspring.ports.read_only import refused as read_only
 from mainspring.project import Project
 from mainspring.types import from_us
 from mainspring.workflows.doctor.records import running
@@ -106,6 +107,7 @@ def collect(
 
     Raises:
         InputError: `older_than` is shorter than an hour.
+        AccessError: to delete is asked of a project that is open read-only.
     """
     if older_than < YOUNGEST:
         raise InputError(
@@ -114,6 +116,8 @@ def collect(
             where="older_than",
             hint="Bytes are stored before the row that refers to them; younger ones may be somebody's work.",
         )
+    if delete and project.read_only:
+        raise read_only("gc --delete")
     retention = _retain(project, delete=delete)
     logs = _retain_logs(project, delete=delete)
     put_before = min([datetime.now(UTC) - older_than, *_running_since(project)])

@@ -14,7 +14,14 @@ import pytest
 from typer.testing import CliRunner
 
 from mainspring.cli._app import app
-from mainspring.errors import DeletedError, InputError, IntegrityError, MainspringError, StateError
+from mainspring.errors import (
+    DeletedError,
+    InputError,
+    IntegrityError,
+    MainspringError,
+    StateError,
+    UnknownNameError,
+)
 from mainspring.ports.clock import ReplayClock
 from mainspring.project import Project, open_project
 from mainspring.serving.api import Deployments
@@ -301,6 +308,14 @@ def test_a_damaged_manifest_is_refused(filled: Filled, tmp_path: Path) -> None:
         restore_backup(tmp_path / "backups", tmp_path / "restored")
     assert back_up(filled, tmp_path / "backups").n_copied <= 1
     assert restore_backup(tmp_path / "backups", tmp_path / "restored").number == 2
+
+
+@pytest.mark.once
+def test_a_folder_without_a_backup_is_said_to_be_one(tmp_path: Path) -> None:
+    for folder, got in ((tmp_path / "nowhere", "no such folder"), (tmp_path, "one without")):
+        with pytest.raises(UnknownNameError) as caught:
+            restore_backup(folder, tmp_path / "restored")
+        assert (caught.value.expected, caught.value.got) == ("a folder with a backup in it", got)
 
 
 def test_a_target_with_something_in_it_is_refused(filled: Filled, tmp_path: Path) -> None:

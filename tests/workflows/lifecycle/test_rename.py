@@ -195,7 +195,7 @@ def test_a_name_never_comes_to_mean_something_else(shelf: Shelf) -> None:
         rename(project, "model", "trial", "a b")
     with pytest.raises(UnknownNameError, match="trail"):
         rename(project, "model", "trail", "other")
-    with pytest.raises(StateError, match="no name of its own"):
+    with pytest.raises(StateError, match="cannot be renamed"):
         rename(project, "model_version", "trial/1", "other")
     assert shelf.filled.rows() == rows
 

@@ -115,6 +115,13 @@ class BackupFolder:
             number = max(numbers, default=None)
         elif number in interrupted:
             raise self._cut(number, numbers)
+        if not numbers:
+            raise UnknownNameError(
+                expected="a folder with a backup in it",
+                got="one without" if self.path.is_dir() else "no such folder",
+                where=str(self.path),
+                hint="Name the folder that `mainspring backup` was given.",
+            )
         if number not in numbers:
             raise UnknownNameError.of("backup", number, numbers, str(self.path))
         return self._read(self._place(number, _JSON))

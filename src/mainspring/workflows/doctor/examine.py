@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from mainspring.errors import MainspringError
+from mainspring.ports.read_only import refused as read_only
 from mainspring.project import Project, open_project
 from mainspring.workflows.doctor.blobs import check_blobs
 from mainspring.workflows.doctor.home import check_home
@@ -61,6 +62,7 @@ def examine(
 
     Raises:
         InputError: there is no project there.
+        AccessError: to mend is asked of a project that is open read-only.
     """
     try:
         project = open_project(folder, as_is=True)
@@ -69,6 +71,8 @@ def examine(
             raise
         wrong = told("configuration", error)
         return Examination(project_id="", home="", quick=quick, findings=(wrong,))
+    if mend and project.read_only:
+        raise read_only("doctor --repair")
     with project:
         found = _examined(project, quick, progress)
         if mend and (due := [finding for finding in found.findings if finding.repair is not None]):

@@ -187,7 +187,9 @@ def _planned(project: Project, thing: Thing, kind: MarkKind) -> Decision:
             expected="a training dataset, run, experiment, model or model version",
             got=f"a {thing.noun.words}: {_WITHOUT_CONTENT[thing.noun]}",
             where=thing.title,
-            hint=f"Hide it instead: mainspring archive {thing.noun.value} {thing.name}",
+            hint=f"End it instead: mainspring deployments retire {thing.name}"
+            if thing.noun is Noun.DEPLOYMENT
+            else f"Hide it instead: mainspring archive {thing.noun.value} {thing.name}",
         )
     dependents = outside(project, thing)
     project_id = project.graph.project_id

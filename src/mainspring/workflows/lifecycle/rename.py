@@ -49,9 +49,9 @@ def preview_rename(project: Project, noun: Noun | str, name: str, new_name: str)
     else:
         raise StateError(
             expected=f"one of {', '.join(each.value for each in (*_NAMED, Noun.RUN))}",
-            got=f"a {kind.words}, which has no name of its own",
+            got=f"a {kind.words}, which cannot be renamed",
             where=f"{kind.words} {name}",
-            hint="Rename the model, or the feature view that the dataset was made of.",
+            hint=_INSTEAD[kind],
         )
     with project.records.read() as connection:
         _check_free(connection, project.graph.project_id, planned)
@@ -237,6 +237,13 @@ def _first_version(project: Project, noun: Noun, name: str) -> int:
         )
     return min((spec.version for spec in every if spec.name == stored), default=1)
 
+
+_INSTEAD: Final = {
+    Noun.TRAINING_DATASET: "Rename the feature view that it was made of.",
+    Noun.MODEL_VERSION: "Rename the model; a version is its number.",
+    Noun.DEPLOYMENT: "Its name is its address: deploy under the new name, then retire this one.",
+}
+"""What to do about a noun that has no name of its own."""
 
 _NAMED: Final[Mapping[Noun, _Named]] = {
     Noun.FEATURE_GROUP: _Named(

@@ -106,5 +106,5 @@ def refused(obstacles: tuple[Obstacle, ...]) -> StateError:
         expected="nothing that stands in the way of a move",
         got="; ".join(each.what for each in obstacles),
         where="; ".join(each.where for each in obstacles),
-        hint=" ".join(each.do for each in obstacles),
+        hint=" ".join(dict.fromkeys(each.do for each in obstacles)),
     )

@@ -117,9 +117,10 @@ def of_configuration(project: Project, section: str, key: str, value: str) -> It
 def of_work(project: Project) -> Iterator[Obstacle]:
     """Whether nobody is at work."""
     for lease in find_at_work(project):
+        execution = project.graph.find_execution(lease.subject)
         yield Obstacle(
-            what=f"{lease.subject} is at work",
-            where=str(lease.holder),
+            what=f"{lease.subject if execution is None else f'{execution.kind} {execution.name!r}'} is at work",
+            where=f"process {lease.holder}",
             do="Stop it, or let it end. What was killed is found by `mainspring doctor --repair`.",
         )
 

@@ -23,10 +23,12 @@ from mainspring.tracking import Tracking
 def what_is_read(*, view: str, spine: str, features: Features, **_: object) -> dict[str, Any]:
     """The commits that the dataset step would read: new rows make a new dataset, anything else does not."""
     found = features.get_view(view)
-    groups = sorted({spine, *(label.rpartition("@")[0] for label in found.groups())})
+    names = {spine, *(label.rpartition("@")[0] for label in found.groups())}
+    groups = [features.get_group(name) for name in sorted(names)]
     return {
         "view": found.spec.digest,
-        "commits": {name: features.get_group(name).commits()[-1].number for name in groups},
+        # The name in the specification outlives a rename.
+        "commits": {group.spec.name: group.commits()[-1].number for group in groups},
     }
 
 

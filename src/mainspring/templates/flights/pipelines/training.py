@@ -34,10 +34,11 @@ NUMBERS: Final = [
 def what_is_read(*, features: Features, view_version: int, **_: object) -> dict[str, Any]:
     """The commits that the dataset step would read: new rows make a new dataset, anything else does not."""
     view = features.get_view(MODEL, view_version)
-    groups = ["flights", *(label.rpartition("@")[0] for label in view.groups())]
+    names = {"flights", *(label.rpartition("@")[0] for label in view.groups())}
+    groups = [features.get_group(name) for name in sorted(names)]
     return {
         "view": view.spec.digest,
-        "commits": {name: features.get_group(name).commits()[-1].number for name in sorted(set(groups))},
+        "commits": {group.spec.name: group.commits()[-1].number for group in groups},
     }
 
 
