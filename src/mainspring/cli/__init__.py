@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from mainspring.errors import MainspringError
+
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
 
 
 def main() -> NoReturn:
@@ -22,6 +25,8 @@ def main() -> NoReturn:
 
     try:
         code = app(prog_name="mainspring", standalone_mode=False)
+        if code == INTERRUPTED:
+            print("Interrupted. What was acknowledged is kept.", file=sys.stderr)
     except UsageError as error:
         if is_help(error):
             error.show()

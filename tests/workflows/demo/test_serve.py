@@ -71,6 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first = Command(made)
     first.wait_for(r"(prediction server on http)")
     assert first.end(signal.SIGINT) == 130, first.said.read_text()
+    assert "Interrupted." in first.said.read_text()
     again = Command(made)
     assert again.process.wait(PATIENCE_S) == 0, again.said.read_text()
     assert "going on in" in again.said.read_text()
