@@ -50,6 +50,16 @@ def test_a_wrong_value_says_where(tmp_path: Path, text: str) -> None:
         Config.load(write(tmp_path, text))
 
 
+def test_a_wrong_value_of_the_environment_is_blamed_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAINSPRING_RETENTION_PREDICTIONS_DAYS", "many")
+    with pytest.raises(InputError) as caught:
+        Config.load(tmp_path)
+    assert "MAINSPRING_RETENTION_PREDICTIONS_DAYS" in caught.value.where
+    assert "mainspring.toml" not in caught.value.where
+
+
 def test_every_key_is_described() -> None:
     """The reference page and the CLI show these texts."""
     assert all(keys().values())

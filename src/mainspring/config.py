@@ -316,7 +316,7 @@ class Config(Section):
             values.setdefault("home", {})["path"] = home
         for key in keys():
             section, name = key.split(".")
-            given = os.environ.get(f"{ENVIRONMENT_PREFIX}{section}_{name}".upper())
+            given = os.environ.get(_variable(key))
             if given is not None:
                 values.setdefault(section, {})[name] = given
         for key, given in (overrides or {}).items():
@@ -343,8 +343,14 @@ class Config(Section):
         try:
             return cls.model_validate({**values, "folder": folder.resolve()})
         except ValidationError as error:
-            hint = "Correct the value in the file or in the environment."
-            raise InputError.of_value(error, FILE_NAME, hint) from error
+            variable = _variable(".".join(map(str, error.errors()[0]["loc"][:2])))
+            where = variable if variable in os.environ else FILE_NAME
+            raise InputError.of_value(error, where, "Correct the value.") from error
+
+
+def _variable(key: str) -> str:
+    """The environment variable of a key."""
+    return f"{ENVIRONMENT_PREFIX}{key.replace('.', '_')}".upper()
 
 
 def _password(address: str) -> str:
