@@ -191,6 +191,25 @@ def test_damaged_log(tmp_path: Path) -> None:
             use()
 
 
+@pytest.mark.parametrize("entries", ["*2.json", "*"], ids=["the last entry", "the whole log"])
+@pytest.mark.parametrize("with_digests", [True, False])
+def test_a_log_without_its_end(tmp_path: Path, entries: str, with_digests: bool) -> None:
+    """A table that ends before what was acknowledged is no shorter table: whoever first reads or appends is told."""
+    for token in "12":
+        open_tables(tmp_path).append("t", ROW, token=token)
+    for place in (tmp_path / "t" / "_delta_log").glob(entries):
+        place.unlink()
+    if not with_digests:
+        (tmp_path / "t" / NAME).unlink()
+    damaged = open_tables(tmp_path)
+    assert damaged.exists("t")
+    for _ in range(2):
+        with pytest.raises(IntegrityError, match="version 2"):
+            damaged.scan("t")
+        with pytest.raises(IntegrityError, match="version 2"):
+            damaged.append("t", ROW, token="3")
+
+
 def test_unknown_scheme() -> None:
     """An address that no backend answers to names those that do."""
     with pytest.raises(InputError, match="a path, file:"):

@@ -109,6 +109,23 @@ def test_damage_is_refused_by_whoever_reads_it(filled: Filled, what: str) -> Non
 
 
 @pytest.mark.once
+@pytest.mark.parametrize(
+    "what", ["features", "features for a dataset", "features for serving", "predictions"]
+)
+def test_a_table_without_its_last_entry_is_refused_by_whoever_reads_it(filled: Filled, what: str) -> None:
+    """It is not read as a table that had fewer rows."""
+    find, read = READS[what]
+    with filled.open() as project:
+        folder = find(filled, project).parent
+    last = max((folder / "_delta_log").glob("*.json"))
+    last.unlink()
+    with filled.open() as project, pytest.raises(IntegrityError, match="was acknowledged") as refused:
+        read(project)
+    assert all(refused.value.to_dict().values())
+    assert any(last.name in f"{item.what} {item.where}" for item in examine(filled.folder).problems)
+
+
+@pytest.mark.once
 def test_damage_is_not_backed_up(filled: Filled, tmp_path: Path) -> None:
     """A flipped bit of a table stops a first backup; one that has the file already keeps it as it was written."""
     harmed = _largest(filled.table("predictions_flights"))

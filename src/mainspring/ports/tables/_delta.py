@@ -147,7 +147,8 @@ class DeltaTables(Tables):
     def exists(self, name: str) -> bool:
         head = self._head(name)
         with _meanings(head.folder), head.lock:
-            return head.refresh() is not None
+            # One whose log was lost is there all the same: who reads it is told.
+            return head.log.synced() >= 0 or head.refresh() is not None
 
     def names(self) -> list[str]:
         with refusals(self._folder):
@@ -228,11 +229,26 @@ class _Head:
             self._check_there()
             self._table.update_incremental()
         elif self.folder.is_dir():
-            try:
-                self._table = DeltaTable(self.folder)
-            except TableNotFoundError:
-                return None
+            self._table = self._opened()
         return self._table
+
+    def _opened(self) -> DeltaTable | None:
+        # Read first: others may append meanwhile.
+        synced = self.log.synced()
+        try:
+            found: DeltaTable | None = DeltaTable(self.folder)
+        except TableNotFoundError:
+            found = None
+        newest = -1 if found is None else found.version()
+        if newest < synced:
+            raise IntegrityError(
+                expected=f"a table with version {synced}, which was acknowledged",
+                got="none of its log" if found is None else f"a log that ends with version {newest}",
+                where=str(self.folder),
+                hint="Files of its _delta_log are missing: restore the table's folder from a backup. "
+                "`mainspring doctor` lists what is wrong.",
+            )
+        return found
 
     def _check_there(self) -> None:
         """What was read of the table once is not all that it is now, where its folder is gone."""

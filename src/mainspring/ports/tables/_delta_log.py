@@ -73,7 +73,7 @@ class DeltaLog:
 
     def make_durable(self, version: int) -> None:
         """Return when `version` and all before it survive power loss."""
-        done = self._synced()
+        done = self.synced()
         if version <= done:
             return
         made: list[str] = []
@@ -150,7 +150,7 @@ class DeltaLog:
         Args:
             read: read all that is there, and compare its digests.
         """
-        synced = self._synced()
+        synced = self.synced()
         there = sorted(self._versions())
         last = max([*there, synced]) if version is None else version
         commits = {number: self._read(number) for number in range(last + 1)}
@@ -174,7 +174,7 @@ class DeltaLog:
     def left_behind(self) -> list[LeftBehind]:
         """Files that are there and that no version that is durable and the newest reads."""
         removed: dict[str, int] = {}
-        for number in range(self._synced() + 1):
+        for number in range(self.synced() + 1):
             commit = self._read(number)
             removed |= commit.removed if commit is not None else {}
         found = []
@@ -191,7 +191,7 @@ class DeltaLog:
         return self._first_torn() is not None or bool(self._torn_checkpoints())
 
     def _first_torn(self) -> int | None:
-        synced = self._synced()
+        synced = self.synced()
         numbers = sorted(number for number in self._versions() if number > synced)
         commits = {number: self._read(number) for number in numbers}
         # What compaction took away later is rightly missing.
@@ -243,7 +243,8 @@ class DeltaLog:
             tokens=frozenset(action["txn"]["appId"] for action in actions if "txn" in action),
         )
 
-    def _synced(self) -> int:
+    def synced(self) -> int:
+        """The version that is known to be durable, with all before it; -1 if none is."""
         try:
             return int(self._mark.read_bytes())
         except (FileNotFoundError, ValueError):
