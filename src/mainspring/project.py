@@ -81,6 +81,7 @@ class Project:
             raise _home_refused(self.home, error) from error
         self._claim_home()
         try:
+            self.identity.check_records()
             self.records.set_up()
             self._stores_id = self.identity.settle()
             self._settle()
@@ -99,6 +100,7 @@ class Project:
                 hint="Read-only makes nothing: name its home in `home.path`, or open it once for writing.",
             )
         try:
+            self.identity.check_records()
             self.records.check_current()
             self._stores_id = self.identity.check()
         except BaseException:

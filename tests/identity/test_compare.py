@@ -115,12 +115,15 @@ def test_a_store_of_another_home_is_refused(tmp_path: Path, records_url: str, ki
 
 
 def test_records_of_another_home_are_refused(tmp_path: Path, records_url: str) -> None:
-    """Another home's database of the same project, and an empty one; nothing is written to either."""
+    """Another home's database of the same project, one that knows no home, and none; nothing is written or made."""
     folder, other = make(tmp_path / "one", records_url), make(tmp_path / "two")
     empty = f"sqlite:///{tmp_path}/empty.db"
+    with closing(open_records(empty)) as records:
+        records.migrate()
     for url, said in (
         (f"sqlite:///{home(other)}/records.db", "the records of home"),
         (empty, "knows no home"),
+        (f"sqlite:///{tmp_path}/none.db", "got no database, or an empty one"),
     ):
         with pytest.raises(ConflictError, match=said):
             open_project(folder, overrides={"records.url": url}, importable=False)
@@ -129,6 +132,38 @@ def test_records_of_another_home_are_refused(tmp_path: Path, records_url: str) -
     engine = create_engine(empty, poolclass=NullPool)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM stores")).scalar_one() == 0
+    assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.once
+def test_a_home_whose_records_are_missing(tmp_path: Path) -> None:
+    """Neither opened nor adopted, and nothing is made in their place: a restored backup is what helps."""
+    folder = make(tmp_path / "one")
+    records = home(folder) / "records.db"
+    for path in home(folder).glob("records*"):
+        path.unlink()
+    for look in (
+        lambda: reopened(folder),
+        lambda: reopened(folder, read_only=True),
+        lambda: adopt(folder, wanted=False),
+        lambda: adopt(folder, wanted=True),
+    ):
+        with pytest.raises(ConflictError, match="expected the records of the home") as refused:
+            look()
+        assert "mainspring restore" in refused.value.hint
+        assert not records.exists()
+    (finding,) = [item for item in examine(folder, quick=True).problems if item.check == "schema"]
+    assert "its records are missing" in finding.do and not records.exists()
+    with closing(open_records(f"sqlite:///{records}")) as made:
+        made.migrate()
+    with pytest.raises(ConflictError, match="a database that knows no home"):
+        adopt(folder, wanted=True)
+    (finding,) = [item for item in examine(folder, quick=True).problems if item.check == "stores"]
+    assert "knows no home" in finding.what
+    for kind in ("blobs", "tables", "keys"):
+        shutil.rmtree(home(folder) / kind, ignore_errors=True)
+    assert adopt(folder, wanted=True).adopted
+    reopened(folder).close()
 
 
 def test_a_second_home_on_the_same_stores_joins(tmp_path: Path, records_url: str) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from mainspring.config import Config
 from mainspring.errors import ConflictError, IntegrityError, SchemaOlderError
 from mainspring.identity.disks import keys_folder
-from mainspring.identity.marks import Mark, find_mark, mark_file, write_mark
+from mainspring.identity.marks import MARK_PREFIX, Mark, find_mark, mark_file, write_mark
 from mainspring.identity.place import PLACE_MARK, find_original, find_place, is_settled, write_place
 from mainspring.identity.store import Stores, begin_stores, find_stores, has_history, set_stores
 from mainspring.ports._address import path_of, scheme_of
@@ -73,6 +73,30 @@ class Identity:
                 set_stores(connection, said.model_copy(update={"settled": True}), self._project_id)
         return said.stores_id
 
+    def check_records(self) -> None:
+        """A home that was opened before has its records, here or in the database that is configured.
+
+        Raises:
+            ConflictError: there is no database, or an empty one. Nothing was made.
+        """
+        if self._records.schema_revision() is None and find_place(self._home) is not None:
+            raise self._missing("no database, or an empty one")
+
+    def check_adoptable(self) -> None:
+        """The records hold what the home's folders do not: with none of them nobody knows what is in there.
+
+        Raises:
+            ConflictError: the records are missing, or empty, and the home has something in it.
+        """
+        if not self._has_content():
+            return
+        if self._records.schema_revision() is None:
+            raise self._missing("no database, or an empty one")
+        with self._records.read() as connection:
+            is_known = find_stores(connection, self._project_id) or has_history(connection, self._project_id)
+        if not is_known:
+            raise self._missing("a database that knows no home")
+
     def check(self) -> str:
         """Compare, and change nothing; the id that all stores carry, empty where the home was never settled.
 
@@ -91,7 +115,7 @@ class Identity:
         """What does not belong together; nothing where the records know no stores."""
         said = said or self._find()
         if said is None:
-            return []
+            return self._unknown()
         found = []
         try:
             place, original = find_place(self._home), find_original(self._home)
@@ -193,12 +217,39 @@ class Identity:
                 raise refusal
         return said
 
+    def _unknown(self) -> list[Flaw]:
+        """The records, where they know no stores and the home says that they did."""
+        try:
+            place = find_place(self._home)
+        except IntegrityError as error:
+            return [Flaw("home", error.expected, error.got, error.where)]
+        if place is None or not place.stores_id:
+            return []
+        expected = f"the records of home {place.stores_id}"
+        return [Flaw("records", expected, "a database that knows no home", self._records.url)]
+
+    def _has_content(self) -> bool:
+        """Whether a folder of the home has more in it than marks."""
+        return any(
+            path.is_file() and not path.name.startswith(MARK_PREFIX)
+            for folder in self.folders().values()
+            for path in folder.rglob("*")
+        )
+
+    def _missing(self, got: str) -> ConflictError:
+        return ConflictError(
+            expected=f"the records of the home {self._home}",
+            got=got,
+            where=self._records.url,
+            hint="The records are missing. Is records.url another address, or a disk not mounted? Correct that, or "
+            "put the database back. Else restore a backup: `mainspring restore BACKUPS FOLDER`. Nothing was made.",
+        )
+
     def _refusal_of_known(self) -> ConflictError | SchemaOlderError | None:
         """For records that know no stores: that is so before a home is first opened, and never again."""
         place = find_place(self._home)
         if place is not None and place.stores_id:
-            expected, got = f"the records of home {place.stores_id}", "a database that knows no home"
-            return refused([Flaw("records", expected, got, self._records.url)])
+            return self._missing("a database that knows no home")
         with self._records.read() as connection:
             is_old = place is not None or has_history(connection, self._project_id)
         if not is_old:

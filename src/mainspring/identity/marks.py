@@ -15,6 +15,7 @@ from mainspring.errors import IntegrityError, SchemaVersionError
 from mainspring.ports._disk import make_folder, refusals, write_whole
 
 FORMAT: Final = 1
+MARK_PREFIX: Final = "belongs-"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Mark:
 
 def mark_file(folder: Path, project_id: str) -> Path:
     """Where a project's mark lies in a folder."""
-    return folder / f"belongs-{hashlib.sha256(project_id.encode()).hexdigest()[:12]}.json"
+    return folder / f"{MARK_PREFIX}{hashlib.sha256(project_id.encode()).hexdigest()[:12]}.json"
 
 
 def find_mark(folder: Path, project_id: str) -> Mark | None:

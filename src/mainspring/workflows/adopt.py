@@ -55,7 +55,7 @@ def adopt(folder: Path | None, *, wanted: bool) -> Adoption:
         wanted: do it; else only look.
 
     Raises:
-        ConflictError: the home is another project's.
+        ConflictError: the home is another project's; or its records are missing, and it has something in it.
         StateError: somebody is at work.
         AccessError: the project is open read-only, or a store cannot be written.
     """
@@ -63,6 +63,7 @@ def adopt(folder: Path | None, *, wanted: bool) -> Adoption:
         if project.read_only:
             raise refused("adopt")
         check_owner(project.home, project.config.project.id)
+        project.identity.check_adoptable()
         project.records.check_current()
         found = tuple(_told(flaw) for flaw in project.identity.flaws())
         stores_id = _adopted(project, found) if wanted else ""

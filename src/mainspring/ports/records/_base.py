@@ -67,11 +67,11 @@ class Records(ABC):
 
     @abstractmethod
     def schema_revision(self) -> str | None:
-        """The migration that the database is at; None for an empty database."""
+        """The migration that the database is at; None for an empty database, or one that is not there."""
 
     @abstractmethod
     def schema(self) -> Schema:
-        """The migration that the database is at, and the mainspring that brought it there."""
+        """The migration that the database is at, and the mainspring that brought it there. A look makes no database."""
 
     @abstractmethod
     def set_up(self) -> None:

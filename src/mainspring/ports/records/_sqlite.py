@@ -20,6 +20,7 @@ from mainspring.errors import AccessError, IntegrityError, MainspringError, Unav
 from mainspring.ports._opened_file import OpenedFile
 from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._sql import SqlRecords, to_json
+from mainspring.ports.records.migrations import Schema
 from mainspring.ports.records.prepared import hand_over
 from mainspring.ports.records.reading import check_unchanged, connect_reading, opened, state_of
 from mainspring.ports.records.turns import LOOK_EVERY_S, turn
@@ -149,6 +150,17 @@ class SqliteRecords(SqlRecords):
                 hint="Restore the file from a backup.",
             )
         return None
+
+    def schema_revision(self) -> str | None:
+        return super().schema_revision() if self._is_there() else None
+
+    def schema(self) -> Schema:
+        return super().schema() if self._is_there() else Schema(None, None)
+
+    def _is_there(self) -> bool:
+        # Whoever opens a file that is not there makes it: a look must not.
+        self._opened.check()
+        return self._file.exists()
 
     def damages(self) -> list[str]:
         with opened(self._file, read_only=self.read_only) as connection:

@@ -9,10 +9,12 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import make_url
 
+from mainspring.identity.place import PLACE_MARK
 from mainspring.lineage.api import Graph
 from mainspring.lineage.spec import Event, EventFilter, Execution, ExecutionState, Lease, Standing
 from mainspring.lineage.store import event_sha256, events, events_after, executions, executions_by_id
 from mainspring.ports.records.schema import value
+from mainspring.project import Project
 from mainspring.tracking import points_schema
 from mainspring.tracking.points import open_points, points_file
 from mainspring.workflows.doctor.spec import Finding, Patient, Repair, Severity, shown
@@ -33,7 +35,7 @@ def check_schema(patient: Patient) -> Iterator[Finding]:
             severity=Severity.ERROR,
             what="there is no database",
             where=str(file),
-            do="Restore a backup; or run any command that writes, to begin anew.",
+            do=_missing(patient.project),
         )
         return
     found = records.schema()
@@ -43,13 +45,22 @@ def check_schema(patient: Patient) -> Iterator[Finding]:
             severity=Severity.ERROR,
             what="the database is empty",
             where=records.url,
-            do="Run any command that writes to set it up, or restore a backup.",
+            do=_missing(patient.project),
         )
         return
     records.check_current()
     if records.dialect == "sqlite" and (version := points_schema.find_version(points_file(file))) is not None:
         points_schema.check_current(version, points_file(file))
     yield Finding(check="schema", severity=Severity.OK, what=f"at {found}", where=records.url)
+
+
+def _missing(project: Project) -> str:
+    if (project.home / PLACE_MARK).exists():
+        return (
+            "The home was in use, and its records are missing: put the database back, correct records.url, or restore "
+            "a backup (`mainspring restore BACKUPS FOLDER`). Until then the project is not opened."
+        )
+    return "Restore a backup; or, for a new project, run any command that writes: it sets the database up."
 
 
 def check_database(patient: Patient) -> Iterator[Finding]:

@@ -20,11 +20,11 @@ def check_stores(patient: Patient) -> Iterator[Finding]:
             severity=Severity.ERROR,
             what=f"expected {flaw.expected}, got {flaw.got}",
             where=flaw.where,
-            do="Correct the address or mount the disk. Of two copies of a home go on with one. Where it is meant so, "
-            "`mainspring adopt` makes what is configured one home.",
+            do="Correct the address or mount the disk; restore a backup where the records are missing. Of two copies "
+            "of a home go on with one. Where it is meant so, `mainspring adopt` makes what is configured one home.",
         )
-    # Of a home whose own file cannot be read nothing more can be told.
-    if all(flaw.kind != "home" for flaw in flaws) and not identity.is_marked():
+    # Of a home whose own file cannot be read, or whose records are missing, nothing more can be told.
+    if all(flaw.kind not in {"home", "records"} for flaw in flaws) and not identity.is_marked():
         yield Finding(
             check=CHECK,
             severity=Severity.WARNING,
