@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,7 @@ from mainspring.testing import KeysContract
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 ENTRIES = st.builds(Entry, st.binary(min_size=1, max_size=440), INT64, INT64, INT64, st.binary(max_size=200))
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 SPACES = st.text(min_size=1, max_size=16).filter(lambda space: space.isprintable())
 
 
@@ -95,6 +100,54 @@ def test_not_a_store(tmp_path: Path) -> None:
     (tmp_path / "data.mdb").write_bytes(b"something else entirely" * 1000)
     with pytest.raises(IntegrityError, match="materialise it again"):
         open_keys(tmp_path).get("s", [b"a"])
+
+
+_CUT = """
+import sys
+from mainspring.errors import IntegrityError
+from mainspring.ports.keys import open_keys
+try:
+    keys = open_keys(sys.argv[1], read_only=sys.argv[2] == "reads")
+    keys.get("s", [b"0"]), sum(1 for _ in keys.entries("s"))
+except IntegrityError as error:
+    print(error.code, error.got)
+"""
+
+
+@pytest.mark.parametrize("who", ["reads", "writes"])
+@pytest.mark.parametrize("value_bytes", [50, 9_000], ids=["short", "long"])
+def test_a_file_that_was_cut(tmp_path: Path, who: str, value_bytes: int) -> None:
+    """It is refused before a page that is not there is read, which would kill the process without a word."""
+    entries = [Entry(b"%d" % n, 0, 0, 0, b"x" * value_bytes) for n in range(300)]
+    with closing(open_keys(tmp_path)) as keys:
+        keys.put("s", entries)
+    file = tmp_path / "data.mdb"
+    os.truncate(file, file.stat().st_size // 2)
+    ended = subprocess.run(
+        [sys.executable, "-c", _CUT, str(tmp_path), who], check=False, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended
+    assert ended.stdout.startswith("integrity.damaged")
+
+
+def test_a_file_without_pages_that_were_given_up_is_whole(tmp_path: Path) -> None:
+    """LMDB need not write pages that are free: a file is refused only where it lacks one that is in use."""
+    entries = [Entry(b"%d" % n, 0, 0, 0, b"x" * 50) for n in range(3_000)]
+    with closing(open_keys(tmp_path)) as keys:
+        keys.put("s", entries)
+        keys.delete("s", [entry.key for entry in entries[5:]])
+        for age in range(1, 4):
+            # Each transaction takes free pages, which lie before the end.
+            keys.put("s", [Entry(b"0", age, 0, 0, b"")])
+    file = tmp_path / "data.mdb"
+    n_cut = 0
+    with pytest.raises(IntegrityError, match="was cut"):
+        while True:
+            os.truncate(file, file.stat().st_size - PAGE_BYTES)
+            with closing(open_keys(tmp_path)) as keys:
+                assert len(list(keys.entries("s"))) == 5
+            n_cut += 1
+    assert n_cut > 10
 
 
 @pytest.mark.parametrize("address", ["etcd://host", "x:y/z".replace("x", "memcached")])

@@ -244,6 +244,20 @@ def test_an_online_store_that_is_no_store(filled: Filled) -> None:
     assert "materialise" in finding.do
 
 
+@pytest.mark.once
+def test_an_online_store_that_was_cut(filled: Filled) -> None:
+    """It is named, and not read to the process's death; without its folder the tables fill it again."""
+    file = filled.home / "keys" / "data.mdb"
+    os.truncate(file, 8_192)
+    finding = only(examine(filled.folder))
+    assert (finding.check, finding.where) == ("online", str(file))
+    assert "features materialize" in finding.do
+    shutil.rmtree(file.parent)
+    with filled.open() as project:
+        assert project.features.materialize() > 0
+    assert examine(filled.folder).healthy
+
+
 def test_executions_whose_process_is_gone(filled: Filled) -> None:
     """A run that was killed is found, and called lost by a repair, which is an execution itself."""
     with filled.open() as project:

@@ -19,6 +19,7 @@ from mainspring.ports._disk import make_folder, refusals
 from mainspring.ports._opened_file import OpenedFile
 from mainspring.ports.keys._base import KEY_MAX_BYTES, Entry, Keys, refuse_key
 from mainspring.ports.keys._codec import decode, encode, is_newer, prefix
+from mainspring.ports.keys._lmdb_pages import check_pages
 
 FIRST_MAP_BYTES: Final = 1 << 28
 MAX_READERS: Final = 1024
@@ -207,10 +208,17 @@ class _Store:
     def _open(self) -> lmdb.Environment:
         # Closed for a fork or a writer, it is the same file that is opened again: LMDB would make a new one.
         self._opened.check()
-        if self.read_only:
-            self._environment = _open_reading(self.folder)
-            self._opened.remember()
-            return self._environment
+        environment = _open_reading(self.folder) if self.read_only else self._open_writing()
+        try:
+            check_pages(environment, self.folder / DATA_FILE)
+        except BaseException:
+            environment.close()
+            raise
+        self._opened.remember()
+        self._environment = environment
+        return environment
+
+    def _open_writing(self) -> lmdb.Environment:
         environment = lmdb.open(
             str(self.folder),
             map_size=self._first_map_bytes,
@@ -220,8 +228,6 @@ class _Store:
         )
         # Reader slots of processes that were killed would pin old pages for ever.
         environment.reader_check()
-        self._opened.remember()
-        self._environment = environment
         return environment
 
     def _close(self) -> None:
