@@ -245,6 +245,20 @@ def test_an_online_store_that_is_no_store(filled: Filled) -> None:
 
 
 @pytest.mark.once
+def test_an_online_store_that_is_gone(filled: Filled) -> None:
+    """Predictions would go on without the features: the groups are named, and a repair brings them in again."""
+    with filled.open() as project:
+        n_before = sum(1 for _ in project.keys.entries(SPACE))
+    (filled.home / "keys" / "data.mdb").unlink()
+    finding = only(examine(filled.folder, quick=True))
+    assert finding.severity is Severity.WARNING
+    assert "fleet@1, weather@1" in finding.what
+    assert examine(filled.folder, mend=True).problems == []
+    with filled.open() as project:
+        assert sum(1 for _ in project.keys.entries(SPACE)) == n_before
+
+
+@pytest.mark.once
 def test_an_online_store_that_was_cut(filled: Filled) -> None:
     """It is named, and not read to the process's death; without its folder the tables fill it again."""
     file = filled.home / "keys" / "data.mdb"

@@ -1,4 +1,4 @@
-"""The online store: does it open, and does everything in it come from a published commit?"""
+"""The online store: does it open, does everything in it come from a published commit, and was each group brought in?"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHECK: Final = "online"
 
 
 def check_online(patient: Patient) -> Iterator[Finding]:
-    """Every entry against the commits of its group."""
+    """Every entry against the commits of its group, and every group that has commits against the entries."""
     project = patient.project
     with project.records.read() as connection:
         query = select(store.commits.c.group_id, store.commits.c.number, store.commits.c.asset_id).where(
@@ -27,12 +27,14 @@ def check_online(patient: Patient) -> Iterator[Finding]:
         assets = {
             (group_id, int(number)): str(asset) for group_id, number, asset in connection.execute(query)
         }
+        online = store.online_numbers(connection, project.config.project.id)
         labels = {group_id: f"{name}@{version}" for group_id, name, version in connection.execute(_GROUPS)}
     # The address of a server may hold a password.
     where = re.sub(r"//[^@/]*@", "//***@", project.config.url("keys"))
     wrong: dict[str, int] = defaultdict(int)
     strange: dict[str, int] = defaultdict(int)
     highest: dict[str, int] = defaultdict(int)
+    brought_in: set[str] = set()
     for group_id, number in assets:
         highest[group_id] = max(highest[group_id], number)
     with patient.progress("online entries", 0) as advance:
@@ -42,6 +44,7 @@ def check_online(patient: Patient) -> Iterator[Finding]:
             if group_id not in labels:
                 strange[group_id] += 1
             elif reached is not None:
+                brought_in.add(group_id)
                 wrong[group_id] += int(reached > highest[group_id])
             elif assets.get((group_id, entry.commit)) != entry.value[:ASSET_BYTES].hex():
                 wrong[group_id] += 1
@@ -57,6 +60,18 @@ def check_online(patient: Patient) -> Iterator[Finding]:
                 repair=Repair.MATERIALIZE,
                 subjects=(group_id,),
             )
+    if absent := sorted(online.keys() - brought_in, key=lambda group_id: labels[group_id]):
+        yield Finding(
+            check=CHECK,
+            severity=Severity.WARNING,
+            what="online groups with published commits have nothing here: "
+            + ", ".join(labels[group_id] for group_id in absent),
+            where=where,
+            do="Predictions find no row of them. They were never materialised, or the store was lost: run `mainspring "
+            "features materialize`, or let `mainspring doctor --repair` do it.",
+            repair=Repair.MATERIALIZE,
+            subjects=tuple(absent),
+        )
     if strange:
         yield Finding(
             check=CHECK,
