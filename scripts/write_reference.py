@@ -71,6 +71,8 @@ def configuration_page() -> str:
         'An argument (`ms.open(path, overrides={"records.url": …})`) outranks the environment,',
         "the environment outranks the file, the file outranks the default.",
         "`MAINSPRING_HOME` is short for `MAINSPRING_HOME_PATH`; where there is no file it names a project without one.",
+        "`ms.open(path)` takes a folder without a file as a project with the defaults.",
+        "Commands refuse one that Python never opened, and both refuse a folder that is itself a home.",
         "Relative paths are relative to the project's folder; `{home}` stands for the home folder.",
         "A key or table that is not listed here is refused.",
     ]

@@ -16,7 +16,7 @@ from mainspring.config import FILE_NAME, HOME_VARIABLE, READ_ONLY_VARIABLE, Conf
 from mainspring.errors import AccessError, ConflictError, InputError
 from mainspring.identity.compare import Identity
 from mainspring.identity.disks import check_disks
-from mainspring.identity.place import check_in_use
+from mainspring.identity.place import PLACE_MARK, check_in_use
 from mainspring.lineage.api import Graph
 from mainspring.lineage.code import capture_code
 from mainspring.ports._disk import sync_file, sync_folder
@@ -430,6 +430,8 @@ def open_project(
 ) -> Project:
     """Open the project in a folder, making its home where there is none.
 
+    A folder without a mainspring.toml is a project with the defaults; commands refuse one until it has a home.
+
     The folder goes first on `sys.path`, so that its features, pipelines and on-demand functions can be found
     by name from any process.
 
@@ -442,7 +444,7 @@ def open_project(
         importable: put the folder on `sys.path`; False for work that runs none of the project's own code.
 
     Raises:
-        InputError: there is no project there, or its configuration is wrong.
+        InputError: there is no project there, the folder is itself a home, or its configuration is wrong.
         AccessError: the home cannot be written.
         SchemaOlderError: an older mainspring wrote the database; `mainspring upgrade` migrates it.
         SchemaVersionError: a newer one did.
@@ -465,7 +467,42 @@ def load_config(path: str | Path | None = None, *, overrides: Mapping[str, Any] 
     Raises:
         InputError: there is no project there, or its configuration is wrong.
     """
-    return Config.load(_folder(path), overrides)
+    config = Config.load(_folder(path), overrides)
+    if not _has_file(config) and config.home_path != config.folder and (mark := _owner(config.folder)):
+        raise InputError(
+            expected="a project's folder",
+            got=f"the home of project {mark!r}",
+            where=str(config.folder),
+            hint=f"Name the project's folder, whose {FILE_NAME} says `home.path`; or set {HOME_VARIABLE} to this one.",
+        )
+    return config
+
+
+def check_project(config: Config) -> None:
+    """There is a project where the configuration is from: a mainspring.toml, a home beside it, or one that is named.
+
+    For commands: whoever mistypes a folder must not find an empty project in it. Python opens any folder.
+
+    Raises:
+        InputError: there is none. Nothing was made.
+    """
+    if _has_file(config) or "path" in config.home.model_fields_set or _owner(config.home_path):
+        return
+    raise InputError(
+        expected=f"a project's folder, with a {FILE_NAME}",
+        got="no project there",
+        where=str(config.folder),
+        hint=f"Name its folder with --project, or make one: mainspring init DIR. {HOME_VARIABLE} names a home.",
+    )
+
+
+def _has_file(config: Config) -> bool:
+    return (config.folder / FILE_NAME).exists()
+
+
+def _owner(home: Path) -> str:
+    """Whose home a folder is; empty for one that is no home."""
+    return _marked(home / PROJECT_MARK) if (home / PLACE_MARK).is_file() else ""
 
 
 def clock_of(config: Config) -> Clock:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from mainspring.checks import expect
 from mainspring.cli._app import app
-from mainspring.errors import MainspringError
+from mainspring.errors import InputError, MainspringError
 from mainspring.project import open_project
 
 CSV = "customer_id,updated_at,plan,spend\n1,2024-01-01T00:00:00Z,basic,9.5\n2,2024-01-02T00:00:00Z,pro,30\n"
@@ -65,6 +65,29 @@ def test_errors_are_four_parts_on_stderr_and_exit_one(tmp_path: Path) -> None:
     for part in ("Error [input.invalid]", "expected:", "got:", "do:"):
         assert part in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.once
+def test_a_folder_that_is_no_project_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By every command, and nothing is made in it; what Python opened there, or MAINSPRING_HOME names, is one."""
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for words in (["runs", "list"], ["features", "list"], ["doctor"], ["adopt"]):
+        with pytest.raises(InputError, match="no project there"):
+            ask(*words, "-p", str(plain))
+    assert list(plain.iterdir()) == []
+    open_project(plain, importable=False).close()
+    assert ask("runs", "list", "-p", str(plain)).exit_code == 0
+    home = plain / ".mainspring"
+    before = sorted(home.iterdir())
+    with pytest.raises(InputError, match="got the home of project 'main'"):
+        ask("runs", "list", "-p", str(home))
+    with pytest.raises(InputError, match="got the home of project 'main'"):
+        open_project(home, importable=False)
+    assert sorted(home.iterdir()) == before
+    monkeypatch.setenv("MAINSPRING_HOME", str(tmp_path / "elsewhere"))
+    assert ask("runs", "list", "-p", str(plain)).exit_code == 0
+    assert (tmp_path / "elsewhere" / "place").exists()
 
 
 def test_an_unknown_command_is_a_usage_error(tmp_path: Path) -> None:

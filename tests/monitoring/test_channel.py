@@ -209,6 +209,7 @@ def test_the_command_tells_every_channel_that_it_can(
 ) -> None:
     """A channel that refuses is an error at the end and keeps no other from being told; none at all is one too."""
     monkeypatch.setenv("MAINSPRING_RECORDS_URL", records_url)
+    (tmp_path / "mainspring.toml").touch()
     with pytest.raises(StateError, match=r"alerts\.channels"):
         ask("monitors", "deliver", "-p", str(tmp_path))
     with open_project(tmp_path) as project:

@@ -53,11 +53,17 @@ def opened(folder: Path | None, level: Level = "warning") -> Iterator[Project]:
 
 
 def say_as_configured(folder: Path | None, level: Level = "warning") -> None:
-    """Send the lines of this command where the project's `[log]` says, from `level` on unless it says so."""
-    from mainspring import log
-    from mainspring.project import load_config
+    """Send the lines of this command where the project's `[log]` says, from `level` on unless it says so.
 
-    log.configure(load_config(folder).log_output(level))
+    Raises:
+        InputError: there is no project in the folder.
+    """
+    from mainspring import log
+    from mainspring.project import check_project, load_config
+
+    config = load_config(folder)
+    check_project(config)
+    log.configure(config.log_output(level))
 
 
 def find_skip(event_id: str | None, reason: str) -> Skip | None:

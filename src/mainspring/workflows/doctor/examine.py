@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mainspring.errors import MainspringError
 from mainspring.ports.read_only import refused as read_only
-from mainspring.project import Project, open_project
+from mainspring.project import Project, check_project, open_project
 from mainspring.workflows.doctor.blobs import check_blobs
 from mainspring.workflows.doctor.home import check_home
 from mainspring.workflows.doctor.online import check_online
@@ -74,6 +74,7 @@ def examine(
     if mend and project.read_only:
         raise read_only("doctor --repair")
     with project:
+        check_project(project.config)
         found = _examined(project, quick, progress)
         if mend and (due := [finding for finding in found.findings if finding.repair is not None]):
             done = tuple(repair(project, due))
