@@ -188,10 +188,19 @@ class Deployments:
         there = self.names()
         lost = [name for name in recorded if name not in there and (not names or name in names)]
         if lost:
+            folder = self._weights(lost[0])
+            if (left := weights.find_unnamed(folder)) is not None:
+                raise IntegrityError(
+                    expected=f"the weight table that deployment {lost[0]} has in force",
+                    got=f"no {weights.CURRENT} beside the tables up to epoch {left.epoch}",
+                    where=str(folder / weights.CURRENT),
+                    hint="It was moved or deleted: put it back, or let `mainspring doctor --repair` name the newest "
+                    "again.",
+                )
             raise IntegrityError(
                 expected=f"the weight tables of deployment {', '.join(lost)}, as recorded",
                 got="no such files",
-                where=str(self._weights(lost[0])),
+                where=str(folder),
                 hint="The folder was moved or deleted: put it back, or restore a backup. Servers that run go on with "
                 "what they have loaded; `mainspring doctor` says what else is missing.",
             )

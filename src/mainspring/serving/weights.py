@@ -183,6 +183,28 @@ def history(folder: Path) -> list[WeightTable]:
     return [_decoded(path.read_bytes(), path) for path in paths]
 
 
+def find_unnamed(folder: Path) -> WeightTable | None:
+    """The newest table that is there while nothing names one in force; None where one is named, or none is there."""
+    if (folder / CURRENT).exists():
+        return None
+    path = max(folder.glob("[0-9]" * 8 + ".json"), default=None)
+    return None if path is None else _decoded(path.read_bytes(), path)
+
+
+def name_again(folder: Path, epoch: int) -> bool:
+    """Put the table of an epoch in force where nothing names one; False where one is named, or its file is gone.
+
+    Raises:
+        AccessError: the folder cannot be written.
+        UnavailableError: the disk is full or failing.
+    """
+    with refusals(folder), _alone(folder):
+        if (folder / CURRENT).exists() or not place_of(folder, epoch).exists():
+            return False
+        _put_in_force(folder, epoch)
+    return True
+
+
 def first_table(folder: Path) -> WeightTable:
     """The table that the deployment began with.
 
@@ -333,16 +355,20 @@ def check_origin(present: WeightTable, cause: str, origin: str) -> None:
 def _replace(folder: Path, table: WeightTable) -> None:
     named = place_of(folder, table.epoch)
     draft = folder / f".{table.epoch:08d}.draft"
-    second = folder / f".{table.epoch:08d}.second"
     # A process killed in here leaves drafts, which may share an inode with what is named: never write to them.
     draft.unlink(missing_ok=True)
-    second.unlink(missing_ok=True)
     with open(draft, "xb") as file:
         file.write(msgspec.json.format(_encoder.encode(table), indent=2) + b"\n")
         file.flush()
         os.fsync(file.fileno())
     os.replace(draft, named)
-    os.link(named, second)
+    _put_in_force(folder, table.epoch)
+
+
+def _put_in_force(folder: Path, epoch: int) -> None:
+    second = folder / f".{epoch:08d}.second"
+    second.unlink(missing_ok=True)
+    os.link(place_of(folder, epoch), second)
     # One inode under two names: the move below is what puts the table in force, in one step.
     os.replace(second, folder / CURRENT)
     descriptor = os.open(folder, os.O_RDONLY)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from mainspring.cli._app import app
 from mainspring.config import Config
-from mainspring.errors import ConflictError
+from mainspring.errors import ConflictError, IntegrityError
 from mainspring.features.materialize import cursor_number
 from mainspring.features.packing import SPACE
 from mainspring.identity.place import find_place
@@ -351,6 +351,30 @@ def test_weight_tables_that_do_not_agree_with_the_records(filled: Filled) -> Non
     second.write_bytes(kept)
     (folder / "00000001.json").unlink()
     assert "epochs 1 are missing" in only(examine(filled.folder)).what
+
+
+@pytest.mark.once
+def test_weight_tables_of_which_none_is_named(filled: Filled) -> None:
+    """Whoever asks is told which file is missing, and a repair puts the newest in force again."""
+    current = filled.home / "serving" / "flights" / "weights" / "current.json"
+    before = current.read_bytes()
+    current.unlink()
+    with filled.open() as project, pytest.raises(IntegrityError, match="no current.json beside .* epoch 2"):
+        project.deployments.get("flights")
+    assert "current.json is missing" in only(examine(filled.folder)).what
+    assert examine(filled.folder, mend=True).problems == []
+    assert current.read_bytes() == before
+
+
+@pytest.mark.once
+def test_weight_tables_that_may_never_have_been_in_force_are_not_named(filled: Filled) -> None:
+    """A table that the records do not know may be a change that nobody was told of: a person has to look."""
+    current = filled.home / "serving" / "flights" / "weights" / "current.json"
+    never = json.loads(current.read_bytes()) | {"epoch": 3}
+    current.with_name("00000003.json").write_text(json.dumps(never))
+    current.unlink()
+    assert not examine(filled.folder, mend=True).healthy
+    assert not current.exists()
 
 
 def test_changes_of_what_is_served_that_the_records_lack(filled: Filled) -> None:

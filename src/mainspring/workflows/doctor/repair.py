@@ -11,6 +11,9 @@ from mainspring.features.materialize import forget
 from mainspring.lineage.spec import ExecutionState, Standing
 from mainspring.lineage.store import executions_by_id
 from mainspring.project import Project
+from mainspring.serving import store as serving
+from mainspring.serving import weights
+from mainspring.serving.replay import weights_folder
 from mainspring.workflows.doctor.records import running
 from mainspring.workflows.doctor.spec import DRAFT_MAX_AGE, Finding, Repair, Repaired
 
@@ -66,6 +69,17 @@ def _materialize(project: Project, subjects: Sequence[str]) -> str:
     return f"removed {n_removed} entries and wrote {n_written}"
 
 
+def _name_weights(project: Project, subjects: Sequence[str]) -> str:
+    named = []
+    for name in subjects:
+        with project.records.read() as connection:
+            contexts = serving.get_contexts(connection, name, project.config.project.id)
+        epoch = max(context.epoch for context in contexts)
+        if weights.name_again(weights_folder(project.home, name), epoch):
+            named.append(f"{name} (epoch {epoch})")
+    return f"put in force again what was: {', '.join(named)}" if named else "all of them were named meanwhile"
+
+
 def _record_weights(project: Project, subjects: Sequence[str]) -> str:
     n_recorded = sum(project.deployments.record(name) for name in subjects)
     return f"recorded {n_recorded} changes of what is served"
@@ -84,6 +98,7 @@ _REPAIRS: Final[dict[Repair, Callable[[Project, Sequence[str]], str]]] = {
     Repair.CALL_LOST: _call_lost,
     Repair.DELETE_DRAFTS: _delete_drafts,
     Repair.MATERIALIZE: _materialize,
+    Repair.NAME_WEIGHTS: _name_weights,
     Repair.RECORD_WEIGHTS: _record_weights,
     Repair.PUBLISH_LOG: _publish_log,
 }

@@ -42,6 +42,9 @@ def check_serving(patient: Patient) -> Iterator[Finding]:
 
 def _weights(home: Path, name: str, contexts: list[ServingContext]) -> Iterator[Finding]:
     folder = weights_folder(home, name)
+    if (left := weights.find_unnamed(folder)) is not None:
+        yield _unnamed(name, left, contexts, folder)
+        return
     tables = weights.history(folder)
     epochs = [table.epoch for table in tables]
     known = {context.epoch: context for context in contexts}
@@ -68,6 +71,21 @@ def _weights(home: Path, name: str, contexts: list[ServingContext]) -> Iterator[
             repair=Repair.RECORD_WEIGHTS,
             subjects=(name,),
         )
+
+
+def _unnamed(name: str, left: weights.WeightTable, contexts: list[ServingContext], folder: Path) -> Finding:
+    """That nothing says which table is in force. The newest is, if the records have it as their newest."""
+    newest = max(contexts, key=lambda context: context.epoch, default=None)
+    found = _error(name, f"{weights.CURRENT} is missing beside the tables up to epoch {left.epoch}", folder)
+    if newest is None or newest.epoch != left.epoch or not _says(newest, left):
+        return found
+    return found.model_copy(
+        update={
+            "do": "Put the file back, or let `mainspring doctor --repair` name the newest table again.",
+            "repair": Repair.NAME_WEIGHTS,
+            "subjects": (name,),
+        }
+    )
 
 
 def _says(context: ServingContext, table: weights.WeightTable) -> bool:

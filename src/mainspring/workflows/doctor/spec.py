@@ -32,6 +32,7 @@ class Repair(enum.StrEnum):
     CALL_LOST = "call_lost"
     DELETE_DRAFTS = "delete_drafts"
     MATERIALIZE = "materialize"
+    NAME_WEIGHTS = "name_weights"
     RECORD_WEIGHTS = "record_weights"
     PUBLISH_LOG = "publish_log"
 
