@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from mainspring.checks import expect
 from mainspring.cli._app import app
-from mainspring.errors import InputError, MainspringError
+from mainspring.errors import AccessError, InputError, IntegrityError, MainspringError, StateError
 from mainspring.project import open_project
 
 CSV = "customer_id,updated_at,plan,spend\n1,2024-01-01T00:00:00Z,basic,9.5\n2,2024-01-02T00:00:00Z,pro,30\n"
@@ -88,6 +88,44 @@ def test_a_folder_that_is_no_project_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("MAINSPRING_HOME", str(tmp_path / "elsewhere"))
     assert ask("runs", "list", "-p", str(plain)).exit_code == 0
     assert (tmp_path / "elsewhere" / "place").exists()
+
+
+@pytest.mark.once
+def test_a_damaged_metrics_file_is_said(tmp_path: Path) -> None:
+    """Cut in half: four parts from whoever reads it, a finding of the doctor's, and no backup of it."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    with (
+        open_project(folder, importable=False) as project,
+        project.tracking.run("one", experiment="e") as run,
+    ):
+        run.log(metrics={"loss": 1.0})
+    file = folder / ".mainspring" / "records-metrics.db"
+    os.truncate(file, 6144)
+    with pytest.raises(IntegrityError, match=f"{file}: expected a metrics file"):
+        ask("runs", "list", "-p", str(folder))
+    with pytest.raises(IntegrityError, match=f"{file}: expected a metrics file"):
+        ask("backup", str(tmp_path / "backups"), "-p", str(folder))
+    done = ask("doctor", "-p", str(folder))
+    assert (done.exit_code, done.exception.__class__) == (1, SystemExit)
+    assert f"where: {file}" in done.output
+
+
+@pytest.mark.once
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_folders_that_cannot_be_used(shop: Path, tmp_path: Path) -> None:
+    """In a file system of the kernel's, where a file lies, or among other files: refused by backup and restore."""
+    with pytest.raises(AccessError, match="/proc/x: expected a folder"):
+        ask("backup", "/proc/x", "-p", str(shop))
+    with pytest.raises(AccessError, match="/dev/null: expected a folder"):
+        ask("backup", "/dev/null", "-p", str(shop))
+    before = sorted(shop.rglob("*"))
+    with pytest.raises(StateError, match="expected a folder of backups"):
+        ask("backup", str(shop), "-p", str(shop))
+    assert [path for path in sorted(shop.rglob("*")) if path not in before] == []
+    assert ask("backup", str(tmp_path / "backups"), "-p", str(shop)).exit_code == 0
+    with pytest.raises(AccessError, match="expected a folder"):
+        ask("restore", str(tmp_path / "backups"), "/proc/x")
 
 
 def test_an_unknown_command_is_a_usage_error(tmp_path: Path) -> None:

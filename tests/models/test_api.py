@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mainspring.errors import InputError, IntegrityError, RefusedError, StateError, UnknownNameError
+from mainspring.errors import (
+    AccessError,
+    InputError,
+    IntegrityError,
+    RefusedError,
+    StateError,
+    UnknownNameError,
+)
 from mainspring.lineage import AssetKind
 from mainspring.models.api import Models
 from mainspring.models.model import Model
@@ -116,10 +123,13 @@ def test_a_package_holds_the_files_of_an_mlflow_folder(models, linear, tmp_path)
 
 
 def test_export_leaves_a_used_folder_alone(models, linear, tmp_path):
-    """A folder with files in it is refused."""
+    """A folder with files in it is refused, and a file in the place of one."""
     (tmp_path / "mine.txt").write_text("keep")
+    version = models.register("flight_delay", linear)
     with pytest.raises(StateError):
-        models.export(models.register("flight_delay", linear), tmp_path)
+        models.export(version, tmp_path)
+    with pytest.raises(AccessError, match="expected a folder"):
+        models.export(version, tmp_path / "mine.txt" / "new")
 
 
 @pytest.mark.parametrize("file", ["model.skops", "signature.json", "input_example.json"])

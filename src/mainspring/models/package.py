@@ -27,6 +27,7 @@ from mainspring.models.fast import RowPath, row_path
 from mainspring.models.model import Model, predict
 from mainspring.models.requirements import requirements
 from mainspring.models.spec import Column, PackageFile, Signature
+from mainspring.ports._disk import make_folder, refusals
 from mainspring.ports.blobs import Blobs
 
 MANIFEST: Final = "manifest.json"
@@ -159,8 +160,14 @@ def export_package(blobs: Blobs, digest: str, folder: str | Path) -> Path:
 
     Raises:
         StateError: the folder holds something already.
+        AccessError, UnavailableError: it cannot be made or written.
     """
     target = Path(folder)
+    with refusals(target):
+        return _exported(blobs, digest, target)
+
+
+def _exported(blobs: Blobs, digest: str, target: Path) -> Path:
     if target.exists() and any(target.iterdir()):
         raise StateError(
             expected="an empty or new folder",
@@ -168,7 +175,7 @@ def export_package(blobs: Blobs, digest: str, folder: str | Path) -> Path:
             where="export of a model package",
             hint="Choose another folder.",
         )
-    target.mkdir(parents=True, exist_ok=True)
+    make_folder(target)
     manifest = _bytes(blobs, digest, MANIFEST)
     (target / MANIFEST).write_bytes(manifest)
     for path, file in json.loads(manifest)["files"].items():

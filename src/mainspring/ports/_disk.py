@@ -126,9 +126,21 @@ def sync_folder(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and its parents, each durably."""
+    """Create a folder and its parents, each durably.
+
+    Raises:
+        NotADirectoryError: something else has its name.
+        PermissionError: it cannot be made there, as on a file system of the kernel's.
+    """
     if path.is_dir():
         return
     make_folder(path.parent)
-    path.mkdir(exist_ok=True)
+    try:
+        path.mkdir(exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from error
+    except FileNotFoundError as error:
+        if not path.parent.is_dir():
+            raise
+        raise PermissionError(errno.EPERM, "no folder can be made there", str(path)) from error
     sync_folder(path.parent)

@@ -11,14 +11,14 @@ import sqlite3
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.engine import make_url
 
-from mainspring.errors import AccessError, UnavailableError
+from mainspring.errors import IntegrityError
 from mainspring.ports._opened_file import OpenedFile
 from mainspring.ports.read_only import refused
 from mainspring.ports.records import Records, fence
@@ -193,7 +193,7 @@ class FilePoints(Points):
         ]
         statement = _ADD_TO_FILE if self._records_file is None else f"{_ADD_TO_FILE} {_UNLESS_LOST}"
         # Whoever's turn does not come in time asks all the same: SQLite then says that it is locked.
-        with self._lock, turn(self._file, BUSY_WAIT_S):
+        with self._lock, points_schema.refusals(self._file), turn(self._file, BUSY_WAIT_S):
             self._opened.check()
             connection = self._open()
             try:
@@ -205,13 +205,13 @@ class FilePoints(Points):
                 connection.execute("COMMIT")
                 # Once more, before anything is acknowledged.
                 self._opened.check()
-            except sqlite3.OperationalError as error:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise self._meaning(error) from error
             except sqlite3.IntegrityError as error:
                 connection.execute("ROLLBACK")
                 raise fence.refusal(error, str(self._file)) or error from error
+            except sqlite3.DatabaseError:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
 
     def of(self, run_id: str, key: str | None = None) -> list[MetricPoint]:
         query = (
@@ -244,6 +244,7 @@ class FilePoints(Points):
             return
         # On a connection of its own, which asks nothing of the schema: a backup is made before a migration.
         with (
+            points_schema.refusals(self._file),
             opened(self._file, read_only=self._read_only) as source,
             closing(sqlite3.connect(path)) as made,
         ):
@@ -269,8 +270,8 @@ class FilePoints(Points):
     def damages(self) -> list[str]:
         try:
             found = [str(said) for (said,) in self._read("PRAGMA main.integrity_check", ())]
-        except sqlite3.DatabaseError as error:
-            return [str(error)]
+        except IntegrityError as error:
+            return [error.got]
         return [said for said in found if said != "ok"]
 
     def add_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -303,18 +304,20 @@ class FilePoints(Points):
             return []
         if self._read_only:
             return self._read_alone(query, arguments)
-        with self._lock, closing(self._open().execute(query, arguments)) as cursor:
+        with (
+            self._lock,
+            points_schema.refusals(self._file),
+            closing(self._open().execute(query, arguments)) as cursor,
+        ):
             return cursor.fetchall()
 
     def _read_alone(self, query: str, arguments: tuple[object, ...]) -> list[tuple[Any, ...]]:
         before = state_of(self._file)
-        try:
+        with points_schema.refusals(self._file):
             connection, as_it_lies = connect_reading(self._file)
             with closing(connection):
                 points_schema.check_current(points_schema.version_of(connection), self._file)
                 found = connection.execute(query, arguments).fetchall()
-        except sqlite3.OperationalError as error:
-            raise self._meaning(error) from error
         if as_it_lies:
             check_unchanged(self._file, before)
         return found
@@ -322,16 +325,16 @@ class FilePoints(Points):
     def _open(self) -> sqlite3.Connection:
         if self._connection is not None and self._pid == os.getpid():
             return self._connection
-        try:
+        with points_schema.refusals(self._file), ExitStack() as unless_set_up:
             connection = sqlite3.connect(
                 self._file, timeout=BUSY_WAIT_S, isolation_level=None, check_same_thread=False, uri=True
             )
+            unless_set_up.callback(connection.close)
             connection.execute("PRAGMA journal_mode=WAL")
             # A killed process loses nothing; the points of one second are not worth an fsync each.
             connection.execute("PRAGMA synchronous=NORMAL")
             points_schema.set_up(connection, self._file)
-        except sqlite3.OperationalError as error:
-            raise self._meaning(error) from error
+            unless_set_up.pop_all()
         self._opened.remember()
         self._connection, self._pid, self._knows_runs = connection, os.getpid(), False
         return connection
@@ -342,16 +345,6 @@ class FilePoints(Points):
             # Read-only, so that a transaction here never holds up one there.
             connection.execute("ATTACH DATABASE ? AS records", (read_only_address(self._records_file),))
             self._knows_runs = True
-
-    def _meaning(self, error: sqlite3.OperationalError) -> AccessError | UnavailableError:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        refused = name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"))
-        return (AccessError if refused else UnavailableError)(
-            expected="a metrics file that can be written",
-            got=str(error),
-            where=str(self._file),
-            hint="Check permissions, free space, and whether another process holds it.",
-        )
 
 
 def _number(stored: float | None) -> float:

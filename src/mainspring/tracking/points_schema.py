@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from mainspring.errors import SchemaOlderError, SchemaVersionError
+from mainspring.errors import (
+    AccessError,
+    IntegrityError,
+    MainspringError,
+    SchemaOlderError,
+    SchemaVersionError,
+    UnavailableError,
+)
 
 BUSY_WAIT_S: Final = 30.0
 
@@ -35,8 +43,47 @@ def find_version(file: Path) -> int | None:
     """The version of a file; None where there is none, or an empty one."""
     if not file.exists():
         return None
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=BUSY_WAIT_S)) as connection:
+    with (
+        refusals(file),
+        closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=BUSY_WAIT_S)) as connection,
+    ):
         return version_of(connection) or None
+
+
+@contextmanager
+def refusals(file: Path) -> Iterator[None]:
+    """Turn what SQLite refuses inside the block into errors that name the file.
+
+    Raises:
+        AccessError: it cannot be opened or written.
+        IntegrityError: it is damaged.
+        UnavailableError: it stayed locked, or its disk is full or failing.
+    """
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        # What a trigger refuses means something to whoever set it.
+        raise
+    except sqlite3.DatabaseError as error:
+        raise _meaning(error, file) from error
+
+
+def _meaning(error: sqlite3.DatabaseError, file: Path) -> MainspringError:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return IntegrityError(
+            expected="a metrics file as it was written",
+            got=str(error),
+            where=str(file),
+            hint="Restore a backup into another folder: `mainspring restore BACKUPS FOLDER`.",
+        )
+    refused = name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM"))
+    return (AccessError if refused else UnavailableError)(
+        expected="a metrics file that can be written",
+        got=str(error),
+        where=str(file),
+        hint="Check permissions, free space, and whether another process holds it.",
+    )
 
 
 def check_current(version: int, file: Path) -> None:

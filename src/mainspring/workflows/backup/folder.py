@@ -23,6 +23,8 @@ from mainspring.workflows.backup.spec import FORMAT, Manifest
 
 _JSON: Final = ".json"
 _BEGUN: Final = ".begun"
+_OWN: Final = frozenset({"objects", "staging", "manifests", "work", ".lock", "lost+found"})
+"""What a folder has before its first backup is begun; the last is a file system's own."""
 
 
 class BackupFolder:
@@ -56,6 +58,23 @@ class BackupFolder:
                     hint="Wait for it, or choose another folder.",
                 )
             yield
+
+    def check_own(self) -> None:
+        """There is no folder yet, or an empty one, or one of backups.
+
+        Raises:
+            StateError: there is something else in it. Nothing was made.
+            AccessError: it cannot be read.
+        """
+        with refusals(self.path):
+            strange = {place.name for place in self.path.iterdir()} - _OWN if self.path.exists() else set()
+        if strange and not (self.numbers() or self.interrupted()):
+            raise StateError(
+                expected="a folder of backups, one that is empty, or a new one",
+                got=f"one with {min(strange)!r} in it",
+                where=str(self.path),
+                hint="Choose a folder for backups alone; it is made if it is missing. Nothing was written.",
+            )
 
     def numbers(self) -> list[int]:
         """Complete backups, oldest first."""

@@ -62,7 +62,7 @@ def make_backup(
 
     Raises:
         InputError: the folder lies in the project's home, or holds backups of another project.
-        StateError: another backup is being made there.
+        StateError: another backup is being made there, or the folder holds something else than backups.
         IntegrityError: something that the records need is damaged or missing here.
         AccessError: the folder cannot be written.
         UnavailableError: its disk is full or failing.
@@ -75,6 +75,7 @@ def make_backup(
             where="backup",
             hint="Choose another disk: a backup beside the original is lost with it.",
         )
+    target.check_own()
     with target.held():
         before = target.find_newest()
         _check_same(target, before, project.config.project.id)

@@ -116,7 +116,7 @@ def _staged(target: Path) -> Iterator[Path]:
             if ours is not None:
                 shutil.rmtree(left)
     home = target.parent / f"{prefix}{new_id()}"
-    home.mkdir()
+    make_folder(home)
     with locked(home, os.O_RDONLY):
         try:
             yield home
