@@ -275,6 +275,7 @@ def test_a_flipped_bit_is_never_read(tmp_path: Path) -> None:
     assert open_tables(tmp_path).damages("t") == []
     files = open_tables(tmp_path).files("t", 2)
     assert set(files.digests) == set(files.fixed)
+    assert open_tables(tmp_path).without_digest("t") == []
     unread = open_tables(tmp_path, verify=False).scan("t").filter(pl.col("a") == 2)
     assert unread.collect().rows() == [(2,)]
     first.write_bytes(whole)
@@ -294,6 +295,7 @@ def test_files_without_a_digest_are_read(tmp_path: Path) -> None:
     fresh = open_tables(tmp_path)
     assert sorted(fresh.scan("t").collect()["a"]) == [1, 2]
     assert len(fresh.files("t", 2).digests) == 2
+    assert len(fresh.without_digest("t")) == 3
     sums.unlink()
     assert sorted(open_tables(tmp_path).scan("t").collect()["a"]) == [1, 2]
 

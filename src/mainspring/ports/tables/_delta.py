@@ -177,6 +177,18 @@ class DeltaTables(Tables):
         with _meanings(log.folder):
             return log.damages(None, read=read)
 
+    def without_digest(self, name: str) -> list[str]:
+        newest = self.version(name)
+        # Of what was not acknowledged they are not taken yet.
+        acknowledged = min(newest, self._head(name).log.synced())
+        if acknowledged < 0:
+            return []
+        files = self.files(name, acknowledged)
+        # Checkpoints repeat what the log says, and have none.
+        return sorted(
+            file for file in files.fixed if file not in files.digests and ".checkpoint" not in Path(file).name
+        )
+
     def _head(self, name: str) -> _Head:
         with self._opening:
             if name not in self._heads:

@@ -17,6 +17,7 @@ from mainspring.project import Project
 from mainspring.types import digest
 from mainspring.workflows.doctor.spec import Finding, Patient, Severity, shown, told
 from mainspring.workflows.prediction_logs import log_tables
+from mainspring.workflows.upgrade import UPGRADED
 
 CHECK: Final = "tables"
 ROWS_AT_ONCE: Final = 500_000
@@ -55,6 +56,7 @@ def _check_table(patient: Patient, name: str, group: FeatureGroupSpec | None) ->
     if harmed:
         return
     try:
+        yield from _digests(patient.project, name)
         if group is not None:
             yield from _check_group(patient, name, group)
         elif not patient.quick:
@@ -65,6 +67,20 @@ def _check_table(patient: Patient, name: str, group: FeatureGroupSpec | None) ->
     except (PolarsError, OSError) as error:
         yield _error(
             f"table {name!r} cannot be read: {str(error).splitlines()[0]}", f"table {name}", _RESTORE
+        )
+
+
+def _digests(project: Project, name: str) -> Iterator[Finding]:
+    """Files of a table in which a flipped bit would not be found; 0.1.0, of which a home may be, took no digests."""
+    if not project.tables.exists(name) or project.graph.events(kinds=[UPGRADED], limit=1):
+        return
+    if without := project.tables.without_digest(name):
+        yield Finding(
+            check=CHECK,
+            severity=Severity.WARNING,
+            what=f"table {name!r} has {len(without)} files without a digest: other bytes in them would not be noticed",
+            where=f"table {name}: {shown(without)}",
+            do="Power loss or a person took lines of the table's `_sums`: restore that file from a backup.",
         )
 
 
