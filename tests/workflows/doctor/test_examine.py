@@ -51,7 +51,7 @@ def test_a_healthy_project_has_no_finding(filled: Filled) -> None:
     assert found.problems == []
     assert {item.check for item in found.findings} == {
         "configuration", "home", "schema", "database", "links", "events", "leases", "executions", "blobs", "tables",
-        "online", "serving", "plugins", "stores",
+        "online", "serving", "plugins", "stores", "points",
     }  # fmt: skip
     assert {item.severity for item in found.findings} == {Severity.OK}
     assert filled.rows() == before
@@ -423,6 +423,24 @@ def test_a_database_of_another_schema(filled: Filled) -> None:
     finding = only(examine(filled.folder))
     assert (finding.check, finding.severity) == ("schema", Severity.ERROR)
     assert "9999" in finding.what and "newer" in finding.do
+
+
+@pytest.mark.once
+def test_a_metrics_file_that_is_gone(tmp_path: Path) -> None:
+    """What the runs published says which metrics there were; one that a later run made anew does not hide it."""
+    names = []
+    for name in ("one", "two"):
+        with open_project(tmp_path, importable=False) as project:
+            with project.tracking.run(name, experiment="e") as run:
+                run.log(metrics={"loss": 1.0})
+            names.append(run.id)
+        if name == "one":
+            assert examine(tmp_path).problems == []
+            for path in (tmp_path / ".mainspring").glob("records-metrics.db*"):
+                path.unlink()
+    finding = only(examine(tmp_path))
+    assert (finding.check, finding.what) == ("points", "metrics of 1 runs are gone")
+    assert names[0] in finding.where and "records-metrics.db" in finding.where
 
 
 def test_a_damaged_database_file(filled: Filled) -> None:

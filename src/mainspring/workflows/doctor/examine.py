@@ -14,6 +14,7 @@ from mainspring.workflows.doctor.blobs import check_blobs
 from mainspring.workflows.doctor.home import check_home
 from mainspring.workflows.doctor.online import check_online
 from mainspring.workflows.doctor.plugins import check_plugins
+from mainspring.workflows.doctor.points import check_points
 from mainspring.workflows.doctor.records import (
     check_database,
     check_events,
@@ -35,6 +36,7 @@ FIRST: Final[dict[str, Check]] = {"home": check_home, "schema": check_schema}
 REST: Final[dict[str, Check]] = {
     "stores": check_stores,
     "database": check_database,
+    "points": check_points,
     "links": check_links,
     "events": check_events,
     "leases": check_leases,
