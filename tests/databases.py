@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from mainspring.ports.records import open_records
 from mainspring.ports.records.migrations import HEAD, VERSION_TABLE
+from mainspring.tracking.points import TablePoints, points_file
 from mainspring.types import new_id
 
 SERVER: Final = os.environ.get(
@@ -22,15 +23,19 @@ LOCK_WAIT_MS: Final = 2_000
 
 
 def take_records(file: Path, records_url: str) -> str:
-    """Put the records of a home's SQLite file into the database under test; where they are from then on.
+    """Put the records and metric points of a home's files into the database under test; where they are from then on.
 
-    A file stays what it is on SQLite, and goes where the records are on PostgreSQL.
+    They stay what they are on SQLite, and go on PostgreSQL.
     """
     if records_url.startswith("sqlite"):
         return f"sqlite:///{file}"
+    points = points_file(file)
     with closing(open_records(records_url)) as records:
         records.load(file)
-    file.unlink()
+        if points.exists():
+            TablePoints(records, "of all projects").load(points)
+    for place in (file, *file.parent.glob(f"{points.name}*")):
+        place.unlink()
     return records_url
 
 
