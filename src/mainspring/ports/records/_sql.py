@@ -62,6 +62,7 @@ class SqlRecords(Records):
         with self._opening:
             if self._pid != os.getpid() and self._engines is not None:
                 # A child must not close the parent's connections, only forget them.
+                self._forget()
                 for engine in self._engines:
                     engine.dispose(close=False)
                 self._engines = None
@@ -83,10 +84,17 @@ class SqlRecords(Records):
             )
         self._writing.active = True
         try:
-            with self._translated(), self._turn(), self._engine(0).begin() as connection:
+            with self._translated(), self._turn(), self._begin_writing() as connection:
                 yield connection
         finally:
             self._writing.active = False
+
+    def _forget(self) -> None:
+        """This process was forked: what a backend keeps besides its engines is its parent's."""
+
+    def _begin_writing(self) -> AbstractContextManager[Connection]:
+        """A transaction for writing, committed when its block ends cleanly."""
+        return self._engine(0).begin()
 
     def _turn(self) -> AbstractContextManager[None]:
         """What a writer waits for before it begins; a server that queues its writers itself needs nothing."""

@@ -20,6 +20,7 @@ from mainspring.errors import AccessError, IntegrityError, MainspringError, Unav
 from mainspring.ports._opened_file import OpenedFile
 from mainspring.ports.records import _portable as portable
 from mainspring.ports.records._sql import SqlRecords, to_json
+from mainspring.ports.records._writer import Writer
 from mainspring.ports.records.migrations import Schema
 from mainspring.ports.records.prepared import hand_over
 from mainspring.ports.records.reading import check_unchanged, connect_reading, opened, state_of
@@ -46,6 +47,7 @@ class SqliteRecords(SqlRecords):
         self._file = Path(make_url(url).database or "")
         self.url = f"sqlite:///{self._file}"
         self._opened = OpenedFile(self._file, "the database file", self.url)
+        self._writer: Writer | None = None
 
     def _open_engines(self) -> tuple[Engine, Engine]:
         folder = self._file.parent
@@ -70,7 +72,9 @@ class SqliteRecords(SqlRecords):
                 where=str(folder),
                 hint="Give write permission, or set another home in mainspring.toml.",
             )
-        return self._engine_for("BEGIN IMMEDIATE", size=1), self._engine_for("BEGIN", size=8)
+        writing = self._engine_for("BEGIN IMMEDIATE", size=1)
+        self._writer = Writer(writing)
+        return writing, self._engine_for("BEGIN", size=8)
 
     def _connect_reading(self) -> sqlite3.Connection:
         connection, self._as_it_lies = connect_reading(self._file)
@@ -103,6 +107,19 @@ class SqliteRecords(SqlRecords):
         return engine
 
     @contextmanager
+    def _begin_writing(self) -> Iterator[Connection]:
+        self._engine(0)
+        assert self._writer is not None
+        with self._writer.begin(BUSY_WAIT_S) as connection:
+            if connection is None:
+                raise self._busy()
+            yield connection
+
+    def _forget(self) -> None:
+        if self._writer is not None:
+            self._writer.forget()
+
+    @contextmanager
     def _turn(self) -> Iterator[None]:
         with turn(self._file, BUSY_WAIT_S) as came:
             if not came:
@@ -113,6 +130,8 @@ class SqliteRecords(SqlRecords):
             self._opened.check()
 
     def close(self) -> None:
+        if self._writer is not None and self._pid == os.getpid():
+            self._writer.close()
         super().close()
         self._opened.let_go()
 
@@ -180,6 +199,7 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     # The driver must not begin transactions by itself: we choose BEGIN or BEGIN IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
+
     _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
