@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mainspring.features.api import request as request
     from mainspring.features.dataset import TrainingDataset as TrainingDataset
     from mainspring.features.on_demand import on_demand as on_demand
+    from mainspring.features.sql import sql as sql
     from mainspring.lineage.spec import AssetKind as AssetKind
     from mainspring.lineage.spec import Verdict as Verdict
     from mainspring.models.model import Model as Model
@@ -50,6 +51,7 @@ _HOMES: Final[dict[str, str]] = {
     "pipeline": "mainspring.pipelines.step:pipeline",
     "request": "mainspring.features.api:request",
     "split": "mainspring.features.split",
+    "sql": "mainspring.features.sql:sql",
     "step": "mainspring.pipelines.step:step",
 }
 
@@ -70,6 +72,7 @@ __all__ = [
     "pipeline",
     "request",
     "split",
+    "sql",
     "step",
 ]
 

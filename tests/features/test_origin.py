@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from mainspring.errors import ConflictError
-from mainspring.features import schema
+from mainspring.features import frames
 from mainspring.features.origin import Origin, read
 
 
@@ -33,14 +33,14 @@ def test_a_file_that_is_written_to_meanwhile_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     """Rows of one content are never recorded under the digest of another."""
-    honest = schema.frame_of
+    honest = frames.frame_of
 
     def written_to(data: object, where: str, types: object) -> pl.DataFrame:
         frame = honest(data, where, {}) if when.startswith("after") else None
         path.write_text("key,value\na,1\nb,2\n")
         return honest(data, where, {}) if frame is None else frame
 
-    monkeypatch.setattr(schema, "frame_of", written_to)
+    monkeypatch.setattr(frames, "frame_of", written_to)
     with pytest.raises(ConflictError, match="changed while it was read"):
         read(path, None, "here")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -105,17 +104,23 @@ def _told(value: Any) -> Any:
 @app.command("insert")
 def insert(
     name: Group,
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="CSV, Parquet, JSON or JSONL files, or a quoted pattern such as 'days/*.csv'.",
+        ),
+    ],
     project: In = None,
     json: Json = False,
 ) -> None:
-    """Insert a file as a new commit; the same file twice is one commit."""
-    from mainspring.types import digest_bytes
+    """Insert files as a new commit; the same files twice are one commit."""
+    from mainspring.features.files import content_key
 
     with opened(project) as found:
         group = found.features.get_group(*group_reference(name))
-        token = digest_bytes(path.read_bytes()) if path.is_file() else None
-        commit = group.insert(path, idempotency_key=token)
+        data = paths[0] if len(paths) == 1 else paths
+        commit = group.insert(data, idempotency_key=content_key(paths))
     print_fields(
         {
             "group": commit.group,

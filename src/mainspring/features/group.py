@@ -13,10 +13,11 @@ from mainspring import notebook
 from mainspring.checks.validate import failing_rows
 from mainspring.errors import InputError, StateError, UnknownNameError
 from mainspring.features import ingest, materialize, store
+from mainspring.features.frames import frame_of
 from mainspring.features.ingest import Commit
 from mainspring.features.join import NUMBER
 from mainspring.features.read import Read
-from mainspring.features.schema import frame_of, types_of
+from mainspring.features.schema import types_of
 from mainspring.features.spec import FeatureGroupSpec, SelectionSpec
 from mainspring.features.store import Stores
 
@@ -101,14 +102,16 @@ class FeatureGroup:
         """Validate rows and publish them as one commit; nothing is written when they are refused.
 
         Args:
-            data: a polars or pandas frame, an Arrow table, or the path of a csv, parquet or jsonl file. Naive times
-                are read as UTC.
+            data: a polars or pandas frame, Arrow data (a table, batches, a reader, or anything with the Arrow C
+                stream), the path of a csv, parquet, json or jsonl file, a pattern such as `days/*.parquet`, a list
+                of paths, a query made by `ms.sql`, or a read of a group. Naive times are read as UTC.
             idempotency_key: the same key twice is one commit, also after a crash in the middle.
-            source: the file that the rows were made from, or a name for where they came from; by default the path
-                that was given as data, or the rows themselves.
+            source: the file that the rows were made from, or a name for where they came from; by default the files,
+                query or group that was given as data, or the rows themselves.
 
         Raises:
-            InputError: an empty frame, an unknown or missing column, a wrong type, a null key or event time.
+            InputError: an empty frame, an unknown or missing column, a wrong type, a null key or event time; a
+                pattern without files, files of different schemas, a query that fails.
             ExpectationError: the group refuses and a critical expectation is broken.
             ConflictError: the idempotency key came with other rows before.
         """

@@ -20,6 +20,7 @@ from mainspring.checks.validate import failing_rows, validate
 from mainspring.errors import ConflictError, ExpectationError, InputError
 from mainspring.features import schema, store
 from mainspring.features.digest import frame_digest
+from mainspring.features.frames import frame_of
 from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
 from mainspring.features.origin import Origin, read, source_asset
 from mainspring.features.rows import lost_table
@@ -117,7 +118,7 @@ def insert(
     """Bring rows to the group's schema, validate, append and publish them."""
     where = f"feature group {group.label}"
     stores.graph.check_usable(group.group_id)
-    frame, origin = read(data, source, where, schema.types_of(group.columns))
+    frame, origin = read(data, source, where, _types(group))
     _check_nonempty(frame, where)
     columns = group.columns or schema.infer(frame, _times(group), where)
     check_columns(group, columns, where)
@@ -137,7 +138,7 @@ def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency
         )
     needed = [*group.keys, *_times(group)]
     columns = [item for item in group.columns if item.name in needed]
-    frame = schema.frame_of(data, where, schema.types_of(group.columns))
+    frame = frame_of(data, where, _types(group))
     named = schema.conform(frame, columns, not_null=_not_null(group), where=where)
     rows = named.select(
         pl.col(item.name) if item.name in needed else pl.lit(None, schema.STORAGE[item.type]).alias(item.name)
@@ -157,7 +158,13 @@ def _check_nonempty(frame: pl.DataFrame, where: str) -> None:
 
 
 def _times(group: FeatureGroupSpec) -> list[str]:
-    return [name for name in (group.event_time, group.known_time) if name not in (None, COMMIT_TIME)]
+    named = (group.event_time, group.known_time)
+    return [name for name in named if name is not None and name != COMMIT_TIME]
+
+
+def _types(group: FeatureGroupSpec) -> dict[str, str]:
+    """Column → logical type as far as it is known: before the first insert, that times are times."""
+    return {**dict.fromkeys(_times(group), "datetime"), **schema.types_of(group.columns)}
 
 
 def _not_null(group: FeatureGroupSpec) -> list[str]:
@@ -324,7 +331,7 @@ def _publish(
     origin: Origin,
 ) -> Commit:
     n_failed = failing_rows(rows, expectations_of(group)).height if validation is not None else 0
-    source = source_asset(stores, group.name, origin, spec.digest, rows.height)
+    sources = origin.assets or [source_asset(stores, group.name, origin, spec.digest, rows.height).id]
     graph = stores.graph
     parameters = {
         "group": group.label,
@@ -334,7 +341,8 @@ def _publish(
     }
     try:
         with graph.execution("insert", group.name, parameters=parameters) as work:
-            work.use(source.id, role="rows")
+            for source_id in sources:
+                work.use(source_id, role="rows")
             asset = work.add(
                 AssetKind.COMMIT, group.name, digest=spec.digest, attributes=_attributes(group, spec)
             )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
-from mainspring.errors import AccessError, InputError, MissingExtraError, UnknownNameError
+from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.keycode import KEY_TYPES
 from mainspring.features.spec import FeatureSpec
 
@@ -33,155 +32,9 @@ _WIDENS: Final = {("float64", "int64"), ("list[float64]", "list[int64]"), ("date
 SYSTEM_PREFIX: Final = "_"
 
 
-#: Text that a number would not give back: a code such as 007 or +49, not a quantity.
-_CODE: Final = r"^\s*(\+|-?0\d)"
-#: Whole numbers that a fraction cannot hold exactly.
-_LONG: Final = r"^\s*-?\d{16,}$"
-
-
 def types_of(columns: Iterable[FeatureSpec] | None) -> dict[str, str]:
     """Column → logical type of the columns that are known; empty where none are."""
     return {column.name: column.type for column in columns or ()}
-
-
-def frame_of(data: object, where: str, types: Mapping[str, str] | None = None) -> pl.DataFrame:
-    """A polars frame from polars, pandas, anything with the Arrow C stream, or a csv, parquet or jsonl file.
-
-    Args:
-        data: any of these.
-        where: what it is for, for error messages.
-        types: logical types that are known already. A csv file has none of its own: its column of a known string
-            is read as text, and an unknown one is text where a number would lose zeros, signs or digits.
-
-    Raises:
-        InputError: nothing of these, a column that mixes types, or a file that cannot be read as what its name says.
-        AccessError: the operating system refuses to read the file.
-    """
-    if isinstance(data, pl.DataFrame):
-        return data
-    if isinstance(data, pl.LazyFrame):
-        return data.collect()
-    if hasattr(data, "to_polars"):
-        return frame_of(data.to_polars(), where, types)
-    if isinstance(data, str | Path):
-        return _file(Path(data), where, types or {})
-    if type(data).__module__.split(".")[0] == "pandas":
-        return _from_pandas(data, where)
-    if hasattr(data, "__arrow_c_stream__"):
-        return pl.DataFrame(data)
-    raise InputError(
-        expected="a polars or pandas frame, an Arrow table, or a path",
-        got=type(data).__name__,
-        where=where,
-        hint="For rows as dictionaries pass polars.DataFrame(rows).",
-    )
-
-
-def _from_pandas(data: Any, where: str) -> pl.DataFrame:
-    mixed = [name for name in data.columns if data[name].dtype == object]
-    times = {name: _mixed_times(data[name]) for name in mixed}
-    keep = data.drop(columns=[name for name, values in times.items() if values is not None])
-    try:
-        frame = pl.from_pandas(keep) if keep.shape[1] else pl.DataFrame()
-    except ImportError as error:
-        raise MissingExtraError.of("pyarrow", "pandas", where) from error
-    except (TypeError, ValueError) as error:
-        raise _mixed(data, [name for name in mixed if times[name] is None], error, where) from error
-    added = [pl.Series(str(name), values) for name, values in times.items() if values is not None]
-    return frame.with_columns(added).select([str(name) for name in data.columns]) if added else frame
-
-
-def _mixed(data: Any, names: Sequence[Any], error: Exception, where: str) -> InputError:
-    """The refusal of a pandas column that holds values of more than one type."""
-    for name in names:
-        missing = data[name].isna()
-        present = [(row, value) for row, value in enumerate(data[name]) if not missing.iloc[row]]
-        for row, value in present:
-            if type(value) is not type(present[0][1]):
-                return InputError(
-                    expected=f"values of one type, as the first one: {present[0][1]!r:.80}",
-                    got=f"{value!r:.80} in row {row}",
-                    where=f"{where}, column {str(name)!r}",
-                    hint="Repair that value, or make the whole column text with .astype(str).",
-                )
-    return InputError(
-        expected="columns that Arrow can hold",
-        got=str(error).splitlines()[0],
-        where=where,
-        hint="Give every column one type, for example with .astype(...).",
-    )
-
-
-def _mixed_times(column: Any) -> list[Any] | None:
-    """Python datetimes of several zones as UTC, or None where the column is not made of datetimes."""
-    from datetime import datetime
-
-    from mainspring.types import utc
-
-    values = [None if missing else value for value, missing in zip(column, column.isna(), strict=True)]
-    if not any(isinstance(value, datetime) for value in values):
-        return None
-    return [utc(value) if isinstance(value, datetime) else value for value in values]
-
-
-def _csv(path: Path, types: Mapping[str, str]) -> pl.DataFrame:
-    as_text = {name: pl.String() for name, kind in types.items() if kind == "string"}
-    try:
-        frame = pl.read_csv(path, try_parse_dates=True, infer_schema_length=None, schema_overrides=as_text)
-    except pl.exceptions.ComputeError:
-        # Digits that no whole number holds, of whatever width: they can only be text.
-        guess = pl.scan_csv(path, infer_schema_length=None).collect_schema()
-        wide = [name for name, dtype in guess.items() if dtype.is_integer() and dtype != pl.Int64()]
-        if not wide:
-            raise
-        as_text |= dict.fromkeys(wide, pl.String())
-        frame = pl.read_csv(path, try_parse_dates=True, infer_schema_length=None, schema_overrides=as_text)
-    guessed = [name for name, dtype in frame.schema.items() if dtype.is_numeric() and name not in types]
-    if not guessed:
-        return frame
-    text = pl.read_csv(path, infer_schema=False)
-    return frame.with_columns(
-        text.get_column(name) for name in guessed if _is_code(text.get_column(name), frame.schema[name])
-    )
-
-
-def _is_code(text: pl.Series, guess: pl.DataType) -> bool:
-    """Whether the number that was guessed would not give the text back."""
-    if guess.is_integer() and guess != pl.Int64():
-        return True
-    pattern = f"{_CODE}|{_LONG}" if guess.is_float() else _CODE
-    return bool(text.str.contains(pattern).any())
-
-
-def _file(path: Path, where: str, types: Mapping[str, str]) -> pl.DataFrame:
-    readers = {
-        ".csv": lambda: _csv(path, types),
-        ".parquet": lambda: pl.read_parquet(path),
-        ".jsonl": lambda: pl.read_ndjson(path, infer_schema_length=None),
-    }
-    reader = readers.get(path.suffix.lower())
-    if reader is None or not path.is_file():
-        raise InputError(
-            expected=f"an existing file that ends with {', '.join(readers)}",
-            got=str(path),
-            where=where,
-            hint="Check the path; read other formats with polars and pass the frame.",
-        )
-    try:
-        return reader()
-    except PermissionError as error:
-        raise AccessError(
-            expected="a readable file", got=str(path), where=where, hint="Check the file's permissions."
-        ) from error
-    except pl.exceptions.NoDataError:
-        return pl.DataFrame()
-    except pl.exceptions.PolarsError as error:
-        raise InputError(
-            expected=f"a well-formed {path.suffix[1:]} file",
-            got=str(error).splitlines()[0],
-            where=f"{where}: {path}",
-            hint="Read it with polars and the right options (null spellings, types), then pass the frame.",
-        ) from error
 
 
 def logical(dtype: pl.DataType) -> str | None:

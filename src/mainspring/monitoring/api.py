@@ -11,7 +11,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from mainspring.errors import InputError, StateError, UnknownNameError
-from mainspring.features.schema import frame_of
+from mainspring.features.frames import frame_of
 from mainspring.lineage import Graph, Publication, Verdict, names
 from mainspring.lineage.marks import check_usable, named
 from mainspring.lineage.spec import Noun
