@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import polars as pl
-from sqlalchemy import URL, create_engine, make_url, text
+from sqlalchemy import URL, Connection, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -117,35 +117,39 @@ def read_query(asked: SqlQuery, where: str) -> pl.DataFrame:
         ) from None
     with connection:
         try:
-            result = connection.execution_options(stream_results=True).execute(
-                text(asked.query), dict(asked.parameters)
-            )
-            if not result.returns_rows:
-                connection.rollback()
-                raise InputError(
-                    expected="a query that returns rows",
-                    got="a statement that returns none; what it changed was rolled back",
-                    where=place,
-                    hint="Write a SELECT.",
-                )
-            names = list(result.keys())
-            chunks = [_chunk(names, rows, place) for rows in result.partitions(asked.chunk_rows)]
-            connection.rollback()
+            chunks = list(_chunks(connection, asked, place))
         except SQLAlchemyError as error:
             raise _refused(asked, error, place) from None
-    return _joined(names, chunks, place)
+        finally:
+            connection.rollback()
+    return _joined(chunks, place)
 
 
-def _chunk(names: Sequence[str], rows: Sequence[Any], where: str) -> pl.DataFrame:
-    if len(set(names)) < len(names):
-        raise InputError(
-            expected="a name of its own for every column",
-            got=", ".join(names),
-            where=where,
-            hint="Give columns of the same name other ones in the query: SELECT a.id AS order_id, ….",
-        )
-    columns = zip(*rows, strict=True)
-    return pl.DataFrame([_column(name, values, where) for name, values in zip(names, columns, strict=True)])
+def _chunks(connection: Connection, asked: SqlQuery, where: str) -> Iterator[pl.DataFrame]:
+    """The rows, so many at a time; the first chunk may have none."""
+    streaming = connection.execution_options(stream_results=True)
+    with streaming.execute(text(asked.query), dict(asked.parameters)) as result:
+        if not result.returns_rows:
+            raise InputError(
+                expected="a query that returns rows",
+                got="a statement that returns none; what it changed is rolled back",
+                where=where,
+                hint="Write a SELECT.",
+            )
+        names = list(result.keys())
+        if len(set(names)) < len(names):
+            raise InputError(
+                expected="a name of its own for every column",
+                got=", ".join(names),
+                where=where,
+                hint="Give columns of the same name other ones in the query: SELECT a.id AS order_id, ….",
+            )
+        yield pl.DataFrame(schema=dict.fromkeys(names, pl.Null))
+        for rows in result.partitions(asked.chunk_rows):
+            columns = zip(*rows, strict=True)
+            yield pl.DataFrame(
+                [_column(name, values, where) for name, values in zip(names, columns, strict=True)]
+            )
 
 
 def _column(name: str, values: Sequence[Any], where: str) -> pl.Series:
@@ -167,16 +171,13 @@ def _plain(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview | bytearray) else value
 
 
-def _joined(names: Sequence[str], chunks: Sequence[pl.DataFrame], where: str) -> pl.DataFrame:
-    if not chunks:
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.Null))
-    for name in names:
-        kinds = {str(chunk.schema[name]) for chunk in chunks if chunk.schema[name] != pl.Null}
-        numbers = all(chunk.schema[name].is_numeric() or chunk.schema[name] == pl.Null for chunk in chunks)
-        if len(kinds) > 1 and not numbers:
+def _joined(chunks: Sequence[pl.DataFrame], where: str) -> pl.DataFrame:
+    for name in chunks[0].columns:
+        dtypes = {chunk.schema[name] for chunk in chunks} - {pl.Null()}
+        if len(dtypes) > 1 and not all(dtype.is_numeric() for dtype in dtypes):
             raise InputError(
                 expected="values of one type",
-                got=" and ".join(sorted(kinds)),
+                got=" and ".join(sorted(map(str, dtypes))),
                 where=f"{where}, column {name!r}",
                 hint="Cast the column in the query: CAST(… AS …).",
             )
