@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
+from mainspring.checks.column import ColumnKind, ColumnProfile
 from mainspring.checks.distances import (
     ChiSquare,
     benjamini_hochberg,
@@ -21,7 +22,7 @@ from mainspring.checks.distances import (
     merge_rare,
     psi,
 )
-from mainspring.checks.profile import ColumnKind, ColumnProfile, Profile
+from mainspring.checks.profile import Profile
 from mainspring.checks.spec import Frozen
 from mainspring.errors import InputError
 

@@ -4,183 +4,28 @@ A profile keeps exact counts on bins that a reference froze, so that two profile
 make months, and no measure ever needs the reference's rows again. Nulls, NaN, both infinities and unseen
 categories are counted in bins of their own, because a jump in the missing share is drift too.
 
-Central moments merge by Chan, Golub and LeVeque (1983) and Pébay (2008, Sandia report SAND2008-6212).
+Profiles that have bins of their own are put together by `pooled`: what lies beneath the bins (moments, the histogram of
+`quantiles`, the most frequent values, the registers of distinct values) merges whatever the bins, and gives new ones.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time
-from enum import StrEnum
-from typing import Any, Final, Self
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from typing import Final, Self
 
 import polars as pl
 
+from mainspring import notebook
+from mainspring.checks.column import N_BINS, N_LEVELS, ColumnKind, ColumnProfile
+from mainspring.checks.scan import counted, kind_of
 from mainspring.checks.spec import Frozen
 from mainspring.errors import InputError, UnknownNameError
 
-SCHEME_VERSION: Final = 1
-"""Changes when the same data would be counted into other bins."""
-N_BINS: Final = 10
-N_LEVELS: Final = 20
-
-
-class ColumnKind(StrEnum):
-    """How a column is summarised."""
-
-    NUMERIC = "numeric"
-    CATEGORY = "category"
-    TIME = "time"
-    OTHER = "other"
-
-
-class Moments(Frozen):
-    """Count, mean and sums of central powers of the finite values.
-
-    Attributes:
-        mean: 0.0 where there is no value.
-        m2: sum of (x - mean)**2; m3 and m4 the third and fourth powers. None where they overflow a float.
-    """
-
-    count: int
-    mean: float | None
-    m2: float | None
-    m3: float | None
-    m4: float | None
-
-    @property
-    def variance(self) -> float | None:
-        """The unbiased variance; None below two values."""
-        return self.m2 / (self.count - 1) if self.m2 is not None and self.count > 1 else None
-
-    def merge(self, other: Self) -> Moments:
-        """The moments of both sets of values together (Pébay 2008, equations 2.1 to 2.9)."""
-        if not self.count or not other.count:
-            return other if not self.count else self
-        if None in (
-            self.mean,
-            self.m2,
-            self.m3,
-            self.m4,
-            other.mean,
-            other.m2,
-            other.m3,
-            other.m4,
-        ):
-            return Moments(count=self.count + other.count, mean=None, m2=None, m3=None, m4=None)
-        return _merged(self, other)
-
-
-def _merged(a: Any, b: Any) -> Moments:
-    n = a.count + b.count
-    share_a, share_b = a.count / n, b.count / n
-    delta = b.mean - a.mean
-    pairs = a.count * share_b
-    m2 = a.m2 + b.m2 + delta**2 * pairs
-    m3 = a.m3 + b.m3 + delta**3 * pairs * (share_a - share_b) + 3 * delta * (share_a * b.m2 - share_b * a.m2)
-    m4 = (
-        a.m4
-        + b.m4
-        + delta**4 * pairs * (share_a**2 - share_a * share_b + share_b**2)
-        + 6 * delta**2 * (share_a**2 * b.m2 + share_b**2 * a.m2)
-        + 4 * delta * (share_a * b.m3 - share_b * a.m3)
-    )
-    mean = a.mean + delta * share_b
-    return Moments(count=n, mean=_finite(mean), m2=_finite(m2), m3=_finite(m3), m4=_finite(m4))
-
-
-class ColumnProfile(Frozen):
-    """One column of one frame.
-
-    Attributes:
-        dtype: the polars type, for people.
-        n_null, n_nan, n_low_infinite, n_high_infinite: rows of each, beside the bins.
-        minimum, maximum: of the finite values; ISO 8601 text for times, None without values.
-        edges: for numerics the inner edges e1 < e2 < …; bins are (-inf, e1], (e1, e2], …, (ek, inf).
-        levels: for categories the frozen levels; text, booleans are "true" and "false".
-        counts: rows per bin or level, in that order.
-        n_unlisted: rows of a category outside `levels`.
-    """
-
-    name: str
-    kind: ColumnKind
-    dtype: str
-    n_rows: int
-    n_null: int
-    n_nan: int = 0
-    n_low_infinite: int = 0
-    n_high_infinite: int = 0
-    minimum: float | str | None = None
-    maximum: float | str | None = None
-    moments: Moments | None = None
-    edges: tuple[float, ...] = ()
-    levels: tuple[str, ...] = ()
-    counts: tuple[int, ...] = ()
-    n_unlisted: int = 0
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of the bins that `vector` counts, in its order."""
-        if self.kind is ColumnKind.NUMERIC:
-            ends = ("-inf", *(f"{edge:g}" for edge in self.edges), "inf")
-            own = tuple(f"({low}, {high}]" for low, high in itertools.pairwise(ends))
-            return (*own, "-infinite", "+infinite", "NaN", "null")
-        return (*self.levels, "unlisted", "null")
-
-    @property
-    def vector(self) -> tuple[int, ...]:
-        """Rows per bin; every row is in exactly one.
-
-        Numerics: bins, -inf, +inf, NaN, null. Categories: levels, unlisted, null.
-        """
-        if self.kind is ColumnKind.NUMERIC:
-            return (
-                *self.counts,
-                self.n_low_infinite,
-                self.n_high_infinite,
-                self.n_nan,
-                self.n_null,
-            )
-        return (*self.counts, self.n_unlisted, self.n_null)
-
-    def merge(self, other: Self) -> Self:
-        """Both frames' rows in one profile.
-
-        Raises:
-            InputError: the columns were counted on different bins.
-        """
-        if not self.same_bins(other):
-            raise InputError(
-                expected=f"column {self.name!r} on the same bins",
-                got=f"{self.kind} {self._bins[2:]} and {other.kind} {other._bins[2:]}"[:200],
-                where="merge of profiles",
-                hint="Profile both frames with edges_from= the same reference profile.",
-            )
-        summed = (
-            "n_rows",
-            "n_null",
-            "n_nan",
-            "n_low_infinite",
-            "n_high_infinite",
-            "n_unlisted",
-        )
-        changes: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in summed}
-        changes["minimum"] = _extreme(min, self.minimum, other.minimum)
-        changes["maximum"] = _extreme(max, self.maximum, other.maximum)
-        changes["counts"] = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
-        if self.moments is not None and other.moments is not None:
-            changes["moments"] = self.moments.merge(other.moments)
-        return self.model_copy(update=changes)
-
-    def same_bins(self, other: Self) -> bool:
-        """Whether both were counted on the same bins of a column of that name."""
-        return self._bins == other._bins
-
-    @property
-    def _bins(self) -> tuple[object, ...]:
-        return self.name, self.kind, self.edges, self.levels
+SCHEME_VERSION: Final = 2
+"""Changes when the same data would be counted into other bins, or summarised otherwise."""
+_WORTH_THREADS: Final = 50_000
 
 
 class Profile(Frozen):
@@ -191,10 +36,19 @@ class Profile(Frozen):
     columns: tuple[ColumnProfile, ...]
 
     def __getitem__(self, name: str) -> ColumnProfile:
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise UnknownNameError.of("column", name, [column.name for column in self.columns], where="profile")
+        found = self.find(name)
+        if found is None:
+            raise UnknownNameError.of("column", name, self.names, where="profile")
+        return found
+
+    def find(self, name: str) -> ColumnProfile | None:
+        """The column of that name; None if there is none."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns' names in order."""
+        return [column.name for column in self.columns]
 
     def merge(self, other: Self) -> Profile:
         """The profile of both frames' rows together. Counts add up exactly, in any order.
@@ -202,11 +56,10 @@ class Profile(Frozen):
         Raises:
             InputError: the profiles have other columns, other bins or another scheme.
         """
-        names = [column.name for column in self.columns]
-        if self.scheme != other.scheme or names != [column.name for column in other.columns]:
+        if self.scheme != other.scheme or self.names != other.names:
             raise InputError(
-                expected=f"a profile of the columns {names}, scheme {self.scheme}",
-                got=f"{[column.name for column in other.columns]}, scheme {other.scheme}",
+                expected=f"a profile of the columns {self.names}, scheme {self.scheme}",
+                got=f"{other.names}, scheme {other.scheme}",
                 where="merge of profiles",
                 hint="Profile both frames with edges_from= the same reference profile.",
             )
@@ -216,22 +69,103 @@ class Profile(Frozen):
             columns=tuple(a.merge(b) for a, b in pairs),
         )
 
+    def _repr_html_(self) -> str:
+        head = (
+            "column",
+            "type",
+            "rows",
+            "missing",
+            "distinct",
+            "minimum",
+            "median",
+            "mean",
+            "maximum",
+            "most frequent",
+        )
+        return notebook.panel("profile", notebook.table(head, [_told(column) for column in self.columns]))
+
+
+def _told(column: ColumnProfile) -> tuple[object, ...]:
+    median = None if column.quantiles is None or column.kind is ColumnKind.TIME else column.quantiles.at(0.5)
+    mean = None if column.moments is None or not column.moments.count else column.moments.mean
+    top = column.most_frequent
+    frequent = [f"{entry.value} ({entry.low:,})" for entry in top.values[:3]] if top is not None else None
+    share = column.n_missing / column.n_rows if column.n_rows else 0.0
+    return (
+        column.name,
+        column.dtype,
+        column.n_rows,
+        f"{share:.1%}" if column.n_missing else "0",
+        column.n_distinct,
+        column.minimum,
+        median,
+        mean,
+        column.maximum,
+        frequent,
+    )
+
+
+def pooled(profiles: Iterable[Profile]) -> Profile:
+    """The profile of all the frames' rows together, on bins laid anew.
+
+    Counts, moments, `quantiles` and registers are exactly those of the rows in one frame (moments to rounding), in any
+    order; the most frequent values say how exact their rows are. A column that a frame lacks counts as null there.
+
+    Raises:
+        InputError: no profile, a column of different kinds, or one that is kept private in only some of them.
+    """
+    listed = list(profiles)
+    if not listed or any(part.scheme != SCHEME_VERSION for part in listed):
+        raise InputError(
+            expected=f"one or more profiles of scheme {SCHEME_VERSION}",
+            got=f"schemes {[part.scheme for part in listed]}" if listed else "none",
+            where="pooled",
+            hint="Profile the frames again.",
+        )
+    names = dict.fromkeys(name for part in listed for name in part.names)
+    return Profile(
+        n_rows=sum(part.n_rows for part in listed),
+        columns=tuple(_pooled([(part.find(name), part.n_rows) for part in listed]) for name in names),
+    )
+
+
+def _pooled(parts: Sequence[tuple[ColumnProfile | None, int]]) -> ColumnProfile:
+    there = [column for column, _ in parts if column is not None]
+    # Of nulls alone: neither the type nor the kind is known.
+    typed = [column for column in there if column.dtype != str(pl.Null)] or there[:1]
+    first = typed[0]
+    for column in typed:
+        if (column.kind, column.private) != (first.kind, first.private):
+            raise InputError(
+                expected=f"a {'private ' if first.private else ''}{first.kind} column ({first.dtype})",
+                got=f"a {'private ' if column.private else ''}{column.kind} column ({column.dtype})",
+                where=f"pooled, column {first.name!r}",
+                hint="Cast the frames to one schema before they are profiled.",
+            )
+    n_null = sum(n_rows for column, n_rows in parts if column is None or column not in typed)
+    joined = reduce(lambda a, b: a.pooled(b), typed[1:], first)
+    nulls = {"n_rows": joined.n_rows + n_null, "n_null": joined.n_null + n_null}
+    return joined.model_copy(update=nulls).relaid()
+
 
 def profile(
     frame: pl.DataFrame | pl.LazyFrame,
     edges_from: Profile | None = None,
     *,
     columns: Iterable[str] | None = None,
+    private: Iterable[str] = (),
     n_bins: int = N_BINS,
     n_levels: int = N_LEVELS,
 ) -> Profile:
-    """Summarises the columns of `frame`.
+    """Summarises the columns of `frame` in one scan.
 
     Args:
-        frame: polars frame (n rows).
-        edges_from: a reference whose columns, bins and levels are used as they are: one scan. Without it bins
-            are laid on this frame's own quantiles, and levels are its most frequent values (ties by name).
+        frame: polars frame (n rows); of a lazy one the columns are collected.
+        edges_from: a reference whose columns, bins and levels are used as they are. Without it bins are laid on this
+            frame's own quantiles, and levels are its most frequent values (ties by name).
         columns: which columns; all of the frame or of `edges_from` by default.
+        private: columns of which no value is kept: no range, quantiles, levels or frequent values, only how many
+            rows, nulls and different values there are, and how long texts are.
         n_bins: bins of a numeric column; fewer where quantiles coincide.
         n_levels: levels of a category that are counted apart.
 
@@ -241,64 +175,36 @@ def profile(
     """
     lazy = frame.lazy()
     schema = lazy.collect_schema()
-    default = schema.names() if edges_from is None else [column.name for column in edges_from.columns]
-    names = list(default if columns is None else columns)
-    for name in names:
+    names = list(
+        columns if columns is not None else schema.names() if edges_from is None else edges_from.names
+    )
+    hidden = set(private)
+    for name in [*names, *hidden]:
         if name not in schema:
             raise UnknownNameError.of("column", name, schema.names(), where="profile")
-    if edges_from is None:
-        blanks = _blanks(lazy, {name: schema[name] for name in names}, n_bins, n_levels)
+    rows = frame.select(names) if isinstance(frame, pl.DataFrame) else lazy.select(names).collect()
+
+    def one(name: str) -> ColumnProfile:
+        blank = _blank(name, schema[name], None if edges_from is None else edges_from[name], name in hidden)
+        found = counted(blank, rows[name], on_bins=edges_from is not None)
+        return found if edges_from is not None else found.relaid(n_bins, n_levels)
+
+    if rows.height < _WORTH_THREADS:
+        done = [one(name) for name in names]
     else:
-        blanks = [_blank_like(edges_from[name], schema[name]) for name in names]
-    return _counted(lazy, blanks)
+        with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+            done = list(threads.map(one, names))
+    return Profile(n_rows=rows.height, columns=tuple(done))
 
 
-def kind_of(dtype: pl.DataType) -> ColumnKind:
-    """How a column of that polars type is summarised."""
-    if dtype.is_numeric():
-        return ColumnKind.NUMERIC
-    if dtype in (pl.String, pl.Boolean, pl.Categorical, pl.Enum):
-        return ColumnKind.CATEGORY
-    return ColumnKind.TIME if dtype in (pl.Datetime, pl.Date) else ColumnKind.OTHER
-
-
-def _blanks(
-    lazy: pl.LazyFrame, dtypes: dict[str, pl.DataType], n_bins: int, n_levels: int
-) -> list[ColumnProfile]:
-    """Columns with bins and without counts."""
-    numerics = [name for name, dtype in dtypes.items() if kind_of(dtype) is ColumnKind.NUMERIC]
-    at = [index / n_bins for index in range(1, n_bins)]
-    quantiles = [_finite_values(name).quantile(at, interpolation="lower").alias(name) for name in numerics]
-    found: dict[str, Any] = lazy.select(quantiles).collect().row(0, named=True) if quantiles else {}
-    blanks = []
-    for name, dtype in dtypes.items():
-        kind = kind_of(dtype)
-        edges = tuple(sorted({value for value in found.get(name, ()) if value is not None}))
-        levels = _levels(lazy, name, n_levels) if kind is ColumnKind.CATEGORY else ()
-        blanks.append(
-            ColumnProfile(
-                name=name,
-                kind=kind,
-                dtype=str(dtype),
-                n_rows=0,
-                n_null=0,
-                edges=edges,
-                levels=levels,
-            )
-        )
-    return blanks
-
-
-def _levels(lazy: pl.LazyFrame, name: str, n_levels: int) -> tuple[str, ...]:
-    text = lazy.select(pl.col(name).cast(pl.String).alias("level")).drop_nulls()
-    ranked = text.group_by("level").agg(pl.len().alias("n")).sort("n", "level", descending=[True, False])
-    return tuple(ranked.head(n_levels).collect()["level"].to_list())
-
-
-def _blank_like(reference: ColumnProfile, dtype: pl.DataType) -> ColumnProfile:
+def _blank(name: str, dtype: pl.DataType, reference: ColumnProfile | None, private: bool) -> ColumnProfile:
+    """A column without counts."""
     kind = kind_of(dtype)
-    # A column of nulls has no type of its own to disagree with.
-    if kind is not reference.kind and dtype != pl.Null and reference.dtype != str(pl.Null):
+    if reference is None:
+        return ColumnProfile(name=name, kind=kind, dtype=str(dtype), n_rows=0, n_null=0, private=private)
+    # A column of nulls has no type of its own to disagree with, and scheme 1 knew no lists.
+    agrees = kind is reference.kind or dtype == pl.Null or reference.dtype == str(pl.Null)
+    if not agrees and (kind, reference.kind) != (ColumnKind.LIST, ColumnKind.OTHER):
         raise InputError(
             expected=f"a {reference.kind} column, as in the reference ({reference.dtype})",
             got=f"type {dtype}",
@@ -313,103 +219,5 @@ def _blank_like(reference: ColumnProfile, dtype: pl.DataType) -> ColumnProfile:
         n_null=0,
         edges=reference.edges,
         levels=reference.levels,
+        private=private or reference.private,
     )
-
-
-def _finite_values(name: str) -> pl.Expr:
-    value = pl.col(name).cast(pl.Float64)
-    return value.filter(value.is_finite())
-
-
-def _counted(lazy: pl.LazyFrame, blanks: Sequence[ColumnProfile]) -> Profile:
-    aggregates = [pl.len().alias("n_rows")]
-    for index, blank in enumerate(blanks):
-        found = {"n_null": pl.col(blank.name).null_count()}
-        if blank.kind is ColumnKind.NUMERIC:
-            found |= _numeric(blank)
-        elif blank.kind is ColumnKind.CATEGORY:
-            found |= _category(blank)
-        elif blank.kind is ColumnKind.TIME:
-            found |= {
-                "minimum": pl.col(blank.name).min(),
-                "maximum": pl.col(blank.name).max(),
-            }
-        aggregates += [expression.alias(f"{index}.{key}") for key, expression in found.items()]
-    row = lazy.select(aggregates).collect().row(0, named=True)
-    return Profile(
-        n_rows=row["n_rows"],
-        columns=tuple(
-            _filled(
-                blank,
-                row["n_rows"],
-                {
-                    key.partition(".")[2]: value
-                    for key, value in row.items()
-                    if key.partition(".")[0] == str(index)
-                },
-            )
-            for index, blank in enumerate(blanks)
-        ),
-    )
-
-
-def _numeric(blank: ColumnProfile) -> dict[str, pl.Expr]:
-    value = pl.col(blank.name).cast(pl.Float64)
-    finite = _finite_values(blank.name)
-    from_mean = finite - finite.mean()
-    up_to = [(finite <= edge).sum() for edge in blank.edges]
-    return {
-        "n_nan": value.is_nan().sum(),
-        "n_low_infinite": (value == -math.inf).sum(),
-        "n_high_infinite": (value == math.inf).sum(),
-        "minimum": finite.min(),
-        "maximum": finite.max(),
-        "count": finite.len(),
-        "mean": finite.mean(),
-        "m2": (from_mean**2).sum(),
-        "m3": (from_mean**3).sum(),
-        "m4": (from_mean**4).sum(),
-        "up_to": pl.concat_list([*up_to, finite.len()]),
-    }
-
-
-def _category(blank: ColumnProfile) -> dict[str, pl.Expr]:
-    text = pl.col(blank.name).cast(pl.String)
-    counts = [(text == level).sum() for level in blank.levels]
-    return {"counts": pl.concat_list(counts)} if counts else {}
-
-
-def _filled(blank: ColumnProfile, n_rows: int, found: dict[str, Any]) -> ColumnProfile:
-    changes: dict[str, Any] = {"n_rows": n_rows, "n_null": found["n_null"]}
-    if blank.kind is ColumnKind.NUMERIC:
-        changes |= {key: found[key] for key in ("n_nan", "n_low_infinite", "n_high_infinite")}
-        changes |= {"minimum": found["minimum"], "maximum": found["maximum"]}
-        changes["moments"] = Moments(
-            count=found["count"],
-            mean=_finite(found["mean"]) if found["count"] else 0.0,
-            **{key: _finite(found[key]) for key in ("m2", "m3", "m4")},
-        )
-        up_to = [0, *found["up_to"]]
-        changes["counts"] = tuple(b - a for a, b in itertools.pairwise(up_to))
-    elif blank.kind is ColumnKind.CATEGORY:
-        changes["counts"] = counts = tuple(found.get("counts", ()))
-        changes["n_unlisted"] = n_rows - found["n_null"] - sum(counts)
-    elif blank.kind is ColumnKind.TIME:
-        changes |= {
-            "minimum": _text(found["minimum"]),
-            "maximum": _text(found["maximum"]),
-        }
-    return blank.model_copy(update=changes)
-
-
-def _text(value: date | datetime | time | None) -> str | None:
-    return None if value is None else value.isoformat()
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _extreme(choose: Any, a: Any, b: Any) -> Any:
-    present = [value for value in (a, b) if value is not None]
-    return choose(present) if present else None

@@ -30,8 +30,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from mainspring.checks.column import ColumnKind, ColumnProfile
 from mainspring.checks.drift import Drift, drift
-from mainspring.checks.profile import ColumnKind, ColumnProfile, Profile, profile
+from mainspring.checks.profile import Profile, profile
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.evaluation.intervals import Estimate, estimate
 from mainspring.evaluation.metrics import brier, roc_auc

@@ -1,0 +1,245 @@
+"""One column's summary: what it counts, and how two of them become one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, Final, Self
+
+import numpy as np
+import polars as pl
+
+from mainspring.checks.distinct import (
+    Registers,
+    estimate,
+    hash_numbers,
+    hash_texts,
+    packed,
+    registers_of,
+    unpacked,
+)
+from mainspring.checks.moments import Moments
+from mainspring.checks.quantiles import Quantiles, keys
+from mainspring.checks.spec import Frozen
+from mainspring.checks.top import TopValues, cut_of, listed
+from mainspring.errors import InputError
+
+N_BINS: Final = 10
+N_LEVELS: Final = 20
+
+
+class ColumnKind(StrEnum):
+    """How a column is summarised."""
+
+    NUMERIC = "numeric"
+    CATEGORY = "category"
+    TIME = "time"
+    LIST = "list"
+    OTHER = "other"
+
+
+class Extent(Frozen):
+    """Sizes, such as the lengths of texts: their range and moments. None of both ends without a size."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    moments: Moments
+
+    def merge(self, other: Self) -> Extent:
+        """Both frames' sizes."""
+        return Extent(
+            minimum=extreme(min, self.minimum, other.minimum),
+            maximum=extreme(max, self.maximum, other.maximum),
+            moments=self.moments.merge(other.moments),
+        )
+
+
+class ColumnProfile(Frozen):
+    """One column of one frame.
+
+    Attributes:
+        dtype: the polars type, for people.
+        n_null, n_nan, n_low_infinite, n_high_infinite: rows of each, beside the bins.
+        minimum, maximum: of the finite values; ISO 8601 text for times, None without values.
+        edges: for numerics the inner edges e1 < e2 < …; bins are (-inf, e1], (e1, e2], …, (ek, inf).
+        levels: for categories the frozen levels; text, booleans are "true" and "false".
+        counts: rows per bin or level, in that order.
+        n_unlisted: rows of a category outside `levels`.
+        quantiles: of finite numbers, and of times as microseconds since 1970 UTC; None for other kinds.
+        top: the most frequent values of categories, and of numbers of which not every one is in `quantiles`.
+        registers: see `distinct`; None where every different value is known.
+        lengths: characters of texts, items of lists.
+        norms: Euclidean, of numeric lists without missing items: embeddings.
+        n_missing_items: null or NaN items of all lists.
+        private: whether it was asked that no value of the column be kept: of the above only counts and lengths are.
+    """
+
+    name: str
+    kind: ColumnKind
+    dtype: str
+    n_rows: int
+    n_null: int
+    n_nan: int = 0
+    n_low_infinite: int = 0
+    n_high_infinite: int = 0
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    moments: Moments | None = None
+    edges: tuple[float, ...] = ()
+    levels: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+    n_unlisted: int = 0
+    quantiles: Quantiles | None = None
+    top: TopValues | None = None
+    registers: str | None = None
+    lengths: Extent | None = None
+    norms: Extent | None = None
+    n_missing_items: int = 0
+    private: bool = False
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the bins that `vector` counts, in its order."""
+        if self.kind is ColumnKind.NUMERIC:
+            ends = ("-inf", *(f"{edge:g}" for edge in self.edges), "inf")
+            own = tuple(f"({low}, {high}]" for low, high in itertools.pairwise(ends))
+            return (*own, "-infinite", "+infinite", "NaN", "null")
+        return (*self.levels, "unlisted", "null")
+
+    @property
+    def vector(self) -> tuple[int, ...]:
+        """Rows per bin; every row is in exactly one.
+
+        Numerics: bins, -inf, +inf, NaN, null. Categories: levels, unlisted, null.
+        """
+        if self.kind is ColumnKind.NUMERIC:
+            return (
+                *self.counts,
+                self.n_low_infinite,
+                self.n_high_infinite,
+                self.n_nan,
+                self.n_null,
+            )
+        return (*self.counts, self.n_unlisted, self.n_null)
+
+    @property
+    def n_missing(self) -> int:
+        """Rows without a value: null or NaN."""
+        return self.n_null + self.n_nan
+
+    @property
+    def most_frequent(self) -> TopValues | None:
+        """The most frequent values with their rows; None for times, lists and private columns."""
+        if self.kind is ColumnKind.NUMERIC and self.quantiles is not None and self.quantiles.is_exact:
+            found = self.quantiles
+            counts = np.asarray(found.counts, dtype=np.int64)
+            cut = cut_of(counts)
+            pairs = [pair for pair in zip(found.starts, found.counts, strict=True) if pair[1] > cut]
+            return listed([value for value, _ in pairs], [count for _, count in pairs], cut)
+        return self.top
+
+    @property
+    def n_distinct_exact(self) -> int | None:
+        """How many different values there are; None where it is only estimated, as `n_distinct` does."""
+        if self.quantiles is not None:
+            return len(self.quantiles.starts) if self.quantiles.is_exact else None
+        return len(self.top.values) if self.top is not None and self.top.is_complete else None
+
+    @property
+    def n_distinct(self) -> int | None:
+        """How many different values there are: finite numbers, texts, times; None for lists.
+
+        Where they are too many to be listed, estimated with a standard error of 2.3 % (`distinct.ERROR`).
+        """
+        if self.n_distinct_exact is not None:
+            return self.n_distinct_exact
+        return None if self.registers is None else round(estimate(unpacked(self.registers)))
+
+    def merge(self, other: Self) -> Self:
+        """Both frames' rows in one profile.
+
+        Raises:
+            InputError: the columns were counted on different bins.
+        """
+        if not self.same_bins(other):
+            raise InputError(
+                expected=f"column {self.name!r} on the same bins",
+                got=f"{self.kind} {self._bins[2:]} and {other.kind} {other._bins[2:]}"[:200],
+                where="merge of profiles",
+                hint="Profile both frames with edges_from= the same reference profile, or use pooled().",
+            )
+        counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
+        return self._joined(other, {"counts": counts, "n_unlisted": self.n_unlisted + other.n_unlisted})
+
+    def pooled(self, other: Self) -> Self:
+        """Both frames' rows, on whatever bins each was counted; the result has none until `relaid`."""
+        return self._joined(other, {"edges": (), "levels": (), "counts": (), "n_unlisted": 0})
+
+    def relaid(self, n_bins: int = N_BINS, n_levels: int = N_LEVELS) -> Self:
+        """On bins of about equal counts, or the most frequent levels whose rows are known."""
+        if self.kind is ColumnKind.NUMERIC:
+            edges = () if self.quantiles is None else self.quantiles.edges(n_bins)
+            return self.model_copy(update={"edges": edges, "counts": self.count_on(edges)})
+        if self.kind is not ColumnKind.CATEGORY:
+            return self
+        known = () if self.top is None else [entry for entry in self.top.values if entry.is_exact][:n_levels]
+        counts = tuple(entry.low for entry in known)
+        return self.model_copy(
+            update={
+                "levels": tuple(str(entry.value) for entry in known),
+                "counts": counts,
+                "n_unlisted": self.n_rows - self.n_null - sum(counts),
+            }
+        )
+
+    def count_on(self, edges: Sequence[float]) -> tuple[int, ...]:
+        """Finite numbers per bin, exactly where the edges are ends of buckets of `quantiles`."""
+        n_finite = self.n_rows - self.n_missing - self.n_low_infinite - self.n_high_infinite
+        sums = [] if self.quantiles is None else self.quantiles.up_to(edges)
+        return tuple(b - a for a, b in itertools.pairwise([0, *sums, n_finite]))
+
+    def _joined(self, other: Self, bins: dict[str, Any]) -> Self:
+        summed = ("n_rows", "n_null", "n_nan", "n_low_infinite", "n_high_infinite", "n_missing_items")
+        changes: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in summed}
+        changes["minimum"] = extreme(min, self.minimum, other.minimum)
+        changes["maximum"] = extreme(max, self.maximum, other.maximum)
+        for name in ("moments", "lengths", "norms", "quantiles"):
+            a, b = getattr(self, name), getattr(other, name)
+            changes[name] = None if a is None or b is None else a.merge(b)
+        a, b = self.most_frequent, other.most_frequent
+        changes["top"] = None if a is None or b is None else a.merge(b)
+        merged: Self = self.model_copy(update=changes | bins | {"registers": None})
+        if merged.quantiles is not None and merged.quantiles.is_exact:
+            return merged.model_copy(update={"top": None})
+        if merged.n_distinct_exact is not None:
+            return merged
+        mine, others = self.find_registers(), other.find_registers()
+        if mine is None or others is None:
+            return merged
+        return merged.model_copy(update={"registers": packed(np.maximum(mine, others))})
+
+    def find_registers(self) -> Registers | None:
+        """The registers that the different values give; None for kinds that count none."""
+        if self.registers is not None:
+            return unpacked(self.registers)
+        if self.n_distinct_exact is None:
+            return None
+        if self.quantiles is not None:
+            return registers_of(hash_numbers(keys(np.asarray(self.quantiles.starts, dtype=np.float64))))
+        values = [] if self.top is None else [str(entry.value) for entry in self.top.values]
+        return registers_of(hash_texts(pl.Series(values, dtype=pl.String)))
+
+    def same_bins(self, other: Self) -> bool:
+        """Whether both were counted on the same bins of a column of that name."""
+        return self._bins == other._bins
+
+    @property
+    def _bins(self) -> tuple[object, ...]:
+        return self.name, self.kind, self.edges, self.levels
+
+
+def extreme(choose: Any, a: Any, b: Any) -> Any:
+    """The smaller or greater of what there is."""
+    present = [value for value in (a, b) if value is not None]
+    return choose(present) if present else None

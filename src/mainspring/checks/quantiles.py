@@ -1,0 +1,184 @@
+"""A histogram that needs no edges: exact while there are few different values, then ever coarser, never wrong.
+
+Its buckets are the dyadic intervals of the doubles in their own order: a double's bits, read as a whole number, grow
+with it, and a bucket of level L holds the 2**L doubles whose numbers agree but for the last L bits. Level 0 is the
+values themselves; from level 30 on or so a bucket is a few per cent of its value wide. The level is the lowest at which
+at most `N_BUCKETS` buckets have rows. It follows from the set of values alone, so that histograms of parts merge to
+exactly that of the whole, in any order. (Collapsing all buckets at once is of Epicoco and others 2020, "UDDSketch";
+starting from exact values is ours.)
+
+A quantile is known to lie within one bucket, which says how far off it may be; between its ends it is interpolated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mainspring.checks.spec import Frozen
+
+N_BUCKETS: Final = 512
+_MAGNITUDE: Final = np.int64(0x7FFF_FFFF_FFFF_FFFF)
+
+CHUNK: Final = 1 << 14
+"""What is worked on at a time, so that what is laid aside in between stays in the processor's cache."""
+
+Keys = NDArray[np.int64]
+Counts = NDArray[np.int64]
+
+
+class Quantiles(Frozen):
+    """Rows per dyadic bucket of the finite values.
+
+    Attributes:
+        level: how many bits a bucket leaves open; 0 = every value is a bucket of its own.
+        starts: the smallest double of each bucket that has rows, ascending.
+        counts: its rows.
+    """
+
+    level: int = 0
+    starts: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """All rows."""
+        return sum(self.counts)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every different value is known with its count."""
+        return self.level == 0
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The largest double of each bucket."""
+        if self.is_exact:
+            return self.starts
+        return tuple(doubles(keys(np.asarray(self.starts)) | ((1 << self.level) - 1)).tolist())
+
+    def bounds(self, share: float) -> tuple[float, float] | None:
+        """Between which doubles the value of rank floor(share * (n - 1)) lies for certain; None without rows."""
+        if not self.counts:
+            return None
+        at = self._bucket(share)
+        return self.starts[at], self.ends[at]
+
+    def at(self, share: float) -> float | None:
+        """The value of rank floor(share * (n - 1)), interpolated within its bucket; None without rows."""
+        if not self.counts:
+            return None
+        place = self._bucket(share)
+        low, high = self.starts[place], self.ends[place]
+        before = sum(self.counts[:place])
+        rank = math.floor(share * (self.count - 1))
+        within = (rank - before + 0.5) / self.counts[place]
+        return low if low == high else low + (high - low) * within
+
+    def _bucket(self, share: float) -> int:
+        rank = math.floor(share * (self.count - 1))
+        return int(np.searchsorted(np.cumsum(self.counts), rank, side="right"))
+
+    def edges(self, n_bins: int) -> tuple[float, ...]:
+        """Inner edges of at most `n_bins` bins (low, high] of about equal counts, each the end of a bucket."""
+        if not self.counts:
+            return ()
+        ends = self.ends
+        return tuple(sorted({ends[self._bucket(index / n_bins)] for index in range(1, n_bins)}))
+
+    def up_to(self, edges: Sequence[float]) -> list[int]:
+        """Rows at or below each edge, exactly where the edges are ends of buckets as `edges` gives them."""
+        sums = [0, *np.cumsum(self.counts).tolist()]
+        return [sums[place] for place in np.searchsorted(self.ends, edges, side="right").tolist()]
+
+    def below(self, value: float) -> float:
+        """About how many rows lie at or below a value: rows of its bucket are taken as spread evenly."""
+        ends = np.asarray(self.ends)
+        place = int(np.searchsorted(ends, value, side="left"))
+        whole = float(sum(self.counts[:place]))
+        if place == len(self.counts) or value < self.starts[place]:
+            return whole
+        width = ends[place] - self.starts[place]
+        share = 1.0 if width == 0 else (value - self.starts[place]) / width
+        return whole + share * self.counts[place]
+
+    def coarser(self, level: int) -> Quantiles:
+        """The same rows in the buckets of a level that is at least as high."""
+        if level == self.level or not self.starts:
+            return self.model_copy(update={"level": level})
+        return _bucketed(keys(np.asarray(self.starts)), np.asarray(self.counts), level)
+
+    def merge(self, other: Self) -> Quantiles:
+        """Exactly what the values of both together would give."""
+        level = max(self.level, other.level)
+        both = np.concatenate([keys(np.asarray(part.starts, dtype=np.float64)) for part in (self, other)])
+        counts = np.concatenate([np.asarray(part.counts, dtype=np.int64) for part in (self, other)])
+        order = np.argsort(both, kind="stable")
+        return _fitted(both[order], counts[order], level)
+
+
+def keys(values: NDArray[np.float64]) -> Keys:
+    """A whole number for each finite double (k,), in the doubles' order; both zeros have one."""
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    out = np.empty(len(values), np.int64)
+    for start in range(0, len(values), CHUNK):
+        bits = (values[start : start + CHUNK] + 0.0).view(np.int64)
+        np.bitwise_xor(bits, (bits >> 63) & _MAGNITUDE, out=out[start : start + CHUNK])
+    return out
+
+
+def doubles(numbers: Keys) -> NDArray[np.float64]:
+    """What `keys` was made of."""
+    return (numbers ^ ((numbers >> 63) & _MAGNITUDE)).view(np.float64)
+
+
+def of_sorted(numbers: Keys, counts: Counts) -> Quantiles:
+    """The histogram of different keys (k,), ascending, and of how often each occurs (k,)."""
+    return _fitted(numbers, counts, 0)
+
+
+def _fitted(numbers: Keys, counts: Counts, level: int) -> Quantiles:
+    """The lowest level from `level` on at which at most `N_BUCKETS` buckets have rows."""
+    if not len(numbers):
+        return Quantiles(level=level)
+    lengths = _differences(numbers)
+    # Neighbours fall into two buckets of a level where they differ above its open bits.
+    n_buckets = 1 + np.cumsum(np.bincount(lengths, minlength=65)[::-1])[::-1]
+    level = max(level, int(np.argmax(np.append(n_buckets[1:], 1) <= N_BUCKETS)))
+    return _cut(numbers, counts, np.concatenate([[0], np.flatnonzero(lengths > level) + 1]), level)
+
+
+def _bucketed(numbers: Keys, counts: Counts, level: int) -> Quantiles:
+    return _cut(
+        numbers, counts, np.concatenate([[0], np.flatnonzero(_differences(numbers) > level) + 1]), level
+    )
+
+
+def _cut(numbers: Keys, counts: Counts, first: NDArray[np.int64], level: int) -> Quantiles:
+    return Quantiles(
+        level=level,
+        starts=tuple(doubles(numbers[first] >> level << level).tolist()),
+        counts=tuple(np.add.reduceat(counts, first).tolist()),
+    )
+
+
+def _differences(numbers: Keys) -> NDArray[np.uint8]:
+    """For each key (k,) and its successor, how many bits the part has in which they differ (k - 1,)."""
+    out = np.empty(max(len(numbers) - 1, 0), np.uint8)
+    for start in range(0, len(out), CHUNK):
+        stop = min(start + CHUNK, len(out))
+        out[start:stop] = _bit_lengths(numbers[start + 1 : stop + 1] ^ numbers[start:stop])
+    return out
+
+
+def _bit_lengths(numbers: Any) -> NDArray[np.int64]:
+    bits = numbers.view(np.uint64)
+    # Without a one behind the first one, rounding to a double cannot reach the next power of two.
+    first = (bits & ~(bits >> np.uint64(1))).astype(np.float64)
+    lengths: NDArray[np.int64] = (first.view(np.int64) >> 52) - 1022
+    np.maximum(lengths, 0, out=lengths)
+    return lengths

@@ -1,0 +1,82 @@
+"""The most frequent values, with counts that say between what they lie: lists that merge.
+
+A list of one frame has exact counts. Where it was cut, a value that is not on it has at most `unlisted` rows; whoever
+adds two lists adds those limits (Agarwal and others 2012, "Mergeable summaries", section 3, with a limit for each value
+in place of one for all).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mainspring.checks.spec import Frozen
+
+N_LISTED: Final = 64
+
+
+class Frequent(Frozen):
+    """One value and its rows: at least `low`, at most `high`."""
+
+    value: str | float
+    low: int
+    high: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the rows are known."""
+        return self.low == self.high
+
+
+class TopValues(Frozen):
+    """The most frequent values.
+
+    Attributes:
+        values: at most `N_LISTED`, by rows (`low`) downwards, then by value.
+        unlisted: a value that is not among them has at most so many rows; 0 = every value is listed.
+    """
+
+    values: tuple[Frequent, ...] = ()
+    unlisted: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every value is listed, and then with its exact count."""
+        return self.unlisted == 0
+
+    def find(self, value: str | float) -> Frequent:
+        """What is known of a value's rows."""
+        for entry in self.values:
+            if entry.value == value:
+                return entry
+        return Frequent(value=value, low=0, high=self.unlisted)
+
+    def merge(self, other: Self) -> TopValues:
+        """Both frames' rows. Exact as long as every value is listed; else the limits hold, in any order."""
+        mine, others = ({entry.value: entry for entry in part.values} for part in (self, other))
+        entries = []
+        for value in mine | others:
+            a = mine.get(value, Frequent(value=value, low=0, high=self.unlisted))
+            b = others.get(value, Frequent(value=value, low=0, high=other.unlisted))
+            entries.append(Frequent(value=value, low=a.low + b.low, high=a.high + b.high))
+        entries.sort(key=lambda entry: (-entry.low, entry.value))
+        left_out = max((entry.high for entry in entries[N_LISTED:]), default=0)
+        return TopValues(
+            values=tuple(entries[:N_LISTED]), unlisted=max(self.unlisted + other.unlisted, left_out)
+        )
+
+
+def cut_of(counts: NDArray[np.int64]) -> int:
+    """Values with more rows than this are listed: never more than `N_LISTED`, and none of a tie without the others."""
+    if len(counts) <= N_LISTED:
+        return 0
+    return int(np.partition(counts, len(counts) - N_LISTED - 1)[len(counts) - N_LISTED - 1])
+
+
+def listed(values: Sequence[str | float], counts: Sequence[int], cut: int) -> TopValues:
+    """The list of different values (k,), all those with more rows than `cut`, and of their rows (k,)."""
+    entries = [Frequent(value=value, low=n, high=n) for value, n in zip(values, counts, strict=True)]
+    return TopValues(values=tuple(sorted(entries, key=lambda e: (-e.low, e.value))), unlisted=cut)
