@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import struct
 import subprocess
 import sys
 from contextlib import closing
@@ -20,7 +21,15 @@ from mainspring.ports.keys._lmdb import LmdbKeys
 from mainspring.testing import KeysContract
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
-ENTRIES = st.builds(Entry, st.binary(min_size=1, max_size=440), INT64, INT64, INT64, st.binary(max_size=200))
+ENTRIES = st.builds(
+    Entry,
+    st.binary(min_size=1, max_size=440),
+    INT64,
+    INT64,
+    INT64,
+    st.binary(max_size=200),
+    st.integers(0, 2**32 - 1),
+)
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 SPACES = st.text(min_size=1, max_size=16).filter(lambda space: space.isprintable())
 
@@ -43,6 +52,15 @@ def test_codec_order(one: Entry, other: Entry) -> None:
     assert is_newer(encode("s", one), encode("s", other)) == (one.age > other.age)
 
 
+@given(ENTRIES, ENTRIES)
+def test_codec_of_before(one: Entry, other: Entry) -> None:
+    """What an older version wrote, without ordinals, is read, and compares by age as if it had 0."""
+    one = Entry(one.key, one.event_us, one.known_us, one.commit, one.value)
+    before = struct.pack(">Bqqq", 1, one.event_us, one.known_us, one.commit) + one.value
+    assert decode("s", one.key, before) == one
+    assert is_newer(encode("s", other), before) == (other.age > one.age)
+
+
 @given(SPACES, SPACES, st.binary(max_size=20), st.binary(max_size=20))
 def test_codec_spaces(one: str, other: str, key: bytes, other_key: bytes) -> None:
     """No stored key of a space begins like another space."""
@@ -51,7 +69,7 @@ def test_codec_spaces(one: str, other: str, key: bytes, other_key: bytes) -> Non
         assert prefix(one) + key != prefix(other) + other_key
 
 
-@pytest.mark.parametrize("stored", [b"", b"\x02" + b"\x00" * 40, b"\x01short"])
+@pytest.mark.parametrize("stored", [b"", b"\x03" + b"\x00" * 40, b"\x02" + b"\x00" * 27, b"\x01short"])
 def test_codec_damage(stored: bytes) -> None:
     """A value of another format is refused, with the way out."""
     with pytest.raises(IntegrityError, match="materialise it again"):

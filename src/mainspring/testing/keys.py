@@ -15,11 +15,12 @@ from mainspring.ports.keys import Entry, Keys
 from mainspring.testing._processes import in_processes
 
 
-def entry(key: str, event_us: int = 0, known_us: int = 0, commit: int = 0, value: bytes = b"") -> Entry:
+def entry(
+    key: str, event_us: int = 0, known_us: int = 0, commit: int = 0, ordinal: int = 0, *, value: bytes = b""
+) -> Entry:
     """An entry whose value says which it is, unless told otherwise."""
-    return Entry(
-        key.encode(), event_us, known_us, commit, value or f"{event_us} {known_us} {commit}".encode()
-    )
+    said = value or f"{event_us} {known_us} {commit} {ordinal}".encode()
+    return Entry(key.encode(), event_us, known_us, commit, said, ordinal)
 
 
 class KeysContract:
@@ -55,13 +56,13 @@ class KeysContract:
         assert keys.delete("s", [b"a"]) == 0
         keys.clear("s")
 
-    @pytest.mark.parametrize("order", list(permutations(range(4))))
+    @pytest.mark.parametrize("order", list(permutations(range(5)))[::5])
     def test_newest_wins(self, keys: Keys, order: tuple[int, ...]) -> None:
-        """Event time decides, then known time, then commit, in whatever order entries come."""
-        ages = [(1, 9, 9), (2, 1, 9), (2, 2, 1), (2, 2, 2)]
+        """Event time decides, then known time, then commit, then ordinal, in whatever order entries come."""
+        ages = [(1, 9, 9, 9), (2, 1, 9, 9), (2, 2, 1, 9), (2, 2, 2, 1), (2, 2, 2, 2**32 - 1)]
         for index in order:
             keys.put("s", [entry("a", *ages[index])])
-        assert keys.get("s", [b"a"]) == [entry("a", 2, 2, 2)]
+        assert keys.get("s", [b"a"]) == [entry("a", 2, 2, 2, 2**32 - 1)]
 
     def test_older_is_not_written(self, keys: Keys) -> None:
         """What is older, or as old, is not written and not counted."""
@@ -108,7 +109,8 @@ class KeysContract:
         longest = entry("k" * 440)
         keys.put("s" * 64, [longest])
         assert keys.get("s" * 64, [longest.key]) == [longest]
-        for bad in (entry(""), entry("k" * 441), entry("a", 2**63), entry("a", commit=-(2**63) - 1)):
+        below, above = entry("a", commit=-(2**63) - 1), entry("a", 2**63)
+        for bad in (entry(""), entry("k" * 441), above, below, entry("a", ordinal=2**32)):
             with pytest.raises(InputError, match="keys space 's'"):
                 keys.put("s", [entry("good"), bad])
         for space in ("", "s" * 65, "ä" * 33):

@@ -25,6 +25,7 @@ class Entry(msgspec.Struct, frozen=True):
         known_us: when it became known, likewise.
         commit: the number of the commit that it came with.
         value: any bytes.
+        ordinal: its place in that commit, 0 to 2^32 - 1.
     """
 
     key: bytes
@@ -32,11 +33,12 @@ class Entry(msgspec.Struct, frozen=True):
     known_us: int
     commit: int
     value: bytes
+    ordinal: int = 0
 
     @property
-    def age(self) -> tuple[int, int, int]:
-        """What decides which of two entries is newer: event time, then known time, then commit."""
-        return self.event_us, self.known_us, self.commit
+    def age(self) -> tuple[int, int, int, int]:
+        """What decides which of two entries is newer: event time, then known time, then commit, then ordinal."""
+        return self.event_us, self.known_us, self.commit, self.ordinal
 
 
 class Keys(ABC):
@@ -58,8 +60,8 @@ class Keys(ABC):
 
     Waiting: a server that is away is an UnavailableError within a bounded time; a later call tries again.
 
-    Order: an entry replaces another only if its (event_us, known_us, commit) is greater, so that puts may
-    come twice and in any order and the end is the same. A delete leaves no trace: an older entry may come
+    Order: an entry replaces another only if its (event_us, known_us, commit, ordinal) is greater, so that puts
+    may come twice and in any order and the end is the same. A delete leaves no trace: an older entry may come
     back by a later put.
 
     Limits: a space is 1 to 64 bytes of UTF-8, a key 1 to 440 bytes; there may be any number of spaces.

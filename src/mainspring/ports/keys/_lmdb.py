@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import eq, itemgetter
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -18,7 +19,7 @@ from mainspring.errors import AccessError, IntegrityError, MainspringError, Unav
 from mainspring.ports._disk import make_folder, refusals
 from mainspring.ports._opened_file import OpenedFile
 from mainspring.ports.keys._base import KEY_MAX_BYTES, Entry, Keys, refuse_key
-from mainspring.ports.keys._codec import decode, encode, is_newer, prefix
+from mainspring.ports.keys._codec import decode, encode_many, is_newer, prefix
 from mainspring.ports.keys._lmdb_pages import check_pages
 
 FIRST_MAP_BYTES: Final = 1 << 28
@@ -48,8 +49,9 @@ class LmdbKeys(Keys):
         self._store: _Store | None = None
 
     def put(self, space: str, entries: Sequence[Entry]) -> int:
-        start = prefix(space)
-        rows = [(start + entry.key, encode(space, entry)) for entry in entries]
+        rows = encode_many(space, prefix(space), entries)
+        # In the order of the tree, in which neighbours share pages.
+        rows.sort(key=itemgetter(0))
         return self._write(lambda transaction: _put(transaction, rows))
 
     def get(self, space: str, keys: Sequence[bytes]) -> list[Entry | None]:
@@ -293,12 +295,21 @@ if hasattr(os, "register_at_fork"):
 
 
 def _put(transaction: lmdb.Transaction[bytes], rows: Sequence[tuple[bytes, bytes]]) -> int:
-    n_written = 0
-    for key, encoded in rows:
-        if is_newer(encoded, transaction.get(key)):
-            transaction.put(key, encoded)
-            n_written += 1
-    return n_written
+    """Write rows, sorted by key, that are newer than what is there."""
+    keys = [key for key, _ in rows]
+    if any(map(eq, keys, keys[1:])):
+        return sum(_put_one(transaction, key, encoded) for key, encoded in rows)
+    found = map(transaction.get, keys)
+    newer = [
+        row for row, stored in zip(rows, found, strict=True) if stored is None or is_newer(row[1], stored)
+    ]
+    with transaction.cursor() as cursor:
+        cursor.putmulti(newer)
+    return len(newer)
+
+
+def _put_one(transaction: lmdb.Transaction[bytes], key: bytes, encoded: bytes) -> bool:
+    return is_newer(encoded, transaction.get(key)) and transaction.put(key, encoded)
 
 
 def _clear(transaction: lmdb.Transaction[bytes], start: bytes) -> None:

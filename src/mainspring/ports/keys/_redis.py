@@ -19,7 +19,7 @@ from mainspring.errors import (
     UnavailableError,
 )
 from mainspring.ports.keys._base import KEY_MAX_BYTES, Entry, Keys, check_space, refuse_key
-from mainspring.ports.keys._codec import decode, encode
+from mainspring.ports.keys._codec import decode, encode_many
 
 try:
     from redis import exceptions
@@ -37,15 +37,25 @@ BYTES_AT_ONCE: Final = 1 << 20
 BYTES_IN_FLIGHT: Final = 16 << 20
 
 #: Lua's numbers hold 53 bits and its comparison of strings follows the server's locale, so the header's 64-bit
-#: numbers are compared in halves: the upper one signed, the lower one not. What has no header is replaced.
+#: numbers are compared in halves: the upper one signed, the lower one not. What has no header is replaced; format 1
+#: has no ordinal.
 _PUT: Final = b"""
-local header = '>Bi4I4i4I4i4I4'
+local header = '>Bi4I4i4I4i4I4I4'
+local header_1 = '>Bi4I4i4I4i4I4'
 local n_written = 0
 local function is_newer(new, old)
-  if not old or #old < 25 then return true end
+  if not old then return true end
   local a = {struct.unpack(header, new)}
-  local b = {struct.unpack(header, old)}
-  for i = 1, 7 do
+  local b
+  if #old >= 29 and string.byte(old) == 2 then
+    b = {struct.unpack(header, old)}
+  elseif #old >= 25 and string.byte(old) == 1 then
+    b = {struct.unpack(header_1, old)}
+    b[8] = 0
+  else
+    return true
+  end
+  for i = 2, 8 do
     if a[i] ~= b[i] then return a[i] > b[i] end
   end
   return false
@@ -124,7 +134,7 @@ class RedisKeys(Keys):
 
     def put(self, space: str, entries: Sequence[Entry]) -> int:
         name = self._name(space)
-        rows = [(entry.key, encode(space, entry)) for entry in entries]
+        rows = encode_many(space, b"", entries)
         return sum(sum(self._ask(commands)) for commands in _rounds(name, rows))
 
     def get(self, space: str, keys: Sequence[bytes]) -> list[Entry | None]:
