@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mainspring.errors import MainspringError as MainspringError
     from mainspring.evaluation import check as check
     from mainspring.features import split as split
+    from mainspring.features import wrangle as wrangle
     from mainspring.features.api import request as request
     from mainspring.features.dataset import TrainingDataset as TrainingDataset
     from mainspring.features.on_demand import on_demand as on_demand
@@ -53,6 +54,7 @@ _HOMES: Final[dict[str, str]] = {
     "split": "mainspring.features.split",
     "sql": "mainspring.features.sql:sql",
     "step": "mainspring.pipelines.step:step",
+    "wrangle": "mainspring.features.wrangle",
 }
 
 __all__ = [
@@ -74,6 +76,7 @@ __all__ = [
     "split",
     "sql",
     "step",
+    "wrangle",
 ]
 
 

@@ -1,0 +1,140 @@
+"""Personal data made less personal: hashed under a key, coarsened, or left out."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Final, TypeAlias
+
+import polars as pl
+from pydantic import Field
+
+from mainspring.errors import InputError
+from mainspring.features.wrangle.refuse import check_columns
+from mainspring.lineage.spec import Value
+from mainspring.types import canonical_bytes
+
+KEY_MIN_BYTES: Final = 16
+
+#: Numbers: the width of a band. Text: how many leading characters stay. Times and dates: a polars duration.
+Coarse: TypeAlias = int | float | str
+
+
+class Anonymisation(Value):
+    """What is done to which columns; the key of the hash is no part of it, and is never stored.
+
+    Attributes:
+        hashed: replaced by `keyed_hash`.
+        coarsened: as for `generalise`.
+        dropped: left out.
+    """
+
+    hashed: tuple[str, ...] = ()
+    coarsened: dict[str, Coarse] = Field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
+
+    def apply(self, frame: pl.DataFrame, key: bytes | None = None) -> pl.DataFrame:
+        """The frame without what it should not hold; other columns stay as they are.
+
+        Args:
+            key: of the hash; needed where columns are hashed.
+
+        Raises:
+            UnknownNameError: a column is not there.
+            InputError: no key or a short one, or a column that cannot be coarsened so.
+        """
+        check_columns(frame, self.dropped, "anonymise")
+        if self.hashed:
+            frame = keyed_hash(frame, self.hashed, b"" if key is None else key)
+        return generalise(frame, self.coarsened).drop(self.dropped)
+
+
+def keyed_hash(frame: pl.DataFrame, columns: Sequence[str], key: bytes) -> pl.DataFrame:
+    """Columns replaced by HMAC-SHA256 under a key (RFC 2104): equal values stay equal, and nobody without the key can
+    tell which they were, nor try out which they could be.
+
+    Who has the key can: it is a pseudonym and not anonymous data in the sense of the GDPR (recital 26). Destroying the
+    key makes it so for whoever has nothing else to go by.
+
+    Args:
+        columns: of any type but lists; 1 and "1" give different hashes, null stays null.
+        key: at least 16 random bytes, the same for everything that is to be joined.
+
+    Returns:
+        The frame with these columns as 64 hex digits.
+
+    Raises:
+        UnknownNameError: a column is not there.
+        InputError: the key is too short, or a column cannot be hashed.
+    """
+    check_columns(frame, columns, "keyed_hash")
+    if len(key) < KEY_MIN_BYTES:
+        raise InputError(
+            expected=f"a secret key of at least {KEY_MIN_BYTES} bytes",
+            got=f"{len(key)} bytes",
+            where="keyed_hash",
+            hint="Draw one with secrets.token_bytes(32), and keep it apart from the data.",
+        )
+    return frame.with_columns(_hashed(frame.get_column(name), key) for name in columns)
+
+
+def generalise(frame: pl.DataFrame, columns: Mapping[str, Coarse]) -> pl.DataFrame:
+    """Columns made coarser, so that more rows are alike (Sweeney, k-anonymity, 2002).
+
+    Args:
+        columns: column → how. A number for columns of numbers: the width of a band, whose lower end replaces the
+            value. A whole number for text: how many leading characters stay. A polars duration ("1d", "1mo", "1y")
+            for times and dates: the beginning of that span, in UTC.
+
+    Raises:
+        UnknownNameError: a column is not there.
+        InputError: a column cannot be made coarser in that way.
+    """
+    check_columns(frame, columns, "generalise")
+    return frame.with_columns(_coarse(name, frame.schema[name], how) for name, how in columns.items())
+
+
+def _hashed(series: pl.Series, key: bytes) -> pl.Series:
+    distinct = series.drop_nulls().unique()
+    try:
+        digests = [hmac.new(key, _bytes(value), hashlib.sha256).hexdigest() for value in distinct]
+    except TypeError as error:
+        raise InputError(
+            expected="numbers, text, booleans, bytes, dates or times",
+            got=f"type {series.dtype}",
+            where=f"keyed_hash, column {series.name!r}",
+            hint="Drop the column, or hash its parts.",
+        ) from error
+    if distinct.is_empty():
+        return pl.Series(series.name, [None] * len(series), dtype=pl.String)
+    return series.replace_strict(
+        distinct, pl.Series(digests, dtype=pl.String), default=None, return_dtype=pl.String
+    )
+
+
+def _bytes(value: object) -> bytes:
+    """Typed, so that 1 and "1" differ; a date has no canonical encoding of its own."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return canonical_bytes(["date", value.isoformat()])
+    return canonical_bytes(value)
+
+
+def _coarse(name: str, dtype: pl.DataType, how: Coarse) -> pl.Expr:
+    column = pl.col(name)
+    is_number = isinstance(how, int | float) and not isinstance(how, bool) and how > 0
+    if dtype.is_integer() and is_number and isinstance(how, int):
+        return column.floordiv(how) * how
+    if dtype.is_numeric() and is_number:
+        return (column / how).floor() * how
+    if dtype == pl.String and is_number and isinstance(how, int):
+        return column.str.head(how)
+    if isinstance(dtype, pl.Datetime | pl.Date) and isinstance(how, str):
+        return column.dt.truncate(how)
+    raise InputError(
+        expected="a positive width for numbers, a count of characters for text, a duration for times and dates",
+        got=f"{how!r} for type {dtype}",
+        where=f"generalise, column {name!r}",
+        hint="For example {'age': 10, 'postcode': 3, 'born_on': '1y'}.",
+    )
