@@ -19,6 +19,7 @@ from mainspring.errors import InputError, StateError
 from mainspring.features.api import Features, request
 from mainspring.features.on_demand import on_demand
 from mainspring.lineage import Graph
+from mainspring.ports.clock import ReplayClock
 from mainspring.ports.keys import open_keys
 from mainspring.ports.tables import open_tables
 
@@ -281,14 +282,17 @@ BATCHES = st.lists(
 _examples = iter(range(10**9))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
+HISTORIES = given(
     batches=BATCHES,
     moments=st.lists(HOURS, min_size=1, max_size=6),
     ttl=st.one_of(st.none(), st.integers(1, 5)),
     delay=st.integers(0, 2),
     cutoff=st.booleans(),
 )
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@HISTORIES
 def test_reader_equals_the_join(
     graph: Graph, batches: Any, moments: Any, ttl: int | None, delay: int, cutoff: bool
 ) -> None:
@@ -297,32 +301,116 @@ def test_reader_equals_the_join(
     Commits and deletes arrive between the moments, with late and missing known times.
     """
     with store_at(graph) as features:
-        group = features.group(
-            f"weather{next(_examples)}", keys=["origin"], event_time="observed_at",
-            known_time="reported_at" if cutoff else None, online=True,
-            ttl_s=None if ttl is None else ttl * 3600.0, source_delay_s=delay * 3600.0,
-            schema={"origin": str, "observed_at": datetime, "reported_at": datetime, "temp": float},
-        )  # fmt: skip
-        view = features.view(
-            group.name, features=[group["temp"]], on_demand=[doubled], spine_time="t"
-        )  # fmt: skip
-        reader = view.online()
-        waiting = sorted(batches, key=lambda batch: batch[1])
-        for moment in sorted(moments):
-            while waiting and waiting[0][1] <= moment:
-                rows, _, is_delete = waiting.pop(0)
-                frame = weather_rows(*rows)
-                if is_delete:
-                    group.delete(frame.drop("temp") if cutoff else frame.drop("temp", "reported_at"))
-                else:
-                    group.insert(frame)
-            group.materialize(at(moment))
-            for name in ("JFK", "LGA", "XXX"):
-                joined = view.join(pl.DataFrame({"origin": [name], "t": [at(moment)]}))
-                vector = reader.read({"origin": name}, {}, at(moment))
-                rows = joined.provenance[group.name]
-                assert vector.values == joined.frame.select(view.features).row(0, named=True)
-                status = vector.status[group.name]
-                assert rows["status"][0] == {"present": "matched", "null": "matched"}.get(status, status)
-                assert vector.commits[group.name] == rows["number"][0]
-                assert vector.event_times[group.name] == rows["event_time"][0]
+        live(features, batches, moments, ttl, delay, cutoff)
+
+
+def live(features: Features, batches: Any, moments: Any, ttl: int | None, delay: int, cutoff: bool) -> None:
+    """A history, read online at each of its moments, together and one by one, beside the join of those moments."""
+    group = features.group(
+        f"weather{next(_examples)}", keys=["origin"], event_time="observed_at",
+        known_time="reported_at" if cutoff else None, online=True,
+        ttl_s=None if ttl is None else ttl * 3600.0, source_delay_s=delay * 3600.0,
+        schema={"origin": str, "observed_at": datetime, "reported_at": datetime, "temp": float},
+    )  # fmt: skip
+    view = features.view(group.name, features=[group["temp"]], on_demand=[doubled], spine_time="t")
+    reader = view.online()
+    names = ["JFK", "LGA", "XXX"]
+    waiting = sorted(batches, key=lambda batch: batch[1])
+    for moment in sorted(moments):
+        while waiting and waiting[0][1] <= moment:
+            rows, _, is_delete = waiting.pop(0)
+            frame = weather_rows(*rows)
+            if is_delete:
+                group.delete(frame.drop("temp") if cutoff else frame.drop("temp", "reported_at"))
+            else:
+                group.insert(frame)
+        group.materialize(at(moment))
+        joined = view.join(pl.DataFrame({"origin": names, "t": [at(moment)] * 3}))
+        together = reader.many([{"origin": name} for name in names], {}, at(moment))
+        assert together.to_polars().equals(joined.frame.select(view.features))
+        decided = joined.provenance[group.name]
+        for row, name in enumerate(names):
+            vector = reader.read({"origin": name}, {}, at(moment))
+            assert vector.values == joined.frame.select(view.features).row(row, named=True)
+            status = vector.status[group.name]
+            assert together.status[group.name][row] == status
+            assert decided["status"][row] == {"present": "matched", "null": "matched"}.get(status, status)
+            assert vector.commits[group.name] == together.commits[group.name][row] == decided["number"][row]
+            assert vector.event_times[group.name] == decided["event_time"][row]
+
+
+def test_many_are_read_as_one_by_one(features: Features) -> None:
+    """`many` answers what `read` answers for each, column by column, with its types, and the reason of every None."""
+    group = features.group("g", keys=["k"], event_time="e", online=True, ttl_s=3600.0)
+    hours = [5, 5, 1]
+    group.insert(
+        pl.DataFrame(
+            {
+                "k": [1, 2, 3],
+                "e": [at(hour) for hour in hours],
+                "a": [1.5, None, 3.5],
+                "b": [None, None, at(7)],
+            }
+        )
+    )
+    wide = features.group("w", keys=["k"], online=True)
+    wide.insert(pl.DataFrame({"k": [1, 2], "c": ["x", None]}))
+
+    @on_demand
+    def more(a, plus):  # type: ignore[no-untyped-def]
+        return a + plus
+
+    view = features.view(
+        "v",
+        features=[group["b", "a"], request("free", plus=float), wide["c"].static()],
+        on_demand=[more],
+        spine_time="t",
+    )
+    features.materialize(at(5))
+    reader = view.online()
+    keys = [{"k": key} for key in (1, 2, 3, 4, None, 1)]
+    sent = [{"plus": None if row == 1 else 1, "free": row} for row in range(6)]
+    together = reader.many(keys, sent, at(5))
+    apart = [reader.read(key, one, at(5)) for key, one in zip(keys, sent, strict=True)]
+    for part in ("values", "status", "commits", "assets", "event_us", "statuses"):
+        found = getattr(together, part)
+        assert {name: [getattr(vector, part)[name] for vector in apart] for name in found} == found
+    assert together.statuses["a"] == ["present", "null", "expired", "missing", "missing", "present"]
+    assert together.statuses["b"][0] == "null"
+    assert together.statuses["more"] == ["present", "null", "null", "null", "null", "present"]
+    frame = together.to_polars()
+    assert frame.columns == list(view.features)
+    assert frame.schema["b"] == pl.Datetime("us", "UTC")
+    assert frame.schema["c"] == pl.String
+    assert reader.many([], {}, at(5)).to_polars().height == 0
+    with pytest.raises(InputError, match="as many as keys"):
+        reader.many(keys, [{}], at(5))
+
+
+def test_a_view_answers_now(features: Features, clock: ReplayClock) -> None:
+    """`view.online(keys, request)` reads at the project clock's present."""
+    group = weather_group(features, ttl_s=3600.0)
+    group.insert(weather_rows(("JFK", 1, 1, 10.0)))
+    view = features.view("v", features=[group["temp"], request(carrier=str)], spine_time="t")
+    clock.set(at(1))
+    group.materialize()
+    assert view.online({"origin": "JFK"}, {"carrier": "AA"}).values == {"temp": 10.0, "carrier": "AA"}
+    clock.set(at(3))
+    assert view.online({"origin": "JFK"}, {"carrier": "AA"}).statuses["temp"] == "expired"
+
+
+def test_versions_are_served_side_by_side(features: Features) -> None:
+    """Each version of a group has its own online rows: views of the old and the new one answer at the same time."""
+    old = weather_group(features)
+    new = features.group("weather", 2, keys=["origin"], event_time="seen", online=True)
+    old.insert(weather_rows(("JFK", 1, 1, 10.0)))
+    new.insert(pl.DataFrame({"origin": ["JFK"], "seen": [at(2)], "temp": ["warm"]}))
+    readers = [
+        features.view("v", number, features=[group["temp"]], spine_time="t").online()
+        for number, group in ((1, old), (2, new))
+    ]
+    features.materialize(at(3))
+    assert [reader.read({"origin": "JFK"}, {}, at(3)).values["temp"] for reader in readers] == [10.0, "warm"]
+    old.insert(weather_rows(("JFK", 3, 3, 30.0)))
+    features.materialize(at(3))
+    assert [reader.read({"origin": "JFK"}, {}, at(3)).values["temp"] for reader in readers] == [30.0, "warm"]

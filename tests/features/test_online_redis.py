@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 from tests.features.conftest import at
-from tests.features.test_online import reader_of, weather_group, weather_rows
+from tests.features.test_online import HISTORIES, live, reader_of, weather_group, weather_rows
 from tests.redis_servers import OwnRedis
 
 from mainspring.errors import UnavailableError
@@ -94,3 +96,12 @@ def test_late_commit_lost(features: Features, server: OwnRedis) -> None:
         assert group.materialize(at(3)) == 1
         client.restore(name, 0, before, replace=True)
     assert group.materialize(at(3)) == 1
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@HISTORIES
+def test_reader_equals_the_join(
+    features: Features, batches: Any, moments: Any, ttl: int | None, delay: int, cutoff: bool
+) -> None:
+    """What is read from Redis at any moment of a history is what the join of that moment says (R20)."""
+    live(features, batches, moments, ttl, delay, cutoff)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.serving.airport import KEYS, REQUEST, Airport
+from tests.serving.airport import KEYS, REQUEST, Airport, weather
 
 from mainspring.errors import ConflictError, InputError, IntegrityError, StateError, UnknownNameError
+from mainspring.features.api import request
 from mainspring.gates.spec import Policy, Requirement
 from mainspring.lineage.spec import AssetKind, Verdict
 from mainspring.ports.records import open_records
@@ -337,3 +338,31 @@ def test_deployments_of_one_home_are_seen_by_all_processes(airport: Airport, dep
     other: Deployments = airport.rooms()
     assert other.get("flights").predict(KEYS, REQUEST).model_version == 1
     other.close()
+
+
+def test_a_rollback_takes_its_features_with_it(airport: Airport) -> None:
+    """Models on two versions of a group: after a rollback the old version's rows are read, as they are by then."""
+    features = airport.features
+    coarse = features.group("weather", 2, keys=["origin"], event_time="observed_at", online=True)
+    coarse.insert(weather(shift=1000.0))
+    view = features.view(
+        "lateness",
+        2,
+        features=[coarse["wind", "temp"], features.get_group("fleet")["age"].static(), request("distance")],
+        spine_time="scheduled_at",
+    )
+    airport.at(6)
+    deployment = airport.deployments.create("flights", airport.versions[0], airport.view)
+    expected = {}
+    changes = {6: None, 7: lambda: deployment.promote(airport.versions[1], view), 8: deployment.rollback}
+    for hour, change in changes.items():
+        airport.at(hour)
+        if change is not None:
+            change()
+            weights_seen(deployment)
+        read = view if hour == 7 else airport.view
+        expected[deployment.predict(KEYS, REQUEST).prediction_id] = read.online(KEYS, REQUEST).values["wind"]
+    assert [wind > 900 for wind in expected.values()] == [False, True, False]
+    log = deployment.log()
+    assert dict(zip(log["prediction_id"], log["wind"], strict=True)) == expected
+    assert [context.table["arms"][0]["view_version"] for context in deployment.contexts()] == [1, 2, 1]

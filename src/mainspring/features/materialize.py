@@ -11,7 +11,7 @@ import polars as pl
 from mainspring.errors import StateError
 from mainspring.features import store
 from mainspring.features.join import DELETE, EVENT, KNOWN, NUMBER, OP, ORDINAL
-from mainspring.features.keycode import encoder
+from mainspring.features.keycode import encode_columns
 from mainspring.features.packing import SPACE, encode_row, packable
 from mainspring.features.pending import NEVER_US, Pending
 from mainspring.features.rows import AVAILABLE, available, scan
@@ -109,11 +109,11 @@ class _Batch:
 
     def add(self, entries: Sequence[Entry], cursor: Entry | None) -> None:
         """Take the newest of these entries by key, and the cursor with them."""
-        best: dict[bytes, Entry] = {}
-        for entry in entries:
-            before = best.get(entry.key)
-            # Rows come in the order of writing: of two that are equally new the later one is kept.
-            if before is None or entry.age >= before.age:
+        best: dict[bytes, Entry] = dict(zip([entry.key for entry in entries], entries, strict=True))
+        # Most often no key comes twice.
+        for entry in entries if len(best) < len(entries) else ():
+            before = best[entry.key]
+            if entry.age > before.age:
                 best[entry.key] = entry
         self._entries += best.values()
         if cursor is not None:
@@ -185,8 +185,10 @@ def _ready(stores: Stores, group: FeatureGroupSpec, commits: list[CommitSpec], a
     return rows.filter(pl.col(AVAILABLE).is_not_null() & (pl.col(AVAILABLE) > after_us))
 
 
-def _window(rows: pl.LazyFrame, where: str) -> tuple[pl.DataFrame, int | None]:
-    """The first rows by availability, and up to where they are complete (None = to the end)."""
+def _window(rows: pl.LazyFrame, commits: list[CommitSpec], where: str) -> tuple[pl.DataFrame, int | None]:
+    """The first rows of these commits by availability, and up to where they are complete (None = to the end)."""
+    if sum(commit.n_rows for commit in commits) <= WINDOW_ROWS:
+        return collect(rows.sort(_ORDER), where), None
     times = collect(rows.select(AVAILABLE), where).get_column(AVAILABLE).sort()
     if len(times) <= WINDOW_ROWS:
         return collect(rows.sort(_ORDER), where), None
@@ -198,7 +200,7 @@ def _load(stores: Stores, group: FeatureGroupSpec, pending: Pending) -> None:
     with stores.records.read() as connection:
         commits = store.published(connection, group.group_id, up_to=pending.number)
     pending.assets = _assets(commits)
-    rows, horizon = _window(_ready(stores, group, commits, pending.done_us), group.label)
+    rows, horizon = _window(_ready(stores, group, commits, pending.done_us), commits, group.label)
     pending.load(rows, AVAILABLE, horizon)
 
 
@@ -210,12 +212,12 @@ def _take_in(
     after_us: int | None = NEVER_US if pending.done_us != NEVER_US else None
     while after_us is not None:
         rows = _ready(stores, group, fresh, after_us).filter(pl.col(AVAILABLE) <= pending.done_us)
-        past, after_us = _window(rows, group.label)
+        past, after_us = _window(rows, fresh, group.label)
         batch.add(_encoded(group, _newest(group, past), pending.assets), None)
     coming = _ready(stores, group, fresh, pending.done_us)
     if pending.horizon_us is not None:
         coming = coming.filter(pl.col(AVAILABLE) <= pending.horizon_us)
-    rows_new, horizon = _window(coming, group.label)
+    rows_new, horizon = _window(coming, fresh, group.label)
     before = pending.remaining()
     merged = rows_new if before is None else pl.concat([before, rows_new]).sort(_ORDER)
     if horizon is not None:
@@ -255,16 +257,22 @@ def _assets(commits: list[CommitSpec]) -> dict[int, bytes]:
 
 def _encoded(group: FeatureGroupSpec, rows: pl.DataFrame, assets: Mapping[int, bytes]) -> list[Entry]:
     """One entry a row, in order."""
-    encode = encoder([group.type_of(name) for name in group.keys], group.keys)
-    space, n_keys = bytes.fromhex(group.group_id), len(group.keys)
-    plain = rows.select(
-        *(pl.col(name) for name in group.keys),
-        *(packable(name, group.type_of(name)) for name in group.features),
-        EVENT, KNOWN, NUMBER, OP,
-    )  # fmt: skip
-    entries = []
-    for row in plain.iter_rows():
-        event, known, number, op = row[-4:]
-        value = assets[number] if op == DELETE else assets[number] + encode_row(row[n_keys:-4])
-        entries.append(Entry(space + encode(row[:n_keys]), event, known, number, value))
-    return entries
+    space = bytes.fromhex(group.group_id)
+    types = [group.type_of(name) for name in group.keys]
+    columns = [rows.get_column(name).to_list() for name in group.keys]
+    keys = [space + key for key in encode_columns(types, columns, rows.height)]
+    packed = _packed(group, rows)
+    numbers, ops = rows.get_column(NUMBER).to_list(), rows.get_column(OP).to_list()
+    values = [
+        assets[number] if op == DELETE else assets[number] + row
+        for number, op, row in zip(numbers, ops, packed, strict=True)
+    ]
+    events, known, ordinals = (rows.get_column(name).to_list() for name in (EVENT, KNOWN, ORDINAL))
+    return list(map(Entry, keys, events, known, numbers, values, ordinals))
+
+
+def _packed(group: FeatureGroupSpec, rows: pl.DataFrame) -> list[bytes]:
+    if not group.features:
+        return [encode_row(())] * rows.height
+    plain = rows.select(packable(name, group.type_of(name)) for name in group.features)
+    return list(map(encode_row, plain.iter_rows()))

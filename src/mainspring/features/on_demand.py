@@ -151,6 +151,18 @@ class Bound:
         with np.errstate(all="ignore"):
             return series_of(self.function(*arrays), self.name, frame.height)
 
+    def values(self, columns: Mapping[str, Sequence[object]], n: int) -> list[Any]:
+        """The results for n rows, given as columns of plain values."""
+        pairs = zip(self.inputs, self.kinds, strict=True)
+        if not n:
+            return []
+        arrays = [
+            np.concatenate([array_of_one(value, kind, self.name) for value in columns[name]])
+            for name, kind in pairs
+        ]
+        with np.errstate(all="ignore"):
+            return series_of(self.function(*arrays), self.name, n).to_list()
+
     def value(self, values: Mapping[str, object]) -> object:
         """The result for one row."""
         pairs = zip(self.inputs, self.kinds, strict=True)

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
+import polars as pl
+
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features import on_demand
 from mainspring.features.iso8601 import PARSERS
 from mainspring.features.keycode import encoder
 from mainspring.features.packing import ASSET_BYTES, SPACE, decode_row, unpack
 from mainspring.features.rows import delay_us, ttl_us
+from mainspring.features.schema import STORAGE
 from mainspring.features.spec import FeatureGroupSpec, FeatureViewSpec, RequestSpec, SelectionSpec, is_strict
 from mainspring.features.store import Stores
 from mainspring.ports.keys import Entry
@@ -40,6 +43,7 @@ class Vector:
         assets: side → that commit's asset id.
         event_us: side → its event time; None where there was no row, or the group has no event time.
         keys: side → the key that was looked up: key of the group → value; what came as text of a time is the time.
+        sides: feature → the side that it is looked up on; without request columns and on-demand features.
     """
 
     values: dict[str, Any]
@@ -49,11 +53,67 @@ class Vector:
     assets: dict[str, str | None]
     event_us: dict[str, int | None]
     keys: dict[str, dict[str, Any]]
+    sides: Mapping[str, str]
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        """Feature → present, null, missing or expired: why a value is None. Without a side it is present or null."""
+        return {
+            name: PRESENT if value is not None else _why(self.status.get(self.sides.get(name, "")))
+            for name, value in self.values.items()
+        }
 
     @property
     def event_times(self) -> dict[str, datetime | None]:
         """Side → event time, aware UTC."""
         return {side: None if stamp is None else from_us(stamp) for side, stamp in self.event_us.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """The features of many requests at one moment, column by column: lists of the same length, in the order asked.
+
+    Attributes:
+        values: feature → values, in the view's order; None where there is no value.
+        status: side → of each request present, null, missing or expired.
+        commits, assets, event_us: side → of each request as in `Vector`.
+        sides: as in `Vector`.
+        types: feature → logical type; None where a request column has whatever type was sent.
+    """
+
+    values: dict[str, list[Any]]
+    status: dict[str, list[str]]
+    commits: dict[str, list[int | None]]
+    assets: dict[str, list[str | None]]
+    event_us: dict[str, list[int | None]]
+    sides: Mapping[str, str]
+    types: Mapping[str, str | None]
+
+    @property
+    def statuses(self) -> dict[str, list[str]]:
+        """Feature → of each request present, null, missing or expired."""
+        out = {}
+        for name, values in self.values.items():
+            sided = self.status.get(self.sides.get(name, ""), [PRESENT] * len(values))
+            out[name] = [
+                PRESENT if value is not None else _why(state)
+                for value, state in zip(values, sided, strict=True)
+            ]
+        return out
+
+    def to_polars(self) -> pl.DataFrame:
+        """The values as a frame, one row a request; times are aware UTC."""
+        return pl.DataFrame(
+            [
+                pl.Series(name, values, dtype=None if (kind := self.types[name]) is None else STORAGE[kind])
+                for name, values in self.values.items()
+            ]
+        )
+
+
+def _why(status: str | None) -> str:
+    """The status of a value that is None, on a side of that status."""
+    return NULL if status is None or status is PRESENT else status
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +173,21 @@ class OnlineReader:
         label_keys = view.label.on.values() if view.label else ()
         self._allowed = frozenset({*self.key_columns, *self.request_columns, *label_keys})
         self._feature_names = view.features
+        self._sides = {
+            name: item.side for item in view.selections if not item.hidden for name in item.outputs
+        }
+        self._types = self._feature_types(groups)
+
+    def _feature_types(self, groups: Mapping[tuple[str, int], FeatureGroupSpec]) -> dict[str, str | None]:
+        types: dict[str, str | None] = {item.name: item.output for item in self.view.on_demand}
+        for part in self.view.parts:
+            if isinstance(part, RequestSpec):
+                types |= part.columns
+            else:
+                group = groups[part.group, part.version]
+                pairs = zip(part.outputs, part.columns, strict=True)
+                types |= {output: group.type_of(column) for output, column in pairs}
+        return types
 
     def read(self, keys: Mapping[str, Any], request: Mapping[str, Any], now: datetime) -> Vector:
         """The features as they are known at `now`.
@@ -126,27 +201,7 @@ class OnlineReader:
         Raises:
             InputError: a column is missing, unknown, or of another type.
         """
-        given = {**request, **keys}
-        if not given.keys() <= self._allowed:
-            raise self._unknown(given)
-        for name, parse, kind in self._parsers:
-            value = given.get(name)
-            if type(value) is str:
-                try:
-                    given[name] = parse(value)
-                except ValueError as error:
-                    raise _wrong_type(name, kind, value) from error
-        try:
-            wanted = [[given[column] for column in lookup.columns] for lookup in self._lookups]
-            values: dict[str, Any] = {name: given[name] for name in self.request_columns}
-        except KeyError as error:
-            raise self._absent(given) from error
-        for name, kinds, kind in self._checks:
-            value = values[name]
-            if value is not None and (
-                not isinstance(value, kinds) or (type(value) is bool and kind != "bool")
-            ):
-                raise _wrong_type(name, kind, value)
+        wanted, values = self._asked(keys, request)
         now_us = to_us(now)
         status: dict[str, str] = {}
         commits: dict[str, int | None] = {}
@@ -173,7 +228,105 @@ class OnlineReader:
             lookup.side: dict(zip(lookup.keys, row, strict=True))
             for lookup, row in zip(self._lookups, wanted, strict=True)
         }
-        return Vector(features, values, status, commits, assets, events, keyed)
+        return Vector(features, values, status, commits, assets, events, keyed, self._sides)
+
+    def many(
+        self,
+        keys: Sequence[Mapping[str, Any]],
+        request: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        now: datetime,
+    ) -> Vectors:
+        """What `read` answers for each of many, from one state of the online store, in one read of it.
+
+        Args:
+            keys: n times column → value; not all of them need differ.
+            request: one for all, or n of them.
+            now: the moment asked about (naive = UTC).
+
+        Raises:
+            InputError: as for `read`, or not as many requests as keys.
+        """
+        requests = [request] * len(keys) if isinstance(request, Mapping) else list(request)
+        if len(requests) != len(keys):
+            raise InputError(
+                expected=f"one request, or {len(keys)} of them: as many as keys",
+                got=f"{len(requests)}",
+                where=f"requests to view {self.view.name}@{self.view.version}",
+                hint="Send {} where there is nothing but keys.",
+            )
+        asked = [self._asked(*pair) for pair in zip(keys, requests, strict=True)]
+        columns: dict[str, list[Any]] = {
+            name: [values[name] for _, values in asked] for name in self.request_columns
+        }
+        found = self._entries_of_many([wanted for wanted, _ in asked])
+        now_us = to_us(now)
+        status: dict[str, list[str]] = {}
+        commits: dict[str, list[int | None]] = {}
+        assets: dict[str, list[str | None]] = {}
+        events: dict[str, list[int | None]] = {}
+        for lookup, entries in zip(self._lookups, found, strict=True):
+            states = [_state(lookup, entry, now_us) for entry in entries]
+            known = [
+                entry if state is not None else None for entry, state in zip(entries, states, strict=True)
+            ]
+            commits[lookup.side] = [None if entry is None else entry.commit for entry in known]
+            assets[lookup.side] = [
+                None if entry is None else entry.value[:ASSET_BYTES].hex() for entry in known
+            ]
+            events[lookup.side] = [
+                entry.event_us if entry is not None and lookup.timed else None for entry in known
+            ]
+            status[lookup.side] = _fill_columns(columns, lookup, known, states)
+        for function in self._functions:
+            columns[function.name] = function.values(columns, len(keys))
+        features = {name: columns[name] for name in self._feature_names}
+        return Vectors(features, status, commits, assets, events, self._sides, self._types)
+
+    def _asked(
+        self, keys: Mapping[str, Any], request: Mapping[str, Any]
+    ) -> tuple[list[list[Any]], dict[str, Any]]:
+        """One request: the key of each side, and its request columns."""
+        given = {**request, **keys}
+        if not given.keys() <= self._allowed:
+            raise self._unknown(given)
+        for name, parse, kind in self._parsers:
+            value = given.get(name)
+            if type(value) is str:
+                try:
+                    given[name] = parse(value)
+                except ValueError as error:
+                    raise _wrong_type(name, kind, value) from error
+        try:
+            wanted = [[given[column] for column in lookup.columns] for lookup in self._lookups]
+            values: dict[str, Any] = {name: given[name] for name in self.request_columns}
+        except KeyError as error:
+            raise self._absent(given) from error
+        for name, kinds, kind in self._checks:
+            value = values[name]
+            if value is not None and (
+                not isinstance(value, kinds) or (type(value) is bool and kind != "bool")
+            ):
+                raise _wrong_type(name, kind, value)
+        return wanted, values
+
+    def _entries_of_many(self, wanted: Sequence[list[list[Any]]]) -> list[list[Entry | None]]:
+        """For each side the entries of all requests: one read of one state of the store."""
+        out: list[list[Entry | None]] = []
+        keys: list[bytes] = []
+        places: list[tuple[list[Entry | None], int]] = []
+        for side, lookup in enumerate(self._lookups):
+            prefix, encode = self._prefixes[side], lookup.encode
+            entries: list[Entry | None] = [None] * len(wanted)
+            out.append(entries)
+            for row, sides in enumerate(wanted):
+                values = sides[side]
+                if None not in values:
+                    keys.append(prefix + encode(values))
+                    places.append((entries, row))
+        if keys:
+            for (entries, row), entry in zip(places, self._get(SPACE, keys), strict=True):
+                entries[row] = entry
+        return out
 
     def _entries(self, wanted: list[list[Any]]) -> list[Entry | None]:
         """One read of one state of the store for all sides."""
@@ -280,6 +433,7 @@ def _state(lookup: _Lookup, entry: Entry | None, now_us: int) -> str | None:
 
 
 def _fill(values: dict[str, Any], lookup: _Lookup, row: Sequence[Any]) -> str:
+    """One row's values into `values`; whether any of them is there."""
     state = NULL
     width = len(row)
     for place, output, convert in lookup.fields:
@@ -291,3 +445,39 @@ def _fill(values: dict[str, Any], lookup: _Lookup, row: Sequence[Any]) -> str:
                 value = convert(value)
         values[output] = value
     return state
+
+
+def _fill_columns(
+    columns: dict[str, list[Any]],
+    lookup: _Lookup,
+    entries: Sequence[Entry | None],
+    states: Sequence[str | None],
+) -> list[str]:
+    """The values of many rows into `columns`; what each row came to."""
+    width = 1 + max((place for place, _, _ in lookup.fields), default=-1)
+    nothing = [None] * width
+    rows = [
+        _widened(decode_row(entry.value[ASSET_BYTES:]), nothing)
+        if state is PRESENT and entry is not None
+        else nothing
+        for entry, state in zip(entries, states, strict=True)
+    ]
+    # Rows may be longer than that, by columns that the group gained later.
+    stored = list(zip(*rows, strict=False)) or [()] * width
+    empty: Sequence[int] = range(len(rows))
+    for place, output, convert in lookup.fields:
+        column = list(stored[place])
+        if convert is not None:
+            column = [None if value is None else convert(value) for value in column]
+        columns[output] = column
+        empty = [row for row in empty if column[row] is None]
+    out = [MISSING if state is None else state for state in states]
+    for row in empty:
+        if out[row] is PRESENT:
+            out[row] = NULL
+    return out
+
+
+def _widened(row: list[Any], nothing: list[None]) -> list[Any]:
+    """A row written before the group gained columns has no value for them."""
+    return row if len(row) >= len(nothing) else [*row, *nothing[len(row) :]]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any, overload
 
 import polars as pl
 
@@ -15,7 +16,7 @@ from mainspring.features import dataset, on_demand, schema, store
 from mainspring.features.dataset import Asked, TrainingDataset
 from mainspring.features.digest import frame_digest
 from mainspring.features.join import NUMBER, Side, SideReport, join
-from mainspring.features.online import OnlineReader
+from mainspring.features.online import OnlineReader, Vector
 from mainspring.features.origin import Origin, read, source_asset
 from mainspring.features.read import Read
 from mainspring.features.rows import delay_us, scan, ttl_us
@@ -82,6 +83,7 @@ class FeatureView:
     def __init__(self, stores: Stores, spec: FeatureViewSpec) -> None:
         self._stores = stores
         self.spec = spec
+        self._reader: OnlineReader | None = None
 
     @property
     def name(self) -> str:
@@ -187,12 +189,30 @@ class FeatureView:
             name=name or self.spec.name,
         )
 
-    def online(self) -> OnlineReader:
-        """A compiled reader of one entity's features from the online store.
+    @overload
+    def online(self) -> OnlineReader: ...
+    @overload
+    def online(self, keys: Mapping[str, Any], request: Mapping[str, Any] | None = None) -> Vector: ...
+    def online(
+        self, keys: Mapping[str, Any] | None = None, request: Mapping[str, Any] | None = None
+    ) -> OnlineReader | Vector:
+        """A compiled reader of the view's features from the online store; or one entity's features now.
+
+        Args:
+            keys: column → value, as the spine's columns are called. None = the reader, for whoever reads often, many
+                at once, or at another moment than the project clock's present.
+            request: column → value, for request features and on-demand functions.
 
         Raises:
             StateError: a group of the view is not online.
+            InputError: as for `OnlineReader.read`.
         """
+        if keys is None:
+            return self._online_reader()
+        reader = self._reader = self._reader or self._online_reader()
+        return reader.read(keys, request or {}, self._stores.graph.clock.now())
+
+    def _online_reader(self) -> OnlineReader:
         groups = self._groups()
         for group in groups.values():
             if not group.online and any(
