@@ -231,3 +231,16 @@ def test_a_reference_may_be_a_pandas_frame(monitors) -> None:
     assert _add(monitors, reference=days(5, 90).to_pandas()).spec.reference == spec.reference
     with pytest.raises(InputError, match="got int"):
         _add(monitors, reference=7)
+
+
+def test_a_window_keeps_the_profile_of_its_features(graph: Graph, monitors: Monitors) -> None:
+    """Of the rows that were judged, on the reference's bins, so that months add up."""
+    monitor = _add(monitors, features=FEATURES)
+    first, second = (
+        monitors.profile(monitor.check(month(n), month(n + 1), as_of=month(n + 1) + DUE)) for n in (0, 1)
+    )
+    assert first.names == FEATURES
+    assert first.merge(second).n_rows == sum(finding.n_rows for finding in monitor.findings())
+    early = monitor.check(month(30), month(31), as_of=month(31) + DUE)
+    with pytest.raises(UnknownNameError, match="profile of the window"):
+        monitors.profile(early)

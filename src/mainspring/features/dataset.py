@@ -12,8 +12,11 @@ from typing import Any
 import polars as pl
 
 from mainspring import notebook
+from mainspring.checks import kept
+from mainspring.checks.profile import SCHEME_VERSION, Profile, profile
 from mainspring.errors import InputError, IntegrityError, UnknownNameError
 from mainspring.features.digest import frame_digest
+from mainspring.features.profiles import KEPT_FROM_ROWS
 from mainspring.features.spec import FeatureViewSpec, SplitSpec, TrainingDatasetSpec
 from mainspring.features.split import GAP, TRAIN, assign, check_parts
 from mainspring.features.store import Stores
@@ -104,6 +107,19 @@ class TrainingDataset:
         if part not in self.spec.counts:
             raise UnknownNameError.of("split", part, self.spec.counts, f"training dataset {self.name!r}")
         return self._stored.filter(pl.col(PART) == part).drop(PART)
+
+    def profile(self, part: str = TRAIN) -> Profile:
+        """The profile of one part, without values of the columns that only say which row it is.
+
+        Raises:
+            UnknownNameError: the dataset has no such part.
+        """
+        if part in self.spec.counts and self.spec.profiles is not None:
+            self._stores.graph.check_there(self.asset_id)
+            found = kept.load(self._stores.graph.blobs, self.spec.profiles)[part]
+            if found.scheme == SCHEME_VERSION:
+                return found
+        return _profile(self[part], self.spec.row_key, self.spec.spine_time, self.spec.features)
 
     def __len__(self) -> int:
         return sum(self.spec.counts.values())
@@ -209,6 +225,7 @@ def make(
         existing = TrainingDataset(stores, found)
         if asked.fits(existing.spec) and _inputs(stores, found) == set(used):
             return existing
+    counts = _counts(frame)
     spec = TrainingDatasetSpec(
         view=view.name,
         view_version=view.version,
@@ -224,9 +241,10 @@ def make(
         as_of=as_of,
         split=split,
         seed=seed,
-        counts=_counts(frame),
+        counts=counts,
         n_unlabelled=int((~kept).sum()),
         n_gap=int(in_gap.sum()),
+        profiles=_profiles(stores, frame, counts, row_key, view),
         report=report,
     )
     return TrainingDataset(stores, _publish(stores, spec, name, key, used))
@@ -261,6 +279,25 @@ def _store(stores: Stores, frame: pl.DataFrame) -> str:
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="zstd")
     return stores.graph.blobs.put(buffer.getvalue()).sha256
+
+
+def _profiles(
+    stores: Stores,
+    frame: pl.DataFrame,
+    counts: Mapping[str, int],
+    row_key: Sequence[str],
+    view: FeatureViewSpec,
+) -> str | None:
+    """Keep the splits' profiles where computing them again would take long."""
+    if frame.height < KEPT_FROM_ROWS:
+        return None
+    parts = {part: frame.filter(pl.col(PART) == part).drop(PART) for part in counts}
+    found = {part: _profile(rows, row_key, view.spine_time, view.features) for part, rows in parts.items()}
+    return kept.keep(stores.graph.blobs, found)
+
+
+def _profile(rows: pl.DataFrame, row_key: Sequence[str], spine_time: str, features: Sequence[str]) -> Profile:
+    return profile(rows, private=[name for name in row_key if name not in (spine_time, *features)])
 
 
 def _counts(frame: pl.DataFrame) -> dict[str, int]:

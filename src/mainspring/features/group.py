@@ -12,10 +12,11 @@ import polars as pl
 from mainspring import notebook
 from mainspring.checks.validate import failing_rows
 from mainspring.errors import InputError, StateError, UnknownNameError
-from mainspring.features import ingest, materialize, store
+from mainspring.features import ingest, materialize, profiles, store
 from mainspring.features.frames import frame_of
 from mainspring.features.ingest import Commit
 from mainspring.features.join import NUMBER
+from mainspring.features.profiles import GroupProfile
 from mainspring.features.read import Read
 from mainspring.features.schema import types_of
 from mainspring.features.spec import FeatureGroupSpec, SelectionSpec
@@ -148,17 +149,33 @@ class FeatureGroup:
             raise _without_schema(spec)
         return Read(self._stores, spec, tuple(commits), history=history)
 
+    def profile(self, as_of: Commit | int | datetime | None = None) -> GroupProfile:
+        """The profile of the group's rows as it stood, without values of its keys.
+
+        Its `made_by` says how: "merge", from the profiles of the commits, where every row that was put is current, and
+        otherwise "scan", from the rows themselves.
+
+        Args:
+            as_of: as for `read`.
+
+        Raises:
+            UnknownNameError: there is no such commit.
+            StateError: the group has no schema yet.
+        """
+        found = self.read(as_of)
+        return profiles.of_group(self._stores, found.group, found.commits)
+
     def commits(self) -> list[Commit]:
         """Every published commit, oldest first."""
         with self._stores.records.read() as connection:
             found = store.published(connection, self._spec.group_id)
-        return ingest.commits_of(self._stores, self._spec, found)
+        return ingest.commits_of(self._stores, self.spec, found)
 
     def get_commit(self, number: int) -> Commit:
         """The commit of that number."""
         with self._stores.records.read() as connection:
             found = store.get_commit(connection, self._spec, number)
-        return ingest.commits_of(self._stores, self._spec, [found])[0]
+        return ingest.commits_of(self._stores, self.spec, [found])[0]
 
     def failing_rows(self, data: Commit | int | object) -> pl.DataFrame:
         """Rows that break the group's expectations, with `_row` and `_broken` (the broken expectations' names).

@@ -7,18 +7,19 @@ same idempotency key finds the staged row and the append, and publishes them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
+from mainspring.checks.profile import Profile
 from mainspring.checks.spec import Expectation, Validation
 from mainspring.checks.validate import failing_rows, validate
 from mainspring.errors import ConflictError, ExpectationError, InputError
-from mainspring.features import schema, store
+from mainspring.features import profiles, schema, store
 from mainspring.features.digest import frame_digest
 from mainspring.features.frames import frame_of
 from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
@@ -62,6 +63,13 @@ class Commit:
     max_event: datetime | None
     published_at: datetime
     validation: Validation | None = None
+    read_profile: Callable[[], Profile] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def profile(self) -> Profile:
+        """The profile of the rows that it put, without values of keys; of a delete that of no rows."""
+        assert self.read_profile is not None
+        return self.read_profile()
 
 
 def commits_of(stores: Stores, group: FeatureGroupSpec, found: Sequence[CommitSpec]) -> list[Commit]:
@@ -69,10 +77,12 @@ def commits_of(stores: Stores, group: FeatureGroupSpec, found: Sequence[CommitSp
     validated = [spec.asset_id for spec in found if spec.asset_id is not None and spec.verdict is not None]
     evidence = stores.graph.evidence_for(*validated, kind=EVIDENCE_KIND) if validated else []
     validations = {entry.subject_id: Validation.of_figures(entry.figures) for entry in evidence}
-    return [_commit_of(group, spec, validations.get(spec.asset_id or "")) for spec in found]
+    return [_commit_of(stores, group, spec, validations.get(spec.asset_id or "")) for spec in found]
 
 
-def _commit_of(group: FeatureGroupSpec, spec: CommitSpec, validation: Validation | None) -> Commit:
+def _commit_of(
+    stores: Stores, group: FeatureGroupSpec, spec: CommitSpec, validation: Validation | None
+) -> Commit:
     assert spec.number is not None and spec.asset_id is not None and spec.published_at is not None
     return Commit(
         group=group.label,
@@ -87,6 +97,7 @@ def _commit_of(group: FeatureGroupSpec, spec: CommitSpec, validation: Validation
         max_event=spec.max_event_at,
         published_at=spec.published_at,
         validation=validation,
+        read_profile=lambda: profiles.of_commit(stores, group, spec),
     )
 
 
@@ -235,14 +246,16 @@ def _commit(
     name = store.table_name(group)
     if not stores.tables.exists(name):
         _check_not_lost(stores, group, name)
-    if not stores.tables.exists(name) or stores.tables.find_append(name, spec.token) is None:
-        system = [
-            pl.lit(spec.ticket, dtype=pl.Int64).alias(COMMIT),
-            pl.int_range(pl.len(), dtype=pl.Int64).alias(ORDINAL),
-            pl.lit(op, dtype=pl.Int64).alias(OP),
-        ]
-        stores.tables.append(name, rows.with_columns(system), token=spec.token)
-    return _publish(stores, group, spec, rows, validation, origin)
+    with profiles.beside(stores, group, rows, op) as profiled:
+        if not stores.tables.exists(name) or stores.tables.find_append(name, spec.token) is None:
+            system = [
+                pl.lit(spec.ticket, dtype=pl.Int64).alias(COMMIT),
+                pl.int_range(pl.len(), dtype=pl.Int64).alias(ORDINAL),
+                pl.lit(op, dtype=pl.Int64).alias(OP),
+            ]
+            stores.tables.append(name, rows.with_columns(system), token=spec.token)
+    kept = {} if profiled is None else {profiles.ATTRIBUTE: profiled.result()}
+    return _publish(stores, group, spec, rows, validation, origin, kept)
 
 
 def _check_not_lost(stores: Stores, group: FeatureGroupSpec, name: str) -> None:
@@ -329,6 +342,7 @@ def _publish(
     rows: pl.DataFrame,
     validation: Validation | None,
     origin: Origin,
+    kept: Mapping[str, str],
 ) -> Commit:
     n_failed = failing_rows(rows, expectations_of(group)).height if validation is not None else 0
     sources = origin.assets or [source_asset(stores, group.name, origin, spec.digest, rows.height).id]
@@ -344,7 +358,10 @@ def _publish(
             for source_id in sources:
                 work.use(source_id, role="rows")
             asset = work.add(
-                AssetKind.COMMIT, group.name, digest=spec.digest, attributes=_attributes(group, spec)
+                AssetKind.COMMIT,
+                group.name,
+                digest=spec.digest,
+                attributes={**_attributes(group, spec), **kept},
             )
             if validation is not None:
                 work.evidence(

@@ -304,6 +304,7 @@ class TrainingDatasetSpec(Value):
         counts: split → rows.
         n_unlabelled: spine rows that had no label at `as_of`, and were left out.
         n_gap: rows left out by the split's gap.
+        profiles: SHA-256 of the profiles of the splits (`checks.kept`); None where they are computed when asked for.
         report: what the join reported, by side.
     """
 
@@ -324,4 +325,5 @@ class TrainingDatasetSpec(Value):
     counts: dict[str, int]
     n_unlabelled: int
     n_gap: int
+    profiles: str | None = None
     report: dict[str, Any]

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from sqlalchemy import Connection
 
+from mainspring.checks import kept
+from mainspring.checks.profile import Profile
 from mainspring.errors import InputError, StateError, UnknownNameError
 from mainspring.features.frames import frame_of
 from mainspring.lineage import Graph, Publication, Verdict, names
@@ -216,6 +218,19 @@ class Monitors:
         with self._graph.records.read() as connection:
             return store.get_findings(connection, self._graph.project_id, name)
 
+    def profile(self, finding: Finding) -> Profile:
+        """The profile of the features over the rows of a finding's window, on the bins of the monitor's reference.
+
+        Raises:
+            UnknownNameError: the window had no rows, the monitor watches no features, or mainspring 0.1 made it.
+        """
+        kept_with = self._graph.evidence_for(finding.subject_id, kind="monitor")
+        for evidence in kept_with:
+            if evidence.id == finding.id and "profile" in evidence.figures:
+                return kept.load(self._graph.blobs, evidence.figures["profile"])["rows"]
+        days = f"{finding.start_at:%Y-%m-%d} to {finding.end_at:%Y-%m-%d}"
+        raise UnknownNameError.of("profile of the window", days, [], where=f"monitor {finding.monitor!r}")
+
     def alerts(self, name: str | None = None) -> list[Alert]:
         """Alerts of one monitor or of all, oldest window first."""
         with self._graph.records.read() as connection:
@@ -276,6 +291,11 @@ class Monitors:
             "as_of": window.as_of_at.isoformat(),
         }
         now = self._graph.clock.now()
+        kept_as = (
+            {}
+            if found.profile is None
+            else {"profile": kept.keep(self._graph.blobs, {"rows": found.profile})}
+        )
         with self._graph.execution("monitor", spec.name, parameters=parameters, after_the_fact=True) as work:
             draft = _finding(spec, window, found, subject_id, now)
             evidence = work.evidence(
@@ -283,7 +303,7 @@ class Monitors:
                 kind="monitor",
                 name=spec.name,
                 verdict=found.verdict,
-                figures=draft.figures(),
+                figures=draft.figures() | kept_as,
                 trigger=trigger,
                 bound={} if spec.dataset_id is None else {"reference": spec.dataset_id},
             )

@@ -56,7 +56,11 @@ _CLUSTER: Final = "__cluster"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one window shows, before it is stored. Attributes as in `Finding`."""
+    """What one window shows, before it is stored. Attributes as in `Finding`.
+
+    Attributes:
+        profile: of the features over the window's rows, on the reference's bins; None without features or rows.
+    """
 
     n_rows: int
     n_known: int
@@ -68,6 +72,7 @@ class Judgement:
     roc_auc: Figure
     brier: Figure
     drifts: tuple[Drift, ...]
+    profile: Profile | None
     versions: dict[str, int]
     verdict: Verdict
     reason: str
@@ -155,6 +160,7 @@ def judge(
     test = gap_test(labels - scores, days, spec.reference.n_fit_clusters)
     n_positives = int(labels.sum()) if len(labels) else 0
     verdict, reason = _verdict(spec, window, rows.height, len(labels), n_positives, test, earlier)
+    drifts, profiled = _drifts(rows, spec.reference)
     return Judgement(
         n_rows=rows.height,
         n_known=len(labels),
@@ -165,7 +171,8 @@ def judge(
         test=test,
         roc_auc=_figure("roc_auc", labels, scores, days),
         brier=_figure("brier", labels, scores, days),
-        drifts=tuple(_drifts(rows, spec.reference)),
+        drifts=tuple(drifts),
+        profile=profiled,
         versions=_versions(rows),
         verdict=verdict,
         reason=reason,
@@ -299,11 +306,11 @@ def _features(frame: pl.DataFrame, features: Sequence[str] | None, cluster: str 
     return [name for name in frame.columns if name not in _NOT_FEATURES and name != cluster]
 
 
-def _drifts(rows: pl.DataFrame, reference: Reference) -> list[Drift]:
+def _drifts(rows: pl.DataFrame, reference: Reference) -> tuple[list[Drift], Profile | None]:
     names = [column.name for column in reference.profile.columns]
     _require(rows, names, where="monitored frame")
     if not names or rows.is_empty():
-        return []
+        return [], None
     # A column without a single value has lost its type on the way, and still drifted: to nothing.
     empty = [name for name in names if rows[name].null_count() == rows.height]
     rows = rows.with_columns(pl.lit(None).alias(name) for name in empty)
@@ -311,7 +318,7 @@ def _drifts(rows: pl.DataFrame, reference: Reference) -> list[Drift]:
     own = design_effects(rows, current)
     n, m = reference.profile.n_rows, current.n_rows
     joint = {name: (reference.design_effects[name] / n + own[name] / m) / (1 / n + 1 / m) for name in own}
-    return drift(reference.profile, current, design_effects=joint)
+    return drift(reference.profile, current, design_effects=joint), current
 
 
 def design_effects(rows: pl.DataFrame, profiled: Profile) -> dict[str, float]:

@@ -88,8 +88,11 @@ def _references(connection: Connection, project_id: str) -> Iterator[BlobReferen
         if asset["kind"] == AssetKind.TRAINING_DATASET.value:
             yield BlobReference(attributes["blob"], owner, asset["id"])
             yield BlobReference(attributes["provenance"], owner, asset["id"])
+            if attributes.get("profiles") is not None:
+                yield BlobReference(attributes["profiles"], owner, asset["id"])
         elif asset["kind"] == AssetKind.REPORT.value and not _is_described(asset):
             yield BlobReference(asset["digest"], owner, asset["id"])
+    yield from _profiles(connection, project_id)
     for package in _rows(connection, models.packages, project_id):
         owner = f"model package {package['name']!r} ({package['id']})"
         yield BlobReference(package["digest"], owner, package["id"])
@@ -106,6 +109,22 @@ def _references(connection: Connection, project_id: str) -> Iterator[BlobReferen
                 for blob in output["blobs"]:
                     owner = f"output {output['name']!r} of step {made['step']!r}"
                     yield BlobReference(blob["sha256"], owner, made["execution_id"], blob["size_bytes"])
+
+
+def _profiles(connection: Connection, project_id: str) -> Iterator[BlobReference]:
+    """Of large commits and of monitored windows; the small commits, of which there may be a million, have none."""
+    assets, evidence = lineage.assets, lineage.evidence
+    for table, kind, figures, owner_id, what in (
+        (assets, AssetKind.COMMIT.value, assets.c.attributes, assets.c.id, "commit of feature group"),
+        (evidence, "monitor", evidence.c.figures, evidence.c.subject_id, "finding of monitor"),
+    ):
+        sha256 = figures["profile"].as_string()
+        query = select(table.c.id, table.c.name, owner_id.label("owner_id"), sha256.label("sha256")).where(
+            table.c.project_id == project_id, table.c.kind == kind, sha256.is_not(None)
+        )
+        for found in connection.execution_options(yield_per=5_000).execute(query).mappings():
+            owner = f"{what} {found['name']!r} ({found['id']})"
+            yield BlobReference(found["sha256"], owner, found["owner_id"])
 
 
 def _is_described(asset: Any) -> bool:

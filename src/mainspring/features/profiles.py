@@ -1,0 +1,129 @@
+"""Profiles of commits and groups: kept at insert where reading again would take long, else computed when asked for.
+
+A commit's profile is a function of its rows, and these never change: from `KEPT_FROM_ROWS` rows on it is stored beside
+the commit, as a blob that the commit's attributes name. Of fewer rows it is computed again in milliseconds, and a
+stream of small commits leaves no file for each. Values of keys are not in profiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final, Literal
+
+import polars as pl
+
+from mainspring.checks import kept
+from mainspring.checks.profile import SCHEME_VERSION, Profile, pooled, profile
+from mainspring.features.join import EVENT, OP, PUT
+from mainspring.features.rows import current, scan
+from mainspring.features.schema import STORAGE
+from mainspring.features.spec import CommitSpec, FeatureGroupSpec
+from mainspring.features.store import Stores
+from mainspring.ports.tables.collect import collect
+
+KEPT_FROM_ROWS: Final = 10_000
+ATTRIBUTE: Final = "profile"
+"""Of a commit's asset: the digest of the blob that has its profile."""
+ROWS: Final = "rows"
+"""What the profile is called within its blob."""
+
+
+class GroupProfile(Profile):
+    """A profile of a group's current rows.
+
+    Attributes:
+        commits: the numbers of the commits that were read.
+        made_by: "merge" of the commits' profiles where every row that was put is current, else a "scan" of the current
+            rows. Both are profiles of the same rows.
+    """
+
+    commits: tuple[int, ...]
+    made_by: Literal["merge", "scan"]
+
+
+@contextmanager
+def beside(
+    stores: Stores, group: FeatureGroupSpec, rows: pl.DataFrame, op: int
+) -> Iterator[Future[str] | None]:
+    """While something else is done with the rows of an insert, profile and keep them; None where they are too few."""
+    if op != PUT or rows.height < KEPT_FROM_ROWS:
+        yield None
+        return
+    with ThreadPoolExecutor(1) as thread:
+        yield thread.submit(lambda: kept.keep(stores.graph.blobs, {ROWS: of_rows(group, rows)}))
+
+
+def of_rows(group: FeatureGroupSpec, rows: pl.DataFrame) -> Profile:
+    """The profile of rows that have the group's columns; of its keys no value is kept."""
+    return profile(rows, columns=[item.name for item in group.columns or ()], private=group.keys)
+
+
+def of_commit(stores: Stores, group: FeatureGroupSpec, commit: CommitSpec) -> Profile:
+    """The profile of the rows that a commit put; of a delete the profile of no rows.
+
+    Raises:
+        IntegrityError: the table of the group is gone.
+    """
+    return find_kept(stores, group, commit) or of_rows(group, _put(stores, group, [commit]))
+
+
+def find_kept(stores: Stores, group: FeatureGroupSpec, commit: CommitSpec) -> Profile | None:
+    """The profile that was kept with a commit; None where there is none that this version would make."""
+    if commit.asset_id is None or commit.n_rows < KEPT_FROM_ROWS:
+        return None
+    sha256 = stores.graph.get_asset(commit.asset_id).attributes.get(ATTRIBUTE)
+    if sha256 is None or stores.graph.blobs.find(sha256) is None:
+        return None
+    found = kept.load(stores.graph.blobs, sha256)[ROWS]
+    hidden = {column.name for column in found.columns if column.private}
+    return found if found.scheme == SCHEME_VERSION and hidden == set(group.keys) & set(found.names) else None
+
+
+def of_group(stores: Stores, group: FeatureGroupSpec, commits: Sequence[CommitSpec]) -> GroupProfile:
+    """The profile of the rows that are current as of the last of these commits."""
+    merged = _all_current(stores, group, commits)
+    found = of_history(stores, group, commits) if merged else _scanned(stores, group, commits)
+    return GroupProfile(
+        **dict(found),
+        commits=tuple(commit.number or 0 for commit in commits),
+        made_by="merge" if merged else "scan",
+    )
+
+
+def of_history(stores: Stores, group: FeatureGroupSpec, commits: Sequence[CommitSpec]) -> Profile:
+    """The profile of all rows of these commits, replaced ones included: what was kept, and one scan of the rest."""
+    parts, rest = [], []
+    for commit in commits:
+        found = find_kept(stores, group, commit)
+        if found is None:
+            rest.append(commit)
+        else:
+            parts.append(found)
+    if rest or not parts:
+        parts.append(of_rows(group, _put(stores, group, rest)))
+    return pooled(parts)
+
+
+def _scanned(stores: Stores, group: FeatureGroupSpec, commits: Sequence[CommitSpec]) -> Profile:
+    rows = current(scan(stores, group, list(commits)), group)
+    return of_rows(group, collect(rows, f"profile of feature group {group.label}"))
+
+
+def _put(stores: Stores, group: FeatureGroupSpec, commits: Sequence[CommitSpec]) -> pl.DataFrame:
+    if not commits:
+        return pl.DataFrame(schema={item.name: STORAGE[item.type] for item in group.columns or ()})
+    rows = scan(stores, group, list(commits)).filter(pl.col(OP) == PUT)
+    return collect(rows, f"profile of feature group {group.label}")
+
+
+def _all_current(stores: Stores, group: FeatureGroupSpec, commits: Sequence[CommitSpec]) -> bool:
+    """Whether no row was deleted or replaced: told from keys and event times alone."""
+    if any(commit.n_deletes for commit in commits):
+        return False
+    rows = scan(stores, group, list(commits), columns=group.keys).select(
+        pl.struct(*group.keys, EVENT).n_unique().alias("current"), pl.len().alias("put")
+    )
+    counts = collect(rows, f"profile of feature group {group.label}")
+    return bool(counts["current"].item() == counts["put"].item())

@@ -1,0 +1,139 @@
+"""Profiles of commits, groups and splits: kept or computed, merged or scanned, always of the same rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.features.conftest import at
+
+from mainspring.checks.profile import Profile, profile
+from mainspring.cli._output import plain
+from mainspring.errors import StateError, UnknownNameError
+from mainspring.features import profiles, split
+from mainspring.features.api import Features
+from mainspring.features.group import FeatureGroup
+from mainspring.lineage import Graph
+
+FEW, MANY = 40, profiles.KEPT_FROM_ROWS
+
+
+def rows(n: int, since: int = 0) -> pl.DataFrame:
+    """One row a minute of one of three airports."""
+    random = np.random.default_rng(since)
+    return pl.DataFrame(
+        {
+            "origin": random.choice(["EWR", "JFK", "LGA"], n),
+            "observed_at": [at((since + i) / 60) for i in range(n)],
+            "temp": random.normal(50, 20, n),
+            "sky": random.choice(["clear", "rain"], n),
+        }
+    )
+
+
+def weather(features: Features) -> FeatureGroup:
+    """The group of these rows."""
+    return features.group("weather", keys=["origin"], event_time="observed_at")
+
+
+def same(a: Profile, b: Profile) -> bool:
+    """Whether two profiles say the same of the same rows, moments to rounding."""
+    left, right = (Profile.model_validate_json(_rounded(found)) for found in (a, b))
+    return left.columns == right.columns and left.n_rows == right.n_rows
+
+
+def _rounded(found: Profile) -> str:
+    shown = json.loads(json.dumps(found.model_dump(mode="json", include={"scheme", "n_rows", "columns"})))
+    for column in shown["columns"]:
+        if column["registers"] is not None:
+            # Too many to be listed: merged lists have wider limits.
+            column["top"] = None
+        for holder in [column, *(column[name] or {} for name in ("lengths", "norms"))]:
+            for power in ("mean", "m2", "m3", "m4"):
+                moments = holder.get("moments") or {}
+                if moments.get(power) is not None:
+                    moments[power] = float(f"{moments[power]:.6g}")
+    return json.dumps(shown)
+
+
+@pytest.mark.parametrize("n", [FEW, MANY])
+def test_a_commit_has_the_profile_of_its_rows(
+    features: Features, graph: Graph, reopen: Callable[[], Features], n: int
+) -> None:
+    """Whether it was kept or is computed, it is that of the inserted rows, and without any key's value."""
+    given = rows(n)
+    commit = weather(features).insert(given)
+    assert same(commit.profile, profile(given, private=["origin"]))
+    again = reopen().get_group("weather").get_commit(1)
+    assert again == commit and same(again.profile, commit.profile)
+    assert commit.profile["origin"].n_distinct == 3
+    assert "JFK" not in commit.profile.model_dump_json()
+    assert ("profile" in graph.get_asset(commit.asset_id).attributes) is (n == MANY)
+    assert "profile" not in json.dumps(plain(commit))
+
+
+def test_a_profile_whose_bytes_are_gone_is_computed_again(features: Features, graph: Graph) -> None:
+    """It is a function of the rows: nothing is lost with it."""
+    commit = weather(features).insert(rows(MANY))
+    before = commit.profile
+    graph.blobs.delete(graph.get_asset(commit.asset_id).attributes["profile"])
+    assert same(commit.profile, before)
+
+
+def test_a_group_merges_what_all_is_current_and_scans_what_is_not(features: Features) -> None:
+    """Either way it is the profile of the rows that a read gives, as of any commit."""
+    group = weather(features)
+    group.insert(rows(MANY))
+    group.insert(rows(FEW, since=MANY))
+    merged = group.profile()
+    assert (merged.made_by, merged.commits) == ("merge", (1, 2))
+    assert same(merged, profile(group.read().to_polars(), private=["origin"]))
+    group.insert(rows(FEW, since=MANY).with_columns(temp=pl.lit(7.0)))
+    scanned = group.profile()
+    assert (scanned.made_by, scanned.n_rows) == ("scan", MANY + FEW)
+    assert same(scanned, profile(group.read().to_polars(), private=["origin"]))
+    group.delete(rows(1).select("origin", "observed_at"))
+    assert (group.profile().made_by, group.profile().n_rows) == ("scan", MANY + FEW - 1)
+    assert same(group.profile(as_of=2), merged)
+    assert group.commits()[-1].profile.n_rows == 0
+
+
+def test_a_group_without_rows_says_so(features: Features) -> None:
+    """No schema is a state, an unknown commit a wrong name."""
+    group = weather(features)
+    with pytest.raises(StateError, match="no insert yet"):
+        group.profile()
+    group.insert(rows(FEW))
+    with pytest.raises(UnknownNameError):
+        group.profile(as_of=9)
+
+
+@pytest.mark.parametrize("n", [FEW, MANY])
+def test_every_split_has_its_profile(features: Features, n: int) -> None:
+    """Of the split's own rows; keys of the spine are counted only."""
+    group = weather(features)
+    given = rows(n)
+    group.insert(given)
+    view = features.view("v", features=[group["temp", "sky"]], spine_time="moment")
+    spine = given.select("origin", moment="observed_at")
+    made = view.training_dataset(spine, name="d", split=split.random(test=0.25), seed=1)
+    for part in made.splits:
+        assert same(made.profile(part), profile(made[part], private=["origin"]))
+    assert (made.spec.profiles is None) is (n == FEW)
+    with pytest.raises(UnknownNameError):
+        made.profile("holdout")
+
+
+def test_a_profile_of_another_scheme_is_not_believed(
+    features: Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another version kept is computed anew by this one's rules."""
+    commit = weather(features).insert(rows(MANY))
+    before: Any = commit.profile
+    monkeypatch.setattr(profiles, "SCHEME_VERSION", before.scheme + 1)
+    assert same(replace(commit).profile, before)
