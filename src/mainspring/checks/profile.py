@@ -19,7 +19,7 @@ import polars as pl
 
 from mainspring import notebook
 from mainspring.checks.column import N_BINS, N_LEVELS, ColumnKind, ColumnProfile
-from mainspring.checks.scan import counted, kind_of
+from mainspring.checks.counting import counted, kind_of
 from mainspring.checks.spec import Frozen
 from mainspring.errors import InputError, UnknownNameError
 
