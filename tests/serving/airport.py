@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -78,13 +79,20 @@ def make_airport(project: Project) -> Airport:
         features=[hourly["wind", "temp"], fleet["age"].static(), request("distance")],
         spine_time="scheduled_at",
     )
-    names = list(view.features)
-    random = np.random.default_rng(1)
-    rows = pl.DataFrame({name: random.normal(10, 4, 300) for name in names})
-    versions = []
-    for sign in (1, -1):
-        late = sign * (rows["wind"] - 10) + random.normal(0, 1, 300) > 0
-        model = Model(LogisticRegression(), names, label="late").fit(rows.with_columns(late.alias("late")))
-        versions.append(models.register("lateness", model))
+    versions = [models.register("lateness", model) for model in _fitted(tuple(view.features))]
     deployments = Deployments(project.graph, models, features, project.gates, project.tables, project.home)
     return Airport(project, features, models, deployments, view, versions, commits)
+
+
+@functools.cache
+def _fitted(names: tuple[str, ...]) -> list[Model]:
+    """Two models of opposite mind, fitted once for all tests."""
+    random = np.random.default_rng(1)
+    rows = pl.DataFrame({name: random.normal(10, 4, 300) for name in names})
+    made = []
+    for sign in (1, -1):
+        late = sign * (rows["wind"] - 10) + random.normal(0, 1, 300) > 0
+        made.append(
+            Model(LogisticRegression(), names, label="late").fit(rows.with_columns(late.alias("late")))
+        )
+    return made

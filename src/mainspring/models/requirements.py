@@ -23,14 +23,10 @@ def requirements(modules: Iterable[str], distributions: Iterable[str] = ()) -> l
     pins = {"mainspring": metadata.version("mainspring")}
     while waiting:
         name = _normal(waiting.pop())
-        if name in pins:
-            continue
-        try:
-            found = metadata.distribution(name)
-        except metadata.PackageNotFoundError:
-            continue
-        pins[name] = found.version
-        waiting.extend(_needed(found.requires or ()))
+        found = None if name in pins else _find_installed(name)
+        if found is not None:
+            pins[name], needed = found
+            waiting.extend(needed)
     return [f"{name}=={version}" for name, version in sorted(pins.items())]
 
 
@@ -38,6 +34,16 @@ def requirements(modules: Iterable[str], distributions: Iterable[str] = ()) -> l
 def _owners() -> Mapping[str, list[str]]:
     """Which distributions bring a top-level module. Reading every installed file list takes 0.3 s: once."""
     return metadata.packages_distributions()
+
+
+@functools.cache
+def _find_installed(name: str) -> tuple[str, tuple[str, ...]] | None:
+    """Version and needs of an installed distribution, as this process first met it: later ones it has not loaded."""
+    try:
+        found = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return None
+    return found.version, tuple(_needed(found.requires or ()))
 
 
 def _needed(declared: Iterable[str]) -> list[str]:
