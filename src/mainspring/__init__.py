@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mainspring import errors as errors
     from mainspring.checks import expect as expect
     from mainspring.checks.spec import Expectation as Expectation
+    from mainspring.checks.suite import Suite as Suite
+    from mainspring.checks.suite import read_suite as read_suite
+    from mainspring.checks.suite import suite as suite
     from mainspring.errors import MainspringError as MainspringError
     from mainspring.evaluation import check as check
     from mainspring.features import split as split
@@ -42,6 +45,7 @@ _HOMES: Final[dict[str, str]] = {
     "Model": "mainspring.models.model:Model",
     "Project": "mainspring.project:Project",
     "RESOURCE": "mainspring.pipelines.step:RESOURCE",
+    "Suite": "mainspring.checks.suite:Suite",
     "TrainingDataset": "mainspring.features.dataset:TrainingDataset",
     "Verdict": "mainspring.lineage.spec:Verdict",
     "check": "mainspring.evaluation.check",
@@ -50,10 +54,12 @@ _HOMES: Final[dict[str, str]] = {
     "on_demand": "mainspring.features.on_demand:on_demand",
     "open": "mainspring.project:open_project",
     "pipeline": "mainspring.pipelines.step:pipeline",
+    "read_suite": "mainspring.checks.suite:read_suite",
     "request": "mainspring.features.api:request",
     "split": "mainspring.features.split",
     "sql": "mainspring.features.sql:sql",
     "step": "mainspring.pipelines.step:step",
+    "suite": "mainspring.checks.suite:suite",
     "wrangle": "mainspring.features.wrangle",
 }
 
@@ -64,6 +70,7 @@ __all__ = [
     "MainspringError",
     "Model",
     "Project",
+    "Suite",
     "TrainingDataset",
     "Verdict",
     "check",
@@ -72,10 +79,12 @@ __all__ = [
     "on_demand",
     "open",
     "pipeline",
+    "read_suite",
     "request",
     "split",
     "sql",
     "step",
+    "suite",
     "wrangle",
 ]
 

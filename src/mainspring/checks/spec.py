@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from mainspring import notebook
 from mainspring.lineage.spec import Verdict
@@ -26,6 +33,7 @@ class Severity(StrEnum):
 
     CRITICAL = "critical"
     WARNING = "warning"
+    INFO = "info"
 
 
 class Expectation(Frozen):
@@ -34,18 +42,33 @@ class Expectation(Frozen):
     Attributes:
         kind: which rule of `mainspring.checks.rules`, or of a plug-in.
         columns: the columns that it reads; empty for a statement about the whole frame.
-        parameters: the rule's own arguments, in plain JSON values; times are ISO 8601 strings.
-        severity: whether breaking it fails the validation or only warns.
+        parameters: the rule's own arguments, in plain JSON values with tuples as lists; times are ISO 8601 strings.
+        severity: whether breaking it fails the validation or is only told.
         mostly: the share of judged (non-null) rows that must hold, 0 < mostly <= 1.
         distribution: which installed distribution added the rule when the expectation was made; None for our own.
+        row_condition: judges only rows where it holds; None = every row.
+        meta: plain JSON for people and other tools.
     """
 
     kind: str
     columns: tuple[str, ...] = ()
-    parameters: dict[str, Plain | tuple[Plain, ...]] = Field(default_factory=dict)
+    parameters: dict[str, Any] = Field(default_factory=dict)
     severity: Severity = Severity.CRITICAL
     mostly: float = Field(default=1.0, gt=0.0, le=1.0)
     distribution: str | None = None
+    row_condition: str | None = None
+    meta: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("parameters", mode="after")
+    @classmethod
+    def _frozen(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {name: frozen(value) for name, value in given.items()}
+
+    @model_serializer(mode="wrap")
+    def _brief(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What was stored before these two existed stays equal to what is made now.
+        written: dict[str, Any] = write(self)
+        return {name: value for name, value in written.items() if name not in _BRIEF or value}
 
     @property
     def name(self) -> str:
@@ -56,11 +79,33 @@ class Expectation(Frozen):
         ]
         if self.mostly < 1.0:
             shown.append(f"mostly={self.mostly:g}")
+        if self.row_condition is not None:
+            shown.append(f"where {_clipped(self.row_condition)}")
         return f"{self.kind}({', '.join(shown)})"
 
 
+_BRIEF: Final = ("row_condition", "meta")
+
+
+def frozen(value: Any) -> Any:
+    """Plain JSON with tuples instead of lists."""
+    if isinstance(value, dict):
+        return {name: frozen(item) for name, item in value.items()}
+    return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
+
+
+def thawed(value: Any) -> Any:
+    """Plain JSON with lists instead of tuples."""
+    if isinstance(value, dict):
+        return {name: thawed(item) for name, item in value.items()}
+    return [thawed(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def _short(value: object) -> str:
-    text = repr(list(value)) if isinstance(value, tuple) else repr(value)
+    return _clipped(repr(thawed(value)))
+
+
+def _clipped(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -69,13 +114,15 @@ class Result(Frozen):
 
     Attributes:
         expectation: the statement.
-        n_rows: rows of the frame.
+        n_rows: rows of the frame that meet its condition.
         n_null: rows not judged, because a column that the rule reads is null there. For `not_null` itself 0.
-        n_failed: judged rows that break it. For `row_count` 0: no single row breaks it.
-        examples: up to five values of breaking rows in row order (a mapping where the rule reads several
-            columns; for `row_count` the count); what JSON cannot hold is text.
-        verdict: `pass`, `fail`, or `insufficient_data` where no row could be judged.
+        n_failed: judged rows that break it. For a rule about the whole frame 0: no single row breaks it.
+        examples: the first values of breaking rows in row order (a mapping where the rule reads several columns;
+            for `row_count` the count); what JSON cannot hold is text.
+        verdict: `pass`, `fail`, or `insufficient_data` where nothing could be judged.
         plugin: the distribution, version and code that judged, for the rule of a plug-in; None for our own.
+        observed: for a rule about the whole frame, what it compared; None for a rule about rows.
+        details: what else such a rule found, as its documentation says.
     """
 
     expectation: Expectation
@@ -85,6 +132,8 @@ class Result(Frozen):
     examples: tuple[Plain | dict[str, Plain], ...] = ()
     verdict: Verdict
     plugin: dict[str, str] | None = None
+    observed: Any = None
+    details: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def n_judged(self) -> int:
@@ -111,7 +160,7 @@ class Validation(Frozen):
 
     @property
     def failed(self) -> tuple[Result, ...]:
-        """Results of broken expectations of either severity."""
+        """Results of broken expectations of any severity."""
         return tuple(result for result in self.results if result.verdict is Verdict.FAIL)
 
     @property
@@ -133,6 +182,9 @@ class Validation(Frozen):
                     "n_failed": result.n_failed,
                     "examples": list(result.examples),
                     **({} if result.plugin is None else {"plugin": result.plugin}),
+                    **({} if result.n_rows == self.n_rows else {"n_rows": result.n_rows}),
+                    **({} if result.observed is None else {"observed": result.observed}),
+                    **({} if not result.details else {"details": result.details}),
                 }
                 for result in self.results
             ],
@@ -141,9 +193,14 @@ class Validation(Frozen):
     @classmethod
     def of_figures(cls, figures: Mapping[str, Any]) -> Self:
         """The validation that `figures` were made of."""
-        kept = ("expectation", "n_null", "n_failed", "examples", "verdict")
+        told = ("name", "severity")
         results = [
-            Result.model_validate({"n_rows": figures["n_rows"], **{name: entry[name] for name in kept}})
+            Result.model_validate(
+                {
+                    "n_rows": figures["n_rows"],
+                    **{name: value for name, value in entry.items() if name not in told},
+                }
+            )
             for entry in figures["expectations"]
         ]
         return cls(n_rows=figures["n_rows"], results=tuple(results))

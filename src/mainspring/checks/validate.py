@@ -4,40 +4,110 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import polars as pl
 
-from mainspring.checks.rules import find_plugin, get_rule
-from mainspring.checks.spec import Expectation, Plain, Result, Validation
-from mainspring.errors import InputError, UnknownNameError
+from mainspring.checks.rule import Found
+from mainspring.checks.rules import find_plugin
+from mainspring.checks.scan import Asked, Scan, examples
+from mainspring.checks.spec import Expectation, Plain, Result, Severity, Validation
+from mainspring.errors import InputError
 from mainspring.lineage.spec import Verdict
 
 N_EXAMPLES: Final = 5
 
 
-def validate(frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expectation]) -> Validation:
-    """What the expectations find in `frame`, in one scan whatever their number.
+@dataclass(frozen=True)
+class Judged:
+    """A frame that was validated, and which of its rows broke what.
+
+    Attributes:
+        frame: as it was given.
+        validation: what the expectations found.
+        broken: per expectation about rows, positions (u32) of the rows that break it, whatever its `mostly`.
+    """
+
+    frame: pl.DataFrame
+    validation: Validation
+    broken: dict[int, pl.Series]
+
+    @cached_property
+    def n_failed(self) -> int:
+        """Rows that break at least one expectation."""
+        return self._reasons(self.broken).height
+
+    def failing(self) -> pl.DataFrame:
+        """Every row that breaks an expectation: see `failing_rows`."""
+        return self._with_reasons(self._reasons(self.broken))
+
+    def rejected(self) -> pl.DataFrame:
+        """Rows that break a critical expectation which did not hold, in the form of `failing_rows`."""
+        return self._with_reasons(self._reasons(self._rejecting))
+
+    def passed(self) -> pl.DataFrame:
+        """The other rows, as they are in the frame."""
+        rejected = self._reasons(self._rejecting).get_column("_row")
+        if not len(rejected):
+            return self.frame
+        kept = pl.repeat(value=True, n=self.frame.height, eager=True).scatter(rejected, values=False)
+        return self.frame.filter(kept)
+
+    @property
+    def _rejecting(self) -> list[int]:
+        results = self.validation.results
+        return [
+            index
+            for index in self.broken
+            if results[index].verdict is Verdict.FAIL
+            and results[index].expectation.severity is Severity.CRITICAL
+        ]
+
+    def _reasons(self, indexes: Iterable[int]) -> pl.DataFrame:
+        """`_row` and `_broken` (names of expectations, in their order) of every row that breaks one of these."""
+        names = [result.expectation.name for result in self.validation.results]
+        parts = [
+            pl.DataFrame({"_row": self.broken[index]}).with_columns(pl.lit(names[index]).alias("_broken"))
+            for index in indexes
+            if len(self.broken[index])
+        ]
+        if not parts:
+            return pl.DataFrame(schema={"_row": pl.UInt32, "_broken": pl.List(pl.String)})
+        return pl.concat(parts).group_by("_row", maintain_order=True).agg("_broken").sort("_row")
+
+    def _with_reasons(self, reasons: pl.DataFrame) -> pl.DataFrame:
+        rows = self.frame[reasons.get_column("_row")]
+        return pl.concat([reasons.select("_row"), rows, reasons.select("_broken")], how="horizontal")
+
+
+def validate(
+    frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expectation], *, n_examples: int = N_EXAMPLES
+) -> Validation:
+    """What the expectations find in `frame`, in one scan whatever their number and conditions.
 
     Args:
-        frame: polars frame (n rows); a lazy one is collected once, and only the columns that are read.
+        frame: polars frame (n rows); of a lazy one the columns that are read are collected once.
         expectations: made by `ms.expect`; none gives a validation that passes.
+        n_examples: how many breaking rows each result shows at most.
 
     Raises:
         UnknownNameError: an expectation reads a column that the frame does not have.
         InputError: an expectation's parameters do not fit the column's type.
         PluginError: the plug-in that an expectation was made with is not installed, or cannot be used.
     """
-    listed = checked(expectations)
-    lazy = frame.lazy()
-    schema = lazy.collect_schema()
-    aggregates = [pl.len().alias("n_rows")]
-    for index, expectation in enumerate(listed):
-        aggregates += _aggregates(index, expectation, schema)
-    row = lazy.select(aggregates).collect().row(0, named=True)
-    n_rows = int(row["n_rows"])
-    results = (_result(index, expectation, n_rows, row) for index, expectation in enumerate(listed))
-    return Validation(n_rows=n_rows, results=tuple(results))
+    scan = Scan(checked(expectations), frame.collect_schema())
+    return _judge(_collected(frame, scan), scan, n_examples).validation
+
+
+def judge(frame: pl.DataFrame, expectations: Iterable[Expectation]) -> Judged:
+    """The same, with the rows that broke something: their reasons cost no second look at the others.
+
+    Raises:
+        As `validate`.
+    """
+    return _judge(frame, Scan(checked(expectations), frame.schema), N_EXAMPLES)
 
 
 def failing_rows(frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expectation]) -> pl.DataFrame:
@@ -47,24 +117,14 @@ def failing_rows(frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expe
         The frame's columns, with `_row` (its position in the frame, from 0) in front and `_broken` (the names
         of the expectations that the row breaks) at the end, in row order.
     """
-    lazy = frame.lazy()
-    schema = lazy.collect_schema()
-    names: list[str] = []
-    masks: list[pl.Expr] = []
-    for expectation in checked(expectations):
-        mask = _mask(expectation, schema)
-        if mask is not None:
-            masks.append(mask.alias(f"_broken.{len(names)}"))
-            names.append(expectation.name)
-    if not masks:
-        empty = pl.lit([], dtype=pl.List(pl.String)).alias("_broken")
-        return lazy.with_row_index("_row").with_columns(empty).head(0).collect()
-    flags = [mask.meta.output_name() for mask in masks]
-    # Few rows break anything: names are only put together for those.
-    broken = lazy.with_row_index("_row").with_columns(masks).filter(pl.any_horizontal(flags))
-    named = [pl.when(pl.col(flag)).then(pl.lit(name)) for flag, name in zip(flags, names, strict=True)]
-    listed = pl.concat_list(named).list.drop_nulls().alias("_broken")
-    return broken.with_columns(listed).drop(flags).collect()
+    return judge(frame.lazy().collect(), expectations).failing()
+
+
+def _collected(frame: pl.DataFrame | pl.LazyFrame, scan: Scan) -> pl.DataFrame:
+    if isinstance(frame, pl.DataFrame):
+        return frame
+    # Without a column there would be no rows to count.
+    return frame.select(scan.columns or scan.schema.names()[:1]).collect()
 
 
 def checked(expectations: Iterable[Expectation]) -> Sequence[Expectation]:
@@ -85,68 +145,65 @@ def checked(expectations: Iterable[Expectation]) -> Sequence[Expectation]:
     return listed
 
 
-def _aggregates(index: int, expectation: Expectation, schema: pl.Schema) -> list[pl.Expr]:
-    mask = _mask(expectation, schema)
-    if mask is None:
-        return []
-    columns = expectation.columns
-    shown = pl.col(columns[0]) if len(columns) == 1 else pl.struct(columns)
-    judged = _judged(expectation)
-    return [
-        (pl.len() - judged.sum() if judged is not None else pl.lit(0)).alias(f"{index}.n_null"),
-        mask.sum().alias(f"{index}.n_failed"),
-        shown.filter(mask).head(N_EXAMPLES).implode().alias(f"{index}.examples"),
-    ]
+def _judge(frame: pl.DataFrame, scan: Scan, n_examples: int) -> Judged:
+    found = scan.run(frame)
+    results = tuple(_result(asked, found, frame, scan.schema, n_examples) for asked in scan.asked)
+    broken = {
+        index: found[asked.broken] for index, asked in enumerate(scan.asked) if asked.broken is not None
+    }
+    return Judged(frame, Validation(n_rows=int(found["n_rows"]), results=results), broken)
 
 
-def _mask(expectation: Expectation, schema: pl.Schema) -> pl.Expr | None:
-    """True (n,) where a judged row breaks the expectation; None for a rule about the whole frame."""
-    for column in expectation.columns:
-        if column not in schema:
-            raise UnknownNameError.of(
-                "column",
-                column,
-                schema.names(),
-                where=f"expectation {expectation.name}",
-            )
-    rule = get_rule(expectation)
-    if rule.breaks is None:
-        return None
-    breaks = rule.breaks(expectation, schema)
-    judged = _judged(expectation)
-    return (breaks if judged is None else breaks & judged).fill_null(value=False)
-
-
-def _judged(expectation: Expectation) -> pl.Expr | None:
-    if get_rule(expectation).judges_nulls:
-        return None
-    return pl.all_horizontal([pl.col(column).is_not_null() for column in expectation.columns])
-
-
-def _result(index: int, expectation: Expectation, n_rows: int, row: dict[str, Any]) -> Result:
-    rule, plugin = get_rule(expectation), find_plugin(expectation.kind)
-    origin = None if plugin is None else plugin.origin()
-    if rule.holds is not None:
-        verdict = Verdict.PASS if rule.holds(expectation, n_rows) else Verdict.FAIL
-        return Result(
-            expectation=expectation,
-            n_rows=n_rows,
-            n_null=0,
-            n_failed=0,
-            examples=(n_rows,),
-            verdict=verdict,
-            plugin=origin,
-        )
-    n_null, n_failed = int(row[f"{index}.n_null"]), int(row[f"{index}.n_failed"])
+def _result(
+    asked: Asked, found: dict[str, Any], frame: pl.DataFrame, schema: pl.Schema, n_examples: int
+) -> Result:
+    expectation = asked.expectation
+    n_rows = int(found[asked.n_rows])
+    n_null = 0 if asked.n_null is None else int(found[asked.n_null])
+    plugin = find_plugin(expectation.kind)
+    told: dict[str, Any] = {
+        "expectation": expectation,
+        "n_rows": n_rows,
+        "n_null": n_null,
+        "n_failed": 0,
+        "plugin": None if plugin is None else plugin.origin(),
+    }
+    if asked.broken is not None:
+        positions = found[asked.broken]
+        shown = examples(frame, expectation.columns, positions.head(n_examples).to_list())
+        told["n_failed"] = len(positions)
+        told["examples"] = tuple(_example(value) for value in shown)
+        return Result(**told, verdict=_verdict(n_rows - n_null, len(positions), expectation.mostly))
+    whole = _whole(asked, found, n_rows, schema)
+    if asked.rule.holds is not None:
+        told["examples"] = (n_rows,)
     return Result(
-        expectation=expectation,
-        n_rows=n_rows,
-        n_null=n_null,
-        n_failed=n_failed,
-        examples=tuple(_example(value) for value in row[f"{index}.examples"] or ()),
-        verdict=_verdict(n_rows - n_null, n_failed, expectation.mostly),
-        plugin=origin,
+        **told, verdict=_VERDICTS[whole.holds], observed=_json(whole.observed), details=_json(whole.details)
     )
+
+
+_VERDICTS: Final = {True: Verdict.PASS, False: Verdict.FAIL, None: Verdict.INSUFFICIENT_DATA}
+
+
+def _whole(asked: Asked, found: dict[str, Any], n_rows: int, schema: pl.Schema) -> Found:
+    """What a rule about the whole frame found."""
+    rule, expectation = asked.rule, asked.expectation
+    if rule.shape is not None:
+        return rule.shape(expectation, schema)
+    if rule.holds is not None:
+        return Found(rule.holds(expectation, n_rows), n_rows)
+    assert rule.finds is not None and asked.measures is not None
+    values = {name: found[key] for name, key in asked.measures.items()}
+    listed = {name: each.to_list() if isinstance(each, pl.Series) else each for name, each in values.items()}
+    return rule.finds(expectation, listed)
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in value]
+    return _plain(value)
 
 
 def _verdict(n_judged: int, n_failed: int, mostly: float) -> Verdict:

@@ -1,0 +1,159 @@
+"""A list of expectations as one polars query: what several of them need is computed once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from mainspring.checks.condition import Condition, check_columns, parse
+from mainspring.checks.rule import Rule
+from mainspring.checks.rules import get_rule
+from mainspring.checks.spec import Expectation
+from mainspring.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Names of the aggregates that one expectation needs.
+
+    Attributes:
+        n_rows: of the rows that meet its condition.
+        n_null: of those not judged; None = none.
+        broken: of the positions (u32) of rows that break it; None for a rule about the whole frame.
+        measures: the rule's own name → the aggregate's.
+    """
+
+    expectation: Expectation
+    rule: Rule
+    n_rows: str
+    n_null: str | None = None
+    broken: str | None = None
+    measures: dict[str, str] | None = None
+
+
+class Scan:
+    """One query for all expectations of a list, over frames of one schema."""
+
+    def __init__(self, expectations: Sequence[Expectation], schema: pl.Schema) -> None:
+        """Compile.
+
+        Raises:
+            UnknownNameError: an expectation reads a column that the schema does not have.
+            InputError: an expectation's parameters do not fit a column's type.
+            PluginError: the plug-in that an expectation was made with is not installed, or cannot be used.
+        """
+        self.schema = schema
+        self._aggregates: dict[str, pl.Expr] = {"n_rows": pl.len()}
+        self.asked = [self._ask(expectation) for expectation in expectations]
+
+    def run(self, frame: pl.DataFrame) -> dict[str, Any]:
+        """Every aggregate's value by name: scalars, and series where it is a list."""
+        found = frame.lazy().select(expr.alias(name) for name, expr in self._aggregates.items()).collect()
+        return {column.name: column[0] for column in found.iter_columns()}
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that are read, in the schema's order."""
+        read = {column for asked in self.asked for column in asked.expectation.columns}
+        for asked in self.asked:
+            condition = _condition_of(asked.expectation)
+            read |= set() if condition is None else set(condition.columns())
+        return [name for name in self.schema.names() if name in read]
+
+    def _ask(self, expectation: Expectation) -> Asked:
+        for column in expectation.columns:
+            if column not in self.schema:
+                names = self.schema.names()
+                raise UnknownNameError.of("column", column, names, where=f"expectation {expectation.name}")
+        condition = _condition_of(expectation)
+        if condition is not None:
+            check_columns(condition, self.schema, f"expectation {expectation.name}")
+        rule = get_rule(expectation)
+        part = _Part(
+            expectation, rule, self.schema, None if condition is None else condition.expr(self.schema)
+        )
+        n_rows = self._add("n_rows", part, part.n_rows())
+        if rule.breaks is not None:
+            broken = self._add(f"broken {_identity(expectation)}", part, part.broken())
+            return Asked(expectation, rule, n_rows, self._n_null(part), broken)
+        if rule.measures is None:
+            return Asked(expectation, rule, n_rows)
+        found = rule.measures(expectation, self.schema, part.of)
+        measures = {name: self._add(name, part, expr) for name, expr in found.items()}
+        return Asked(expectation, rule, n_rows, self._n_null(part), measures=measures)
+
+    def _n_null(self, part: _Part) -> str | None:
+        columns = part.expectation.columns
+        if part.rule.judges_nulls or not columns:
+            return None
+        ignored = part.expectation.parameters.get("ignore_row_if", "") if part.rule.judged else ""
+        return self._add(f"n_null {json.dumps([*columns, ignored])}", part, part.n_null())
+
+    def _add(self, name: str, part: _Part, expr: pl.Expr) -> str:
+        """Keep an aggregate once, under its name and condition."""
+        if part.condition is not None:
+            name = f"{name} where {part.expectation.row_condition}"
+        self._aggregates.setdefault(name, expr)
+        return name
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One expectation's expressions over rows."""
+
+    expectation: Expectation
+    rule: Rule
+    schema: pl.Schema
+    condition: pl.Expr | None
+
+    def of(self, column: str) -> pl.Expr:
+        return pl.col(column) if self.condition is None else pl.col(column).filter(self.condition)
+
+    def n_rows(self) -> pl.Expr:
+        return pl.len() if self.condition is None else self.condition.sum()
+
+    def n_null(self) -> pl.Expr:
+        columns = self.expectation.columns
+        if len(columns) == 1 and self.rule.judged is None:
+            return self.of(columns[0]).null_count()
+        unjudged = ~self._judged()
+        return (unjudged if self.condition is None else unjudged & self.condition).sum()
+
+    def _judged(self) -> pl.Expr:
+        if self.rule.judged is not None:
+            return self.rule.judged(self.expectation)
+        return pl.all_horizontal([pl.col(column).is_not_null() for column in self.expectation.columns])
+
+    def broken(self) -> pl.Expr:
+        return self.mask().arg_true().implode()
+
+    def mask(self) -> pl.Expr:
+        """True (n,) where a judged row breaks the expectation; null or false elsewhere."""
+        assert self.rule.breaks is not None
+        found = self.rule.breaks(self.expectation, self.schema)
+        if self.condition is not None:
+            # What other rows say counts only among those that meet the condition.
+            found = (found if self.rule.alone else found.over(self.condition)) & self.condition
+        if self.rule.judges_nulls or (self.rule.alone and self.rule.judged is None):
+            return found
+        return found & self._judged()
+
+
+def _condition_of(expectation: Expectation) -> Condition | None:
+    text = expectation.row_condition
+    return None if text is None else parse(text, f"expectation {expectation.name}")
+
+
+def _identity(expectation: Expectation) -> str:
+    """What tells one judgement of rows from another."""
+    return json.dumps([expectation.kind, expectation.columns, expectation.parameters])
+
+
+def examples(frame: pl.DataFrame, columns: Sequence[str], positions: Sequence[int]) -> Iterator[Any]:
+    """Values at those rows: of one column, or mappings of several."""
+    found = frame.select(columns)[list(positions)]
+    return iter(found.to_series() if len(columns) == 1 else found.iter_rows(named=True))
