@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mainspring.features import split as split
     from mainspring.features import wrangle as wrangle
     from mainspring.features.api import request as request
+    from mainspring.features.column import column as column
     from mainspring.features.dataset import TrainingDataset as TrainingDataset
     from mainspring.features.on_demand import on_demand as on_demand
     from mainspring.features.sql import sql as sql
@@ -49,6 +50,7 @@ _HOMES: Final[dict[str, str]] = {
     "TrainingDataset": "mainspring.features.dataset:TrainingDataset",
     "Verdict": "mainspring.lineage.spec:Verdict",
     "check": "mainspring.evaluation.check",
+    "column": "mainspring.features.column:column",
     "errors": "mainspring.errors",
     "expect": "mainspring.checks.expect",
     "on_demand": "mainspring.features.on_demand:on_demand",
@@ -74,6 +76,7 @@ __all__ = [
     "TrainingDataset",
     "Verdict",
     "check",
+    "column",
     "errors",
     "expect",
     "on_demand",

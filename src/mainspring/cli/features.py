@@ -19,7 +19,7 @@ def list_groups(archived: Archived = False, project: In = None, json: Json = Fal
     """Every feature group."""
     with opened(project) as found:
         rows = [_summary(group) for group in found.features.groups(archived=archived)]
-    columns = ["group", "keys", "event_time", "known_time", "online", "columns", "commits"]
+    columns = ["group", "keys", "event_time", "known_time", "online", "columns", "commits", "owner", "tags"]
     print_rows(rows, columns, as_json=json, none="No feature groups yet.")
 
 
@@ -35,6 +35,9 @@ def _summary(group: Any) -> dict[str, Any]:
         "commits": len(group.commits()),
         "description": spec.description,
         "owner": spec.owner,
+        "tags": list(spec.tags),
+        "jurisdiction": spec.jurisdiction,
+        "deprecated": None if spec.deprecation is None else spec.deprecation.reason,
     }
 
 
@@ -50,8 +53,31 @@ def show_group(name: Group, project: In = None, json: Json = False) -> None:
     fields = spec.model_dump(mode="json", exclude={"columns", "expectations", "group_id"})
     print_fields({**fields, "expectations": len(spec.expectations)}, as_json=False)
     print_rows(
-        spec.columns or (), ["name", "type"], as_json=False, none="No columns: nothing was inserted yet."
+        spec.columns or (),
+        ["name", "type", "description", "personal", "default"],
+        as_json=False,
+        none="No columns: nothing was inserted yet.",
     )
+
+
+@app.command("search")
+def search(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Words that must all occur; '' for any.")] = "",
+    tag: Annotated[str | None, typer.Option("--tag", help="Only with this tag.")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Only of this owner.")] = None,
+    personal: Annotated[
+        str | None, typer.Option("--personal", help="Only marked so: direct, indirect, sensitive, or any.")
+    ] = None,
+    archived: Archived = False,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """Find groups, columns and views by name, description, owner, tag or mark of personal data."""
+    marked = True if personal == "any" else personal
+    with opened(project) as opened_project:
+        found = opened_project.features.search(text, tag=tag, owner=owner, personal=marked, archived=archived)
+    columns = ["kind", "name", "type", "description", "owner", "tags", "personal", "deprecated"]
+    print_rows(found, columns, as_json=json, none="Nothing fits.")
 
 
 @app.command("commits")

@@ -13,10 +13,12 @@ from mainspring.checks.validate import checked
 from mainspring.errors import ConflictError, InputError, UnknownNameError
 from mainspring.features import dataset, ingest, materialize, plan, schema, store
 from mainspring.features.dataset import TrainingDataset
+from mainspring.features.define import check_tags, settle
 from mainspring.features.group import FeatureGroup, Selection
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.parts import check_parts
 from mainspring.features.schema import declared
+from mainspring.features.search import Asked, Found, search
 from mainspring.features.spec import (
     FeatureGroupSpec,
     FeatureViewSpec,
@@ -78,14 +80,17 @@ class Features:
         schema: Mapping[str, object] | None = None,
         description: str | None = None,
         owner: str | None = None,
+        tags: Sequence[str] | None = None,
+        jurisdiction: str | None = None,
         ttl_s: float | None = None,
         source_delay_s: float = 0.0,
         on_failure: str = "warn",
     ) -> FeatureGroup:
         """The group of that name and version; created when there is none.
 
-        Calling it again with the same definition changes nothing. Description, owner, expectations, on_failure,
-        `online=True` and appended columns may change within a version; keys, times, ttl and delay may not.
+        Calling it again with the same definition changes nothing. What is said of it and of its columns, expectations,
+        on_failure, `online=True` and appended columns may change within a version; keys, times, ttl, delay and the
+        types of columns may not: `next_version` of the group makes the next one and back-fills it.
 
         Args:
             version: raise it for a breaking change.
@@ -95,7 +100,10 @@ class Features:
                 point-in-time join does not use a row before it was known. None = no such cut-off.
             online: whether `materialize` may write it to the keys store.
             expectations: made by `ms.expect`; validated at every insert. None = leave as it is.
-            schema: column → type (name, Python or polars type); None = the first insert's.
+            schema: column → type (name, Python or polars type) or `ms.column(type, default=…, description=…,
+                personal=…)`; None = the first insert's. A default is what rows have that were written before the
+                column was added.
+            description, owner, tags, jurisdiction: what people and `search` know of it; None = leave as it is.
             ttl_s: a value older than this, at the moment asked about, is no value; None = never. Not 0.
             source_delay_s: rows can be used this long after their event time at the earliest.
             on_failure: "warn" publishes rows that break critical expectations and counts them, "refuse" does not.
@@ -135,6 +143,8 @@ class Features:
             expectations=tuple(item.model_dump(mode="json") for item in checked(expectations or ())),
             description=description or "",
             owner=owner,
+            tags=check_tags(tags or (), where),
+            jurisdiction=jurisdiction,
             created_at=self._stores.graph.clock.now(),
         )
         if columns is not None:
@@ -143,29 +153,11 @@ class Features:
             "expectations": expectations is not None,
             "description": description is not None,
             "owner": owner is not None,
+            "tags": tags is not None,
+            "jurisdiction": jurisdiction is not None,
         }
-        return FeatureGroup(self._stores, self._settle(wanted, given, where))
-
-    def _settle(self, wanted: FeatureGroupSpec, given: Mapping[str, bool], where: str) -> FeatureGroupSpec:
-        stores = self._stores
-        with stores.records.read() as connection:
-            found = store.find_group(connection, stores.project_id, wanted.name, wanted.version)
-        if found is not None and plan.evolved(found, wanted, given, where) == found:
-            return found
-        with stores.records.write() as connection:
-            stores.graph.check_stands(connection, where)
-            names.hold(stores.records, connection, Noun.FEATURE_GROUP, stores.project_id)
-            found = store.find_group(connection, stores.project_id, wanted.name, wanted.version)
-            if found is None:
-                ingest.check_expectations(wanted)
-                stored, called = names.resolve(connection, Noun.FEATURE_GROUP, stores.project_id, wanted.name)
-                wanted = wanted.model_copy(update={"name": stored, "called": called})
-                store.add_group(connection, wanted, stores.project_id)
-                return wanted
-            changed = plan.evolved(found, wanted, given, where)
-            ingest.check_expectations(changed)
-            store.replace_group(connection, changed, stores.project_id)
-            return changed
+        settled = settle(self._stores, wanted, given, ingest.check_expectations, where)
+        return FeatureGroup(self._stores, settled)
 
     def get_group(self, name: str, version: int = 1) -> FeatureGroup:
         """The group of that name and version.
@@ -188,6 +180,29 @@ class Features:
         with self._stores.records.read() as connection:
             found = store.list_groups(connection, self._stores.project_id, archived=archived)
         return [FeatureGroup(self._stores, item) for item in found]
+
+    def search(
+        self,
+        text: str = "",
+        *,
+        tag: str | None = None,
+        owner: str | None = None,
+        personal: str | bool | None = None,
+        jurisdiction: str | None = None,
+        archived: bool = False,
+    ) -> list[Found]:
+        """Groups, their columns and views that all of this is true of, groups first.
+
+        Args:
+            text: words that must all occur in the names, descriptions, owners and tags; case does not matter.
+            tag, owner, jurisdiction: of a group, and so of its columns; a view has none.
+            personal: a mark of a column, or True for any; of a view, that one of its features has it.
+            archived: also what is archived.
+        """
+        groups = [group.spec for group in self.groups(archived=archived)]
+        views = [view.spec for view in self.views(archived=archived)]
+        asked = Asked(text, tag, owner, personal, jurisdiction)
+        return search(groups, views, asked)
 
     def materialize(self, until: datetime | None = None) -> int:
         """Bring every online group's rows that are available at `until` to the keys store; returns entries written.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,14 +12,16 @@ import polars as pl
 from mainspring import notebook
 from mainspring.checks.validate import failing_rows
 from mainspring.errors import InputError, StateError, UnknownNameError
-from mainspring.features import ingest, materialize, profiles, store
+from mainspring.features import define, ingest, materialize, profiles, store
+from mainspring.features.column import Column
+from mainspring.features.define import check_tags, warn_of_use
 from mainspring.features.frames import frame_of
 from mainspring.features.ingest import Commit
 from mainspring.features.join import NUMBER
 from mainspring.features.profiles import GroupProfile
 from mainspring.features.read import Read
 from mainspring.features.schema import types_of
-from mainspring.features.spec import FeatureGroupSpec, SelectionSpec
+from mainspring.features.spec import Deprecation, FeatureGroupSpec, SelectionSpec
 from mainspring.features.store import Stores
 
 
@@ -90,11 +92,24 @@ class FeatureGroup:
 
     def _repr_html_(self) -> str:
         spec = self.spec
-        told = ("description", "keys", "event_time", "known_time", "online", "ttl_s", "on_failure")
+        told = (
+            "description",
+            "owner",
+            "tags",
+            "keys",
+            "event_time",
+            "known_time",
+            "online",
+            "ttl_s",
+            "on_failure",
+        )
         return notebook.panel(
             f"feature group {spec.label}",
             notebook.fields({name.replace("_", " "): getattr(spec, name) for name in told}),
-            notebook.table(("column", "type"), [(item.name, item.type) for item in spec.columns or ()]),
+            notebook.table(
+                ("column", "type", "description", "personal"),
+                [(item.name, item.type, item.description, item.personal) for item in spec.columns or ()],
+            ),
         )
 
     def insert(
@@ -125,6 +140,39 @@ class FeatureGroup:
             data: the keys, the event time and the known time, as far as the group declares them.
         """
         return ingest.delete(self._stores, self.spec, data, idempotency_key=idempotency_key)
+
+    def describe(
+        self,
+        *,
+        description: str | None = None,
+        owner: str | None = None,
+        tags: Sequence[str] | None = None,
+        jurisdiction: str | None = None,
+        columns: Mapping[str, Column] | None = None,
+    ) -> None:
+        """Say what people are to know of the group and its columns; what is not named stays, "" takes it back.
+
+        Args:
+            columns: name → `ms.column(description=…, personal=…)`.
+
+        Raises:
+            UnknownNameError: the group has no such column.
+        """
+        given = {"description": description, "owner": owner, "jurisdiction": jurisdiction}
+        changes: dict[str, object] = {name: value for name, value in given.items() if value is not None}
+        if tags is not None:
+            changes["tags"] = check_tags(tags, f"feature group {self.spec.label}")
+        self._spec = define.describe(self._stores, self.spec, changes, columns or {})
+
+    def deprecate(self, reason: str, successor: str | None = None) -> None:
+        """Say that the group is not to be used any more: whoever inserts or selects is warned. It goes on working.
+
+        Args:
+            reason: in your words; "" takes the deprecation back.
+            successor: `name@version` of what is to be used instead.
+        """
+        deprecation = Deprecation(reason=reason, successor=successor) if reason.strip() else None
+        self._spec = define.deprecate(self._stores, self.spec, deprecation)
 
     def read(self, as_of: Commit | int | datetime | None = None, *, history: bool = False) -> Read:
         """The group as it stood: the same rows for ever, whatever is written later.
@@ -213,6 +261,7 @@ class FeatureGroup:
                 )
             if name not in spec.features:
                 raise UnknownNameError.of("feature", name, spec.features, f"selection of group {spec.label}")
+        warn_of_use(spec)
         return Selection(SelectionSpec(group=spec.name, version=spec.version, columns=names), spec.keys)
 
     def materialize(self, until: datetime | None = None) -> int:

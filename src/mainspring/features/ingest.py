@@ -20,6 +20,7 @@ from mainspring.checks.spec import Expectation, Validation
 from mainspring.checks.validate import failing_rows, validate
 from mainspring.errors import ConflictError, ExpectationError, InputError
 from mainspring.features import profiles, schema, store
+from mainspring.features.define import lock_group, warn_of_use
 from mainspring.features.digest import frame_digest
 from mainspring.features.frames import frame_of
 from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
@@ -129,6 +130,7 @@ def insert(
     """Bring rows to the group's schema, validate, append and publish them."""
     where = f"feature group {group.label}"
     stores.graph.check_usable(group.group_id)
+    warn_of_use(group)
     frame, origin = read(data, source, where, _types(group))
     _check_nonempty(frame, where)
     columns = group.columns or schema.infer(frame, _times(group), where)
@@ -279,7 +281,7 @@ def _stage(
     """Draw the ticket, or find the commit of the same key; a first insert also settles the group's schema."""
     first, last = _span(group, rows)
     with stores.records.write() as connection:
-        stores.records.lock(connection, store.lock_name(group.group_id))
+        lock_group(stores, connection, group.group_id)
         found = store.find_commit_by_token(connection, group.group_id, token)
         if found is not None:
             if found.digest != content:
@@ -294,7 +296,7 @@ def _stage(
         if group.columns is None:
             group = group.model_copy(update={"columns": tuple(columns)})
             store.replace_group(connection, group, stores.project_id)
-        elif group.columns != tuple(columns):
+        elif schema.types_of(group.columns) != schema.types_of(columns):
             raise ConflictError(
                 expected="the schema that the group has",
                 got="one that another insert settled in the meantime",
@@ -381,7 +383,7 @@ def _publish(
             )
 
             def publish(connection: Any) -> None:
-                stores.records.lock(connection, store.lock_name(group.group_id))
+                lock_group(stores, connection, group.group_id)
                 if not store.publish_commit(connection, done):
                     raise _PublishedElsewhere
 

@@ -15,6 +15,7 @@ from mainspring.features.keycode import encode_columns
 from mainspring.features.packing import SPACE, encode_row, packable
 from mainspring.features.pending import NEVER_US, Pending
 from mainspring.features.rows import AVAILABLE, available, scan
+from mainspring.features.schema import STORAGE
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.ports.keys import Entry, Keys
@@ -219,11 +220,22 @@ def _take_in(
         coming = coming.filter(pl.col(AVAILABLE) <= pending.horizon_us)
     rows_new, horizon = _window(coming, fresh, group.label)
     before = pending.remaining()
-    merged = rows_new if before is None else pl.concat([before, rows_new]).sort(_ORDER)
+    if before is not None:
+        rows_new = pl.concat([_with_new_columns(before, group).select(rows_new.columns), rows_new])
+    merged = rows_new.sort(_ORDER)
     if horizon is not None:
         merged = merged.filter(pl.col(AVAILABLE) <= horizon)
     pending.load(merged, AVAILABLE, horizon if horizon is not None else pending.horizon_us)
     pending.number = fresh[-1].number or pending.number
+
+
+def _with_new_columns(rows: pl.DataFrame, group: FeatureGroupSpec) -> pl.DataFrame:
+    """Rows that were read before the group gained columns, with what these columns are in them."""
+    return rows.with_columns(
+        pl.lit(item.default, STORAGE[item.type]).alias(item.name)
+        for item in group.columns or ()
+        if item.name not in rows.columns
+    )
 
 
 def _advance(stores: Stores, group: FeatureGroupSpec, pending: Pending, until_us: int, batch: _Batch) -> None:

@@ -20,7 +20,14 @@ from mainspring.features.keycode import encoder
 from mainspring.features.packing import ASSET_BYTES, SPACE, decode_row, unpack
 from mainspring.features.rows import delay_us, ttl_us
 from mainspring.features.schema import STORAGE
-from mainspring.features.spec import FeatureGroupSpec, FeatureViewSpec, RequestSpec, SelectionSpec, is_strict
+from mainspring.features.spec import (
+    Default,
+    FeatureGroupSpec,
+    FeatureViewSpec,
+    RequestSpec,
+    SelectionSpec,
+    is_strict,
+)
 from mainspring.features.store import Stores
 from mainspring.ports.keys import Entry
 from mainspring.types import from_us, to_us
@@ -125,7 +132,7 @@ class _Lookup:
     keys: tuple[str, ...]
     columns: tuple[str, ...]
     encode: Callable[[Sequence[object]], bytes]
-    fields: tuple[tuple[int, str, Callable[[Any], object] | None], ...]
+    fields: tuple[tuple[int, str, Callable[[Any], object] | None, Default], ...]
     empty: dict[str, None]
     delay_us: int
     ttl_us: int | None
@@ -159,7 +166,9 @@ class OnlineReader:
         }
         self.request_columns = (*types, *(name for name in view.on_demand_requests))
         """Columns that the request must carry (they may be among the keys)."""
-        self._checks = [(name, _PYTHON[kind], kind) for name, kind in types.items() if kind is not None]
+        self._checks = [
+            (name, _PYTHON.get(kind, list), kind) for name, kind in types.items() if kind is not None
+        ]
         key_types = {
             item.on.get(key, key): groups[item.group, item.version].type_of(key)
             for item in view.selections
@@ -375,10 +384,8 @@ _PYTHON: Final[Mapping[str, type | tuple[type, ...]]] = {
     "datetime": datetime,
     "date": date,
     "binary": bytes,
-    "list[int64]": list,
-    "list[float64]": list,
-    "list[string]": list,
 }
+"""Of everything else: a list."""
 
 
 def _wrong_type(name: str, kind: str, value: object) -> InputError:
@@ -398,8 +405,9 @@ _AS_TEXT: Final[Mapping[str, str]] = {
 
 def _compile(view: FeatureViewSpec, selection: SelectionSpec, group: FeatureGroupSpec) -> _Lookup:
     place = {name: i for i, name in enumerate(group.features)}
+    defaults = {item.name: item.default for item in group.columns or ()}
     fields = tuple(
-        (place[column], output, unpack(group.type_of(column)))
+        (place[column], output, unpack(group.type_of(column)), defaults[column])
         for column, output in zip(selection.columns, selection.outputs, strict=True)
     )
     columns = tuple(selection.on.get(key, key) for key in group.keys)
@@ -436,9 +444,9 @@ def _fill(values: dict[str, Any], lookup: _Lookup, row: Sequence[Any]) -> str:
     """One row's values into `values`; whether any of them is there."""
     state = NULL
     width = len(row)
-    for place, output, convert in lookup.fields:
-        # A row written before the group gained the column has no value for it.
-        value = row[place] if place < width else None
+    for place, output, convert, default in lookup.fields:
+        # A row written before the group gained the column has the column's default.
+        value = row[place] if place < width else default
         if value is not None:
             state = PRESENT
             if convert is not None:
@@ -454,10 +462,13 @@ def _fill_columns(
     states: Sequence[str | None],
 ) -> list[str]:
     """The values of many rows into `columns`; what each row came to."""
-    width = 1 + max((place for place, _, _ in lookup.fields), default=-1)
-    nothing = [None] * width
+    width = 1 + max((place for place, *_ in lookup.fields), default=-1)
+    nothing: list[Any] = [None] * width
+    defaults: list[Any] = [None] * width
+    for place, _, _, default in lookup.fields:
+        defaults[place] = default
     rows = [
-        _widened(decode_row(entry.value[ASSET_BYTES:]), nothing)
+        _widened(decode_row(entry.value[ASSET_BYTES:]), defaults)
         if state is PRESENT and entry is not None
         else nothing
         for entry, state in zip(entries, states, strict=True)
@@ -465,7 +476,7 @@ def _fill_columns(
     # Rows may be longer than that, by columns that the group gained later.
     stored = list(zip(*rows, strict=False)) or [()] * width
     empty: Sequence[int] = range(len(rows))
-    for place, output, convert in lookup.fields:
+    for place, output, convert, _ in lookup.fields:
         column = list(stored[place])
         if convert is not None:
             column = [None if value is None else convert(value) for value in column]
@@ -478,6 +489,6 @@ def _fill_columns(
     return out
 
 
-def _widened(row: list[Any], nothing: list[None]) -> list[Any]:
-    """A row written before the group gained columns has no value for them."""
-    return row if len(row) >= len(nothing) else [*row, *nothing[len(row) :]]
+def _widened(row: list[Any], defaults: list[Any]) -> list[Any]:
+    """A row written before the group gained columns has the columns' defaults."""
+    return row if len(row) >= len(defaults) else [*row, *defaults[len(row) :]]

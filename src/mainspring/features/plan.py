@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from mainspring.errors import ConflictError, InputError
 from mainspring.features import on_demand
+from mainspring.features.column import Column
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.spec import FeatureGroupSpec, FeatureSpec, OnDemandSpec, RequestSpec, SelectionSpec
 
@@ -87,9 +88,18 @@ def check_group(
 
 
 def evolved(
-    found: FeatureGroupSpec, wanted: FeatureGroupSpec, given: Mapping[str, bool], where: str
+    found: FeatureGroupSpec,
+    wanted: FeatureGroupSpec,
+    given: Mapping[str, bool],
+    where: str,
+    *,
+    drawn: int = 0,
 ) -> FeatureGroupSpec:
-    """What the group becomes; equal to `found` when nothing changes."""
+    """What the group becomes; equal to `found` when nothing changes.
+
+    Args:
+        drawn: the highest ticket so far: rows up to it have no column that is added now.
+    """
     for field in _FIXED:
         before, after = getattr(found, field), getattr(wanted, field)
         if before != after:
@@ -97,7 +107,7 @@ def evolved(
                 expected=f"{field}={before!r}, as the group was defined",
                 got=f"{field}={after!r}",
                 where=where,
-                hint=f"This changes what its rows mean: define version {found.version + 1}.",
+                hint=_next(found, f"{field}={after!r}"),
             )
     update: dict[str, Any] = {field: getattr(wanted, field) for field, is_given in given.items() if is_given}
     update["online"] = found.online or wanted.online
@@ -105,26 +115,77 @@ def evolved(
     if wanted.columns is not None and found.columns is None:
         update["columns"] = wanted.columns
     elif wanted.columns is not None and found.columns is not None and wanted.columns != found.columns:
-        update["columns"] = _appended(found.columns, wanted.columns, found.version, where)
-        if update["columns"] != found.columns:
+        update["columns"] = _appended(found, found.columns, wanted.columns, drawn, where)
+        if len(update["columns"]) > len(found.columns):
             update["revision"] = found.revision + 1
     return found.model_copy(update=update)
 
 
+def _next(found: FeatureGroupSpec, change: str) -> str:
+    """How to change what a version fixes."""
+    return (
+        f"This changes what its rows mean: define version {found.version + 1}. "
+        f"get_group({found.called or found.name!r}, {found.version}).next_version({change}) does it, "
+        "and back-fills it."
+    )
+
+
 def _appended(
-    before: tuple[FeatureSpec, ...], after: tuple[FeatureSpec, ...], version: int, where: str
+    group: FeatureGroupSpec,
+    before: tuple[FeatureSpec, ...],
+    after: tuple[FeatureSpec, ...],
+    drawn: int,
+    where: str,
 ) -> tuple[FeatureSpec, ...]:
-    kept = {item.name: item.type for item in after}
+    wanted = {item.name: item for item in after}
     for item in before:
-        if kept.get(item.name) != item.type:
+        kept = wanted.get(item.name)
+        if kept is None or kept.type != item.type:
             raise ConflictError(
                 expected=f"the column {item.name!r} of type {item.type}",
-                got=f"type {kept[item.name]}" if item.name in kept else "no such column",
+                got=f"type {kept.type}" if kept else "no such column",
                 where=where,
-                hint=f"Columns may only be added within a version: define version {version + 1}.",
+                hint="Columns may only be added within a version. " + _next(group, "schema={…}"),
+            )
+        if kept.default not in (None, item.default):
+            raise ConflictError(
+                expected=f"the column {item.name!r} with default {item.default!r}",
+                got=repr(kept.default),
+                where=where,
+                hint="Rows that were written before the column have read as that. "
+                + _next(group, "schema={…}"),
             )
     names = {item.name for item in before}
-    return (*before, *(item for item in after if item.name not in names))
+    added = (item.model_copy(update={"absent_until": drawn}) for item in after if item.name not in names)
+    kept_notes = (_with_notes(item, wanted[item.name]) for item in before)
+    return (*kept_notes, *added)
+
+
+def _with_notes(before: FeatureSpec, after: FeatureSpec) -> FeatureSpec:
+    return before.model_copy(
+        update={
+            "description": after.description or before.description,
+            "personal": after.personal or before.personal,
+        }
+    )
+
+
+def noted(
+    columns: tuple[FeatureSpec, ...] | None, notes: Mapping[str, Column]
+) -> tuple[FeatureSpec, ...] | None:
+    """The columns with what is said of some of them; None in a note stays, "" takes it back."""
+    if columns is None:
+        return None
+    out = []
+    for item in columns:
+        note = notes.get(item.name, Column())
+        update: dict[str, Any] = {}
+        if note.description is not None:
+            update["description"] = note.description
+        if note.personal is not None:
+            update["personal"] = note.personal or None
+        out.append(item.model_copy(update=update))
+    return tuple(out)
 
 
 def check_view(

@@ -11,7 +11,7 @@ from mainspring.errors import IntegrityError, UnknownNameError
 from mainspring.features import store
 from mainspring.features.join import ALWAYS_US, COMMIT, DELETE, EVENT, KNOWN, NUMBER, OP, ORDINAL
 from mainspring.features.schema import STORAGE
-from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec
+from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec, FeatureSpec
 from mainspring.features.store import Stores
 
 AVAILABLE = "_available_us"
@@ -56,13 +56,20 @@ def scan(
             pl.lit(None, STORAGE[item.type]).alias(item.name)
             for item in spec.columns or ()
             if item.name not in stored
-        )
+        ).with_columns(_default(item) for item in spec.columns or () if item.default is not None)
     if until is not None and spec.event_time is not None:
         base = base.filter(pl.col(spec.event_time) <= until)
     with_numbers = base.join(numbers.lazy(), on=COMMIT, how="inner")
     return with_numbers.with_columns(_event(spec), _known(spec)).select(
         [*wanted, COMMIT, NUMBER, ORDINAL, OP, EVENT, KNOWN]
     )
+
+
+def _default(item: FeatureSpec) -> pl.Expr:
+    """Rows from before the column have its default; a null that was written is a null."""
+    before = pl.col(COMMIT) <= item.absent_until
+    default = pl.lit(item.default, STORAGE[item.type])
+    return pl.when(before).then(default).otherwise(pl.col(item.name)).alias(item.name)
 
 
 def _stored(stores: Stores, spec: FeatureGroupSpec, n_commits: int) -> pl.LazyFrame:

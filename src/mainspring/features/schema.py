@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+import types
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Final
 
 import polars as pl
 
 from mainspring.errors import InputError, UnknownNameError
+from mainspring.features.column import Column
 from mainspring.features.keycode import KEY_TYPES
 from mainspring.features.spec import FeatureSpec
 
-#: Storage type of every logical type. Whole numbers and fractions have one width each, so that int32 and int64 keys
-#: are equal and a narrow first insert does not refuse a wide second one.
-STORAGE: Final[Mapping[str, pl.DataType]] = {
+_PLAIN: Final[Mapping[str, pl.DataType]] = {
     "int64": pl.Int64(),
     "float64": pl.Float64(),
     "string": pl.String(),
@@ -23,11 +25,35 @@ STORAGE: Final[Mapping[str, pl.DataType]] = {
     "binary": pl.Binary(),
     "list[int64]": pl.List(pl.Int64()),
     "list[float64]": pl.List(pl.Float64()),
+    "list[float32]": pl.List(pl.Float32()),
     "list[string]": pl.List(pl.String()),
 }
+_ARRAY: Final = re.compile(r"array\[(float32|float64|int64), ?([1-9]\d{0,5})\]")
+
+
+class _Storage(Mapping[str, pl.DataType]):
+    """Storage type of every logical type. Whole numbers and fractions have one width each, so that int32 and int64
+    keys are equal and a narrow first insert does not refuse a wide second one; only lists may be of float32, for
+    embeddings. `array[float32,384]` is kept as a list, each of so many items.
+    """
+
+    def __getitem__(self, kind: str) -> pl.DataType:
+        found = _ARRAY.fullmatch(kind)
+        return _PLAIN[kind if found is None else f"list[{found[1]}]"]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*_PLAIN, "array[float32,n]"))
+
+    def __len__(self) -> int:
+        return len(_PLAIN) + 1
+
+
+STORAGE: Final[Mapping[str, pl.DataType]] = _Storage()
 
 #: Logical types that may also be stored as the type on the left without losing what they say.
-_WIDENS: Final = {("float64", "int64"), ("list[float64]", "list[int64]"), ("datetime", "date")}
+_WIDENS: Final = {("float64", "int64"), ("datetime", "date")}
+#: The same of items. A list of float32 is declared by whoever wants embeddings rounded.
+_ITEMS: Final = {("float64", "int64"), ("float64", "float32"), ("float32", "float64"), ("float32", "int64")}
 
 SYSTEM_PREFIX: Final = "_"
 
@@ -48,10 +74,19 @@ def logical(dtype: pl.DataType) -> str | None:
     if isinstance(dtype, pl.Datetime):
         return "datetime"
     if isinstance(dtype, pl.List | pl.Array):
-        inner = dtype.inner
-        item = logical(inner if isinstance(inner, pl.DataType) else inner())
-        return f"list[{item}]" if f"list[{item}]" in STORAGE else None
+        inner = dtype.inner if isinstance(dtype.inner, pl.DataType) else dtype.inner()
+        item = "float32" if inner == pl.Float32() else logical(inner)
+        kind = f"list[{item}]" if isinstance(dtype, pl.List) else f"array[{item},{dtype.shape[0]}]"
+        return kind if kind in STORAGE else None
     return {pl.Boolean(): "bool", pl.Date(): "date", pl.Binary(): "binary"}.get(dtype)
+
+
+#: What to do with types that tables of features do not have.
+_INSTEAD: Final[Mapping[type[pl.DataType], str]] = {
+    pl.Time: "A time of day has no date to be ordered by: store seconds since midnight as a whole number.",
+    pl.Duration: "Store a span as a number of seconds: pl.col(…).dt.total_seconds().",
+    pl.Struct: "Make a column of each field: frame.unnest(…).",
+}
 
 
 def infer(frame: pl.DataFrame, times: Iterable[str], where: str) -> tuple[FeatureSpec, ...]:
@@ -71,7 +106,8 @@ def infer(frame: pl.DataFrame, times: Iterable[str], where: str) -> tuple[Featur
                 expected=f"one of {', '.join(STORAGE)}",
                 got="only nulls, so no type can be inferred" if dtype == pl.Null else f"type {dtype}",
                 where=f"{where}, column {name!r}",
-                hint="Cast the column, or declare the type: features.group(..., schema={'column': 'float64'}).",
+                hint=_INSTEAD.get(type(dtype))
+                or "Cast the column, or declare the type: features.group(..., schema={'column': 'float64'}).",
             )
         out.append(FeatureSpec(name=name, type=kind))
     return tuple(out)
@@ -81,17 +117,57 @@ def declared(schema: Mapping[str, object] | Sequence[FeatureSpec], where: str) -
     """The schema that a user wrote: column → logical type name, Python type or polars type."""
     if not isinstance(schema, Mapping):
         return tuple(schema)
-    return tuple(
-        FeatureSpec(name=name, type=type_name(kind, f"{where}, column {name!r}"))
-        for name, kind in schema.items()
+    return tuple(_declared(name, kind, f"{where}, column {name!r}") for name, kind in schema.items())
+
+
+def _declared(name: str, kind: object, where: str) -> FeatureSpec:
+    if not isinstance(kind, Column):
+        return FeatureSpec(name=name, type=type_name(kind, where))
+    spec = FeatureSpec(
+        name=name,
+        type=type_name(kind.type, where),
+        description=kind.description or "",
+        personal=kind.personal or None,
+        default=kind.default,
     )
+    check_default(spec, where)
+    return spec
+
+
+def check_default(spec: FeatureSpec, where: str) -> None:
+    """Refuses a default that is no value of the column's type.
+
+    Raises:
+        InputError: it is not, or the type can have none.
+    """
+    if spec.default is None:
+        return
+    kinds = _DEFAULTS.get(spec.type, ())
+    if type(spec.default) not in kinds:
+        raise InputError(
+            expected=f"a default of type {spec.type}"
+            if kinds
+            else f"no default: of {', '.join(_DEFAULTS)} there may be one",
+            got=f"{type(spec.default).__name__}: {spec.default!r}",
+            where=where,
+            hint="Leave it out for null.",
+        )
+
+
+_DEFAULTS: Final[Mapping[str, tuple[type, ...]]] = {
+    "int64": (int,),
+    "float64": (float, int),
+    "string": (str,),
+    "bool": (bool,),
+}
 
 
 def type_name(kind: object, where: str) -> str:
     """A logical type's name from its name, a Python type or a polars type."""
-    from datetime import date, datetime
-
     python: dict[object, str] = {
+        list[int]: "list[int64]",
+        list[float]: "list[float64]",
+        list[str]: "list[string]",
         int: "int64",
         float: "float64",
         str: "string",
@@ -101,8 +177,8 @@ def type_name(kind: object, where: str) -> str:
         datetime: "datetime",
     }
     if isinstance(kind, str) and kind in STORAGE:
-        return kind
-    if isinstance(kind, type) and kind in python:
+        return kind.replace(" ", "")
+    if isinstance(kind, type | types.GenericAlias) and kind in python:
         return python[kind]
     if isinstance(kind, type) and issubclass(kind, pl.DataType):
         kind = kind()
@@ -120,6 +196,8 @@ def conform(
     where: str,
 ) -> pl.DataFrame:
     """`frame` with exactly the columns of `schema`, in its order, in the storage types; rows keep their order.
+
+    A column that has a default may be missing, as in frames of whoever does not know it yet.
 
     Args:
         frame: what the caller gave.
@@ -141,6 +219,12 @@ def conform(
     unknown = [name for name in frame.columns if name not in set(known)]
     if unknown:
         raise _unknown_column(unknown, known, where)
+    defaults = {
+        item.name: pl.lit(item.default, STORAGE[item.type]) for item in schema if item.default is not None
+    }
+    frame = frame.with_columns(
+        value.alias(name) for name, value in defaults.items() if name not in frame.columns
+    )
     missing = [name for name in known if name not in frame.columns]
     if missing:
         raise InputError(
@@ -177,22 +261,19 @@ def _unknown_column(unknown: Sequence[str], known: Sequence[str], where: str) ->
 def cast(series: pl.Series, kind: str, where: str) -> pl.Series:
     """`series` in the storage type of the logical type `kind`; refuses what would change a value's meaning."""
     target = STORAGE[kind]
-    if series.dtype == target:
+    if series.dtype == target and _ARRAY.fullmatch(kind) is None:
         return series
     if series.dtype == pl.Null:
         return series.cast(target)
     given = logical(series.dtype)
+    if isinstance(target, pl.List) and isinstance(series.dtype, pl.List | pl.Array):
+        return _lists(series, kind, where)
     if given is None or (given != kind and (kind, given) not in _WIDENS):
-        raise InputError(
-            expected=f"type {kind}",
-            got=f"type {series.dtype}{_first_misfit(series, target)}",
-            where=f"{where}, column {series.name!r}",
-            hint="Cast the column explicitly, so that no value changes by accident.",
-        )
+        raise _other_type(series, kind, where)
     if kind == "datetime":
         return instants(series, where)
     try:
-        return series.cast(target, strict=True)
+        out = series.cast(target, strict=True)
     except pl.exceptions.InvalidOperationError as error:
         raise InputError(
             expected=f"values that fit into {kind}",
@@ -200,6 +281,78 @@ def cast(series: pl.Series, kind: str, where: str) -> pl.Series:
             where=f"{where}, column {series.name!r}",
             hint="Repair the values that do not fit.",
         ) from error
+    if isinstance(series.dtype, pl.Decimal):
+        _check_exact(series, out, where)
+    return out
+
+
+def _other_type(series: pl.Series, kind: str, where: str) -> InputError:
+    return InputError(
+        expected=f"type {kind}",
+        got=f"type {series.dtype}{_first_misfit(series, STORAGE[kind])}",
+        where=f"{where}, column {series.name!r}",
+        hint=_INSTEAD.get(type(series.dtype))
+        or "Cast the column explicitly, so that no value changes by accident.",
+    )
+
+
+def _check_exact(decimals: pl.Series, floats: pl.Series, where: str) -> None:
+    """A decimal is kept as the nearest fraction, if that gives the decimal back: up to 15 digits it does."""
+    lost = floats.cast(decimals.dtype, strict=False).ne_missing(decimals)
+    row = lost.arg_max() if lost.any() else None
+    if row is not None:
+        raise InputError(
+            expected="decimals of at most 15 digits, which a float64 holds",
+            got=f"{decimals[row]} in row {row}",
+            where=f"{where}, column {decimals.name!r}",
+            hint="Store whole units of the last digit (cents) as int64, or text.",
+        )
+
+
+def _lists(series: pl.Series, kind: str, where: str) -> pl.Series:
+    """Lists as lists of the wanted items; of an array, each of its length and without nulls in it."""
+    target, array = STORAGE[kind], _ARRAY.fullmatch(kind)
+    assert isinstance(target, pl.List)
+    assert isinstance(series.dtype, pl.List | pl.Array)
+    item = kind.partition("[")[2].rstrip("]").partition(",")[0]
+    given = logical(pl.List(series.dtype.inner)) or ""
+    given_item = given.removeprefix("list[").rstrip("]")
+    is_empty = series.dtype.inner == pl.Null()
+    if not is_empty and given_item != item and (item, given_item) not in _ITEMS:
+        raise _other_type(series, kind, where)
+    out = series.cast(target, strict=True)
+    if array is not None:
+        _check_length(out, int(array[2]), where)
+    if item == "float32" and given_item == "float64":
+        _check_range(series, out, where)
+    return out
+
+
+def _check_length(lists: pl.Series, n_items: int, where: str) -> None:
+    wrong = (lists.list.len() != n_items).fill_null(value=False)
+    if not wrong.any():
+        wrong = lists.list.eval(pl.element().is_null().any()).list.first().fill_null(value=False)
+    row = wrong.arg_max() if wrong.any() else None
+    if row is not None:
+        raise InputError(
+            expected=f"{n_items} items in every row, none of them null",
+            got=f"{len(lists[row])} items, {lists[row].null_count()} of them null, in row {row}",
+            where=f"{where}, column {lists.name!r}",
+            hint="The dimension belongs to the column: another one makes the next version of the group.",
+        )
+
+
+def _check_range(given: pl.Series, rounded: pl.Series, where: str) -> None:
+    before, after = (
+        lists.drop_nulls().list.explode(empty_as_null=False).is_infinite().sum() for lists in (given, rounded)
+    )
+    if before != after:
+        raise InputError(
+            expected="items within the range of float32, 3.4e38",
+            got="larger ones",
+            where=f"{where}, column {given.name!r}",
+            hint="Scale them, or declare list[float64].",
+        )
 
 
 def _first_misfit(series: pl.Series, target: pl.DataType) -> str:

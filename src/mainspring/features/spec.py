@@ -13,15 +13,38 @@ from mainspring.lineage.spec import Value
 COMMIT_TIME = "commit"
 
 
+Default = bool | int | float | str | None
+"""What a column may have as default."""
+
+
 class FeatureSpec(Value):
     """One column of a group.
 
     Attributes:
-        type: a logical type: int64, float64, string, bool, datetime, date, binary, list[...].
+        type: a logical type: int64, float64, string, bool, datetime, date, binary, list[…], array[…,n].
+        description: for people, and for search.
+        personal: whether it says something of a person: direct, indirect or sensitive; None = it is not marked.
+        default: the value of rows that were written before the column was there; None = null.
+        absent_until: the ticket up to which rows were written without the column; 0 = it was there from the first.
     """
 
     name: str
     type: str
+    description: str = ""
+    personal: str | None = None
+    default: Default = None
+    absent_until: int = 0
+
+
+class Deprecation(Value):
+    """That a group is not to be used any more.
+
+    Attributes:
+        successor: `name@version` of what is to be used instead; None where there is nothing.
+    """
+
+    reason: str
+    successor: str | None = None
 
 
 class FeatureGroupSpec(Value):
@@ -40,6 +63,9 @@ class FeatureGroupSpec(Value):
         on_failure: what an insert does with rows that break critical expectations.
         columns: the schema; None until the first insert.
         expectations: as their own `to_dict`-like plain form.
+        tags: words that people find it by.
+        jurisdiction: whose law its rows are under, such as `EU`; None = nobody said.
+        deprecation: that it is not to be used any more; None = it is.
         called: what it is called now; empty while that is `name`, the lasting one, which views, pins and the table
             are made of.
     """
@@ -60,6 +86,9 @@ class FeatureGroupSpec(Value):
     description: str
     owner: str | None
     created_at: datetime
+    tags: tuple[str, ...] = ()
+    jurisdiction: str | None = None
+    deprecation: Deprecation | None = None
     called: str = Field(default="", exclude=True)
 
     @property
@@ -117,6 +146,26 @@ class CommitSpec(Value):
     min_event_at: datetime | None
     max_event_at: datetime | None
     published_at: datetime | None
+
+
+class EditionSpec(Value):
+    """The rows of a commit that an erasure leaves.
+
+    Attributes:
+        ticket: of the commit.
+        execution_id: the erasure.
+        n_rows: rows that are left.
+        digest: of the rows that are left, in order, with their operation.
+        is_done: whether the erasure ended; before that the rows may be those from before it.
+    """
+
+    group_id: str
+    ticket: int
+    execution_id: str
+    n_rows: int
+    digest: str
+    is_done: bool
+    made_at: datetime
 
 
 class SelectionSpec(Value):

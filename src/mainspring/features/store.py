@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, inser
 from mainspring.errors import UnknownNameError
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.pending import Pending
-from mainspring.features.spec import CommitSpec, FeatureGroupSpec, FeatureViewSpec
+from mainspring.features.spec import CommitSpec, EditionSpec, FeatureGroupSpec, FeatureViewSpec
 from mainspring.lineage import names
 from mainspring.lineage.api import Graph
 from mainspring.lineage.marks import visible
@@ -39,6 +39,7 @@ commits = table(
     unique=[["group_id", "token"], ["group_id", "number"]],
     indexes=[["asset_id"]],
 )
+editions = table("feature_editions", EditionSpec, key=["group_id", "ticket", "execution_id"])
 views = table(
     "feature_views",
     FeatureViewSpec,

@@ -7,9 +7,22 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+FILLS = {"feature_groups.tags": "'[]'"}
 
 
 def upgrade() -> None:
+    op.create_table(
+        "feature_editions",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("group_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("ticket", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("execution_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("n_rows", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("is_done", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("made_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("group_id", "ticket", "execution_id", name=op.f("pk_feature_editions")),
+    )
     op.create_table(
         "leases",
         sa.Column("project_id", sa.Text(), nullable=False),
@@ -84,3 +97,13 @@ def upgrade() -> None:
         sa.Column("settled", sa.Boolean(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("project_id", name=op.f("pk_stores")),
     )
+    with op.batch_alter_table("feature_groups", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("tags", sa.JSON(none_as_null=True), nullable=True))
+        batch_op.add_column(sa.Column("jurisdiction", sa.Text(), autoincrement=False, nullable=True))
+        batch_op.add_column(
+            sa.Column("deprecation", sa.JSON(none_as_null=True), autoincrement=False, nullable=True)
+        )
+
+    op.execute('UPDATE "feature_groups" SET "tags" = \'[]\'')
+    with op.batch_alter_table("feature_groups", schema=None) as batch_op:
+        batch_op.alter_column("tags", existing_type=sa.JSON(none_as_null=True), nullable=False)

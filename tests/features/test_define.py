@@ -1,0 +1,114 @@
+"""What a group is said to be: columns with defaults, descriptions, marks, deprecation, and finding it by these."""
+
+from __future__ import annotations
+
+import warnings
+
+import polars as pl
+import pytest
+from tests.features.conftest import at
+
+import mainspring as ms
+from mainspring.errors import ConflictError, InputError, UnknownNameError
+from mainspring.features.api import Features
+from mainspring.features.group import FeatureGroup
+from mainspring.features.search import Found
+
+SCHEMA = {"k": "int64", "t": "datetime", "x": "float64"}
+
+
+def made(features: Features, **added: object) -> FeatureGroup:
+    """The group, with these columns beside its first ones."""
+    return features.group("g", keys=["k"], event_time="t", online=True, schema={**SCHEMA, **added})
+
+
+def row(k: int, hour: int = 0, **more: object) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"k": [k], "t": [at(hour)], "x": [1.0], **{name: [value] for name, value in more.items()}}
+    )
+
+
+def test_rows_from_before_a_column_have_its_default_everywhere(features: Features) -> None:
+    """In reads, joins and online; a null that is written later is a null; who does not know the column may insert."""
+    made(features).insert(row(1))
+    features.materialize(at(1))
+    group = made(features, n=ms.column("int64", default=7))
+    assert group.spec.revision == 2
+    group.insert(row(2).with_columns(n=pl.lit(None, pl.Int64)))
+    group.insert(row(3, n=9))
+    features.get_group("g").insert(row(4))
+    expected = {1: 7, 2: None, 3: 9, 4: 7}
+    assert dict(group.read().to_polars().select("k", "n").iter_rows()) == expected
+    assert dict(group.read(1).to_polars().select("k", "n").iter_rows()) == {1: 7}
+    view = features.view("v", features=[group["n"]])
+    spine = pl.DataFrame({"k": list(expected), "event_time": [at(2)] * 4})
+    assert dict(view.join(spine).frame.select("k", "n").iter_rows()) == expected
+    features.materialize(at(2))
+    online = view.online()
+    assert {k: online.read({"k": k}, {}, at(2)).values["n"] for k in expected} == expected
+    assert online.many([{"k": k} for k in expected], {}, at(2)).values["n"] == list(expected.values())
+
+
+def test_a_default_does_not_change(features: Features) -> None:
+    """Rows have been read with it; the way out is named."""
+    made(features, n=ms.column("int64", default=7))
+    made(features, n="int64")
+    with pytest.raises(ConflictError, match=r"next_version\(schema"):
+        made(features, n=ms.column("int64", default=8))
+
+
+def test_what_is_said_of_a_group_stays_until_it_is_said_otherwise(features: Features) -> None:
+    """By definition or by `describe`, which is an event; types and defaults are no notes."""
+    group = made(features, n=ms.column("int64", description="how many", personal="indirect"))
+    group.describe(
+        owner="anna", tags=["b", "a", "a"], jurisdiction="EU", columns={"x": ms.column(description="a share")}
+    )
+    again = made(features, n="int64")
+    assert (again.spec.owner, again.spec.tags, again.spec.jurisdiction) == ("anna", ("a", "b"), "EU")
+    notes = {item.name: (item.description, item.personal) for item in again.spec.columns or ()}
+    assert notes["n"] == ("how many", "indirect")
+    assert notes["x"] == ("a share", None)
+    again.describe(columns={"n": ms.column(personal="")})
+    assert features.get_group("g").spec.columns[3].personal is None  # type: ignore[index]
+    told = features._stores.graph.events(kinds=["feature_group.described"])
+    assert told[0].payload["owner"] == "anna"
+    with pytest.raises(UnknownNameError, match="Did you mean"):
+        again.describe(columns={"xx": ms.column(description="?")})
+    with pytest.raises(InputError, match="belong to the definition"):
+        again.describe(columns={"x": ms.column("int64")})
+    with pytest.raises(InputError, match="a list of words"):
+        again.describe(tags="a")
+
+
+def test_whoever_uses_a_deprecated_group_is_warned(features: Features) -> None:
+    """With the reason and the successor; it goes on working, and it can be taken back."""
+    group = made(features)
+    group.deprecate("counted twice", successor="g@2")
+    with pytest.warns(FutureWarning, match="g@1 is deprecated: counted twice. Use g@2 instead"):
+        group.insert(row(1))
+    with pytest.warns(FutureWarning, match="counted twice"):
+        features.get_group("g")["x"]
+    group.deprecate("")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        features.get_group("g").insert(row(2))
+
+
+def names(found: list[Found]) -> list[str]:
+    return [item.name for item in found]
+
+
+def test_search_finds_groups_columns_and_views(features: Features) -> None:
+    """By words anywhere, tag, owner, mark and jurisdiction, all of which must hold."""
+    group = made(features, mail=ms.column("string", personal="direct", description="Where letters go"))
+    group.describe(description="People who buy", owner="anna", tags=["shop"], jurisdiction="EU")
+    other = features.group("other", keys=["k"], schema={"k": "int64", "y": "float64"}, owner="bert")
+    features.view("buyers", features=[group["mail"], other["y"].static()], description="For the campaign")
+    assert names(features.search("PEOPLE buy")) == ["g@1"]
+    assert names(features.search("letters")) == ["g@1.mail"]
+    assert names(features.search("campaign")) == ["buyers@1"]
+    assert names(features.search(owner="bert")) == ["other@1", "other@1.k", "other@1.y"]
+    assert names(features.search("g@1", tag="shop", jurisdiction="EU"))[0] == "g@1"
+    assert names(features.search(personal="direct")) == ["g@1", "g@1.mail", "buyers@1"]
+    assert "other@1" in names(features.search(personal=False))
+    assert not features.search("people", owner="bert")

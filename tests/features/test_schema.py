@@ -1,0 +1,98 @@
+"""Types of columns: lists, arrays, decimals, defaults."""
+
+from __future__ import annotations
+
+from datetime import time, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+import mainspring as ms
+from mainspring.errors import InputError, UnknownNameError
+from mainspring.features.api import Features
+from mainspring.features.schema import STORAGE, cast, infer, type_name
+
+EMBEDDING = pl.Series("e", [[1.0, 2.0], None])
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [
+        (pl.List(pl.Float32), "list[float32]"),
+        (pl.Array(pl.Float32, 3), "array[float32,3]"),
+        (pl.Array(pl.Int16, 3), "array[int64,3]"),
+        ("array[float32, 8]", "array[float32,8]"),
+        (list[float], "list[float64]"),
+        (pl.Int32, "int64"),
+    ],
+)
+def test_types_have_one_name_each(given: object, kind: str) -> None:
+    """Names, Python types and polars types."""
+    assert type_name(given, "here") == kind
+    assert kind in STORAGE
+
+
+def test_embeddings_are_inferred_and_kept(features: Features) -> None:
+    """A fixed size belongs to the column; doubles are rounded where float32 was declared, and come back as lists."""
+    group = features.group("texts", keys=["k"])
+    group.insert(pl.DataFrame({"k": [1], "e": pl.Series([[0.5, 0.25]], dtype=pl.Array(pl.Float32, 2))}))
+    group.insert(pl.DataFrame({"k": [2, 3], "e": [[1.5, 2.5], None]}))
+    assert group.spec.type_of("e") == "array[float32,2]"
+    found = group.read().to_polars()
+    assert found.schema["e"] == pl.List(pl.Float32)
+    assert found["e"].to_list() == [[0.5, 0.25], [1.5, 2.5], None]
+    with pytest.raises(InputError, match="2 items in every row.*3 items, 0 of them null, in row 1"):
+        group.insert(pl.DataFrame({"k": [4, 5], "e": [[1.0, 2.0], [1.0, 2.0, 3.0]]}))
+
+
+@pytest.mark.parametrize(
+    ("series", "kind", "message"),
+    [
+        (pl.Series("e", [[1.0, None]]), "array[float32,2]", "1 of them null, in row 0"),
+        (pl.Series("e", [[1e300]]), "list[float32]", "range of float32"),
+        (pl.Series("e", [["a"]]), "list[float32]", "expected type list"),
+        (pl.Series("e", [[1.5]]), "list[int64]", "expected type list"),
+        (pl.Series("e", ["1.23456789012345678901"]).cast(pl.Decimal(38, 20)), "float64", "at most 15 digits"),
+        (pl.Series("e", [time(12)]), "string", "seconds since midnight"),
+        (pl.Series("e", [timedelta(1)]), "float64", "number of seconds"),
+    ],
+)
+def test_what_would_change_a_value_is_refused(series: pl.Series, kind: str, message: str) -> None:
+    """Nulls in an array, out of range, other items, too many digits; times of day and spans say what to store."""
+    with pytest.raises(InputError, match=message):
+        cast(series, kind, "here")
+
+
+def test_what_can_be_given_back_is_taken() -> None:
+    """Doubles as float32, empty lists, arrays as lists, decimals of few digits."""
+    assert cast(EMBEDDING, "array[float32,2]", "here").to_list() == [[1.0, 2.0], None]
+    assert cast(pl.Series("e", [[], None]), "list[int64]", "here").to_list() == [[], None]
+    assert cast(pl.Series("e", [[1, 2]], dtype=pl.Array(pl.Int64, 2)), "list[float64]", "here").to_list() == [
+        [1.0, 2.0]
+    ]
+    assert cast(pl.Series("e", ["1.23"]).cast(pl.Decimal(10, 2)), "float64", "here").to_list() == [1.23]
+
+
+def test_a_time_of_day_is_refused_with_what_to_store() -> None:
+    """It is no type of a group."""
+    with pytest.raises(InputError, match="seconds since midnight"):
+        infer(pl.DataFrame({"t": [time(12)]}), [], "here")
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        lambda: ms.column("int64", default=1.5),
+        lambda: ms.column("bool", default=1),
+        lambda: ms.column("datetime", default="2024"),
+        lambda: ms.column("string", personal="yes"),
+        ms.column,
+        lambda: "array[float32,0]",
+    ],
+)
+def test_bad_columns_are_refused(features: Features, column: Any) -> None:
+    """A default of another type, a mark that is none, no type, no length."""
+    with pytest.raises((InputError, UnknownNameError)):
+        features.group("g", keys=["k"], schema={"k": "int64", "x": column()})
+    assert not features.groups()
