@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from mainspring.cli._options import Archived, In, Json, find_instant, group_reference, noun, opened
-from mainspring.cli._output import plain, print_fields, print_json, print_rows
+from mainspring.cli._output import plain, print_fields, print_json, print_rows, progress
+from mainspring.errors import InputError
 
 app = noun("Feature groups, commits, views, datasets.")
 Group = Annotated[str, typer.Argument(metavar="GROUP", help="NAME or NAME@VERSION.")]
@@ -118,8 +119,11 @@ def head(
     """The first rows of a group, now or as of a commit; NaN and infinities as text, in JSON too."""
     with opened(project) as found:
         frame = found.features.get_group(*group_reference(name)).read(as_of).to_polars().head(rows)
-    shown = [{column: _told(value) for column, value in row.items()} for row in frame.to_dicts()]
-    print_rows(shown, frame.columns, as_json=json, none="No rows.")
+    print_rows(_cells(frame), frame.columns, as_json=json, none="No rows.")
+
+
+def _cells(frame: Any) -> list[dict[str, Any]]:
+    return [{column: _told(value) for column, value in row.items()} for row in frame.to_dicts()]
 
 
 def _told(value: Any) -> Any:
@@ -159,6 +163,80 @@ def insert(
         },
         as_json=json,
     )
+
+
+@app.command("next-version")
+def next_version(
+    name: Group,
+    keys: Annotated[
+        list[str] | None, typer.Option("--key", help="A key of the next version; repeat it.")
+    ] = None,
+    renamed: Annotated[
+        list[str] | None,
+        typer.Option("--rename", metavar="NEW=OLD", help="A column under a new name; repeat it."),
+    ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", metavar="COLUMN=TYPE", help="A column's new type; repeat it."),
+    ] = None,
+    known_time: Annotated[
+        str | None, typer.Option("--known-time", help="Column that says when a row was learnt.")
+    ] = None,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """Define the next version of a group and back-fill it, commit by commit; again, it goes on where it stopped.
+
+    A function as back-fill is given in Python: group.next_version(backfill=…).
+    """
+    from mainspring.features.schema import types_of
+
+    mapping, retyped = _pairs(renamed or [], "--rename"), _pairs(types or [], "--type")
+    with opened(project) as found:
+        group = found.features.get_group(*group_reference(name))
+        former = {old: new for new, old in mapping.items()}
+        kept = {former.get(column, column): kind for column, kind in types_of(group.spec.columns).items()}
+        made = group.next_version(
+            keys=keys,
+            known_time=known_time,
+            schema={**kept, **retyped} if retyped else None,
+            backfill=mapping or None,
+            progress=progress,
+        )
+        commits = made.commits()
+    told = {
+        "group": made.spec.label,
+        "commits": len(commits),
+        "rows": sum(commit.n_rows for commit in commits),
+    }
+    print_fields(told, as_json=json)
+
+
+def _pairs(given: list[str], where: str) -> dict[str, str]:
+    """`NEW=OLD` as name → value."""
+    for text in given:
+        if not all(text.partition("=")[::2]):
+            raise InputError(
+                expected="NAME=VALUE", got=repr(text), where=where, hint="For example temp_c=temp."
+            )
+    return {text.partition("=")[0]: text.partition("=")[2] for text in given}
+
+
+@app.command("changes")
+def changes(
+    name: Group,
+    since: Annotated[int, typer.Argument(metavar="SINCE", help="Commit number; 0 = before the first.")],
+    until: Annotated[
+        int | None, typer.Argument(metavar="UNTIL", help="Commit number; else the newest.")
+    ] = None,
+    rows: Annotated[int, typer.Option("--rows", "-n", min=1, help="How many rows.")] = 20,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """What was inserted, updated and deleted between two commits, by key and event time."""
+    with opened(project) as found:
+        frame = found.features.get_group(*group_reference(name)).changes(since, until).frame.head(rows)
+    print_rows(_cells(frame), frame.columns, as_json=json, none="No changes.")
 
 
 @app.command("materialize")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +10,11 @@ from pathlib import Path
 import polars as pl
 
 from mainspring import notebook
-from mainspring.checks.validate import failing_rows
+from mainspring.checks.spec import Expectation
+from mainspring.checks.validate import checked, failing_rows
 from mainspring.errors import InputError, StateError, UnknownNameError
-from mainspring.features import define, ingest, materialize, profiles, store
+from mainspring.features import changes, define, ingest, materialize, profiles, store, versions
+from mainspring.features.changes import Changes
 from mainspring.features.column import Column
 from mainspring.features.define import check_tags, warn_of_use
 from mainspring.features.frames import frame_of
@@ -20,9 +22,11 @@ from mainspring.features.ingest import Commit
 from mainspring.features.join import NUMBER
 from mainspring.features.profiles import GroupProfile
 from mainspring.features.read import Read
-from mainspring.features.schema import types_of
+from mainspring.features.schema import declared, types_of
 from mainspring.features.spec import Deprecation, FeatureGroupSpec, SelectionSpec
 from mainspring.features.store import Stores
+from mainspring.features.versions import Backfill
+from mainspring.log.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -196,6 +200,86 @@ class FeatureGroup:
         if spec.columns is None:
             raise _without_schema(spec)
         return Read(self._stores, spec, tuple(commits), history=history)
+
+    def changes(
+        self, since: Commit | int | datetime, until: Commit | int | datetime | None = None
+    ) -> Changes:
+        """The rows that were inserted, updated and deleted after one commit and up to another, by key and event time.
+
+        Args:
+            since, until: as `as_of` of `read`; 0 = before the first commit.
+
+        Raises:
+            UnknownNameError: there is no such commit.
+            InputError: `until` comes before `since`.
+        """
+        after = self.read(until)
+        before = replace(after, commits=()) if since == 0 else self.read(since)
+        if before.number > after.number:
+            raise InputError(
+                expected=f"a commit from {before.number} on",
+                got=str(after.number),
+                where=f"feature group {self._spec.label}, changes",
+                hint="Give the earlier commit first.",
+            )
+        return Changes(replace(before, group=after.group), after)
+
+    def history(self) -> pl.DataFrame:
+        """A row for each commit and column: what was inserted when, and the column's statistics in that commit.
+
+        Returns:
+            `number`, `published_at`, `n_rows`, `n_deletes`, `n_failed`, `column`, `n_null`, `mean`, `minimum` and
+            `maximum` (as text); the figures of a column are null where it has none, and of keys.
+        """
+        found = self.read()
+        return changes.history(self._stores, found.group, found.commits)
+
+    def next_version(
+        self,
+        *,
+        keys: Sequence[str] | None = None,
+        event_time: str | None = None,
+        known_time: str | None = None,
+        schema: Mapping[str, object] | None = None,
+        ttl_s: float | None = None,
+        source_delay_s: float | None = None,
+        expectations: Iterable[Expectation] | None = None,
+        backfill: Backfill | None = None,
+        progress: Progress = silent,
+    ) -> FeatureGroup:
+        """Define the next version of the group and fill it with this one's rows, commit by commit.
+
+        Each commit becomes one commit that was made of the old one; the old version stays as it is. Called again with
+        the same arguments it goes on where it was killed, and takes in what was inserted since.
+
+        Args:
+            keys, event_time, known_time, schema, ttl_s, source_delay_s, expectations: as for `features.group`;
+                None = as this version has it. Of a group with known_time="commit" the next version needs a column,
+                which is given the times at which the old commits were published.
+            backfill: new column → old column or polars expression, or a function from the rows of one commit, in the
+                order of writing, to those of the next version. It is given deletes too, whose features are null.
+                None = the columns of the same names. Columns of `schema` that it does not give have their default.
+            progress: told of each commit.
+
+        Raises:
+            ConflictError: the next version exists with another definition.
+            InputError: the definition, or the rows that the back-fill gives, are refused.
+        """
+        given = {
+            "keys": None if keys is None else tuple(keys),
+            "event_time": event_time,
+            "known_time": known_time,
+            "ttl_s": ttl_s,
+            "source_delay_s": source_delay_s,
+            "columns": None if schema is None else declared(schema, f"{self.spec.label}, next version"),
+            "expectations": None
+            if expectations is None
+            else tuple(item.model_dump(mode="json") for item in checked(expectations)),
+        }
+        stated = {name: value for name, value in given.items() if value is not None}
+        return FeatureGroup(
+            self._stores, versions.next_version(self._stores, self.spec, stated, backfill, progress)
+        )
 
     def profile(self, as_of: Commit | int | datetime | None = None) -> GroupProfile:
         """The profile of the group's rows as it stood, without values of its keys.

@@ -128,10 +128,22 @@ def insert(
     source: str | Path | None,
 ) -> Commit:
     """Bring rows to the group's schema, validate, append and publish them."""
-    where = f"feature group {group.label}"
     stores.graph.check_usable(group.group_id)
     warn_of_use(group)
-    frame, origin = read(data, source, where, _types(group))
+    frame, origin = read(data, source, f"feature group {group.label}", _types(group))
+    return insert_rows(stores, group, frame, origin, idempotency_key=idempotency_key)
+
+
+def insert_rows(
+    stores: Stores,
+    group: FeatureGroupSpec,
+    frame: pl.DataFrame,
+    origin: Origin,
+    *,
+    idempotency_key: str | None,
+) -> Commit:
+    """The same with rows that were read."""
+    where = f"feature group {group.label}"
     _check_nonempty(frame, where)
     columns = group.columns or schema.infer(frame, _times(group), where)
     check_columns(group, columns, where)
@@ -149,15 +161,29 @@ def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency
         raise InputError(
             expected="a group with rows", got="no commit yet", where=where, hint="Insert before you delete."
         )
-    needed = [*group.keys, *_times(group)]
-    columns = [item for item in group.columns if item.name in needed]
     frame = frame_of(data, where, _types(group))
+    return delete_rows(stores, group, frame, Origin(), idempotency_key=idempotency_key)
+
+
+def delete_rows(
+    stores: Stores,
+    group: FeatureGroupSpec,
+    frame: pl.DataFrame,
+    origin: Origin,
+    *,
+    idempotency_key: str | None,
+) -> Commit:
+    """The same with keys that were read."""
+    where = f"feature group {group.label}, delete"
+    needed = [*group.keys, *_times(group)]
+    assert group.columns is not None
+    columns = [item for item in group.columns if item.name in needed]
     named = schema.conform(frame, columns, not_null=_not_null(group), where=where)
     rows = named.select(
         pl.col(item.name) if item.name in needed else pl.lit(None, schema.STORAGE[item.type]).alias(item.name)
         for item in group.columns
     )
-    return _commit(stores, group, group.columns, rows, DELETE, idempotency_key, None, Origin())
+    return _commit(stores, group, group.columns, rows, DELETE, idempotency_key, None, origin)
 
 
 def _check_nonempty(frame: pl.DataFrame, where: str) -> None:

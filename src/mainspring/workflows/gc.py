@@ -13,6 +13,7 @@ from sqlalchemy import select
 from mainspring.errors import InputError
 from mainspring.lineage.spec import AssetKind, ExecutionState, Standing, Value
 from mainspring.lineage.store import executions
+from mainspring.log.progress import Progress, silent
 from mainspring.ports.read_only import refused as read_only
 from mainspring.project import Project
 from mainspring.types import from_us
@@ -28,7 +29,6 @@ from mainspring.workflows.lifecycle.retention import (
 )
 from mainspring.workflows.lifecycle.served import served_ids
 from mainspring.workflows.prediction_logs import log_tables
-from mainspring.workflows.progress import Progress, silent
 from mainspring.workflows.references import unmentioned
 
 OLDER_THAN: Final = timedelta(days=7)

@@ -10,13 +10,13 @@ from mainspring.errors import InputError, StateError
 from mainspring.identity.compare import Flaw, refused
 from mainspring.identity.place import find_original
 from mainspring.lineage.spec import Value
+from mainspring.log.progress import Progress, silent
 from mainspring.ports.records.migrations import CURRENT, REVISIONS, Schema, newer
 from mainspring.project import Project, open_project
 from mainspring.tracking import points_schema
 from mainspring.tracking.points import points_file
 from mainspring.workflows.backup.make import make_backup
 from mainspring.workflows.backup.spec import Backup
-from mainspring.workflows.progress import Progress, silent
 
 UPGRADED = "home.upgraded"
 

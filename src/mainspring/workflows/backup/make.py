@@ -25,6 +25,7 @@ from mainspring.config import Config, Section
 from mainspring.errors import InputError, IntegrityError
 from mainspring.features import store as features
 from mainspring.log import get_logger
+from mainspring.log.progress import Progress, silent
 from mainspring.ports.records import open_records
 from mainspring.ports.records.migrations import HEAD, revision_of
 from mainspring.project import PROJECT_MARK, Project
@@ -36,7 +37,6 @@ from mainspring.tracking.points import open_points, points_file
 from mainspring.workflows.backup.folder import BackupFolder
 from mainspring.workflows.backup.spec import FORMAT, RECORDS, Backup, BlobPiece, Manifest, Piece
 from mainspring.workflows.prediction_logs import log_tables, prediction_logs
-from mainspring.workflows.progress import Progress, silent
 from mainspring.workflows.references import METRIC_POINTS, blob_references
 
 _log = get_logger(__name__)

@@ -14,6 +14,7 @@ from typing import Any
 from mainspring.config import FILE_NAME
 from mainspring.errors import InputError, IntegrityError, StateError
 from mainspring.log import get_logger
+from mainspring.log.progress import Progress, silent
 from mainspring.ports._disk import locked, make_folder, refusals, sync_file, sync_folder
 from mainspring.ports.blobs import Blobs, open_blobs
 from mainspring.ports.clock import ReplayClock
@@ -25,7 +26,6 @@ from mainspring.tracking.points import TablePoints, points_file
 from mainspring.types import new_id
 from mainspring.workflows.backup.folder import BackupFolder
 from mainspring.workflows.backup.spec import RECORDS, Manifest, Piece, Restored
-from mainspring.workflows.progress import Progress, silent
 
 _log = get_logger(__name__)
 

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from mainspring.errors import MainspringError
+from mainspring.log.progress import Progress, silent
 from mainspring.ports.read_only import refused as read_only
 from mainspring.project import Project, check_project, open_project
 from mainspring.workflows.doctor.blobs import check_blobs
@@ -28,7 +29,6 @@ from mainspring.workflows.doctor.serving import check_serving
 from mainspring.workflows.doctor.spec import Check, Examination, Finding, Patient, Severity, refused, told
 from mainspring.workflows.doctor.stores import check_stores
 from mainspring.workflows.doctor.tables import check_tables
-from mainspring.workflows.progress import Progress, silent
 
 FIRST: Final[dict[str, Check]] = {"home": check_home, "schema": check_schema}
 """Where one of these finds an error, the others cannot look."""

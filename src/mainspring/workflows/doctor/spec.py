@@ -10,8 +10,8 @@ from typing import Final, TypeAlias
 
 from mainspring.errors import MainspringError
 from mainspring.lineage.spec import Value
+from mainspring.log.progress import Progress
 from mainspring.project import Project
-from mainspring.workflows.progress import Progress
 
 DRAFT_MAX_AGE: Final = timedelta(days=1)
 """A staged file that nothing was added to for longer has lost its process."""

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Final
 
 from mainspring.errors import IntegrityError, StateError
+from mainspring.log.progress import Progress
 from mainspring.ports._disk import make_folder, refusals, sync_file, sync_folder, write_whole
 from mainspring.serving.wal import claimed, find_segments
 from mainspring.workflows.move.spec import Intent, Part
-from mainspring.workflows.progress import Progress
 
 ASIDE: Final = "moved"
 """The folder of the old home in which its folders lie once they are fenced."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from mainspring.config import FILE_NAME
 from mainspring.errors import MainspringError, StateError
 from mainspring.identity.place import MOVED_MARK, find_place, write_place
+from mainspring.log.progress import Progress, silent
 from mainspring.ports._disk import make_folder, refusals, sync_folder, write_whole
 from mainspring.ports.records import open_records
 from mainspring.ports.records.schema import metadata
@@ -34,7 +35,6 @@ from mainspring.workflows.move.look_home import home_intent, look_home, of_write
 from mainspring.workflows.move.records import Copying, Rows
 from mainspring.workflows.move.spec import INTENT, Aborted, Intent, Moved, Part, Subject, Survey
 from mainspring.workflows.move.switch import switch
-from mainspring.workflows.progress import Progress, silent
 
 
 def survey_home(folder: Path | None, target: Path) -> Survey:

@@ -32,13 +32,13 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 
 from mainspring.errors import IntegrityError, StateError
+from mainspring.log.progress import Progress
 from mainspring.ports._disk import sync_file, sync_folder
 from mainspring.ports.records import Records, fence
 from mainspring.ports.records.loading import MOVE_JOURNAL, ROWS_AT_ONCE, count_on
 from mainspring.ports.records.schema import metadata
 from mainspring.tracking.points import FilePoints, points_file
 from mainspring.workflows.move.spec import Part
-from mainspring.workflows.progress import Progress
 from mainspring.workflows.references import METRIC_POINTS
 
 _MODULUS: Final = 1 << 256

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mainspring.config import FILE_NAME
 from mainspring.errors import MainspringError, StateError
+from mainspring.log.progress import Progress, silent
 from mainspring.ports.records import Records, open_records
 from mainspring.ports.records.schema import metadata
 from mainspring.project import Project
@@ -28,7 +29,6 @@ from mainspring.workflows.move.look import filled, look_records, shown_address
 from mainspring.workflows.move.records import Copying, Rows
 from mainspring.workflows.move.spec import INTENT, Aborted, Intent, Moved, Subject, Survey
 from mainspring.workflows.move.switch import switch
-from mainspring.workflows.progress import Progress, silent
 
 
 def survey(folder: Path | None, records_url: str) -> Survey:

@@ -1,0 +1,169 @@
+"""The next version of a group: another definition, filled from the commits of the one before, and resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import polars as pl
+
+from mainspring.errors import InputError
+from mainspring.features import ingest, store
+from mainspring.features.define import settle
+from mainspring.features.join import DELETE, OP
+from mainspring.features.origin import Origin
+from mainspring.features.rows import scan
+from mainspring.features.schema import STORAGE
+from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec, FeatureSpec
+from mainspring.features.store import Stores
+from mainspring.log.progress import Progress
+from mainspring.ports.tables.collect import collect
+from mainspring.types import new_id
+
+Backfill: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame] | Mapping[str, str | pl.Expr]
+"""How the rows of one version become those of the next: a function of a commit's rows, or new column → old one."""
+
+
+def next_version(
+    stores: Stores,
+    group: FeatureGroupSpec,
+    changes: Mapping[str, Any],
+    backfill: Backfill | None,
+    progress: Progress,
+) -> FeatureGroupSpec:
+    """Define the version after `group` and fill it; called again, it goes on where it was killed.
+
+    Each commit becomes one commit, in order, made of the old one in the graph; commits that come meanwhile too.
+
+    Args:
+        changes: field of the definition → its new value.
+
+    Raises:
+        InputError: the known time of the rows would be that of the back-fill; the function gives no frame, or rows
+            that do not fit.
+        ConflictError: the next version exists with another definition.
+    """
+    new = _define(stores, group, changes, backfill)
+    told = {"from": group.label, "to": new.label}
+    done = 0
+    with stores.graph.execution("next_version", new.label, parameters=told, durable=True) as work:
+        while fresh := _published(stores, group, done):
+            with progress(f"commits of {group.label}", len(fresh)) as advance:
+                for commit in fresh:
+                    _fill(stores, group, new, commit, backfill)
+                    advance()
+            done = fresh[-1].number or 0
+        work.event("feature_group.backfilled", new.group_id, {**told, "up_to": done})
+    with stores.records.read() as connection:
+        return store.get_group_by_id(connection, new.group_id)
+
+
+def _define(
+    stores: Stores, group: FeatureGroupSpec, changes: Mapping[str, Any], backfill: Backfill | None
+) -> FeatureGroupSpec:
+    columns = changes.get("columns") or _carried(group, backfill)
+    wanted = group.model_copy(
+        update={
+            **changes,
+            "columns": columns,
+            "group_id": new_id(),
+            "version": group.version + 1,
+            "revision": 1,
+            "deprecation": None,
+            "created_at": stores.graph.clock.now(),
+        }
+    )
+    where = f"feature group {wanted.label}"
+    if wanted.known_time == COMMIT_TIME:
+        raise InputError(
+            expected="a column as known time of the next version",
+            got="known_time='commit'",
+            where=where,
+            hint="Rows that are back-filled now would be known only from now on, and every training join before that "
+            "empty. Write next_version(known_time='known_at', …): the column is given the times at which the old "
+            "commits were published.",
+        )
+    if columns is not None:
+        known = wanted.known_time
+        if known is not None and known not in {item.name for item in columns}:
+            columns = (*columns, FeatureSpec(name=known, type="datetime"))
+            wanted = wanted.model_copy(update={"columns": columns})
+        ingest.check_columns(wanted, columns, where)
+    # What is said of a version that is there already stays.
+    given = {"expectations": "expectations" in changes}
+    return settle(stores, wanted, given, ingest.check_expectations, where)
+
+
+def _carried(group: FeatureGroupSpec, backfill: Backfill | None) -> tuple[FeatureSpec, ...] | None:
+    """The old columns under their new names; None where only the rows will tell."""
+    names = backfill or {}
+    if callable(names) or not all(isinstance(old, str) for old in names.values()):
+        return None
+    renamed = {old: new for new, old in names.items()}
+    return tuple(
+        item.model_copy(update={"name": renamed.get(item.name, item.name), "absent_until": 0})
+        for item in group.columns or ()
+    )
+
+
+def _published(stores: Stores, group: FeatureGroupSpec, after: int) -> list[CommitSpec]:
+    with stores.records.read() as connection:
+        return store.published(connection, group.group_id, after=after)
+
+
+def _fill(
+    stores: Stores,
+    old: FeatureGroupSpec,
+    new: FeatureGroupSpec,
+    commit: CommitSpec,
+    backfill: Backfill | None,
+) -> None:
+    """One commit of the next version; nothing where it is there already, or no row is left."""
+    key = f"{old.group_id}/{commit.number}"
+    with stores.records.read() as connection:
+        new = store.get_group_by_id(connection, new.group_id)
+        there = store.find_commit_by_token(connection, new.group_id, key)
+    if there is not None and there.number is not None:
+        return
+    where = f"feature group {new.label}, back-fill of commit {commit.number}"
+    rows = collect(scan(stores, old, [commit]).sort("_ordinal"), where)
+    is_delete = bool(rows.height) and rows.item(0, OP) == DELETE
+    frame = _transformed(rows.select(item.name for item in old.columns or ()), new, commit, backfill, where)
+    if not frame.height:
+        return
+    origin = Origin(assets=(commit.asset_id or "",))
+    if is_delete:
+        keys = frame.select(name for name in frame.columns if name in new.system_columns)
+        ingest.delete_rows(stores, new, keys, origin, idempotency_key=key)
+    else:
+        ingest.insert_rows(stores, new, frame, origin, idempotency_key=key)
+
+
+def _transformed(
+    rows: pl.DataFrame,
+    new: FeatureGroupSpec,
+    commit: CommitSpec,
+    backfill: Backfill | None,
+    where: str,
+) -> pl.DataFrame:
+    made: object = backfill(rows) if callable(backfill) else _mapped(rows, backfill or {})
+    if not isinstance(made, pl.DataFrame):
+        hint = "Return the rows that the new version is to have."
+        raise InputError.of_kind("a polars frame from the back-fill", made, where, hint)
+    frame = made
+    known = new.known_time
+    if known is not None and known not in frame.columns:
+        time = pl.lit(commit.published_at).cast(pl.Datetime("us", "UTC"))
+        frame = frame.with_columns(time.alias(known))
+    if new.columns is None:
+        return frame
+    missing = [item for item in new.columns if item.name not in frame.columns]
+    frame = frame.with_columns(pl.lit(item.default, STORAGE[item.type]).alias(item.name) for item in missing)
+    return frame if callable(backfill) else frame.select(item.name for item in new.columns)
+
+
+def _mapped(rows: pl.DataFrame, names: Mapping[str, str | pl.Expr]) -> pl.DataFrame:
+    """The rows with the new columns, without the old ones that only have another name."""
+    made = [(pl.col(given) if isinstance(given, str) else given).alias(name) for name, given in names.items()]
+    gone = {given for given in names.values() if isinstance(given, str)} - set(names)
+    return rows.with_columns(made).drop(gone, strict=False)

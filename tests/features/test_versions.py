@@ -1,0 +1,121 @@
+"""The next version of a group, filled from the one before."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from tests.features.conftest import at
+from tests.features.killed_inserts import open_features, rows
+from tests.features.killed_versions import fill
+
+import mainspring as ms
+from mainspring.errors import ConflictError, InputError
+from mainspring.features.api import Features
+from mainspring.features.group import FeatureGroup
+from mainspring.ports.clock import ReplayClock
+
+
+def weather(features: Features, **options: Any) -> FeatureGroup:
+    """Two commits and a delete."""
+    group = features.group("weather", keys=["place"], event_time="t", owner="anna", **options)
+    group.insert(pl.DataFrame({"place": ["a", "b"], "t": [at(0), at(0)], "temp": [32.0, 212.0]}))
+    group.insert(pl.DataFrame({"place": ["a"], "t": [at(1)], "temp": [50.0]}))
+    times = {"t": [at(2)]} | ({"known": [at(2)]} if group.spec.known_time == "known" else {})
+    group.delete(pl.DataFrame({"place": ["b"], **times}))
+    return group
+
+
+def test_each_commit_becomes_one_that_was_made_of_it(features: Features) -> None:
+    """Renamed, computed and new columns; deletes too; in the graph from commit to commit; told to whoever watches."""
+    group = weather(features)
+    told: list[str] = []
+
+    @contextmanager
+    def watch(text: str, total: int) -> Iterator[Any]:
+        told.append(f"{text}: {total}")
+        yield lambda: told.append("one more")
+
+    schema = {"station": str, "t": "datetime", "celsius": float, "source": ms.column(str, default="old")}
+    new = group.next_version(
+        keys=["station"],
+        schema=schema,
+        backfill={"station": "place", "celsius": (pl.col("temp") - 32) / 1.8},
+        progress=watch,
+    )
+    assert (new.spec.label, new.spec.owner) == ("weather@2", "anna")
+    found = new.read(history=True).to_polars(system=True)
+    assert found["celsius"].to_list() == [0.0, 100.0, 10.0, None]
+    assert found["source"].to_list()[:3] == ["old"] * 3
+    assert found["_op"].to_list() == [0, 0, 0, 1]
+    assert told == ["commits of weather@1: 3", *["one more"] * 3]
+    graph = features._stores.graph
+    for old, made in zip(group.commits(), new.commits(), strict=True):
+        (work,) = graph.works([graph.get_asset(made.asset_id).execution_id])
+        assert [tie.asset.id for tie in work.inputs()] == [old.asset_id]
+    assert group.read().to_polars().height == 3
+
+
+def test_again_it_takes_in_what_came_since(features: Features) -> None:
+    """What is there already is left as it is; another definition of the same version is refused."""
+    group = weather(features)
+    first = group.next_version(ttl_s=60.0)
+    group.insert(pl.DataFrame({"place": ["c"], "t": [at(3)], "temp": [0.0]}))
+    again = group.next_version(ttl_s=60.0)
+    assert [commit.number for commit in again.commits()] == [1, 2, 3, 4]
+    assert again.commits()[:3] == first.commits()[:3]
+    with pytest.raises(ConflictError, match="ttl_s"):
+        group.next_version(ttl_s=61.0)
+
+
+def test_the_known_time_is_that_of_the_old_commits(features: Features, clock: ReplayClock) -> None:
+    """A group that counts its commits' times gets a column of them: a join of the past finds what it found."""
+    clock.set(at(5))
+    group = weather(features, known_time="commit")
+    clock.set(at(9))
+    with pytest.raises(InputError, match="known_time='known_at'"):
+        group.next_version(ttl_s=60.0)
+    new = group.next_version(known_time="known")
+    assert new.read(history=True).to_polars()["known"].unique().to_list() == [at(5)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"backfill": lambda _: None}, "a polars frame from the back-fill, got None"),
+        ({"backfill": {"place": pl.lit(None, pl.String)}}, "a value in every row of 'place'"),
+        ({"keys": ["nowhere"]}, "the column 'nowhere'"),
+    ],
+)
+def test_a_back_fill_that_does_not_fit_is_refused(
+    features: Features, options: dict[str, Any], message: str
+) -> None:
+    """No frame, keys that are null, keys that are not there; the old version is as it was."""
+    group = weather(features)
+    with pytest.raises(InputError, match=message):
+        group.next_version(**options)
+    assert len(group.commits()) == 3
+
+
+def test_a_killed_back_fill_goes_on(records_url: str, tmp_path: Path) -> None:
+    """Killed at four places one after another, it has each commit once in the end."""
+    urls = [records_url, f"file:{tmp_path}/tables", f"lmdb:{tmp_path}/keys", f"file:{tmp_path}/blobs"]
+    with open_features(*urls) as features:
+        group = features.group("killed", keys=["step"], event_time="t")
+        for step in range(4):
+            group.insert(rows(step))
+    subprocess.run([sys.executable, "-m", "tests.features.killed_versions", *urls], check=True)
+    with open_features(*urls) as features:
+        assert len(features.get_group("killed", 2).commits()) < 4
+    fill(urls)
+    with open_features(*urls) as features:
+        new = features.get_group("killed", 2)
+        assert [commit.number for commit in new.commits()] == [1, 2, 3, 4]
+        expected = [value for _ in range(4) for value in (2.0, 4.0)]
+        assert new.read(history=True).to_polars()["x"].to_list() == expected
