@@ -263,7 +263,7 @@ def cast(series: pl.Series, kind: str, where: str) -> pl.Series:
     target = STORAGE[kind]
     if series.dtype == target and _ARRAY.fullmatch(kind) is None:
         return series
-    if series.dtype == pl.Null:
+    if series.dtype == pl.Null or (series.dtype == pl.List(pl.Null) and isinstance(target, pl.List)):
         return series.cast(target)
     given = logical(series.dtype)
     if isinstance(target, pl.List) and isinstance(series.dtype, pl.List | pl.Array):

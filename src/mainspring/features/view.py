@@ -15,11 +15,13 @@ from mainspring.errors import InputError, StateError
 from mainspring.features import dataset, on_demand, schema, store
 from mainspring.features.dataset import Asked, TrainingDataset
 from mainspring.features.digest import frame_digest
-from mainspring.features.join import NUMBER, Side, SideReport, join
+from mainspring.features.join import NUMBER, Answers, Side, answer
+from mainspring.features.join import Spine as Lookup
 from mainspring.features.online import OnlineReader, Vector
 from mainspring.features.origin import Origin, read, source_asset
 from mainspring.features.read import Read
 from mainspring.features.rows import delay_us, scan, ttl_us
+from mainspring.features.side_report import SideReport
 from mainspring.features.spec import (
     CommitSpec,
     FeatureGroupSpec,
@@ -42,7 +44,7 @@ class JoinResult:
     Attributes:
         frame: the spine's rows in its order, with its columns (the time as aware UTC), the joined columns (hidden ones
             too), the on-demand features and the label.
-        report: side → counts (matched, missing, expired, null keys, newest event time used …).
+        report: side → counts (matched, missing, expired, null keys), oldest and newest event time used, commits.
         provenance: side → a frame row by row: `commit` (ticket), `number`, `ordinal`, `event_time`, `known_time`,
             `status` of the row that decided.
         pins: `name@version` → the highest commit number read; give them to another join to get the same bytes.
@@ -56,6 +58,11 @@ class JoinResult:
     pins: Mapping[str, int]
     assets: Mapping[str, Mapping[int, str]]
     as_of: datetime | None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What looks like a leak, in sentences that begin with the side; empty where nothing does."""
+        return [f"{side}: {text}" for side, counts in self.report.items() for text in counts.warnings]
 
 
 @dataclass(frozen=True)
@@ -305,11 +312,8 @@ class FeatureView:
         commits = self._commits(groups, pins)
         if self.spec.label is not None and as_of is None:
             as_of = self._stores.graph.clock.now()
-        at_us = None if as_of is None else to_us(as_of)
-        lookup, sides = self._sides(spine, groups, commits, at_us)
-        joined = join(lookup, spine.times_us, sides)
-        added = [column for side in sides for _, column in side.columns]
-        frame = spine.frame.hstack(joined.frame.select(added))
+        answers = self._answers(spine, groups, commits, None if as_of is None else to_us(as_of))
+        frame = spine.frame.hstack([column for item in answers.values() for column in item.columns])
         label = self.spec.label_name
         functions = [on_demand.bind(item, self._stores.functions) for item in self.spec.on_demand]
         frame = on_demand.compute(self._requested(frame), functions)
@@ -318,11 +322,11 @@ class FeatureView:
         by_side = {item.side: (item.group, item.version) for item in self._joined()}
         return JoinResult(
             frame=frame,
-            report=joined.report,
-            provenance={side: _timed(rows) for side, rows in joined.provenance.items()},
+            report={side: item.report for side, item in answers.items()},
+            provenance={side: _timed(item.provenance) for side, item in answers.items()},
             pins={group.pin: _last(commits[key]) for key, group in groups.items()},
             assets={
-                side: _deciding(rows, commits[by_side[side]]) for side, rows in joined.provenance.items()
+                side: _deciding(item.provenance, commits[by_side[side]]) for side, item in answers.items()
             },
             as_of=as_of if label is not None else None,
         )
@@ -350,52 +354,65 @@ class FeatureView:
             )
         return out
 
-    def _sides(
+    def _answers(
         self,
         spine: Spine,
         groups: Mapping[GroupKey, FeatureGroupSpec],
         commits: Mapping[GroupKey, list[CommitSpec]],
         at_us: int | None,
-    ) -> tuple[pl.DataFrame, list[Side]]:
-        """The spine's keys in the groups' types, and the groups as the join takes them; each is read once."""
+    ) -> dict[str, Answers]:
+        """What every side says to the spine, in the order of the sides; one group at a time is in memory."""
+        lookup = self._lookup(spine, groups)
         last = from_us(
             max((stamp for stamp in (spine.times_us.max(), at_us) if isinstance(stamp, int)), default=0)
         )
-        frames = {
-            key: collect(
+        found: dict[str, Answers] = {}
+        for key, group in groups.items():
+            rows = collect(
                 scan(self._stores, group, commits[key], self._columns(key, group), until=last),
                 f"feature group {group.label}",
             )
-            for key, group in groups.items()
-        }
-        lookup: list[pl.Series] = []
-        sides = []
-        label = self.spec.label
+            for item in self._joined():
+                if (item.group, item.version) == key:
+                    found[item.side] = answer(lookup, self._side(item, group, rows, commits[key], at_us))
+        return {item.side: found[item.side] for item in self._joined()}
+
+    def _lookup(self, spine: Spine, groups: Mapping[GroupKey, FeatureGroupSpec]) -> Lookup:
+        """The spine's keys in the groups' types; what two sides look up by the same column is there once."""
+        columns: dict[str, pl.Series] = {}
         for item in self._joined():
-            key = (item.group, item.version)
-            group = groups[key]
-            pairs = []
-            for name in group.keys:
-                column = f"{len(lookup)}"
-                given = spine.frame.get_column(item.on.get(name, name))
-                lookup.append(schema.cast(given, group.type_of(name), self._where()).alias(column))
-                pairs.append((name, column))
-            is_label = item is label
-            sides.append(
-                Side(
-                    name=item.side,
-                    frame=frames[key],
-                    keys=tuple(pairs),
-                    columns=tuple(zip(item.columns, (f"{name}" for name in item.outputs), strict=True)),
-                    delay_us=delay_us(group),
-                    ttl_us=None if is_label else ttl_us(group),
-                    cutoff=group.known_time is not None,
-                    strict=is_strict(self.spec, item),
-                    at_us=at_us if is_label else None,
-                )
-            )
-        moments = spine.times_us.alias("_t").to_frame()
-        return moments.hstack(lookup), sides
+            group = groups[item.group, item.version]
+            for name, column in _lookups(item, group):
+                if column not in columns:
+                    given = spine.frame.get_column(item.on.get(name, name))
+                    columns[column] = schema.cast(given, group.type_of(name), self._where()).alias(column)
+        return Lookup(pl.DataFrame(list(columns.values())), spine.times_us)
+
+    def _side(
+        self,
+        item: SelectionSpec,
+        group: FeatureGroupSpec,
+        rows: pl.DataFrame,
+        commits: list[CommitSpec],
+        at_us: int | None,
+    ) -> Side:
+        is_label = item is self.spec.label
+        return Side(
+            name=item.side,
+            frame=rows,
+            keys=_lookups(item, group),
+            columns=tuple(zip(item.columns, item.outputs, strict=True)),
+            delay_us=delay_us(group),
+            ttl_us=None if is_label else ttl_us(group),
+            cutoff=group.known_time is not None,
+            strict=is_strict(self.spec, item),
+            at_us=at_us if is_label else None,
+            published_us={
+                commit.number: to_us(commit.published_at)
+                for commit in commits
+                if commit.number is not None and commit.published_at is not None
+            },
+        )
 
     def _columns(self, key: GroupKey, group: FeatureGroupSpec) -> list[str]:
         taken = [
@@ -428,6 +445,11 @@ class FeatureView:
             return [asset_id for number, asset_id in spine.commits.items() if number in used]
         name, content = f"{self.spec.name} spine", frame_digest(spine.frame)
         return [source_asset(self._stores, name, spine.origin, content, spine.frame.height).id]
+
+
+def _lookups(item: SelectionSpec, group: FeatureGroupSpec) -> tuple[tuple[str, str], ...]:
+    """Key of the group → the spine's column in the key's type."""
+    return tuple((name, f"{item.on.get(name, name)}:{group.type_of(name)}") for name in group.keys)
 
 
 def _timed(rows: pl.DataFrame) -> pl.DataFrame:
