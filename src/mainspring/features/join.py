@@ -5,7 +5,7 @@ be used if e + delay <= t and, where the group cuts off by known time, c <= t. O
 with the highest (e, c, commit, ordinal) answers; nothing falls back to an older row, not for a null value, not for
 one that is too old, and not for a delete. docs/concepts/point-in-time.md has every rule.
 
-Keys become numbers, and `search` finds the rows. It is our own and not polars' `join_asof(by=...)`, which does not
+Keys become numbers, and `nearest` finds the rows. It is our own and not polars' `join_asof(by=...)`, which does not
 check that the groups are sorted and can answer with a row of another group.
 """
 
