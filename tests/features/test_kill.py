@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.features.killed_inserts import open_features, rows
+from tests.features.killed_pushes import rows as pushed_rows
 
 
 def test_killed_insert_is_whole_or_absent_and_the_retry_completes_it(
@@ -31,3 +33,25 @@ def test_killed_insert_is_whole_or_absent_and_the_retry_completes_it(
         after = group.read(history=True).to_polars()
         assert after["step"].sort().to_list() == [step for step in said["tried"] for _ in range(2)]
         assert len(group.commits()) == len(said["tried"])
+
+
+def test_killed_push_loses_nothing_acknowledged_and_counts_once(records_url: str, tmp_path: Path) -> None:
+    """After kill -9 every acknowledged event is online and comes into a commit; sent again, each is there once."""
+    urls = [records_url, f"file:{tmp_path}/tables", f"lmdb:{tmp_path}/keys", f"file:{tmp_path}/blobs"]
+    command = [sys.executable, "-m", "tests.features.killed_pushes", *urls]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    said = json.loads(done.stdout)
+    assert len(said["tried"]) - len(said["acknowledged"]) > 1
+    assert len(said["acknowledged"]) > 5
+    with open_features(*urls) as features:
+        group = features.get_group("pushed")
+        reader = features.view("v", features=[group["x"]], spine_time="t").online()
+        names = [{"name": row["name"]} for step in said["acknowledged"] for row in pushed_rows(step)]
+        assert set(reader.many(names, {}, datetime.now(UTC)).values["x"]) == {1.0}
+        group.flush()
+        assert {name["name"] for name in names} <= set(group.read(history=True).to_polars()["name"])
+        for step in said["tried"]:
+            group.push(pushed_rows(step), event_id="id")
+        group.flush()
+        after = group.read(history=True).to_polars()["name"].sort().to_list()
+        assert after == sorted(row["name"] for step in said["tried"] for row in pushed_rows(step))

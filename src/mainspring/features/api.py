@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError as DuplicateRow
 from mainspring.checks.spec import Expectation
 from mainspring.checks.validate import checked
 from mainspring.errors import ConflictError, InputError, UnknownNameError
-from mainspring.features import dataset, ingest, materialize, plan, schema, store
+from mainspring.features import dataset, ingest, materialize, plan, push, schema, store
 from mainspring.features.dataset import TrainingDataset
 from mainspring.features.define import check_tags, settle
 from mainspring.features.group import FeatureGroup, Selection
@@ -207,9 +207,12 @@ class Features:
     def materialize(self, until: datetime | None = None) -> int:
         """Bring every online group's rows that are available at `until` to the keys store; returns entries written.
 
+        What was pushed a minute ago or more is committed first.
+
         Args:
             until: None = the project clock's present.
         """
+        push.flush_due(self._stores)
         return materialize.materialize_all(self._stores, until or self._stores.graph.clock.now())
 
     def commit_numbers(self, asset_ids: Iterable[str]) -> dict[str, int]:

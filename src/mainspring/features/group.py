@@ -13,7 +13,7 @@ from mainspring import notebook
 from mainspring.checks.spec import Expectation
 from mainspring.checks.validate import checked, failing_rows
 from mainspring.errors import InputError, StateError, UnknownNameError
-from mainspring.features import changes, define, ingest, materialize, profiles, store, versions
+from mainspring.features import changes, define, ingest, materialize, profiles, push, store, versions
 from mainspring.features.changes import Changes
 from mainspring.features.column import Column
 from mainspring.features.define import check_tags, warn_of_use
@@ -21,6 +21,7 @@ from mainspring.features.frames import frame_of
 from mainspring.features.ingest import Commit
 from mainspring.features.join import NUMBER
 from mainspring.features.profiles import GroupProfile
+from mainspring.features.push import Pushed
 from mainspring.features.read import Read
 from mainspring.features.schema import declared, types_of
 from mainspring.features.spec import Deprecation, FeatureGroupSpec, SelectionSpec
@@ -177,6 +178,34 @@ class FeatureGroup:
         """
         deprecation = Deprecation(reason=reason, successor=successor) if reason.strip() else None
         self._spec = define.deprecate(self._stores, self.spec, deprecation)
+
+    def push(self, data: object, *, event_id: str) -> Pushed:
+        """Take rows of a stream: online at once, offline in committed batches, exactly once by event id.
+
+        When it returns, the rows are in the online store as far as they are available by now, and a process that is
+        killed loses none of them. They are committed together: when a batch has 20,000 rows or its first one is a
+        minute old, at the next push, `flush` or `features.materialize` of any process. Until then offline reads and
+        joins do not see them. In a group with known_time="commit" they are known online when they are pushed, and
+        offline when they are committed.
+
+        Args:
+            data: a frame, a list of mappings (times may be text of ISO 8601), or an iterator of mappings, of which
+                every 1,000 rows are acknowledged together.
+            event_id: the column that names each event: text or whole numbers. It is no feature. An event whose id the
+                group took before changes nothing, whenever and from whichever process it comes again.
+
+        Raises:
+            InputError: a column is missing, unknown or of another type, or an id is null. Nothing of these rows is
+                taken, of an iterator only what came with the 1,000 before.
+            ExpectationError: the group refuses and a critical expectation is broken; likewise.
+            StateError: the group has no schema yet.
+            UnavailableError: the online store cannot be reached. Send the same rows again.
+        """
+        return push.push(self._stores, self.spec, data, event_id=event_id)
+
+    def flush(self) -> list[Commit]:
+        """Commit what was pushed and no commit holds, oldest first; [] where there is nothing."""
+        return push.flush(self._stores, self.spec)
 
     def read(self, as_of: Commit | int | datetime | None = None, *, history: bool = False) -> Read:
         """The group as it stood: the same rows for ever, whatever is written later.

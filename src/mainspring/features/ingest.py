@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+from sqlalchemy import Connection
 
 from mainspring.checks.profile import Profile
 from mainspring.checks.spec import Expectation, Validation
@@ -147,10 +148,9 @@ def insert_rows(
     _check_nonempty(frame, where)
     columns = group.columns or schema.infer(frame, _times(group), where)
     check_columns(group, columns, where)
-    rows = schema.conform(frame, columns, not_null=_not_null(group), where=where)
-    validation = validate(rows, expectations_of(group)) if group.expectations else None
-    _refuse(group, validation, where)
-    return _commit(stores, group, columns, rows, PUT, idempotency_key, validation, origin)
+    rows = schema.conform(frame, columns, not_null=not_null(group), where=where)
+    validation = judge(group, rows, where)
+    return commit(stores, group, columns, rows, PUT, idempotency_key, validation, origin)
 
 
 def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency_key: str | None) -> Commit:
@@ -178,12 +178,12 @@ def delete_rows(
     needed = [*group.keys, *_times(group)]
     assert group.columns is not None
     columns = [item for item in group.columns if item.name in needed]
-    named = schema.conform(frame, columns, not_null=_not_null(group), where=where)
+    named = schema.conform(frame, columns, not_null=not_null(group), where=where)
     rows = named.select(
         pl.col(item.name) if item.name in needed else pl.lit(None, schema.STORAGE[item.type]).alias(item.name)
         for item in group.columns
     )
-    return _commit(stores, group, group.columns, rows, DELETE, idempotency_key, None, origin)
+    return commit(stores, group, group.columns, rows, DELETE, idempotency_key, None, origin)
 
 
 def _check_nonempty(frame: pl.DataFrame, where: str) -> None:
@@ -206,7 +206,8 @@ def _types(group: FeatureGroupSpec) -> dict[str, str]:
     return {**dict.fromkeys(_times(group), "datetime"), **schema.types_of(group.columns)}
 
 
-def _not_null(group: FeatureGroupSpec) -> list[str]:
+def not_null(group: FeatureGroupSpec) -> list[str]:
+    """Columns that need a value in every row: keys and event time."""
     return [*group.keys, *([group.event_time] if group.event_time else [])]
 
 
@@ -241,6 +242,22 @@ def check_columns(group: FeatureGroupSpec, columns: Sequence[Any], where: str) -
     schema.key_check(group.keys, columns, where)
 
 
+def validated(group: FeatureGroupSpec, rows: pl.DataFrame) -> Validation | None:
+    """What the group's expectations say of rows; None where it has none."""
+    return validate(rows, expectations_of(group)) if group.expectations else None
+
+
+def judge(group: FeatureGroupSpec, rows: pl.DataFrame, where: str) -> Validation | None:
+    """What the group's expectations say of rows that ask to come in.
+
+    Raises:
+        ExpectationError: the group refuses rows that break critical ones, and these do.
+    """
+    validation = validated(group, rows)
+    _refuse(group, validation, where)
+    return validation
+
+
 def _refuse(group: FeatureGroupSpec, validation: Validation | None, where: str) -> None:
     if validation is None or group.on_failure != "refuse" or validation.verdict is not Verdict.FAIL:
         return
@@ -255,7 +272,7 @@ def _refuse(group: FeatureGroupSpec, validation: Validation | None, where: str) 
     )
 
 
-def _commit(
+def commit(
     stores: Stores,
     group: FeatureGroupSpec,
     columns: Sequence[Any],
@@ -264,7 +281,16 @@ def _commit(
     idempotency_key: str | None,
     validation: Validation | None,
     origin: Origin,
+    *,
+    asset_id: str | None = None,
+    with_it: Callable[[Connection], object] | None = None,
 ) -> Commit:
+    """Append rows that are in the group's types, and publish them.
+
+    Args:
+        asset_id: drawn beforehand; None draws one.
+        with_it: what is written in the transaction that publishes them.
+    """
     content = digest([op, frame_digest(rows)])
     staged = _stage(stores, group, columns, rows, op, idempotency_key or new_id(), content)
     group = staged[0]
@@ -283,7 +309,7 @@ def _commit(
             ]
             stores.tables.append(name, rows.with_columns(system), token=spec.token)
     kept = {} if profiled is None else {profiles.ATTRIBUTE: profiled.result()}
-    return _publish(stores, group, spec, rows, validation, origin, kept)
+    return _publish(stores, group, spec, rows, validation, origin, kept, asset_id, with_it)
 
 
 def _check_not_lost(stores: Stores, group: FeatureGroupSpec, name: str) -> None:
@@ -371,6 +397,8 @@ def _publish(
     validation: Validation | None,
     origin: Origin,
     kept: Mapping[str, str],
+    asset_id: str | None,
+    with_it: Callable[[Connection], object] | None,
 ) -> Commit:
     n_failed = failing_rows(rows, expectations_of(group)).height if validation is not None else 0
     sources = origin.assets or [source_asset(stores, group.name, origin, spec.digest, rows.height).id]
@@ -390,6 +418,7 @@ def _publish(
                 group.name,
                 digest=spec.digest,
                 attributes={**_attributes(group, spec), **kept},
+                asset_id=asset_id,
             )
             if validation is not None:
                 work.evidence(
@@ -408,10 +437,12 @@ def _publish(
                 }
             )
 
-            def publish(connection: Any) -> None:
+            def publish(connection: Connection) -> None:
                 lock_group(stores, connection, group.group_id)
                 if not store.publish_commit(connection, done):
                     raise _PublishedElsewhere
+                if with_it is not None:
+                    with_it(connection)
 
             work.write(publish)
     except _PublishedElsewhere:

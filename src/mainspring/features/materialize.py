@@ -214,7 +214,7 @@ def _take_in(
     while after_us is not None:
         rows = _ready(stores, group, fresh, after_us).filter(pl.col(AVAILABLE) <= pending.done_us)
         past, after_us = _window(rows, fresh, group.label)
-        batch.add(_encoded(group, _newest(group, past), pending.assets), None)
+        batch.add(entries_of(group, newest(group, past), pending.assets), None)
     coming = _ready(stores, group, fresh, pending.done_us)
     if pending.horizon_us is not None:
         coming = coming.filter(pl.col(AVAILABLE) <= pending.horizon_us)
@@ -242,7 +242,7 @@ def _advance(stores: Stores, group: FeatureGroupSpec, pending: Pending, until_us
     while True:
         bound = until_us if pending.horizon_us is None else min(until_us, pending.horizon_us)
         taken = pending.take(
-            bound, lambda rows: _encoded(group, rows, pending.assets), lambda rows: _newest(group, rows)
+            bound, lambda rows: entries_of(group, rows, pending.assets), lambda rows: newest(group, rows)
         )
         pending.done_us = max(pending.done_us, bound)
         if taken or pending.cursor is None or pending.cursor.known_us != pending.number:
@@ -254,7 +254,7 @@ def _advance(stores: Stores, group: FeatureGroupSpec, pending: Pending, until_us
         _load(stores, group, pending)
 
 
-def _newest(group: FeatureGroupSpec, rows: pl.DataFrame) -> pl.DataFrame:
+def newest(group: FeatureGroupSpec, rows: pl.DataFrame) -> pl.DataFrame:
     """The newest of these rows by key."""
     order = [EVENT, KNOWN, NUMBER, ORDINAL]
     ordered = rows.sort(order)
@@ -267,7 +267,7 @@ def _assets(commits: list[CommitSpec]) -> dict[int, bytes]:
     return {item.number or 0: bytes.fromhex(item.asset_id or "") for item in commits}
 
 
-def _encoded(group: FeatureGroupSpec, rows: pl.DataFrame, assets: Mapping[int, bytes]) -> list[Entry]:
+def entries_of(group: FeatureGroupSpec, rows: pl.DataFrame, assets: Mapping[int, bytes]) -> list[Entry]:
     """One entry a row, in order."""
     space = bytes.fromhex(group.group_id)
     types = [group.type_of(name) for name in group.keys]

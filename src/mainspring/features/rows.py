@@ -13,6 +13,7 @@ from mainspring.features.join import ALWAYS_US, COMMIT, DELETE, EVENT, KNOWN, NU
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec, FeatureSpec
 from mainspring.features.store import Stores
+from mainspring.types import to_us
 
 AVAILABLE = "_available_us"
 
@@ -103,6 +104,12 @@ def _known(spec: FeatureGroupSpec) -> pl.Expr:
     if spec.known_time == COMMIT_TIME:
         return pl.col("_published_us").alias(KNOWN)
     return pl.col(spec.known_time).dt.timestamp("us").alias(KNOWN)
+
+
+def with_times(rows: pl.DataFrame, spec: FeatureGroupSpec, published_at: datetime) -> pl.DataFrame:
+    """Rows that come from no table, with `_event_us` and `_known_us` as if they were published at that moment."""
+    at = pl.lit(to_us(published_at), dtype=pl.Int64).alias("_published_us")
+    return rows.with_columns(at).with_columns(_event(spec), _known(spec))
 
 
 def available(spec: FeatureGroupSpec) -> pl.Expr:

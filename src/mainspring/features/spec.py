@@ -168,6 +168,40 @@ class EditionSpec(Value):
     made_at: datetime
 
 
+class Push(Value):
+    """Rows of a stream that no commit holds yet.
+
+    Attributes:
+        batch_id: of the batch that becomes one commit; the asset id that the commit will have.
+        ordinal: the place of the first row in the batch.
+        is_closed: no more rows come into the batch.
+        pushed_at: the project clock.
+        rows: as Arrow's file format.
+    """
+
+    group_id: str
+    batch_id: str
+    ordinal: int
+    n_rows: int
+    is_closed: bool
+    pushed_at: datetime
+    rows: bytes
+
+
+class PushedEvent(Value):
+    """An event whose row was pushed, remembered for ever.
+
+    Attributes:
+        batch_id: the commit's asset id.
+        ordinal: the row's place in it.
+    """
+
+    group_id: str
+    event_id: str
+    batch_id: str
+    ordinal: int
+
+
 class SelectionSpec(Value):
     """Columns of one group, as a view joins them.
 

@@ -14,7 +14,14 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, inser
 from mainspring.errors import UnknownNameError
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.pending import Pending
-from mainspring.features.spec import CommitSpec, EditionSpec, FeatureGroupSpec, FeatureViewSpec
+from mainspring.features.spec import (
+    CommitSpec,
+    EditionSpec,
+    FeatureGroupSpec,
+    FeatureViewSpec,
+    Push,
+    PushedEvent,
+)
 from mainspring.lineage import names
 from mainspring.lineage.api import Graph
 from mainspring.lineage.marks import visible
@@ -40,6 +47,8 @@ commits = table(
     indexes=[["asset_id"]],
 )
 editions = table("feature_editions", EditionSpec, key=["group_id", "ticket", "execution_id"])
+pushes = table("feature_pushes", Push, key=["batch_id", "ordinal"], indexes=[["group_id"]])
+pushed_events = table("feature_events", PushedEvent, key=["group_id", "event_id"])
 views = table(
     "feature_views",
     FeatureViewSpec,

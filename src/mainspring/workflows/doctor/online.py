@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from mainspring.features import store
+from mainspring.features import journal, store
 from mainspring.features.materialize import GROUP_BYTES, cursor_number
 from mainspring.features.packing import ASSET_BYTES, SPACE
 from mainspring.workflows.doctor.spec import Finding, Patient, Repair, Severity, shown
@@ -27,6 +27,7 @@ def check_online(patient: Patient) -> Iterator[Finding]:
         assets = {
             (group_id, int(number)): str(asset) for group_id, number, asset in connection.execute(query)
         }
+        pushed = journal.pending_assets(connection, project.config.project.id)
         online = store.online_numbers(connection, project.config.project.id)
         labels = {group_id: f"{name}@{version}" for group_id, name, version in connection.execute(_GROUPS)}
     # The address of a server may hold a password.
@@ -34,6 +35,7 @@ def check_online(patient: Patient) -> Iterator[Finding]:
     wrong: dict[str, int] = defaultdict(int)
     strange: dict[str, int] = defaultdict(int)
     highest: dict[str, int] = defaultdict(int)
+    numbers = {(group_id, asset): number for (group_id, number), asset in assets.items()}
     brought_in: set[str] = set()
     for group_id, number in assets:
         highest[group_id] = max(highest[group_id], number)
@@ -46,8 +48,9 @@ def check_online(patient: Patient) -> Iterator[Finding]:
             elif reached is not None:
                 brought_in.add(group_id)
                 wrong[group_id] += int(reached > highest[group_id])
-            elif assets.get((group_id, entry.commit)) != entry.value[:ASSET_BYTES].hex():
-                wrong[group_id] += 1
+            elif (commit := (group_id, entry.value[:ASSET_BYTES].hex())) not in pushed:
+                # What was pushed has the number that its commit had at least, until that is brought in.
+                wrong[group_id] += int(numbers.get(commit, -1) < entry.commit)
             advance()
     for group_id, n_wrong in wrong.items():
         if n_wrong:

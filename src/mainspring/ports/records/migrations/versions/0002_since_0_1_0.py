@@ -24,6 +24,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("group_id", "ticket", "execution_id", name=op.f("pk_feature_editions")),
     )
     op.create_table(
+        "feature_events",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("group_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("event_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("batch_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("ordinal", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("group_id", "event_id", name=op.f("pk_feature_events")),
+    )
+    op.create_table(
+        "feature_pushes",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("group_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("batch_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("ordinal", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n_rows", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("is_closed", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("pushed_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("rows", sa.LargeBinary(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("batch_id", "ordinal", name=op.f("pk_feature_pushes")),
+    )
+    with op.batch_alter_table("feature_pushes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_feature_pushes_group_id"), ["group_id"], unique=False)
+
+    op.create_table(
         "leases",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), autoincrement=False, nullable=False),
