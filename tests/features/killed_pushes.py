@@ -20,7 +20,6 @@ from tests.features.killed_inserts import open_features
 
 from mainspring.features.api import Features
 
-
 #: Every fifth step: there are some fifty, and a child costs a quarter of a second.
 STRIDE = 5
 

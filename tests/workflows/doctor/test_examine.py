@@ -542,3 +542,12 @@ def test_little_free_space(tmp_path: Path, free_bytes: int, severity: Severity |
     """Below 1 GiB is a warning, below 100 MiB an error."""
     found = [item.severity for item in of_free_space(tmp_path, free_bytes)]
     assert found == ([] if severity is None else [severity])
+
+
+def test_rows_that_were_pushed_and_not_committed(filled: Filled) -> None:
+    """What a stream brought is no finding: not before its commit, not while the commit is not brought in."""
+    with filled.open() as project:
+        group = project.features.get_group("fleet")
+        (known,) = group.read().to_polars().head(1).rows(named=True)
+        group.push([{**known, "event": 1}], event_id="event")
+    assert examine(filled.folder).problems == []
