@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mainspring.features import wrangle as wrangle
     from mainspring.features.api import request as request
     from mainspring.features.column import column as column
+    from mainspring.features.condition import spine as spine
     from mainspring.features.dataset import TrainingDataset as TrainingDataset
     from mainspring.features.on_demand import on_demand as on_demand
     from mainspring.features.sql import sql as sql
@@ -58,6 +59,7 @@ _HOMES: Final[dict[str, str]] = {
     "pipeline": "mainspring.pipelines.step:pipeline",
     "read_suite": "mainspring.checks.suite:read_suite",
     "request": "mainspring.features.api:request",
+    "spine": "mainspring.features.condition:spine",
     "split": "mainspring.features.split",
     "sql": "mainspring.features.sql:sql",
     "step": "mainspring.pipelines.step:step",
@@ -84,6 +86,7 @@ __all__ = [
     "pipeline",
     "read_suite",
     "request",
+    "spine",
     "split",
     "sql",
     "step",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date, datetime
 from typing import Any
 
@@ -11,12 +14,15 @@ import numpy as np
 import polars as pl
 import pytest
 from tests.features.conftest import at
+from tests.schema_samples import FOLDER
 
 from mainspring.errors import ConflictError, InputError, UnknownNameError
 from mainspring.features import split
-from mainspring.features.api import Features, request
+from mainspring.features.api import Features, definition_digest, request
+from mainspring.features.condition import spine as spine_column
 from mainspring.features.group import FeatureGroup
 from mainspring.features.on_demand import on_demand
+from mainspring.features.spec import FeatureViewSpec
 from mainspring.features.view import FeatureView
 from mainspring.lineage import AssetKind, Graph
 from mainspring.ports.clock import ReplayClock
@@ -144,8 +150,11 @@ def test_label_is_no_feature(features: Features, arrivals: FeatureGroup, weather
             features.view("v", features=[weather["temp"], leak], label=arrivals["late"])
     with pytest.raises(InputError, match="with_label reads 'late'"):
         features.view("v", features=[weather["temp"]], label=arrivals["late"], on_demand=[with_label])
-    with pytest.raises(InputError, match="one column as label"):
+    with pytest.raises(InputError, match="each label once"):
         features.view("v", features=[weather["temp"]], label=arrivals["late", "late"])
+    for helpers in ({"training_only": [arrivals["late"]]}, {"inference_only": [arrivals["late"]]}):
+        with pytest.raises(InputError, match="the label 'late'"):
+            features.view("v", features=[weather["temp"]], label=arrivals["late"], **helpers)
     assert not features.views()
 
 
@@ -209,7 +218,131 @@ def test_unknown_key_in_on_is_named(weather: FeatureGroup) -> None:
         weather["temp"].on({"origins": "dest"})
 
 
+def test_older_definitions_keep_their_digest() -> None:
+    """A view that a released version stored has the digest that its definition has now."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript((FOLDER / "0001.sql").read_text(encoding="utf-8"))
+        connection.row_factory = sqlite3.Row
+        stored = dict(connection.execute("SELECT * FROM feature_views").fetchone())
+    fields = {name: json.loads(stored[name]) for name in ("parts", "on_demand")}
+    plain = {
+        name: stored[name] for name in ("view_id", "name", "version", "label", "spine_time", "description")
+    }
+    view = FeatureViewSpec(**plain, **fields, digest=stored["digest"], created_at=at())
+    definition = [view.name, view.version, view.parts, view.label, view.on_demand, view.spine_time]
+    assert definition_digest(definition, condition=view.condition) == stored["digest"]
+    assert view.model_dump(mode="json")["parts"] == fields["parts"]
+    more = view.parts[0].model_copy(update={"renames": {"wind": "gusts"}})
+    assert definition_digest([*definition[:2], (more,), *definition[3:]]) != stored["digest"]
+    assert definition_digest(definition, condition=spine_column("distance") > 1) != stored["digest"]
+
+
 # --- joins
+
+
+def test_columns_are_renamed(features: Features, weather: FeatureGroup, airports: FeatureGroup) -> None:
+    """A column has its new name everywhere, behind the prefix if there is one; others keep theirs."""
+    view = features.view(
+        "v",
+        features=[
+            weather["temp"].rename({"temp": "celsius"}),
+            airports["lat"].rename({"lat": "north"}).on({"faa": "dest"}, prefix="dest_").static(),
+        ],
+    )
+    assert view.features == ("celsius", "dest_north")
+    assert view.join(spine(2, dest=["LAX"])).frame.select(view.features).rows() == [(2.0, 33.0)]
+    assert features.get_view("v").spec == view.spec
+    with pytest.raises(UnknownNameError, match="Did you mean 'temp'"):
+        weather["temp"].rename({"tmp": "celsius"})
+    with pytest.raises(InputError, match="a name of its own"):
+        weather["temp"].rename({"temp": ""})
+
+
+def test_a_view_is_about_some_rows(delay: FeatureView, features: Features, weather: FeatureGroup) -> None:
+    """Rows outside of the condition are in no join and no dataset; it is stored with the view."""
+    view = features.view(
+        "v", features=[weather["temp"]], where=(spine_column("flight") > 1) & ~spine_column("note").is_null()
+    )
+    given = spine(1, 2, 3, note=["a", "b", None])
+    assert view.join(given).frame["flight"].to_list() == [2]
+    data = view.training_dataset(given)
+    assert (data.frame["flight"].to_list(), data.spec.n_filtered) == ([2], 2)
+    assert features.get_view("v").spec.condition == view.spec.condition
+    with pytest.raises(ConflictError, match="another condition"):
+        features.view("v", features=[weather["temp"]], where=spine_column("flight") > 2)
+    with pytest.raises(InputError, match="no column 'note'"):
+        view.join(spine(1))
+
+
+def test_rows_are_not_chosen_by_what_is_looked_up(
+    features: Features, weather: FeatureGroup, arrivals: FeatureGroup
+) -> None:
+    """A condition on a feature or the label is refused, and so is what is no condition."""
+    for name in ("temp", "late", "weight"):
+        with pytest.raises(InputError, match="columns of the spine"):
+            features.view(
+                "v",
+                features=[weather["temp"]],
+                label=arrivals["late"],
+                training_only=[request("weight")],
+                where=spine_column(name) == 1,
+            )
+    with pytest.raises(InputError, match="ms.spine"):
+        features.view("v", features=[weather["temp"]], where="temp > 1")  # type: ignore[arg-type]
+
+
+def test_several_labels(features: Features, weather: FeatureGroup, arrivals: FeatureGroup) -> None:
+    """Labels of one group and of others; a row of a dataset has all of them, and none is a feature."""
+    paid = features.group("paid", keys=["flight"], event_time="scheduled")
+    paid.insert(
+        pl.DataFrame({"flight": [1, 2], "scheduled": [at(1), at(2)], "euro": [5.0, 7.0], "tax": [1, 2]})
+    )
+    view = features.view("v", features=[weather["temp"]], label=[arrivals["late"], paid["euro", "tax"]])
+    data = view.training_dataset(spine(1, 2, 3), as_of=at(9))
+    assert (data.label, data.labels, data.features) == ("late", ["late", "euro", "tax"], ["temp"])
+    assert data["train"].select(data.labels).rows() == [(True, 5.0, 1), (False, 7.0, 2)]
+    assert data.n_unlabelled == 1
+    with pytest.raises(InputError, match="the label 'tax'"):
+        features.view("w", features=[paid["tax"].on(prefix="x_")], label=[arrivals["late"], paid["tax"]])
+
+
+def test_columns_for_training_only(
+    features: Features, weather: FeatureGroup, arrivals: FeatureGroup, reopen: Callable[[], Features]
+) -> None:
+    """They are in the dataset and no features; those beside the label are read as it is."""
+    arrivals = features.group("delays", keys=["flight"], event_time="scheduled", known_time="arrived")
+    arrivals.insert(
+        pl.DataFrame(
+            {"flight": [1], "scheduled": [at(1)], "arrived": [at(5)], "late": [True], "minutes": [50.0]},
+        )
+    )
+    view = features.view(
+        "v",
+        features=[weather["temp"]],
+        label=arrivals["late"],
+        training_only=[arrivals["minutes"], weather["temp"].rename({"temp": "weight"}), request("note")],
+    )
+    data = view.training_dataset(spine(1, note=["n"]), as_of=at(9))
+    assert (data.features, data.training_only) == (["temp"], ["minutes", "weight", "note"])
+    assert data.frame.select("temp", "minutes", "weight", "note", "late").rows() == [
+        (1.0, 50.0, 1.0, "n", True)
+    ]
+    assert data.frame.columns[-2:] == ["late", "_split"]
+    weather.materialize(at(9))
+    reader = reopen().get_view("v").online()
+    assert reader.read({"origin": "JFK"}, {}, at(9)).values == {"temp": 5.0}
+    with pytest.raises(InputError, match="unknown column 'note'"):
+        reader.read({"origin": "JFK"}, {"note": "n"}, at(9))
+
+
+@pytest.mark.parametrize("role", ["training_only", "inference_only"])
+def test_functions_read_no_helper_columns(features: Features, weather: FeatureGroup, role: str) -> None:
+    """A feature made of what one side alone has would differ between them."""
+    helpers: Any = {role: [request("factor")]}
+    with pytest.raises(InputError, match=f"reads 'factor' of {role}="):
+        features.view("v", features=[weather["temp"]], on_demand=[feels_like], **helpers)
+    with pytest.raises(InputError, match=f"a list of columns in {role}="):
+        features.view("v", features=[weather["temp"]], **{role: "factor"})  # type: ignore[arg-type]
 
 
 def test_join_of_group_twice(features: Features, airports: FeatureGroup) -> None:

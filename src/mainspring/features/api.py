@@ -12,11 +12,12 @@ from mainspring.checks.spec import Expectation
 from mainspring.checks.validate import checked
 from mainspring.errors import ConflictError, InputError, UnknownNameError
 from mainspring.features import dataset, ingest, materialize, plan, push, schema, store
+from mainspring.features.condition import Condition
 from mainspring.features.dataset import TrainingDataset
 from mainspring.features.define import check_tags, settle
 from mainspring.features.group import FeatureGroup, Selection
 from mainspring.features.on_demand import OnDemand
-from mainspring.features.parts import check_parts
+from mainspring.features.parts import check_helpers, check_parts, check_where, given_as, labels_of
 from mainspring.features.schema import declared
 from mainspring.features.search import Asked, Found, search
 from mainspring.features.spec import (
@@ -228,18 +229,27 @@ class Features:
         version: int = 1,
         *,
         features: Sequence[Selection | RequestSpec],
-        label: Selection | None = None,
+        label: Selection | Sequence[Selection] | None = None,
         on_demand: Sequence[OnDemand] = (),
         spine_time: str = "event_time",
         description: str = "",
+        where: Condition | None = None,
+        training_only: Sequence[Selection | RequestSpec] = (),
+        inference_only: Sequence[Selection | RequestSpec] = (),
     ) -> FeatureView:
         """The view of that name and version; created when there is none.
 
         Args:
             features: selections of groups and request columns, in the order of the features.
-            label: one column of a group whose keys name a row of the spine.
+            label: columns of a group whose keys name a row of the spine; a list where they come from several groups.
+                The first is the one that `data.label` names, and a row of a dataset has all of them.
             on_demand: functions made by `@ms.on_demand`; their columns follow, in this order.
             spine_time: the spine's column that says at which moment each row asks.
+            where: the rows of a spine that the view is about, such as `ms.spine("distance") > 100`; None = all.
+                Joins, training datasets and batches leave the others out; an online request is answered as it is.
+            training_only: columns of training datasets that are no features and are not there in serving, such as
+                weights. Those of a label's own group are read as the label is, others as of each row's moment.
+            inference_only: columns that come with predictions, for those who read them, and are no features.
 
         Raises:
             ConflictError: it exists with another definition.
@@ -248,20 +258,32 @@ class Features:
                 for one.
             StateError: one of the groups is archived.
         """
-        where = f"view {name}@{version}"
-        plan.check_name(name, version, where)
-        check_parts(features, label, on_demand, where)
-        groups = self._groups_of([item for item in features if isinstance(item, Selection)], label, where)
+        place = f"view {name}@{version}"
+        plan.check_name(name, version, place)
+        check_parts(features, label, on_demand, place)
+        check_helpers(training_only, "training_only", place)
+        check_helpers(inference_only, "inference_only", place)
+        check_where(where, place)
+        labelled = labels_of(label)
+        given = [
+            *features,
+            *(given_as(item, "label") for item in labelled[1:]),
+            *(given_as(item, "training_only") for item in training_only),
+            *(given_as(item, "inference_only") for item in inference_only),
+        ]
+        groups = self._groups_of([item for item in given if isinstance(item, Selection)], labelled, place)
         group_ids = [group.group_id for group in groups.values()]
-        parts = tuple(item.spec if isinstance(item, Selection) else item for item in features)
-        labelled = label.spec if label is not None else None
-        plan.check_view(parts, labelled, groups, where)
-        functions = plan.described(on_demand, parts, labelled, groups, where)
-        plan.check_clashes(parts, labelled, functions, groups, spine_time, where)
+        parts = tuple(item.spec if isinstance(item, Selection) else item for item in given)
+        labels = [item.spec for item in labelled]
+        plan.check_view(parts, labels, groups, place)
+        functions = plan.described(on_demand, parts, labels, groups, place)
+        plan.check_clashes(parts, labels, functions, groups, spine_time, place)
+        plan.check_condition(where, parts, labels, functions, place)
         with self._stores.records.read() as connection:
             # A definition stays what it is, and so does its digest, whichever name of the view the code says.
             stored, called = names.resolve(connection, Noun.FEATURE_VIEW, self._stores.project_id, name)
-        content = digest([stored, version, parts, labelled, functions, spine_time])
+        first = labels[0] if labels else None
+        content = definition_digest([stored, version, parts, first, functions, spine_time], condition=where)
         for function in on_demand:
             self._stores.functions[function.digest] = function
         spec = FeatureViewSpec(
@@ -269,20 +291,21 @@ class Features:
             name=stored,
             version=version,
             parts=parts,
-            label=labelled,
+            label=first,
             on_demand=functions,
             spine_time=spine_time,
             description=description,
             digest=content,
             created_at=self._stores.graph.clock.now(),
+            condition=where,
             called=called,
         )
-        return FeatureView(self._stores, self._publish_view(spec, group_ids, where))
+        return FeatureView(self._stores, self._publish_view(spec, group_ids, place))
 
     def _groups_of(
-        self, selections: Sequence[Selection], label: Selection | None, where: str
+        self, selections: Sequence[Selection], labels: Sequence[Selection], where: str
     ) -> dict[tuple[str, int], FeatureGroupSpec]:
-        everything = [*selections, *([label] if label is not None else [])]
+        everything = [*selections, *labels]
         if not everything:
             raise InputError(
                 expected="at least one selection of a group",
@@ -318,7 +341,7 @@ class Features:
         if found.digest != spec.digest:
             differs = [
                 field
-                for field in ("parts", "label", "on_demand", "spine_time")
+                for field in ("parts", "label", "on_demand", "spine_time", "condition")
                 if getattr(found, field) != getattr(spec, field)
             ]
             raise ConflictError(
@@ -376,6 +399,12 @@ class Features:
         found = graph.find_assets(kind=AssetKind.TRAINING_DATASET, name=name)
         away = frozenset() if archived else graph.hidden()
         return [TrainingDataset(self._stores, asset) for asset in found if asset.id not in away]
+
+
+def definition_digest(definition: Sequence[object], **more: object) -> str:
+    """The digest of a view; what a view does without is no part of it, so that older views keep theirs."""
+    used = {name: given for name, given in more.items() if given is not None}
+    return digest([*definition, used] if used else list(definition))
 
 
 def _unknown(kind: str, name: str, version: int, known: Sequence[tuple[str, int]]) -> UnknownNameError:

@@ -51,8 +51,18 @@ class TrainingDataset:
 
     @property
     def label(self) -> str | None:
-        """The label's column; None for a view without label."""
+        """The first label's column; None for a view without label."""
         return self.spec.label
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels' columns in order; [] for a view without label."""
+        return list(self.spec.labels or ([self.spec.label] if self.spec.label else []))
+
+    @property
+    def training_only(self) -> list[str]:
+        """Columns that are neither features nor labels, and are not there in serving."""
+        return list(self.spec.training_only)
 
     @property
     def n_unlabelled(self) -> int:
@@ -89,7 +99,7 @@ class TrainingDataset:
 
     @property
     def frame(self) -> pl.DataFrame:
-        """All rows: the spine's columns, the features, the label, and `_split`."""
+        """All rows: the spine's columns, the features, what is for training only, the labels, and `_split`."""
         return self._stored
 
     @property
@@ -182,6 +192,7 @@ def make(
     split: SplitSpec,
     seed: int,
     name: str,
+    n_filtered: int = 0,
 ) -> TrainingDataset:
     """Leave out what has no label, split, store and publish; or find the very dataset that exists.
 
@@ -193,9 +204,11 @@ def make(
         spine_assets: from a mask of the rows that are kept to the assets that they came from.
         asked: what the caller named.
         row_key: spine columns that say which row it is.
+        n_filtered: rows of the spine that the view is not about.
     """
-    label = view.label_name
-    kept = joined.get_column(label).is_not_null() if label else pl.repeat(True, joined.height, eager=True)
+    label, labels = view.label_name, view.label_names
+    known = [pl.col(name).is_not_null() for name in labels] or [pl.repeat(True, pl.len())]
+    kept = joined.select(pl.all_horizontal(known).alias("kept")).get_column("kept")
     if not kept.any():
         raise InputError(
             expected="at least one spine row" + (" with a label" if label else ""),
@@ -210,7 +223,7 @@ def make(
     in_gap = kept & (parts == GAP)
     taken = kept & ~in_gap
     check_parts(joined.get_column(view.spine_time).filter(taken), parts.filter(taken), split)
-    columns = list(dict.fromkeys([*spine.columns, *view.features, *([label] if label else [])]))
+    columns = list(dict.fromkeys([*spine.columns, *view.features, *view.training_only, *labels]))
     frame = joined.select(columns).with_columns(parts.alias(PART)).filter(taken)
     content = frame_digest(frame)
     key = digest(["training_dataset", view.digest, split, seed, content])
@@ -246,6 +259,9 @@ def make(
         n_gap=int(in_gap.sum()),
         profiles=_profiles(stores, frame, counts, row_key, view),
         report=report,
+        labels=labels if len(labels) > 1 else (),
+        training_only=view.training_only,
+        n_filtered=n_filtered,
     )
     return TrainingDataset(stores, _publish(stores, spec, name, key, used))
 

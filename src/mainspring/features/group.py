@@ -53,6 +53,29 @@ class Selection:
                 raise UnknownNameError.of("key", key, self.keys, f"selection of group {self.spec.group!r}")
         return replace(self, spec=self.spec.model_copy(update={"on": dict(columns or {}), "prefix": prefix}))
 
+    def rename(self, names: Mapping[str, str]) -> Selection:
+        """Call columns otherwise in the view: {column of the group: its name}; a prefix of `on` goes before it.
+
+        Raises:
+            UnknownNameError: something on the left is no column of the selection.
+            InputError: a name is none, or two columns would have the same.
+        """
+        where = f"selection of group {self.spec.group!r}"
+        for column in names:
+            if column not in self.spec.columns:
+                raise UnknownNameError.of("column", column, self.spec.columns, where)
+        renames = {**self.spec.renames, **names}
+        kept = {column: name for column, name in renames.items() if name != column}
+        made = self.spec.model_copy(update={"renames": kept})
+        if not all(names.values()) or len(set(made.outputs)) < len(set(made.columns)):
+            raise InputError(
+                expected="a name of its own for every column",
+                got=", ".join(map(repr, made.outputs)),
+                where=where,
+                hint="Write .rename({'temp': 'temperature'}).",
+            )
+        return replace(self, spec=made)
+
     def static(self) -> Selection:
         """Accept a group without event time: its present values are used for every moment."""
         return replace(self, spec=self.spec.model_copy(update={"static": True}))

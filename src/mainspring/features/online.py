@@ -161,7 +161,7 @@ class OnlineReader:
         types = {
             name: kind
             for part in view.parts
-            if isinstance(part, RequestSpec)
+            if isinstance(part, RequestSpec) and part.role != "training_only"
             for name, kind in part.columns.items()
         }
         self.request_columns = (*types, *(name for name in view.on_demand_requests))
@@ -179,7 +179,7 @@ class OnlineReader:
             for name, kind in {**key_types, **types}.items()
             if kind is not None and kind in PARSERS
         ]
-        label_keys = view.label.on.values() if view.label else ()
+        label_keys = [column for label in view.labels for column in label.on.values()]
         self._allowed = frozenset({*self.key_columns, *self.request_columns, *label_keys})
         self._feature_names = view.features
         self._sides = {

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from mainspring.errors import InputError
+from mainspring.features.condition import Condition
 from mainspring.features.group import FeatureGroup, Selection
 from mainspring.features.on_demand import OnDemand
-from mainspring.features.spec import RequestSpec
+from mainspring.features.spec import RequestSpec, Role
 
 Part = Selection | RequestSpec
+Labels = Selection | Sequence[Selection] | None
 
 
 def check_parts(features: object, label: object, on_demand: Sequence[OnDemand], where: str) -> None:
@@ -29,10 +32,11 @@ def check_parts(features: object, label: object, on_demand: Sequence[OnDemand], 
         if not isinstance(item, Part):
             expected = "features such as group['column'] or ms.request('column')"
             raise InputError.of_kind(expected, item, where, f"Write {_hint(item)}.")
-    if label is not None and not isinstance(label, Selection):
-        raise InputError.of_kind(
-            "one column of a group as label", label, where, f"Write label={_hint(label, several=False)}."
-        )
+    for item in label if isinstance(label, list | tuple) else [label]:
+        if item is not None and not isinstance(item, Selection):
+            raise InputError.of_kind(
+                "columns of a group as label", item, where, f"Write label={_hint(item, several=False)}."
+            )
     shown = any(isinstance(item, RequestSpec) or not item.spec.hidden for item in given)
     if not shown and not on_demand:
         raise InputError(
@@ -41,6 +45,37 @@ def check_parts(features: object, label: object, on_demand: Sequence[OnDemand], 
             where=where,
             hint="Write features=[group['column']]; columns are hidden for functions in on_demand= to read.",
         )
+
+
+def check_helpers(given: object, role: Role, where: str) -> None:
+    """Refuses helper columns that are neither selections nor request columns."""
+    listed = isinstance(given, list | tuple)
+    for item in given if isinstance(given, list | tuple) else [given]:
+        if not listed or not isinstance(item, Part):
+            expected = f"a list of columns in {role}=, such as group['column'] or ms.request('column')"
+            raise InputError.of_kind(expected, item, where, f"Write {role}=[{_hint(item)}].")
+
+
+def check_where(given: object, where: str) -> None:
+    """Refuses what is no condition."""
+    if given is not None and not isinstance(given, Condition):
+        raise InputError.of_kind(
+            "a condition on columns of the spine", given, where, "Write where=ms.spine('distance') > 100."
+        )
+
+
+def labels_of(label: Labels) -> list[Selection]:
+    """The selections that labels come from, in order."""
+    if label is None:
+        return []
+    return [label] if isinstance(label, Selection) else list(label)
+
+
+def given_as(part: Part, role: Role) -> Part:
+    """The part in another role than a feature's."""
+    if isinstance(part, RequestSpec):
+        return part.model_copy(update={"role": role})
+    return replace(part, spec=part.spec.model_copy(update={"role": role}))
 
 
 def _hint(given: object, *, several: bool = True) -> str:

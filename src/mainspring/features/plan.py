@@ -8,11 +8,19 @@ from typing import Any, Final
 from mainspring.errors import ConflictError, InputError
 from mainspring.features import on_demand
 from mainspring.features.column import Column
+from mainspring.features.condition import Condition
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.spec import FeatureGroupSpec, FeatureSpec, OnDemandSpec, RequestSpec, SelectionSpec
 
 GroupKey = tuple[str, int]
 Part = SelectionSpec | RequestSpec
+
+_CALLED: Final = {
+    "feature": "features",
+    "label": "labels",
+    "training_only": "columns for training only",
+    "inference_only": "columns for inference only",
+}
 
 #: What can never change within a version: it says which rows are comparable and when they are known.
 _FIXED: Final = ("keys", "event_time", "known_time", "ttl_s", "source_delay_s")
@@ -190,13 +198,13 @@ def noted(
 
 def check_view(
     parts: Sequence[Part],
-    label: SelectionSpec | None,
+    labels: Sequence[SelectionSpec],
     groups: Mapping[GroupKey, FeatureGroupSpec],
     where: str,
 ) -> None:
-    """Refuses leaks: a group without event time, the label among the features."""
+    """Refuses leaks: a group without event time, a label among the features."""
     for part in parts:
-        if not isinstance(part, SelectionSpec):
+        if not isinstance(part, SelectionSpec) or part.role == "label":
             continue
         group = groups[part.group, part.version]
         if group.event_time is None and not part.static:
@@ -213,35 +221,40 @@ def check_view(
                 where=where,
                 hint="Drop .static(): the join takes the value of the moment.",
             )
-        if label is not None and (part.group, part.version) == (label.group, label.version):
-            leaked = set(part.columns) & set(label.columns)
+        for label in labels:
+            leaked = set(part.columns) & set(label.columns) if part.table == label.table else set()
             if leaked:
                 raise InputError(
-                    expected="features that are not the label",
+                    expected=f"{_CALLED[part.role]} that are not the label",
                     got=f"the label {leaked.pop()!r}",
                     where=where,
-                    hint="The label is what the model predicts: take it out of the features.",
+                    hint=f"The label is what the model predicts: take it out of the {_CALLED[part.role]}.",
                 )
-    if label is not None and (len(label.columns) != 1 or label.hidden):
-        raise InputError(
-            expected="one column as label",
-            got=f"{len(label.columns)} columns",
-            where=where,
-            hint="Write label=group['column'].",
-        )
+    for label in labels:
+        if len(set(label.columns)) < len(label.columns) or label.hidden:
+            raise InputError(
+                expected="each label once, and none hidden",
+                got=", ".join(map(repr, label.columns)),
+                where=where,
+                hint="Write label=group['column'], or label=group['column', 'other'] for several.",
+            )
 
 
 def described(
     functions: Sequence[OnDemand],
     parts: Sequence[Part],
-    label: SelectionSpec | None,
+    labels: Sequence[SelectionSpec],
     groups: Mapping[GroupKey, FeatureGroupSpec],
     where: str,
 ) -> tuple[OnDemandSpec, ...]:
     """The functions' specs, each compared in its two forms; a function may read what an earlier one made."""
     types: dict[str, str | None] = {}
+    apart = {name: "the label" for label in labels for name in label.outputs}
     for part in parts:
-        if isinstance(part, SelectionSpec):
+        names = part.outputs if isinstance(part, SelectionSpec) else tuple(part.columns)
+        if part.role != "feature":
+            apart |= dict.fromkeys(names, f"{part.role}=")
+        elif isinstance(part, SelectionSpec):
             group = groups[part.group, part.version]
             types |= {
                 out: group.type_of(column) for column, out in zip(part.columns, part.outputs, strict=True)
@@ -257,13 +270,15 @@ def described(
                 where=where,
                 hint="Decorate the function with @ms.on_demand.",
             )
-        if label is not None and label.outputs[0] in function.inputs:
-            raise InputError(
-                expected="on-demand features that do not read the label",
-                got=f"{function.name} reads {label.outputs[0]!r}",
-                where=where,
-                hint="The label is not known when a prediction is asked for.",
-            )
+        for name in function.inputs:
+            if name in apart:
+                raise InputError(
+                    expected="on-demand features that read what both training and serving have",
+                    got=f"{function.name} reads {name!r} of {apart[name]}",
+                    where=where,
+                    hint="The label is not known when a prediction is asked for; take helper columns that a feature "
+                    "needs as .hidden() features.",
+                )
         out.append(on_demand.describe(function, types))
         types[function.name] = out[-1].output
     return tuple(out)
@@ -271,7 +286,7 @@ def described(
 
 def check_clashes(
     parts: Sequence[Part],
-    label: SelectionSpec | None,
+    labels: Sequence[SelectionSpec],
     functions: Sequence[OnDemandSpec],
     groups: Mapping[GroupKey, FeatureGroupSpec],
     spine_time: str,
@@ -282,7 +297,7 @@ def check_clashes(
     produced: list[tuple[str, str]] = []
     sides: set[str] = set()
     selections = [part for part in parts if isinstance(part, SelectionSpec)]
-    for item in [*selections, *([label] if label is not None else [])]:
+    for item in [*(part for part in selections if part.role != "label"), *labels]:
         group = groups[item.group, item.version]
         side = item.side
         if side in sides:
@@ -314,3 +329,36 @@ def check_clashes(
                 hint="Give a selection a prefix with .on(..., prefix='...').",
             )
         taken[name] = origin
+
+
+def check_condition(
+    condition: Condition | None,
+    parts: Sequence[Part],
+    labels: Sequence[SelectionSpec],
+    functions: Sequence[OnDemandSpec],
+    where: str,
+) -> None:
+    """Refuses a condition on anything but columns of the spine that training and serving both have."""
+    if condition is None:
+        return
+    made = {
+        name: item.side
+        for item in [*parts, *labels]
+        if isinstance(item, SelectionSpec)
+        for name in item.outputs
+    }
+    made |= {function.name: "an on-demand function" for function in functions}
+    made |= {
+        name: f"{part.role}="
+        for part in parts
+        if isinstance(part, RequestSpec) and part.role != "feature"
+        for name in part.columns
+    }
+    for name in condition.columns:
+        if name in made:
+            raise InputError(
+                expected="a condition on columns of the spine: keys, the time, request columns or others",
+                got=f"{name!r} of {made[name]}",
+                where=where,
+                hint="Rows are chosen before anything is looked up for them, and never by what is predicted.",
+            )

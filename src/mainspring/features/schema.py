@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 import polars as pl
@@ -14,6 +14,7 @@ from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.column import Column
 from mainspring.features.keycode import KEY_TYPES
 from mainspring.features.spec import FeatureSpec
+from mainspring.types import utc
 
 _PLAIN: Final[Mapping[str, pl.DataType]] = {
     "int64": pl.Int64(),
@@ -391,6 +392,27 @@ def instants(series: pl.Series, where: str) -> pl.Series:
     zone = series.dtype.time_zone if isinstance(series.dtype, pl.Datetime) else None
     series = series.dt.cast_time_unit("us") if isinstance(series.dtype, pl.Datetime) else series
     return series.dt.convert_time_zone("UTC") if zone else series.dt.replace_time_zone("UTC")
+
+
+def instant(value: str | date | datetime, where: str) -> datetime:
+    """A moment that somebody wrote down, as aware UTC; a date is its midnight, and what has no zone is UTC.
+
+    Raises:
+        InputError: it is no time.
+    """
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if not isinstance(value, datetime):
+            return datetime(value.year, value.month, value.day, tzinfo=UTC)
+        return utc(value)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            expected="a time such as '2013-04-01' or a datetime",
+            got=repr(value),
+            where=where,
+            hint="A time without zone is read as UTC.",
+        ) from error
 
 
 def key_check(keys: Sequence[str], schema: Sequence[FeatureSpec], where: str) -> None:

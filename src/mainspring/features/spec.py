@@ -7,7 +7,24 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from mainspring.features.condition import Condition
 from mainspring.lineage.spec import Value
+
+#: What a part of a view is: a feature, a further label, or a column that is there in training or in serving alone.
+Role = Literal["feature", "label", "training_only", "inference_only"]
+
+
+def _is_feature(role: str) -> bool:
+    return role == "feature"
+
+
+def _is_nothing(given: object) -> bool:
+    return not given
+
+
+def _is_none(given: object) -> bool:
+    return given is None
+
 
 #: `known_time` of a group whose rows become known when their commit is published.
 COMMIT_TIME = "commit"
@@ -213,6 +230,10 @@ class SelectionSpec(Value):
         prefix: put before every column's name.
         static: a group without event time was opted in.
         hidden: joined only as input of on-demand features.
+        renames: column → its name in the view, before the prefix; what is not named keeps its name.
+        role: what the columns are in the view.
+
+    What has its default is left out of the stored form, whose digest is that of versions that did not have it.
     """
 
     group: str
@@ -222,16 +243,24 @@ class SelectionSpec(Value):
     prefix: str = ""
     static: bool = False
     hidden: bool = False
+    renames: dict[str, str] = Field(default_factory=dict, exclude_if=_is_nothing)
+    role: Role = Field(default="feature", exclude_if=_is_feature)
 
     @property
     def side(self) -> str:
-        """What reports, provenance and statuses call this join: the group's name, or prefix and name."""
-        return f"{self.prefix}{self.group}"
+        """What reports, provenance and statuses call this join: prefix, the group's name, and a role of its own."""
+        helps = self.role in ("training_only", "inference_only")
+        return f"{self.prefix}{self.group}" + (f"_{self.role}" if helps else "")
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """The columns' names in the view."""
-        return tuple(self.prefix + column for column in self.columns)
+        return tuple(self.prefix + self.renames.get(column, column) for column in self.columns)
+
+    @property
+    def table(self) -> tuple[str, int]:
+        """Name and version of the group."""
+        return self.group, self.version
 
 
 class RequestSpec(Value):
@@ -239,9 +268,11 @@ class RequestSpec(Value):
 
     Attributes:
         columns: name → logical type; None where the type is whatever the spine holds.
+        role: a feature; or a column that only training's spine, or only a request, must carry.
     """
 
     columns: dict[str, str | None]
+    role: Role = Field(default="feature", exclude_if=_is_feature)
 
 
 class OnDemandSpec(Value):
@@ -265,14 +296,15 @@ class OnDemandSpec(Value):
 
 
 class FeatureViewSpec(Value):
-    """A selection of features and a label, joined point-in-time.
+    """A selection of features and labels, joined point-in-time.
 
     Attributes:
         view_id: the view's asset.
-        parts: selections and request columns, in the order of the features.
-        label: one column of a group whose key names a spine row.
+        parts: selections and request columns, in the order of the features; with further labels and helper columns.
+        label: columns of a group whose key names a spine row.
         spine_time: the spine's column that says at which moment each row asks.
-        digest: of everything above, without the id.
+        digest: of everything above and of the condition, without the id.
+        condition: the rows of a spine that the view is about; None = all.
         called: what it is called now; empty while that is `name`, the lasting one, which the digest is of.
     """
 
@@ -288,6 +320,7 @@ class FeatureViewSpec(Value):
     description: str
     digest: str
     created_at: datetime
+    condition: Condition | None = Field(default=None, exclude_if=_is_none)
     called: str = Field(default="", exclude=True)
 
     @property
@@ -295,26 +328,69 @@ class FeatureViewSpec(Value):
         """`name@version`: what people and reports call it now."""
         return f"{self.called or self.name}@{self.version}"
 
+    def _selections(self, *roles: Role) -> tuple[SelectionSpec, ...]:
+        return tuple(part for part in self.parts if isinstance(part, SelectionSpec) and part.role in roles)
+
+    def _requests(self, *roles: Role) -> tuple[str, ...]:
+        requests = [part for part in self.parts if isinstance(part, RequestSpec) and part.role in roles]
+        return tuple(name for part in requests for name in part.columns)
+
     @property
     def selections(self) -> tuple[SelectionSpec, ...]:
-        """The parts that are joined, in order."""
-        return tuple(part for part in self.parts if isinstance(part, SelectionSpec))
+        """What is looked up for a prediction, in order: features, hidden ones, and inference-only columns."""
+        return self._selections("feature", "inference_only")
+
+    @property
+    def labels(self) -> tuple[SelectionSpec, ...]:
+        """The selections that labels come from; the first names the rows of a training dataset."""
+        return (*([self.label] if self.label else []), *self._selections("label"))
+
+    @property
+    def everything(self) -> tuple[SelectionSpec, ...]:
+        """Every selection, whatever it is for."""
+        return (*self._selections("feature", "training_only", "inference_only"), *self.labels)
+
+    def joined(self, *, inference: bool) -> tuple[SelectionSpec, ...]:
+        """What is joined to a spine: for inference no labels and nothing that is for training only."""
+        if inference:
+            return self.selections
+        return (*self._selections("feature", "training_only"), *self.labels)
 
     @property
     def requests(self) -> tuple[str, ...]:
         """Spine columns that are features, in order."""
-        return tuple(name for part in self.parts if isinstance(part, RequestSpec) for name in part.columns)
+        return self._requests("feature")
+
+    def needed(self, *, inference: bool) -> tuple[str, ...]:
+        """Spine columns beside keys and time that a join cannot do without."""
+        helpers = self._requests("inference_only" if inference else "training_only")
+        read = self.condition.columns if self.condition is not None else ()
+        return tuple(dict.fromkeys([*self.requests, *helpers, *self.on_demand_requests, *read]))
 
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the features in order: parts as declared without the hidden ones, then on-demand."""
         names: list[str] = []
         for part in self.parts:
-            if isinstance(part, RequestSpec):
-                names += part.columns
-            elif not part.hidden:
-                names += part.outputs
+            if part.role == "feature":
+                names += (
+                    part.columns if isinstance(part, RequestSpec) else () if part.hidden else part.outputs
+                )
         return (*names, *(function.name for function in self.on_demand))
+
+    @property
+    def training_only(self) -> tuple[str, ...]:
+        """Columns of a training dataset that are no features."""
+        return self._helpers("training_only")
+
+    @property
+    def inference_only(self) -> tuple[str, ...]:
+        """Columns of a prediction that are no features."""
+        return self._helpers("inference_only")
+
+    def _helpers(self, role: Role) -> tuple[str, ...]:
+        joined = (name for part in self._selections(role) for name in part.outputs)
+        return (*joined, *self._requests(role))
 
     @property
     def origins(self) -> dict[str, str]:
@@ -328,8 +404,13 @@ class FeatureViewSpec(Value):
         return {name: out[name] for name in self.features}
 
     @property
+    def label_names(self) -> tuple[str, ...]:
+        """The labels' columns in order; () for a view without label."""
+        return tuple(name for item in self.labels for name in item.outputs)
+
+    @property
     def label_name(self) -> str | None:
-        """The label's column; None for a view without label."""
+        """The first label's column; None for a view without label."""
         return self.label.outputs[0] if self.label else None
 
     @property
@@ -343,14 +424,20 @@ class FeatureViewSpec(Value):
         return tuple(out)
 
 
-def is_strict(view: FeatureViewSpec, selection: SelectionSpec) -> bool:
-    """Whether the selection's rows must be true strictly before the moment: those of the label's own group."""
-    label = view.label
-    return (
-        label is not None
-        and selection is not label
-        and (selection.group, selection.version) == (label.group, label.version)
+def is_late(view: FeatureViewSpec, selection: SelectionSpec) -> bool:
+    """Whether the selection is read as it is known when a dataset is made, and not at each row's moment.
+
+    That are the labels, and what is for training only and comes from a label's own group, such as how late a flight
+    was beside whether it was.
+    """
+    return selection in view.labels or (
+        selection.role == "training_only" and selection.table in {label.table for label in view.labels}
     )
+
+
+def is_strict(view: FeatureViewSpec, selection: SelectionSpec) -> bool:
+    """Whether the selection's rows must be true strictly before the moment: those of a label's own group."""
+    return not is_late(view, selection) and selection.table in {label.table for label in view.labels}
 
 
 class SplitSpec(Value):
@@ -389,6 +476,9 @@ class TrainingDatasetSpec(Value):
         n_gap: rows left out by the split's gap.
         profiles: SHA-256 of the profiles of the splits (`checks.kept`); None where they are computed when asked for.
         report: what the join reported, by side.
+        labels: where there are several; `label` is the first.
+        training_only: columns that are neither features nor labels.
+        n_filtered: spine rows that the view is not about.
     """
 
     view: str
@@ -410,3 +500,6 @@ class TrainingDatasetSpec(Value):
     n_gap: int
     profiles: str | None = None
     report: dict[str, Any]
+    labels: tuple[str, ...] = Field(default=(), exclude_if=_is_nothing)
+    training_only: tuple[str, ...] = Field(default=(), exclude_if=_is_nothing)
+    n_filtered: int = Field(default=0, exclude_if=_is_nothing)

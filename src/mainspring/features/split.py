@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Final
 
 import polars as pl
 
 from mainspring.errors import InputError
+from mainspring.features.schema import instant
 from mainspring.features.spec import SplitSpec
-from mainspring.types import canonical_bytes, utc
+from mainspring.types import canonical_bytes
 
 TRAIN: Final = "train"
 VALIDATION: Final = "validation"
@@ -31,8 +32,10 @@ def by_time(
         validation_from: None = no validation part.
         gap_s: rows of an earlier part that lie less than this before the next part's start are left out.
     """
-    test = _instant(test_from, "test_from")
-    validation = None if validation_from is None else _instant(validation_from, "validation_from")
+    test = instant(test_from, "split.by_time, test_from")
+    validation = (
+        None if validation_from is None else instant(validation_from, "split.by_time, validation_from")
+    )
     if validation is not None and validation >= test:
         raise InputError(
             expected="validation_from before test_from",
@@ -67,22 +70,6 @@ def _check_shares(test: float, validation: float, where: str) -> None:
             where=where,
             hint="For example test=0.2, validation=0.1.",
         )
-
-
-def _instant(value: str | date | datetime, where: str) -> datetime:
-    try:
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value)
-        if not isinstance(value, datetime):
-            return datetime(value.year, value.month, value.day, tzinfo=UTC)
-        return utc(value)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(
-            expected="a time such as '2013-04-01' or a datetime",
-            got=repr(value),
-            where=f"split.by_time, {where}",
-            hint="A time without zone is read as UTC.",
-        ) from error
 
 
 def assign(frame: pl.DataFrame, spec: SplitSpec, seed: int, *, time: str, identity: list[str]) -> pl.Series:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, overload
 
@@ -12,7 +12,7 @@ import polars as pl
 
 from mainspring import notebook
 from mainspring.errors import InputError, StateError
-from mainspring.features import dataset, on_demand, schema, store
+from mainspring.features import batch, dataset, on_demand, schema, store
 from mainspring.features.dataset import Asked, TrainingDataset
 from mainspring.features.digest import frame_digest
 from mainspring.features.join import NUMBER, Answers, Side, answer
@@ -28,6 +28,7 @@ from mainspring.features.spec import (
     FeatureViewSpec,
     SelectionSpec,
     SplitSpec,
+    is_late,
     is_strict,
 )
 from mainspring.features.store import Stores
@@ -70,11 +71,12 @@ class Spine:
     """The rows that ask, and where they came from.
 
     Attributes:
-        frame: without system columns; the time column is aware UTC.
+        frame: without system columns; the time column is aware UTC. Rows that the view is not about are left out.
         times_us: the moment of each row.
         numbers: the commit number that each row came from; None where they came from elsewhere.
         commits: number → asset id of these commits.
         origin: of rows from elsewhere.
+        whole: the rows as they were given.
     """
 
     frame: pl.DataFrame
@@ -82,6 +84,16 @@ class Spine:
     numbers: pl.Series | None
     commits: Mapping[int, str]
     origin: Origin
+    whole: pl.DataFrame
+
+    def only(self, taken: pl.Series) -> Spine:
+        """The rows of which a mask says so."""
+        return replace(
+            self,
+            frame=self.frame.filter(taken),
+            times_us=self.times_us.filter(taken),
+            numbers=None if self.numbers is None else self.numbers.filter(taken),
+        )
 
 
 class FeatureView:
@@ -114,27 +126,40 @@ class FeatureView:
 
     @property
     def label(self) -> str | None:
-        """The label's column."""
+        """The first label's column."""
         return self.spec.label_name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels' columns in order; () for a view without label."""
+        return self.spec.label_names
 
     def __repr__(self) -> str:
         return f"<FeatureView {self.spec.title}>"
 
     def _repr_html_(self) -> str:
         spec = self.spec
-        label = (
-            "none" if spec.label is None else f"{spec.label_name} of {spec.label.group}@{spec.label.version}"
-        )
+        labels = [
+            f"{', '.join(item.outputs)} of {item.group}@{item.version}" for item in spec.labels
+        ] or "none"
+        told = {
+            "label": labels,
+            "spine time": spec.spine_time,
+            "rows where": None if spec.condition is None else str(spec.condition),
+            "for training only": spec.training_only,
+            "for inference only": spec.inference_only,
+            "description": spec.description,
+        }
         return notebook.panel(
             f"feature view {spec.title}",
-            notebook.fields({"label": label, "spine time": spec.spine_time, "description": spec.description}),
+            notebook.fields({name: value for name, value in told.items() if value or name == "description"}),
             notebook.table(("feature", "from"), spec.origins.items()),
         )
 
     def join(
         self, spine: object, *, as_of: datetime | None = None, pins: Mapping[str, int] | None = None
     ) -> JoinResult:
-        """What each spine row could have known at its moment.
+        """What each spine row could have known at its moment, with labels and what is for training only.
 
         Args:
             spine: a frame, a path, or a read of a group; its columns are the keys, the view's spine time and the
@@ -194,7 +219,39 @@ class FeatureView:
             split=split or SplitSpec(kind="none"),
             seed=seed,
             name=name or self.spec.name,
+            n_filtered=asked.whole.height - asked.frame.height,
         )
+
+    def batch(
+        self,
+        start: str | date | datetime | None = None,
+        end: str | date | datetime | None = None,
+        *,
+        spine: object = None,
+        pins: Mapping[str, int] | None = None,
+    ) -> JoinResult:
+        """The features of many rows for predictions: with what is for inference only, and never a label.
+
+        Each row is answered as of its own moment, as it would have been online.
+
+        Args:
+            start, end: rows whose moment lies in [start, end); ISO text, date or datetime, without zone UTC. None =
+                open.
+            spine: as for `join`; labels need not be known, and the columns that they are looked up by need not be
+                there. None = every row that became true in the span, of the one group of the view that has the
+                keys and request columns of them all: its event time is the moment.
+            pins: as for `join`.
+
+        Raises:
+            InputError: as for `join`; a span that ends before it starts; no group names all that is needed.
+        """
+        first, last = batch.span(start, end, f"batch of view {self.spec.title}")
+        if spine is None:
+            spine = batch.rows_of_group(self._stores, self.spec, self._groups(), first, last)
+        asked = self._spine(spine, inference=True)
+        times = asked.frame.get_column(self.spec.spine_time)
+        asked = asked.only(batch.within(times, first, last))
+        return self._join(asked, None, pins, inference=True)
 
     @overload
     def online(self) -> OnlineReader: ...
@@ -237,9 +294,8 @@ class FeatureView:
         """`name@version` of every group that the view reads."""
         return [group.label for group in self._groups().values()]
 
-    def _groups(self) -> dict[GroupKey, FeatureGroupSpec]:
-        label = [self.spec.label] if self.spec.label else []
-        wanted = dict.fromkeys((item.group, item.version) for item in [*self.spec.selections, *label])
+    def _groups(self, parts: Sequence[SelectionSpec] | None = None) -> dict[GroupKey, FeatureGroupSpec]:
+        wanted = dict.fromkeys(item.table for item in (self.spec.everything if parts is None else parts))
         out: dict[GroupKey, FeatureGroupSpec] = {}
         with self._stores.records.read() as connection:
             for name, version in wanted:
@@ -251,7 +307,7 @@ class FeatureView:
     def _where(self) -> str:
         return f"view {self.spec.title}, spine"
 
-    def _spine(self, given: object, source: str | Path | None = None) -> Spine:
+    def _spine(self, given: object, source: str | Path | None = None, *, inference: bool = False) -> Spine:
         origin = Origin()
         commits: dict[int, str] = {}
         numbers: pl.Series | None = None
@@ -262,7 +318,7 @@ class FeatureView:
             frame = frame.select([item.name for item in given.group.columns or ()])
         else:
             frame, origin = read(given, source, self._where())
-        self._check_spine(frame)
+        self._check_spine(frame, inference)
         times = schema.instants(frame.get_column(self.spec.spine_time), self._where())
         if times.null_count():
             raise InputError(
@@ -271,17 +327,21 @@ class FeatureView:
                 where=self._where(),
                 hint="A row without a moment cannot be joined point-in-time: drop or repair it.",
             )
-        return Spine(
-            frame=frame.with_columns(times),
+        whole = frame.with_columns(times)
+        spine = Spine(
+            frame=whole,
             times_us=times.dt.timestamp("us"),
             numbers=numbers,
             commits=commits,
             origin=origin,
+            whole=whole,
         )
+        if self.spec.condition is None:
+            return spine
+        return spine.only(self.spec.condition.of(whole, self._where()))
 
-    def _check_spine(self, frame: pl.DataFrame) -> None:
-        label = [self.spec.label] if self.spec.label else []
-        produced = {name for item in [*self.spec.selections, *label] for name in item.outputs}
+    def _check_spine(self, frame: pl.DataFrame, inference: bool) -> None:
+        produced = {name for item in self.spec.everything for name in item.outputs}
         produced |= {function.name for function in self.spec.on_demand}
         for name in frame.columns:
             if name in produced:
@@ -291,35 +351,45 @@ class FeatureView:
                     where=self._where(),
                     hint="Drop it from the spine, or give the selection a prefix with .on(..., prefix='...').",
                 )
-        for name in self._needed():
+        needed = self._needed(inference)
+        for name in needed:
             if name not in frame.columns:
                 raise InputError(
-                    expected=f"the columns {', '.join(self._needed())}",
+                    expected=f"the columns {', '.join(needed)}",
                     got=f"no column {name!r} among {', '.join(frame.columns)}",
                     where=self._where(),
                     hint="Add the column to the spine, or map a key to another one with .on({key: column}).",
                 )
 
-    def _needed(self) -> list[str]:
+    def _needed(self, inference: bool) -> list[str]:
         groups = self._groups()
         columns = [self.spec.spine_time]
-        for item in [*self.spec.selections, *([self.spec.label] if self.spec.label else [])]:
-            columns += [item.on.get(key, key) for key in groups[item.group, item.version].keys]
-        return list(dict.fromkeys([*columns, *self.spec.requests, *self.spec.on_demand_requests]))
+        for item in self.spec.joined(inference=inference):
+            columns += [item.on.get(key, key) for key in groups[item.table].keys]
+        return list(dict.fromkeys([*columns, *self.spec.needed(inference=inference)]))
 
-    def _join(self, spine: Spine, as_of: datetime | None, pins: Mapping[str, int] | None) -> JoinResult:
-        groups = self._groups()
+    def _join(
+        self,
+        spine: Spine,
+        as_of: datetime | None,
+        pins: Mapping[str, int] | None,
+        *,
+        inference: bool = False,
+    ) -> JoinResult:
+        parts = self.spec.joined(inference=inference)
+        groups = self._groups(parts)
         commits = self._commits(groups, pins)
-        if self.spec.label is not None and as_of is None:
+        labels = () if inference else self.spec.label_names
+        if labels and as_of is None:
             as_of = self._stores.graph.clock.now()
-        answers = self._answers(spine, groups, commits, None if as_of is None else to_us(as_of))
+        at_us = None if as_of is None else to_us(as_of)
+        answers = self._answers(spine, parts, groups, commits, at_us)
         frame = spine.frame.hstack([column for item in answers.values() for column in item.columns])
-        label = self.spec.label_name
         functions = [on_demand.bind(item, self._stores.functions) for item in self.spec.on_demand]
         frame = on_demand.compute(self._requested(frame), functions)
-        if label is not None:
-            frame = frame.select([name for name in frame.columns if name != label] + [label])
-        by_side = {item.side: (item.group, item.version) for item in self._joined()}
+        if labels:
+            frame = frame.select([name for name in frame.columns if name not in labels] + list(labels))
+        by_side = {item.side: item.table for item in parts}
         return JoinResult(
             frame=frame,
             report={side: item.report for side, item in answers.items()},
@@ -328,11 +398,8 @@ class FeatureView:
             assets={
                 side: _deciding(item.provenance, commits[by_side[side]]) for side, item in answers.items()
             },
-            as_of=as_of if label is not None else None,
+            as_of=as_of if labels else None,
         )
-
-    def _joined(self) -> list[SelectionSpec]:
-        return [*self.spec.selections, *([self.spec.label] if self.spec.label else [])]
 
     def _commits(
         self, groups: Mapping[GroupKey, FeatureGroupSpec], pins: Mapping[str, int] | None
@@ -357,31 +424,34 @@ class FeatureView:
     def _answers(
         self,
         spine: Spine,
+        parts: Sequence[SelectionSpec],
         groups: Mapping[GroupKey, FeatureGroupSpec],
         commits: Mapping[GroupKey, list[CommitSpec]],
         at_us: int | None,
     ) -> dict[str, Answers]:
         """What every side says to the spine, in the order of the sides; one group at a time is in memory."""
-        lookup = self._lookup(spine, groups)
+        lookup = self._lookup(spine, parts, groups)
         last = from_us(
             max((stamp for stamp in (spine.times_us.max(), at_us) if isinstance(stamp, int)), default=0)
         )
         found: dict[str, Answers] = {}
         for key, group in groups.items():
             rows = collect(
-                scan(self._stores, group, commits[key], self._columns(key, group), until=last),
+                scan(self._stores, group, commits[key], _columns(parts, key, group), until=last),
                 f"feature group {group.label}",
             )
-            for item in self._joined():
-                if (item.group, item.version) == key:
+            for item in parts:
+                if item.table == key:
                     found[item.side] = answer(lookup, self._side(item, group, rows, commits[key], at_us))
-        return {item.side: found[item.side] for item in self._joined()}
+        return {item.side: found[item.side] for item in parts}
 
-    def _lookup(self, spine: Spine, groups: Mapping[GroupKey, FeatureGroupSpec]) -> Lookup:
+    def _lookup(
+        self, spine: Spine, parts: Sequence[SelectionSpec], groups: Mapping[GroupKey, FeatureGroupSpec]
+    ) -> Lookup:
         """The spine's keys in the groups' types; what two sides look up by the same column is there once."""
         columns: dict[str, pl.Series] = {}
-        for item in self._joined():
-            group = groups[item.group, item.version]
+        for item in parts:
+            group = groups[item.table]
             for name, column in _lookups(item, group):
                 if column not in columns:
                     given = spine.frame.get_column(item.on.get(name, name))
@@ -396,17 +466,17 @@ class FeatureView:
         commits: list[CommitSpec],
         at_us: int | None,
     ) -> Side:
-        is_label = item is self.spec.label
+        late = is_late(self.spec, item)
         return Side(
             name=item.side,
             frame=rows,
             keys=_lookups(item, group),
             columns=tuple(zip(item.columns, item.outputs, strict=True)),
             delay_us=delay_us(group),
-            ttl_us=None if is_label else ttl_us(group),
+            ttl_us=None if late else ttl_us(group),
             cutoff=group.known_time is not None,
             strict=is_strict(self.spec, item),
-            at_us=at_us if is_label else None,
+            at_us=at_us if late else None,
             published_us={
                 commit.number: to_us(commit.published_at)
                 for commit in commits
@@ -414,19 +484,13 @@ class FeatureView:
             },
         )
 
-    def _columns(self, key: GroupKey, group: FeatureGroupSpec) -> list[str]:
-        taken = [
-            column for item in self._joined() if (item.group, item.version) == key for column in item.columns
-        ]
-        return [*group.keys, *taken]
-
     def _requested(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Request columns in the types that the view declares."""
         for part in self.spec.parts:
             if isinstance(part, SelectionSpec):
                 continue
             for name, kind in part.columns.items():
-                if kind is not None:
+                if kind is not None and name in frame.columns:
                     frame = frame.with_columns(schema.cast(frame.get_column(name), kind, self._where()))
         return frame
 
@@ -443,8 +507,8 @@ class FeatureView:
         if spine.numbers is not None:
             used = set(spine.numbers.filter(taken).unique().to_list())
             return [asset_id for number, asset_id in spine.commits.items() if number in used]
-        name, content = f"{self.spec.name} spine", frame_digest(spine.frame)
-        return [source_asset(self._stores, name, spine.origin, content, spine.frame.height).id]
+        name, content = f"{self.spec.name} spine", frame_digest(spine.whole)
+        return [source_asset(self._stores, name, spine.origin, content, spine.whole.height).id]
 
 
 def _lookups(item: SelectionSpec, group: FeatureGroupSpec) -> tuple[tuple[str, str], ...]:
@@ -464,6 +528,12 @@ def _timed(rows: pl.DataFrame) -> pl.DataFrame:
         instant("known_us", "known_time"),
         "status",
     )
+
+
+def _columns(parts: Sequence[SelectionSpec], key: GroupKey, group: FeatureGroupSpec) -> list[str]:
+    """What is read of a group: its keys and the columns that are taken."""
+    taken = [column for item in parts if item.table == key for column in item.columns]
+    return [*group.keys, *taken]
 
 
 def _last(commits: list[CommitSpec]) -> int:

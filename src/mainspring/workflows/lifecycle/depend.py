@@ -134,8 +134,7 @@ def _views(connection: Connection, project_id: str, thing: Thing) -> Iterator[De
     if thing.noun is not Noun.FEATURE_GROUP:
         return
     for view in features.all_views(connection, project_id):
-        parts = [*view.selections, *([view.label] if view.label is not None else [])]
-        if thing.lasting in {f"{part.group}@{part.version}" for part in parts}:
+        if thing.lasting in {f"{part.group}@{part.version}" for part in view.everything}:
             yield Dependent(what="feature_view", name=view.title, id=view.view_id)
 
 

@@ -131,3 +131,8 @@ def upgrade() -> None:
     op.execute('UPDATE "feature_groups" SET "tags" = \'[]\'')
     with op.batch_alter_table("feature_groups", schema=None) as batch_op:
         batch_op.alter_column("tags", existing_type=sa.JSON(none_as_null=True), nullable=False)
+
+    with op.batch_alter_table("feature_views", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("condition", sa.JSON(none_as_null=True), autoincrement=False, nullable=True)
+        )
