@@ -251,7 +251,7 @@ def test_file_is_the_source(features: Features, graph: Graph, tmp_path: Path) ->
 
 
 def test_failing_rows_are_counted_kept_and_shown(features: Features, graph: Graph) -> None:
-    """With "warn" rows that break an expectation are published, counted, found again, and evidence says so."""
+    """With "alert" rows that break an expectation are published, counted, found again, and evidence says so."""
     group = weather(features, expectations=[expect.between("temp", -40, 130), expect.not_null("temp")])
     commit = group.insert(rows(1.0, 200.0, None))
     assert (commit.n_failed, commit.verdict) == (2, "fail")
@@ -314,8 +314,8 @@ def test_what_is_no_expectation_is_refused(features: Features, given: Any) -> No
 
 
 def test_refusing_group_writes_nothing(features: Features) -> None:
-    """With "refuse" a broken critical expectation leaves no trace; the rows can be looked at."""
-    group = weather(features, expectations=[expect.between("temp", -40, 130)], on_failure="refuse")
+    """With "block" a broken critical expectation leaves no trace; the rows can be looked at."""
+    group = weather(features, expectations=[expect.between("temp", -40, 130)], on_failure="block")
     with pytest.raises(ExpectationError, match="1 of 2 rows"):
         group.insert(rows(1.0, 200.0))
     assert nothing_written(features, group)

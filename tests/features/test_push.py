@@ -146,7 +146,7 @@ def test_bad_rows_are_refused_whole(features: Features, rows: Any, message: str)
 
 def test_expectations_and_schema_come_first(features: Features, clock: ReplayClock) -> None:
     """A group that refuses does so before anything is acknowledged; without a schema nothing can be pushed."""
-    strict = users(features, expectations=[expect.between("score", 0, 10)], on_failure="refuse")
+    strict = users(features, expectations=[expect.between("score", 0, 10)], on_failure="block")
     with pytest.raises(ExpectationError):
         strict.push([row(1, score=11.0)], event_id="id")
     assert strict.push([row(1, score=9.0)], event_id="id").n_rows == 1

@@ -35,7 +35,7 @@ def weather(project: Project) -> Any:
         keys=["origin"],
         event_time="observed_at",
         expectations=[ms.expect.between("temp", -40, 130)],
-        on_failure="warn",
+        on_failure="alert",
     )
 
 

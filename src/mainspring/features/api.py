@@ -85,7 +85,7 @@ class Features:
         jurisdiction: str | None = None,
         ttl_s: float | None = None,
         source_delay_s: float = 0.0,
-        on_failure: str = "warn",
+        on_failure: str = "alert",
     ) -> FeatureGroup:
         """The group of that name and version; created when there is none.
 
@@ -107,7 +107,10 @@ class Features:
             description, owner, tags, jurisdiction: what people and `search` know of it; None = leave as it is.
             ttl_s: a value older than this, at the moment asked about, is no value; None = never. Not 0.
             source_delay_s: rows can be used this long after their event time at the earliest.
-            on_failure: "warn" publishes rows that break critical expectations and counts them, "refuse" does not.
+            on_failure: what an insert does with rows that break critical expectations. "alert" publishes and counts
+                them and tells the event `expectations.broken`; "block" writes nothing; "quarantine" publishes the
+                good rows and keeps the others as rejects with their reasons. A `push` of rows that break them is
+                refused by both of these.
 
         Raises:
             ConflictError: it exists with another definition.

@@ -13,7 +13,17 @@ from mainspring import notebook
 from mainspring.checks.spec import Expectation
 from mainspring.checks.validate import checked, failing_rows
 from mainspring.errors import InputError, StateError, UnknownNameError
-from mainspring.features import changes, define, ingest, materialize, profiles, push, store, versions
+from mainspring.features import (
+    changes,
+    define,
+    ingest,
+    materialize,
+    profiles,
+    push,
+    rejects,
+    store,
+    versions,
+)
 from mainspring.features.changes import Changes
 from mainspring.features.column import Column
 from mainspring.features.define import check_tags, warn_of_use
@@ -156,7 +166,8 @@ class FeatureGroup:
         Raises:
             InputError: an empty frame, an unknown or missing column, a wrong type, a null key or event time; a
                 pattern without files, files of different schemas, a query that fails.
-            ExpectationError: the group refuses and a critical expectation is broken.
+            ExpectationError: a critical expectation is broken, and the group blocks; or it quarantines, and what is
+                broken is not about single rows, or no row is left.
             ConflictError: the idempotency key came with other rows before.
         """
         return ingest.insert(self._stores, self.spec, data, idempotency_key=idempotency_key, source=source)
@@ -375,6 +386,19 @@ class FeatureGroup:
         number = data if isinstance(data, int) else data.number
         frame = self.read(number, history=True).filter(pl.col(NUMBER) == number).to_polars()
         return failing_rows(frame, expectations)
+
+    def rejects(self, commit: Commit | int | None = None) -> pl.DataFrame:
+        """Rows that inserts did not publish, with reasons: of a commit or its number, or of all commits.
+
+        Returns:
+            The group's columns, with `_number` (of the commit) and `_row` (its place in the batch, from 0) in front
+            and `_broken` (the names of the critical expectations that the row broke) at the end, in that order.
+
+        Raises:
+            UnknownNameError: there is no such commit.
+        """
+        number = commit.number if isinstance(commit, Commit) else commit
+        return rejects.read(self._stores, self.spec, number)
 
     def __getitem__(self, columns: str | tuple[str, ...]) -> Selection:
         """Columns for a view: `weather["temp", "precip"]`.

@@ -18,18 +18,19 @@ from sqlalchemy import Connection
 
 from mainspring.checks.profile import Profile
 from mainspring.checks.spec import Expectation, Validation
-from mainspring.checks.validate import failing_rows, validate
-from mainspring.errors import ConflictError, ExpectationError, InputError
-from mainspring.features import profiles, schema, store
+from mainspring.checks.validate import validate
+from mainspring.errors import ConflictError, InputError
+from mainspring.features import profiles, rejects, schema, store
 from mainspring.features.define import lock_group, warn_of_use
 from mainspring.features.digest import frame_digest
 from mainspring.features.frames import frame_of
 from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
 from mainspring.features.origin import Origin, read, source_asset
+from mainspring.features.rejects import Screened
 from mainspring.features.rows import lost_table
 from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
-from mainspring.lineage.spec import AssetKind, Verdict
+from mainspring.lineage.spec import AssetKind
 from mainspring.types import digest, new_id
 
 EVIDENCE_KIND: Final = "expectations"
@@ -46,7 +47,8 @@ class Commit:
         asset_id: of the commit in the graph.
         n_rows: rows written, deletes included.
         n_deletes: how many of them are deletes.
-        n_failed: rows that broke at least one expectation.
+        n_failed: rows of the batch that broke at least one expectation.
+        n_rejected: rows of the batch that are not among its rows: see `FeatureGroup.rejects`.
         verdict: of the expectations; None where the group has none.
         min_event, max_event: the span of event times; None without event time.
         published_at: the project clock.
@@ -65,6 +67,7 @@ class Commit:
     max_event: datetime | None
     published_at: datetime
     validation: Validation | None = None
+    n_rejected: int = 0
     read_profile: Callable[[], Profile] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -78,12 +81,12 @@ def commits_of(stores: Stores, group: FeatureGroupSpec, found: Sequence[CommitSp
     """Published commits as users see them, with what is stored of their validations."""
     validated = [spec.asset_id for spec in found if spec.asset_id is not None and spec.verdict is not None]
     evidence = stores.graph.evidence_for(*validated, kind=EVIDENCE_KIND) if validated else []
-    validations = {entry.subject_id: Validation.of_figures(entry.figures) for entry in evidence}
-    return [_commit_of(stores, group, spec, validations.get(spec.asset_id or "")) for spec in found]
+    figures = {entry.subject_id: entry.figures for entry in evidence}
+    return [_commit_of(stores, group, spec, figures.get(spec.asset_id or "")) for spec in found]
 
 
 def _commit_of(
-    stores: Stores, group: FeatureGroupSpec, spec: CommitSpec, validation: Validation | None
+    stores: Stores, group: FeatureGroupSpec, spec: CommitSpec, figures: Mapping[str, Any] | None
 ) -> Commit:
     assert spec.number is not None and spec.asset_id is not None and spec.published_at is not None
     return Commit(
@@ -98,7 +101,8 @@ def _commit_of(
         min_event=spec.min_event_at,
         max_event=spec.max_event_at,
         published_at=spec.published_at,
-        validation=validation,
+        validation=None if figures is None else Validation.of_figures(figures),
+        n_rejected=0 if figures is None else figures.get("n_rejected", 0),
         read_profile=lambda: profiles.of_commit(stores, group, spec),
     )
 
@@ -149,8 +153,8 @@ def insert_rows(
     columns = group.columns or schema.infer(frame, _times(group), where)
     check_columns(group, columns, where)
     rows = schema.conform(frame, columns, not_null=not_null(group), where=where)
-    validation = judge(group, rows, where)
-    return commit(stores, group, columns, rows, PUT, idempotency_key, validation, origin)
+    batch = rejects.screen(group, rows, expectations_of(group), where)
+    return commit(stores, group, columns, batch, PUT, idempotency_key, origin)
 
 
 def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency_key: str | None) -> Commit:
@@ -183,7 +187,8 @@ def delete_rows(
         pl.col(item.name) if item.name in needed else pl.lit(None, schema.STORAGE[item.type]).alias(item.name)
         for item in group.columns
     )
-    return commit(stores, group, group.columns, rows, DELETE, idempotency_key, None, origin)
+    batch = Screened(rows, rows.height)
+    return commit(stores, group, group.columns, batch, DELETE, idempotency_key, origin)
 
 
 def _check_nonempty(frame: pl.DataFrame, where: str) -> None:
@@ -242,44 +247,13 @@ def check_columns(group: FeatureGroupSpec, columns: Sequence[Any], where: str) -
     schema.key_check(group.keys, columns, where)
 
 
-def validated(group: FeatureGroupSpec, rows: pl.DataFrame) -> Validation | None:
-    """What the group's expectations say of rows; None where it has none."""
-    return validate(rows, expectations_of(group)) if group.expectations else None
-
-
-def judge(group: FeatureGroupSpec, rows: pl.DataFrame, where: str) -> Validation | None:
-    """What the group's expectations say of rows that ask to come in.
-
-    Raises:
-        ExpectationError: the group refuses rows that break critical ones, and these do.
-    """
-    validation = validated(group, rows)
-    _refuse(group, validation, where)
-    return validation
-
-
-def _refuse(group: FeatureGroupSpec, validation: Validation | None, where: str) -> None:
-    if validation is None or group.on_failure != "refuse" or validation.verdict is not Verdict.FAIL:
-        return
-    broken = [
-        f"{item.expectation.name}: {item.n_failed} of {item.n_judged} rows" for item in validation.failed
-    ]
-    raise ExpectationError(
-        expected="rows that hold the group's critical expectations",
-        got="; ".join(broken),
-        where=where,
-        hint="Look at group.failing_rows(frame), repair the rows and insert again. Nothing was written.",
-    )
-
-
 def commit(
     stores: Stores,
     group: FeatureGroupSpec,
     columns: Sequence[Any],
-    rows: pl.DataFrame,
+    batch: Screened,
     op: int,
     idempotency_key: str | None,
-    validation: Validation | None,
     origin: Origin,
     *,
     asset_id: str | None = None,
@@ -291,12 +265,14 @@ def commit(
         asset_id: drawn beforehand; None draws one.
         with_it: what is written in the transaction that publishes them.
     """
+    rows = batch.rows
     content = digest([op, frame_digest(rows)])
     staged = _stage(stores, group, columns, rows, op, idempotency_key or new_id(), content)
     group = staged[0]
     spec = staged[1]
     if spec.number is not None:
         return commits_of(stores, group, [spec])[0]
+    rejects.append(stores, group, spec, batch.rejected)
     name = store.table_name(group)
     if not stores.tables.exists(name):
         _check_not_lost(stores, group, name)
@@ -309,7 +285,7 @@ def commit(
             ]
             stores.tables.append(name, rows.with_columns(system), token=spec.token)
     kept = {} if profiled is None else {profiles.ATTRIBUTE: profiled.result()}
-    return _publish(stores, group, spec, rows, validation, origin, kept, asset_id, with_it)
+    return _publish(stores, group, spec, batch, origin, kept, asset_id, with_it)
 
 
 def _check_not_lost(stores: Stores, group: FeatureGroupSpec, name: str) -> None:
@@ -393,15 +369,14 @@ def _publish(
     stores: Stores,
     group: FeatureGroupSpec,
     spec: CommitSpec,
-    rows: pl.DataFrame,
-    validation: Validation | None,
+    batch: Screened,
     origin: Origin,
     kept: Mapping[str, str],
     asset_id: str | None,
     with_it: Callable[[Connection], object] | None,
 ) -> Commit:
-    n_failed = failing_rows(rows, expectations_of(group)).height if validation is not None else 0
-    sources = origin.assets or [source_asset(stores, group.name, origin, spec.digest, rows.height).id]
+    n_failed, validation = batch.n_failed, batch.validation
+    sources = origin.assets or [source_asset(stores, group.name, origin, spec.digest, batch.n_given).id]
     graph = stores.graph
     parameters = {
         "group": group.label,
@@ -425,8 +400,9 @@ def _publish(
                     asset.id,
                     EVIDENCE_KIND,
                     verdict=validation.verdict,
-                    figures={**validation.figures(), "n_failed": n_failed},
+                    figures=batch.figures(),
                 )
+            rejects.publish(work, group, spec, asset, batch)
             work.event("commit.published", asset.id, {**parameters, "n_failed": n_failed})
             done = spec.model_copy(
                 update={

@@ -10,6 +10,7 @@ from mainspring.features import on_demand
 from mainspring.features.column import Column
 from mainspring.features.condition import Condition
 from mainspring.features.on_demand import OnDemand
+from mainspring.features.rejects import OnFailure
 from mainspring.features.spec import FeatureGroupSpec, FeatureSpec, OnDemandSpec, RequestSpec, SelectionSpec
 
 GroupKey = tuple[str, int]
@@ -88,7 +89,12 @@ def check_group(
             "Name event_time.",
         ),
         (lambda: source_delay_s >= 0, "a delay of 0 s or more", repr(source_delay_s), "Use 0 for none."),
-        (lambda: on_failure in ("warn", "refuse"), "'warn' or 'refuse'", repr(on_failure), "See on_failure."),
+        (
+            lambda: on_failure in tuple(OnFailure),
+            "'alert', 'block' or 'quarantine'",
+            repr(on_failure),
+            "'warn' and 'refuse' of 0.1.0 are 'alert' and 'block'.",
+        ),
     ]
     for holds, expected, got, hint in rules:
         if not holds():

@@ -19,7 +19,7 @@ from typing import Any, Final
 import polars as pl
 
 from mainspring.errors import InputError, StateError
-from mainspring.features import ingest, journal, schema, store
+from mainspring.features import ingest, journal, rejects, schema, store
 from mainspring.features.define import lock_group
 from mainspring.features.frames import frame_of
 from mainspring.features.ingest import Commit
@@ -151,7 +151,7 @@ def _push_frame(
     ids = _event_ids(frame.get_column(event_id), where)
     columns = group.columns or ()
     rows = schema.conform(frame.drop(event_id), columns, not_null=ingest.not_null(group), where=where)
-    ingest.judge(group, rows, where)
+    rejects.check(group, rows, ingest.expectations_of(group), where)
     done = Pushed()
     for start in range(0, rows.height, BATCH_ROWS):
         done += _push_part(
@@ -250,11 +250,10 @@ def _commit(stores: Stores, group: FeatureGroupSpec, batch_id: str) -> Commit | 
         stores,
         group,
         columns,
-        rows,
+        rejects.ask(rows, ingest.expectations_of(group))[0],
         PUT,
         # With the revision: a commit that was begun before the group gained columns is begun anew.
         f"push/{batch_id}/{group.revision}",
-        ingest.validated(group, rows),
         Origin(f"{group.name} events"),
         asset_id=batch_id,
         with_it=lambda connection: journal.forget(connection, batch_id),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from mainspring.features.condition import Condition
 from mainspring.lineage.spec import Value
@@ -77,7 +77,7 @@ class FeatureGroupSpec(Value):
         online: whether `materialize` may write it to the keys store.
         ttl_s: a value older than this, at the moment asked about, is no value; None = never.
         source_delay_s: a row can be used this long after its event time at the earliest.
-        on_failure: what an insert does with rows that break critical expectations.
+        on_failure: what an insert does with rows that break critical expectations: alert, block or quarantine.
         columns: the schema; None until the first insert.
         expectations: as their own `to_dict`-like plain form.
         tags: words that people find it by.
@@ -107,6 +107,12 @@ class FeatureGroupSpec(Value):
     jurisdiction: str | None = None
     deprecation: Deprecation | None = None
     called: str = Field(default="", exclude=True)
+
+    @field_validator("on_failure", mode="before")
+    @classmethod
+    def _policy(cls, given: object) -> object:
+        # What 0.1.0 stored.
+        return {"warn": "alert", "refuse": "block"}.get(given, given) if isinstance(given, str) else given
 
     @property
     def label(self) -> str:

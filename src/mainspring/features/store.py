@@ -101,6 +101,11 @@ def table_name(spec: FeatureGroupSpec) -> str:
     return f"features_{spec.name}_v{spec.version}_{spec.group_id[-8:]}"
 
 
+def rejects_table_name(spec: FeatureGroupSpec) -> str:
+    """The columnar table of the rows that a group did not take."""
+    return f"{table_name(spec)}_rejects"
+
+
 def lock_name(group_id: str) -> str:
     """The lock that orders tickets and commit numbers of one group."""
     return f"features/{group_id}"

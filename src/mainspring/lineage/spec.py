@@ -22,6 +22,7 @@ class AssetKind(enum.StrEnum):
 
     SOURCE = "source"
     COMMIT = "commit"
+    REJECTS = "rejects"
     FEATURE_VIEW = "feature_view"
     TRAINING_DATASET = "training_dataset"
     ARTIFACT = "artifact"

@@ -269,6 +269,10 @@ class _Copy:
                 versions[name] = version
             elif tokens:
                 raise _lost(f"of table {name}", f"group {group.label}", "no append of its commits is there")
+            rejects = features.rejects_table_name(group)
+            if self.project.tables.exists(rejects):
+                version = self.project.tables.last_append(rejects, tokens) if tokens else None
+                versions |= {} if version is None else {rejects: version}
         tables = self.project.tables
         with self._progress("tables", len(versions)) as advance:
             for name, version in versions.items():

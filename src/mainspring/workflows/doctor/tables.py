@@ -33,6 +33,8 @@ def check_tables(patient: Patient) -> Iterator[Finding]:
         groups = store.all_groups(connection, project.config.project.id)
     by_table: dict[str, FeatureGroupSpec | None] = dict.fromkeys(log_tables(project))
     by_table.update({store.table_name(group): group for group in groups})
+    rejects = (store.rejects_table_name(group) for group in groups)
+    by_table.update(dict.fromkeys(name for name in rejects if project.tables.exists(name)))
     # Other tables in the folder are other projects'.
     with patient.progress("tables", len(by_table)) as advance:
         for name, group in sorted(by_table.items()):

@@ -26,7 +26,7 @@ def define(features: Any) -> Any:
             ms.expect.between("lon", -180, 180),
             ms.expect.not_null("tzone", severity="warning"),
         ],
-        on_failure="warn",
+        on_failure="alert",
     )
 
 

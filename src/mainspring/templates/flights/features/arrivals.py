@@ -29,7 +29,7 @@ def define(features: Any) -> Any:
             ms.expect.not_null("late"),
             ms.expect.between("arr_delay", -120, 1440),
         ],
-        on_failure="warn",
+        on_failure="alert",
     )
 
 

@@ -26,7 +26,7 @@ def define(features: Any) -> Any:
             ms.expect.between("built_year", 1940, 2013),
             ms.expect.between("seats", 1, 900),
         ],
-        on_failure="warn",
+        on_failure="alert",
     )
 
 

@@ -27,7 +27,7 @@ def define(features: Any) -> Any:
             ms.expect.between("sched_minute", 0, 1439),
             ms.expect.not_null("tailnum", severity="warning"),
         ],
-        on_failure="warn",
+        on_failure="alert",
     )
 
 

@@ -38,7 +38,7 @@ def define(features: Any) -> Any:
             ms.expect.between("n_departures_2h", 0, 200),
             ms.expect.between("mean_delay_2h", -60, 1440),
         ],
-        on_failure="warn",
+        on_failure="alert",
     )
 
 

@@ -55,7 +55,7 @@ def define(features: Any) -> Any:
             ms.expect.between("temp", -40, 130, severity="warning"),
             ms.expect.between("visib", 0, 10),
         ],
-        on_failure="warn",
+        on_failure="alert",
     )
 
 
