@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import sqlite3
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from mainspring.errors import ConflictError, InputError, UnknownNameError
 from mainspring.features import split
 from mainspring.features.api import Features, definition_digest, request
 from mainspring.features.condition import spine as spine_column
+from mainspring.features.dataset import TrainingDataset
 from mainspring.features.group import FeatureGroup
 from mainspring.features.on_demand import on_demand
 from mainspring.features.spec import FeatureViewSpec
@@ -520,6 +522,34 @@ def test_made_again_it_is_found_again(delay: FeatureView, weather: FeatureGroup,
     assert other.digest != first.digest
     assert delay.training_dataset(spine(1, 2, 3), as_of=at(9)).digest not in {first.digest, other.digest}
     assert len(graph.find_assets(kind=AssetKind.TRAINING_DATASET)) == 3
+
+
+def test_later_inserts_change_no_dataset_that_is_made_again(
+    features: Features, weather: FeatureGroup
+) -> None:
+    """Whatever is inserted later, late rows and corrections too: with its pins a dataset has the same digest and bytes,
+    and among more rows each stays in its part.
+    """
+    view = features.view("v", features=[weather["temp"]])
+    chance = random.Random(7)
+    made: list[tuple[dict[str, Any], TrainingDataset]] = []
+    for _ in range(4):
+        options = {
+            "spine": spine(*chance.sample(range(1, 40), 9)),
+            "split": split.by_entity("origin", "flight", test=0.4),
+            "seed": 5,
+        }
+        made.append((options, view.training_dataset(**options)))
+        hours = [at(chance.randrange(0, 40)) for _ in range(5)]
+        temps = [float(chance.randrange(100)) for _ in hours]
+        weather.insert(pl.DataFrame({"origin": ["JFK"] * 5, "observed_at": hours, "temp": temps}))
+    parts: dict[int, str] = {}
+    for options, first in made:
+        again = view.training_dataset(**options, pins=first.pins)
+        assert (again.digest, again.spec.blob) == (first.digest, first.spec.blob)
+        for flight, part in first.frame.select("flight", "_split").rows():
+            assert parts.setdefault(flight, part) == part
+    assert set(parts.values()) == {"train", "test"}
 
 
 def test_equal_rows_of_other_commits_are_another_dataset(

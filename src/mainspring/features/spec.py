@@ -450,20 +450,22 @@ class SplitSpec(Value):
     """How the rows of a training dataset are divided.
 
     Attributes:
-        kind: none, time, random or entity.
+        kind: none, time, random, entity or column.
         test_from, validation_from: instants; from the first on a row is test, from the second on validation.
         gap_s: rows of the earlier part whose spine time lies less than this before a bound are left out.
         test, validation: shares in (0, 1), for random and entity.
-        column: what must not be torn apart, for entity.
+        column: what must not be torn apart, for entity; what says the part, for column.
+        columns: what names an entity together, where that takes several.
     """
 
-    kind: Literal["none", "time", "random", "entity"]
+    kind: Literal["none", "time", "random", "entity", "column"]
     test_from: datetime | None = None
     validation_from: datetime | None = None
     gap_s: float = 0.0
     test: float = 0.0
     validation: float = 0.0
     column: str | None = None
+    columns: tuple[str, ...] = Field(default=(), exclude_if=_is_nothing)
 
 
 class TrainingDatasetSpec(Value):

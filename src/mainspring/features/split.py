@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from mainspring.errors import InputError
@@ -51,15 +53,41 @@ def by_time(
 
 
 def random(*, test: float, validation: float = 0.0) -> SplitSpec:
-    """Rows are divided by a hash of their keys, spine time and the seed: equal rows always land together."""
+    """Rows are divided by a hash of all of the spine's columns and the seed: equal rows always land together.
+
+    A row never moves when others are added; it does when the spine gains a column. `by_entity` with the columns that
+    name a row depends on nothing else.
+    """
     _check_shares(test, validation, "split.random")
     return SplitSpec(kind="random", test=test, validation=validation)
 
 
-def by_entity(column: str, *, test: float, validation: float = 0.0) -> SplitSpec:
-    """Rows are divided by a hash of `column` and the seed: all rows of one entity land together."""
+def by_entity(*columns: str, test: float, validation: float = 0.0) -> SplitSpec:
+    """Rows are divided by a hash of these columns and the seed: all rows of one entity, or group, land together.
+
+    Whole entities are drawn, so parts have about their shares of the entities, and of the rows where no entity has
+    many of them. An entity never moves when rows or columns are added.
+
+    Args:
+        columns: of the spine; several name an entity together.
+        test, validation: shares in (0, 1) that leave something to train on.
+    """
     _check_shares(test, validation, "split.by_entity")
-    return SplitSpec(kind="entity", test=test, validation=validation, column=column)
+    if not columns or len(set(columns)) < len(columns):
+        raise InputError(
+            expected="at least one column, each once",
+            got=", ".join(map(repr, columns)) or "none",
+            where="split.by_entity",
+            hint="Write split.by_entity('customer', test=0.2).",
+        )
+    if len(columns) == 1:
+        return SplitSpec(kind="entity", test=test, validation=validation, column=columns[0])
+    return SplitSpec(kind="entity", test=test, validation=validation, columns=columns)
+
+
+def by_column(column: str) -> SplitSpec:
+    """Rows are divided by what a column of the spine says: "train", "validation" or "test"."""
+    return SplitSpec(kind="column", column=column)
 
 
 def _check_shares(test: float, validation: float, where: str) -> None:
@@ -85,20 +113,40 @@ def assign(frame: pl.DataFrame, spec: SplitSpec, seed: int, *, time: str, identi
         return pl.Series("split", [TRAIN] * frame.height, dtype=pl.String)
     if spec.kind == "time":
         return _by_time(frame.get_column(time), spec)
+    if spec.kind == "column":
+        return _by_column(_named(frame, [str(spec.column)], "split.by_column").to_series())
     columns = identity
     if spec.kind == "entity":
-        if spec.column not in frame.columns:
+        columns = list(spec.columns or [str(spec.column)])
+    shares = _shares(_named(frame, columns, "split.by_entity"), seed)
+    bound = 1 - spec.test - spec.validation
+    parts = np.where(shares < bound, 0, np.where(shares < bound + spec.validation, 1, 2))
+    return pl.Series("split", [TRAIN, VALIDATION, TEST]).gather(pl.Series(parts, dtype=pl.Int64))
+
+
+def _named(frame: pl.DataFrame, columns: list[str], where: str) -> pl.DataFrame:
+    for name in columns:
+        if name not in frame.columns:
             raise InputError(
                 expected=f"one of the columns {', '.join(frame.columns)}",
-                got=repr(spec.column),
-                where="split.by_entity",
+                got=repr(name),
+                where=where,
                 hint="Name a column of the spine.",
             )
-        columns = [str(spec.column)]
-    shares = [_share(values, seed) for values in frame.select(columns).iter_rows()]
-    bound = 1 - spec.test - spec.validation
-    parts = [TRAIN if x < bound else VALIDATION if x < bound + spec.validation else TEST for x in shares]
-    return pl.Series("split", parts, dtype=pl.String)
+    return frame.select(columns)
+
+
+def _by_column(given: pl.Series) -> pl.Series:
+    said = given.cast(pl.String) if isinstance(given.dtype, pl.Categorical | pl.Enum) else given
+    others = [value for value in said.unique(maintain_order=True) if value not in (TRAIN, VALIDATION, TEST)]
+    if others:
+        raise InputError(
+            expected="'train', 'validation' or 'test' in every row",
+            got=", ".join(map(repr, others[:5])),
+            where=f"split.by_column, column {given.name!r}",
+            hint="Map the column to these words in the spine; leave out the rows that belong to none.",
+        )
+    return said.cast(pl.String).alias("split")
 
 
 def _by_time(times: pl.Series, spec: SplitSpec) -> pl.Series:
@@ -118,7 +166,7 @@ def _by_time(times: pl.Series, spec: SplitSpec) -> pl.Series:
 
 
 def check_parts(times: pl.Series, parts: pl.Series, spec: SplitSpec) -> None:
-    """Refuses a division by time that leaves nothing to train on, or nothing for a part that it names.
+    """Refuses a division by time or column that leaves nothing to train on, or nothing for a part that it names.
 
     Args:
         times: of the rows that a dataset would have, aware UTC.
@@ -127,6 +175,13 @@ def check_parts(times: pl.Series, parts: pl.Series, spec: SplitSpec) -> None:
     Raises:
         InputError: a part has no rows.
     """
+    if spec.kind == "column" and TRAIN not in set(parts):
+        raise InputError(
+            expected="rows for the part 'train'",
+            got="none",
+            where="split.by_column",
+            hint="Rows without a label do not count.",
+        )
     if spec.kind != "time" or not times.len():
         return
     first, last = times.min(), times.max()
@@ -149,9 +204,55 @@ def check_parts(times: pl.Series, parts: pl.Series, spec: SplitSpec) -> None:
             )
 
 
-def _share(values: tuple[object, ...], seed: int) -> float:
-    """A number in [0, 1) that depends on the values and the seed only."""
-    plain = [value.isoformat() if isinstance(value, date) else value for value in values]
-    key = hashlib.blake2b(canonical_bytes([seed, plain]), digest_size=8).digest()
+def _shares(frame: pl.DataFrame, seed: int) -> np.ndarray:
+    """A number in [0, 1) for each row, (n,), that depends on its values and the seed only.
+
+    The hash is of the canonical bytes of [seed, values]. They are put together from the bytes of each value, because
+    an array's bytes are its head and those of its elements (RFC 8949, section 3).
+    """
+    # null takes one byte, so what is before the nulls is the head of an array of as many elements.
+    head = canonical_bytes([seed, []])[:-1] + canonical_bytes([None] * frame.width)[: -frame.width or None]
+    rows = zip(*(_encoded(series) for series in frame), strict=True)
+    keys: Iterable[bytes] = map(b"".join, rows)
+    if frame.width == 1:
+        found: dict[bytes, bytes] = {}
+        hashes = [found.get(key) or found.setdefault(key, _hash(head, key)) for key in keys]
+    else:
+        hashes = [_hash(head, key) for key in keys]
+    numbers = np.frombuffer(b"".join(hashes), dtype=">u8").astype(np.uint64)
     # 53 bits are what a float holds.
-    return (int.from_bytes(key, "big") >> 11) / (1 << 53)
+    shares: np.ndarray = (numbers >> np.uint64(11)).astype(np.float64) / (1 << 53)
+    return shares
+
+
+def _hash(head: bytes, key: bytes) -> bytes:
+    return hashlib.blake2b(head + key, digest_size=8).digest()
+
+
+def _encoded(series: pl.Series) -> list[bytes]:
+    """The canonical bytes of each value; times and dates as text."""
+    if isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone == "UTC":
+        series = _as_text(series)
+    values = series.to_list()
+    if series.dtype.is_float() or series.dtype.is_nested():
+        # Equal floats need not have equal bytes (0.0 and -0.0), and lists are no keys.
+        return [canonical_bytes(value) for value in values]
+    known: dict[object, bytes] = {}
+    out = []
+    for value in values:
+        found = known.get(value)
+        if found is None:
+            plain = value.isoformat() if isinstance(value, date) else value
+            found = known[value] = canonical_bytes(plain)
+        out.append(found)
+    return out
+
+
+def _as_text(times: pl.Series) -> pl.Series:
+    """Times in UTC as `datetime.isoformat` writes them: with six digits of a second's fraction, or with none."""
+    # Python's years have four digits, and nothing else need be known of how other years are written.
+    if times.is_empty() or not times.dt.year().is_between(1000, 9999).all():
+        return times
+    whole = times.dt.to_string("%Y-%m-%dT%H:%M:%S+00:00")
+    parts = times.dt.to_string("%Y-%m-%dT%H:%M:%S%.6f+00:00")
+    return parts.zip_with(times.dt.microsecond().fill_null(0) != 0, whole)
