@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -272,3 +273,25 @@ def test_names_that_do_not_exist_are_said(shop: Path, words: list[str], said: st
     with pytest.raises(MainspringError) as refused:
         ask(*words, "-p", str(shop))
     assert said in f"{refused.value} {refused.value.hint}"
+
+
+def test_a_group_is_searched_kept_small_and_forgets(shop: Path, tmp_path: Path) -> None:
+    """Search, compaction, vacuum, changes, next version, erasure: shown first, done when told to."""
+
+    def told(*words: str) -> Any:
+        return json.loads(ask("features", *words, "-p", str(shop), "--json").output)
+
+    assert told("search", "customers")[0]["kind"] == "feature_group"
+    path = tmp_path / "more.csv"
+    path.write_text(CSV.replace("2024", "2025"))
+    ask("features", "insert", "customers", str(path), "-p", str(shop))
+    assert told("compact", "customers")["n_files"] == 1
+    assert told("vacuum", "customers", "--yes")["n_younger"] == 2
+    assert {row["_change"] for row in told("changes", "customers", "1")} == {"inserted"}
+    assert told("next-version", "customers", "--rename", "spent=spend")["rows"] == 4
+    key = told("head", "customers", "-n", "1")[0]["customer_id"]
+    assert told("erase", "customers", f"customer_id={key}")["receipt_id"] is None
+    assert told("erase", "customers", f"customer_id={key}", "--yes", "--reason", "asked")["n_rows"] == 2
+    assert key not in {row["customer_id"] for row in told("head", "customers")}
+    with pytest.raises(InputError, match="NAME=VALUE"):
+        ask("features", "erase", "customers", "nobody", "-p", str(shop))

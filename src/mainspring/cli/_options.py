@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -120,6 +121,22 @@ def instant(text: str, where: str) -> datetime:
             hint="For example 2013-06-01 or 2013-06-01T12:00:00+00:00.",
         ) from error
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+
+
+def age(text: str) -> timedelta:
+    """36h, 7d or 2w as a span."""
+    found = re.fullmatch(r"(\d+)([hdw])", text)
+    if found is None:
+        raise InputError(
+            expected="a whole number with h, d or w for hours, days or weeks",
+            got=repr(text),
+            where="--older-than",
+            hint="For example 36h, 7d or 2w; 1h at least.",
+        )
+    return timedelta(**{_SPANS[found[2]]: int(found[1])})
+
+
+_SPANS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 def json_object(text: str, where: str) -> dict[str, Any]:

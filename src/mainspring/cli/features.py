@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mainspring.cli._options import Archived, In, Json, find_instant, group_reference, noun, opened
+from mainspring.cli._options import Archived, In, Json, age, find_instant, group_reference, noun, opened
 from mainspring.cli._output import plain, print_fields, print_json, print_rows, progress
 from mainspring.errors import InputError
 
@@ -220,6 +220,72 @@ def _pairs(given: list[str], where: str) -> dict[str, str]:
                 expected="NAME=VALUE", got=repr(text), where=where, hint="For example temp_c=temp."
             )
     return {text.partition("=")[0]: text.partition("=")[2] for text in given}
+
+
+@app.command("compact")
+def compact(name: Group, project: In = None, json: Json = False) -> None:
+    """Write the rows of a group's many small files into few; reads answer the same."""
+    with opened(project) as found:
+        done = found.features.get_group(*group_reference(name)).compact()
+    print_fields(done, as_json=json)
+
+
+@app.command("vacuum")
+def vacuum(
+    name: Group,
+    older_than: Annotated[
+        str, typer.Option("--older-than", help="Leave what is younger: 36h, 7d or 2w; at least 1h.")
+    ] = "7d",
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it; else it is only shown.")] = False,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """Show files that compactions left behind, and with --yes delete them; commits and pins need none of them."""
+    with opened(project) as found:
+        group = found.features.get_group(*group_reference(name))
+        done = group.vacuum(older_than=age(older_than), dry_run=not yes)
+    print_fields(done, as_json=json)
+    if not yes and done.files and not json:
+        typer.echo("Nothing was deleted: add --yes.")
+
+
+@app.command("erase")
+def erase(
+    name: Group,
+    keys: Annotated[
+        list[str], typer.Argument(metavar="KEY=VALUE...", help="Whose rows: key columns and their values.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="Why, in your words; kept with it.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Erase them; else they are only counted.")] = False,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """Count the rows of an entity, and with --yes erase them from every file of a group, for ever.
+
+    What holds them beside is listed and not erased: training datasets, examples of broken expectations. So are not
+    backups, logged predictions and the files that were inserted.
+    """
+    from mainspring.features.files import with_times
+
+    with opened(project) as found:
+        group = found.features.get_group(*group_reference(name))
+        entity = _entity(_pairs(keys, "KEY=VALUE"), group.spec, with_times)
+        done = group.erase(entity, reason=reason, dry_run=not yes)
+    print_fields(done, as_json=json)
+    if not yes and not json:
+        typer.echo('Nothing was erased: add --yes --reason "…".')
+
+
+def _entity(given: dict[str, str], spec: Any, with_times: Any) -> Any:
+    """Text of the command line as the group's keys."""
+    import polars as pl
+
+    from mainspring.features.schema import STORAGE, types_of
+
+    types = types_of(spec.columns)
+    frame = with_times(pl.DataFrame({key: [value] for key, value in given.items()}), types)
+    whole = [key for key in given if types.get(key) == "int64"]
+    return frame.with_columns(pl.col(whole).cast(STORAGE["int64"]))
 
 
 @app.command("changes")

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from mainspring.cli._options import In, Json, opened
+from mainspring.cli._options import In, Json, age, opened
 from mainspring.cli._output import print_json, print_rows, progress
-from mainspring.errors import InputError
-
-_UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 def gc(
@@ -32,7 +27,7 @@ def gc(
     from mainspring.workflows.gc import collect
 
     with opened(project) as found:
-        done = collect(found, older_than=_age(older_than), delete=delete, progress=progress)
+        done = collect(found, older_than=age(older_than), delete=delete, progress=progress)
     if json:
         print_json(done)
         return
@@ -55,15 +50,3 @@ def gc(
         typer.echo(f"Deleted {len(done.deleted)} ({done.deleted_bytes:,} bytes); receipt {done.receipt_id}.")
     elif done.size_bytes:
         typer.echo(f"{done.size_bytes:,} bytes could go. Nothing was deleted: add --delete.")
-
-
-def _age(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d+)([hdw])", text)
-    if found is None:
-        raise InputError(
-            expected="a whole number with h, d or w for hours, days or weeks",
-            got=repr(text),
-            where="--older-than",
-            hint="For example 36h, 7d or 2w; 1h at least.",
-        )
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})

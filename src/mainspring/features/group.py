@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -22,11 +22,14 @@ from mainspring.features import (
     push,
     rejects,
     store,
+    upkeep,
     versions,
 )
+from mainspring.features import erase as erasure
 from mainspring.features.changes import Changes
 from mainspring.features.column import Column
 from mainspring.features.define import check_tags, warn_of_use
+from mainspring.features.erase import Erased
 from mainspring.features.frames import frame_of
 from mainspring.features.ingest import Commit
 from mainspring.features.join import NUMBER
@@ -36,6 +39,7 @@ from mainspring.features.read import Read
 from mainspring.features.schema import declared, types_of
 from mainspring.features.spec import Deprecation, FeatureGroupSpec, SelectionSpec
 from mainspring.features.store import Stores
+from mainspring.features.upkeep import OLDER_THAN, Compacted, Vacuumed
 from mainspring.features.versions import Backfill
 from mainspring.log.progress import Progress, silent
 
@@ -423,6 +427,38 @@ class FeatureGroup:
                 raise UnknownNameError.of("feature", name, spec.features, f"selection of group {spec.label}")
         warn_of_use(spec)
         return Selection(SelectionSpec(group=spec.name, version=spec.version, columns=names), spec.keys)
+
+    def compact(self) -> Compacted:
+        """Write the rows of many small files into few. Every read answers the same before and after."""
+        return upkeep.compact(self._stores, self.spec)
+
+    def vacuum(self, *, older_than: timedelta = OLDER_THAN, dry_run: bool = False) -> Vacuumed:
+        """Delete files that compactions left behind so long ago; commits and pins need none of them.
+
+        Args:
+            older_than: at least an hour: whoever reads meanwhile goes on with the files of the beginning.
+            dry_run: only say what would go.
+
+        Raises:
+            InputError: `older_than` is shorter than an hour.
+        """
+        return upkeep.vacuum(self._stores, self.spec, older_than=older_than, dry_run=dry_run)
+
+    def erase(self, keys: object, *, reason: str, dry_run: bool = False) -> Erased:
+        """Erase entities: their rows leave every file of the group, the online store and kept profiles. For ever.
+
+        Commits keep their numbers and lineage; a read as of any of them answers without the rows. Training datasets
+        that hold the entities, and what else is not erased, are listed in the receipt.
+
+        Args:
+            keys: a dictionary of key column → value, a list of them, or a frame; a part of a composite key is enough.
+            reason: in your words; kept for ever.
+            dry_run: only say what would go.
+
+        Raises:
+            InputError: no reason, no key, columns that are no keys of the group.
+        """
+        return erasure.erase(self._stores, self.spec, keys, reason=reason, dry_run=dry_run)
 
     def materialize(self, until: datetime | None = None) -> int:
         """Write to the online store what has become available up to `until`; returns the entries written.

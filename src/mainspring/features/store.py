@@ -9,7 +9,18 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from mainspring.errors import UnknownNameError
 from mainspring.features.on_demand import OnDemand
@@ -236,6 +247,41 @@ def published(
     return [
         value(CommitSpec, found) for found in connection.execute(query.order_by(commits.c.number)).mappings()
     ]
+
+
+def all_commits(connection: Connection, group_id: str) -> list[CommitSpec]:
+    """Every commit of a group, staged or published, in the order of its tickets."""
+    query = select(commits).where(commits.c.group_id == group_id).order_by(commits.c.ticket)
+    return [value(CommitSpec, found) for found in connection.execute(query).mappings()]
+
+
+def editions_of(connection: Connection, group_id: str) -> list[EditionSpec]:
+    """What erasures left, or are to leave, of the group's commits, oldest first."""
+    query = select(editions).where(editions.c.group_id == group_id)
+    order = (editions.c.made_us, editions.c.execution_id)
+    return [value(EditionSpec, found) for found in connection.execute(query.order_by(*order)).mappings()]
+
+
+def add_editions(connection: Connection, specs: list[EditionSpec], project_id: str) -> None:
+    """Write down what an erasure is to leave."""
+    if specs:
+        connection.execute(insert(editions), [row(spec, project_id) for spec in specs])
+
+
+def settle_editions(connection: Connection, done: list[EditionSpec], given_up: list[EditionSpec]) -> None:
+    """Say that some editions are what the rows are, and that others never came to be."""
+    for spec in done:
+        connection.execute(update(editions).where(_is_edition(spec)).values(is_done=True))
+    for spec in given_up:
+        connection.execute(delete(editions).where(_is_edition(spec)))
+
+
+def _is_edition(spec: EditionSpec) -> ColumnElement[bool]:
+    return and_(
+        editions.c.group_id == spec.group_id,
+        editions.c.ticket == spec.ticket,
+        editions.c.execution_id == spec.execution_id,
+    )
 
 
 def tickets(connection: Connection, group_id: str) -> set[int]:

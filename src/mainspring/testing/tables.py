@@ -188,6 +188,57 @@ class TablesContract:
         found = tables.scan("t").filter(pl.col("a") >= 25).select("b").collect()
         assert found["b"].to_list() == ["2"] * 5
 
+    def test_compact(self, tables: Tables) -> None:
+        """Few files instead of many, with the same rows and tokens; a second time nothing is to be gained."""
+        for number in range(4):
+            tables.append("t", pl.DataFrame({"a": [number], "b": [f"{number}"]}), token=f"{number}")
+        before = tables.scan("t").sort("a").collect()
+        done = tables.compact("t")
+        assert (done.n_before, done.n_after) == (4, 1)
+        assert tables.scan("t").sort("a").collect().equals(before)
+        assert tables.find_append("t", "2") is not None
+        assert len(tables.left_behind("t")) == 4
+        version = tables.version("t")
+        assert tables.compact("t").n_after == 1
+        assert tables.version("t") == version
+        tables.append("t", pl.DataFrame({"a": [4], "b": ["4"]}), token="4")
+        assert tables.scan("t").collect().height == 5
+
+    def test_a_copy_after_compaction(self, tables: Tables) -> None:
+        """The version of a token's append can be copied also when its own files were discarded."""
+        for number in range(3):
+            tables.append("t", pl.DataFrame({"a": [number]}), token=f"{number}")
+        appended = tables.last_append("t", ["2"])
+        assert appended is not None
+        tables.compact("t")
+        assert tables.last_append("t", ["2"]) == appended
+        tables.discard("t", [left.file for left in tables.left_behind("t")])
+        found = tables.last_append("t", ["2"])
+        assert found == tables.version("t")
+        assert found is not None
+        assert any(path.endswith(".parquet") for path in tables.files("t", found).fixed)
+        assert tables.damages("t", read=True) == []
+
+    def test_erase(self, tables: Tables) -> None:
+        """Rows that equal one of those given go from all files; the others are as they were."""
+        for number in range(3):
+            rows = {"a": [number, number], "b": [0, 1], "name": [f"keep{number}", f"Zebedee{number}"]}
+            tables.append("t", pl.DataFrame(rows), token=f"{number}")
+        tables.compact("t")
+        tables.append("t", pl.DataFrame({"a": [9], "b": [1], "name": ["keep9"]}), token="9")
+        assert tables.erase("t", pl.DataFrame({"a": [0, 2, 7], "b": [1, 1, 1]})).n_rows == 2
+        kept = {"keep0", "keep1", "keep2", "keep9", "Zebedee1"}
+        assert set(tables.scan("t").collect()["name"]) == kept
+        assert tables.left_behind("t") == []
+        assert tables.damages("t", read=True) == []
+        assert tables.without_digest("t") == []
+        version = tables.version("t")
+        assert tables.erase("t", pl.DataFrame({"a": [0], "b": [1]})).n_rows == 0
+        assert tables.version("t") == version
+        assert tables.find_append("t", "1") is not None
+        tables.append("t", pl.DataFrame({"a": [10], "b": [1], "name": ["keep10"]}), token="10")
+        assert tables.scan("t").collect().height == 6
+
     def test_last_append(self, tables: Tables) -> None:
         """The newest version of several tokens is found, whatever came after it."""
         assert tables.last_append("t", ["1"]) is None

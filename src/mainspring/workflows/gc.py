@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import select
 
 from mainspring.errors import InputError
+from mainspring.features.store import table_name
 from mainspring.lineage.spec import AssetKind, ExecutionState, Standing, Value
 from mainspring.lineage.store import executions
 from mainspring.log.progress import Progress, silent
@@ -37,8 +38,8 @@ YOUNGEST: Final = timedelta(hours=1)
 
 
 class RubbishKind(enum.StrEnum):
-    """What nothing refers to: a blob, a staged file whose process is gone, rows that were never published, a file of
-    deleted predictions.
+    """What nothing refers to: a blob, a staged file whose process is gone, rows that were never published, a file that
+    a compaction, or a deletion of predictions, left behind.
     """
 
     BLOB = "blob"
@@ -203,10 +204,15 @@ def _files(project: Project, removed_before: datetime) -> list[Rubbish]:
             since=left.removed_at,
             deletable=True,
         )
-        for table in log_tables(project)
+        for table in _tables(project)
         for left in project.tables.left_behind(table)
         if left.removed_at < removed_before
     ]
+
+
+def _tables(project: Project) -> list[str]:
+    groups = [table_name(group.spec) for group in project.features.groups(archived=True)]
+    return [*log_tables(project), *(name for name in groups if project.tables.exists(name))]
 
 
 def _appends(project: Project, progress: Progress) -> list[Rubbish]:

@@ -209,6 +209,8 @@ EDGES: Final = (
     Edge(lineage.evidence.c.subject_id, _ASSET),
     Edge(features.commits.c.group_id, features.groups.c.group_id),
     Edge(features.commits.c.asset_id, _ASSET),
+    Edge(features.editions.c.group_id, features.groups.c.group_id),
+    Edge(features.editions.c.execution_id, _EXECUTION),
     Edge(features.views.c.view_id, _ASSET),
     Edge(tracking.runs.c.id, _EXECUTION),
     Edge(tracking.params.c.run_id, tracking.runs.c.id),

@@ -4,9 +4,18 @@ from pathlib import Path
 from typing import Final
 
 from mainspring.ports._address import Backends, path_of, scheme_of
-from mainspring.ports.tables._base import LeftBehind, TableDamage, TableFiles, Tables
+from mainspring.ports.tables._base import Compaction, Erasure, LeftBehind, TableDamage, TableFiles, Tables
 
-__all__ = ["BACKENDS", "LeftBehind", "TableDamage", "TableFiles", "Tables", "open_tables"]
+__all__ = [
+    "BACKENDS",
+    "Compaction",
+    "Erasure",
+    "LeftBehind",
+    "TableDamage",
+    "TableFiles",
+    "Tables",
+    "open_tables",
+]
 
 BACKENDS: Final[Backends[Tables]] = Backends("tables", Tables, "the address", ["file"])
 

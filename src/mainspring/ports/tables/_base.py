@@ -65,6 +65,32 @@ class LeftBehind:
     removed_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """What compacting a table came to.
+
+    Attributes:
+        n_before, n_after: files that a read of the newest version needs.
+    """
+
+    n_before: int
+    n_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What erasing rows of a table came to.
+
+    Attributes:
+        n_rows: rows that were taken out.
+        unsettled: files that no version names and that are too young to be a dead process's: an append that is under
+            way may be writing them. They are as they were.
+    """
+
+    n_rows: int
+    unsettled: tuple[str, ...]
+
+
 class Tables(ABC):
     """Append-only columnar tables with numbered versions.
 
@@ -74,7 +100,7 @@ class Tables(ABC):
 
     Ownership: rows belong to the table and never change. Whoever appends publishes the version elsewhere; rows
     of an append that nobody published are there, and are for the reader to leave out. Rows leave a table by
-    `delete_before` alone, and its earlier versions have them until `discard`.
+    `delete_before`, and its earlier versions have them until `discard`; or by `erase`, after which nothing has them.
 
     Atomicity: an append is a version: all its rows, or no version at all. The same token appends once, also
     when two processes try at the same time or one was killed and tries again.
@@ -129,6 +155,32 @@ class Tables(ABC):
         """
 
     @abstractmethod
+    def compact(self, name: str) -> Compaction:
+        """Write the rows of small files into few large ones, as one version; where there is nothing to gain, none.
+
+        Every read answers the same before and after. The small files stay until they are discarded, for whoever reads
+        an earlier version.
+
+        Raises:
+            UnknownNameError: no such table.
+            UnavailableError: the store is full or failing, or others' commits kept winning.
+        """
+
+    @abstractmethod
+    def erase(self, name: str, rows: pl.DataFrame) -> Erasure:
+        """Take rows out of every file: of the newest version, of all that is left behind, and of the log's statistics.
+
+        Earlier versions cannot be read afterwards. One that was killed is ended by calling it again, also with no rows.
+
+        Args:
+            rows: whole numbers; the rows that equal one of these in all its columns go.
+
+        Raises:
+            UnknownNameError: no such table.
+            UnavailableError: the store is full or failing, or others' commits kept winning.
+        """
+
+    @abstractmethod
     def left_behind(self, name: str) -> list[LeftBehind]:
         """Files that are there and that the newest version reads no more; none for a table that does not exist."""
 
@@ -146,7 +198,8 @@ class Tables(ABC):
     def last_append(self, name: str, tokens: Collection[str]) -> int | None:
         """The newest version that one of the tokens' appends made; None if none of them made any.
 
-        All that is read is the log from the newest version down to the answer.
+        Where files of that version were discarded since, the first one after it whose files are all there. All that is
+        read is the log from the newest version down to the answer, if nothing was compacted or deleted since.
         """
 
     @abstractmethod

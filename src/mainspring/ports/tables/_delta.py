@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote
@@ -30,6 +31,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from mainspring.errors import InputError, IntegrityError, UnavailableError
 from mainspring.ports._disk import make_folder, refusal, refusals
 from mainspring.ports.tables._base import (
+    Compaction,
+    Erasure,
     LeftBehind,
     TableDamage,
     TableFiles,
@@ -47,6 +50,7 @@ MAX_ATTEMPTS: Final = 50
 FIRST_WAIT_S: Final = 0.005
 LONGEST_WAIT_S: Final = 0.25
 PINNED_VERSIONS: Final = 64
+ALTERNATIVES_AT_ONCE: Final = 100
 
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 # How Rust ends the message of a failed system call.
@@ -109,6 +113,26 @@ class DeltaTables(Tables):
             n_deleted, version = head.delete_before(column, moment)
             head.log.make_durable(version)
         return n_deleted
+
+    def compact(self, name: str) -> Compaction:
+        head = self._head(name)
+        with _meanings(head.folder), head.lock:
+            if head.refresh() is None:
+                raise unknown_table(name, str(self._folder))
+            done, version = head.compact()
+            head.log.make_durable(version)
+        return done
+
+    def erase(self, name: str, rows: pl.DataFrame) -> Erasure:
+        head = self._head(name)
+        with _meanings(head.folder), head.lock:
+            if head.refresh() is None:
+                raise unknown_table(name, str(self._folder))
+            n_rows, version = head.take_out(rows)
+            head.log.make_durable(version)
+            # The shortcut that is newest then, so that the older ones can go.
+            head.checkpoint()
+            return Erasure(n_rows, tuple(head.log.forget(head.live(), version)))
 
     def left_behind(self, name: str) -> list[LeftBehind]:
         log = self._head(name).log
@@ -302,6 +326,41 @@ class _Head:
 
         return self._until_first(attempt, "deletion")
 
+    def compact(self) -> tuple[Compaction, int]:
+        """What it came to, and the version that has the rows in few files."""
+
+        def attempt() -> tuple[Compaction, int]:
+            table = self.refresh()
+            assert table is not None
+            _check_writable(self.folder)
+            n_before = len(table.file_uris())
+            table.optimize.compact(post_commithook_properties=_NO_HOOKS)
+            return Compaction(n_before, len(table.file_uris())), table.version()
+
+        return self._until_first(attempt, "compaction")
+
+    def take_out(self, rows: pl.DataFrame) -> tuple[int, int]:
+        """How many rows were taken out, and the version that reads them no more."""
+        n_rows = sum(self._until_first(partial(self._delete, part), "erasure") for part in _predicates(rows))
+        table = self.refresh()
+        assert table is not None
+        return n_rows, table.version()
+
+    def _delete(self, predicate: str) -> int:
+        table = self.refresh()
+        assert table is not None
+        _check_writable(self.folder)
+        told = table.delete(predicate=predicate, post_commithook_properties=_NO_HOOKS)
+        return int(told["num_deleted_rows"])
+
+    def live(self) -> set[str]:
+        """The data files that the newest version reads, relative to the folder."""
+        table = self.refresh()
+        assert table is not None
+        # delta-rs follows symbolic links in the folder's path.
+        root = self.folder.resolve()
+        return {Path(unquote(uri)).relative_to(root).as_posix() for uri in table.file_uris()}
+
     def _until_first(self, attempt: Callable[[], _Done], what: str) -> _Done:
         """What `attempt` comes to once nobody else's commit comes in between."""
         wait_s = FIRST_WAIT_S
@@ -396,6 +455,20 @@ def _meanings(folder: Path) -> Iterator[None]:
                 where=str(folder),
                 hint="A file of its _delta_log is damaged or missing; restore the folder from a backup.",
             ) from error
+
+
+def _predicates(rows: pl.DataFrame) -> Iterator[str]:
+    """The rows as conditions, each of so many alternatives as a parser's stack bears."""
+    *first, last = rows.columns
+    parts = [rows] if not first else rows.partition_by(first, maintain_order=True)
+    alternatives = []
+    for part in parts:
+        if part.height:
+            same = [f"{column} = {int(part.item(0, column))}" for column in first]
+            among = f"{last} IN ({', '.join(str(int(value)) for value in part[last])})"
+            alternatives.append(" AND ".join([*same, among]))
+    for start in range(0, len(alternatives), ALTERNATIVES_AT_ONCE):
+        yield " OR ".join(f"({each})" for each in alternatives[start : start + ALTERNATIVES_AT_ONCE])
 
 
 def _check_token(name: str, token: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ from mainspring.types import new_id
 
 CHECKPOINT_EVERY: Final = 100
 """Versions between two checkpoints: of the log, a reader reads what came since the last."""
+
+ABANDONED_S: Final = 3_600
+"""Seconds after which a file that no version names is nobody's."""
 
 _PARQUET_END: Final = b"PAR1"
 
@@ -64,12 +68,26 @@ class DeltaLog:
         return None
 
     def find_last(self, tokens: frozenset[str], from_version: int) -> int | None:
-        """The last version at or before `from_version` that carries one of the tokens."""
+        """The last version at or before `from_version` that carries one of the tokens; if its files went since, the
+        first one after it whose files are all there.
+        """
+        is_rearranged = False
         for version in range(from_version, -1, -1):
             commit = self._read(version)
             if commit is not None and commit.tokens & tokens:
-                return version
+                return self._first_whole(version, from_version) if is_rearranged else version
+            is_rearranged |= commit is not None and bool(commit.removed)
         return None
+
+    def _first_whole(self, version: int, newest: int) -> int:
+        live: set[str] = set()
+        for number in range(newest + 1):
+            commit = self._read(number)
+            if commit is not None:
+                live = (live | set(commit.files)) - set(commit.removed)
+            if number >= version and all((self.folder / file).exists() for file in live):
+                return number
+        return version
 
     def make_durable(self, version: int) -> None:
         """Return when `version` and all before it survive power loss."""
@@ -183,6 +201,69 @@ class DeltaLog:
                 size_bytes = (self.folder / file).stat().st_size
                 found.append(LeftBehind(file, size_bytes, datetime.fromtimestamp(removed_ms / 1_000, UTC)))
         return found
+
+    def forget(self, live: set[str], version: int) -> list[str]:
+        """Take away all that earlier versions had beyond `live`, the files that `version` reads: the files, their
+        statistics in the log, and the checkpoints before `version`'s.
+
+        Returns:
+            Files that no version names and that may be somebody's who is at work.
+        """
+        with _alone(self.folder / "_mending"):
+            for place in self._log.glob("*.checkpoint*.parquet"):
+                if int(place.name.split(".", 1)[0]) < version:
+                    place.unlink(missing_ok=True)
+            for place in self._log.glob("torn-*"):
+                place.unlink(missing_ok=True)
+            for number in range(version + 1):
+                self._forget_statistics(number, live)
+            named = {
+                file for number in range(version + 1) if (found := self._read(number)) for file in found.files
+            }
+            for file in named - live:
+                (self.folder / file).unlink(missing_ok=True)
+            sync_folder(self._log)
+            young = [file for file in self._unnamed(named, version) if not self._give_up_if_old(file)]
+            sync_folder(self.folder)
+            return young
+
+    def _forget_statistics(self, number: int, live: set[str]) -> None:
+        """Write an entry of the log anew without the smallest and largest values of files that are gone."""
+        place = self._place(number)
+        actions = [json.loads(line) for line in place.read_bytes().splitlines() if line.strip()]
+        gone = [
+            action["add"]
+            for action in actions
+            if "add" in action and unquote(action["add"]["path"]) not in live and action["add"].get("stats")
+        ]
+        if not gone:
+            return
+        for add in gone:
+            add["stats"] = None
+        relative = self._relative(place)
+        staged = self.folder / f"_entry-{new_id()}"
+        staged.write_bytes("".join(f"{json.dumps(action)}\n" for action in actions).encode())
+        sync_file(staged)
+        # First nobody can compare it, then it is another one, then its digest is that of the other one.
+        self.sums.forget([relative])
+        os.replace(staged, place)
+        self.sums.add([relative])
+
+    def _unnamed(self, named: set[str], version: int) -> list[str]:
+        """Data files that no version up to the newest names: left by a killed append, or being written."""
+        later = range(version + 1, max(self._versions(), default=version) + 1)
+        named = named | {file for number in later if (found := self._read(number)) for file in found.files}
+        found_files = (place.relative_to(self.folder).as_posix() for place in self.folder.glob("*.parquet"))
+        return [file for file in found_files if file not in named]
+
+    def _give_up_if_old(self, file: str) -> bool:
+        try:
+            if time.time() - (self.folder / file).stat().st_mtime < ABANDONED_S:
+                return False
+        except FileNotFoundError:
+            return True
+        (self.folder / file).unlink(missing_ok=True)
+        return True
 
     def _relative(self, place: Path) -> str:
         return place.relative_to(self.folder).as_posix()

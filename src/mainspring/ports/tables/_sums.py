@@ -17,6 +17,8 @@ from typing import Final
 from mainspring.errors import IntegrityError
 
 NAME: Final = "_sums"
+#: In the place of a digest: the file has none.
+_FORGOTTEN: Final = "0" * 64
 AT_ONCE: Final = min(4, os.cpu_count() or 1)
 
 
@@ -41,6 +43,12 @@ class Sums:
             place.write(b"\n" + _lines(found))
         with self._lock:
             self._compared |= found.keys()
+
+    def forget(self, files: Collection[str]) -> None:
+        """Say that files are about to be other ones: until they are noted again nobody can compare them."""
+        if files:
+            with self._place.open("ab") as place:
+                place.write(b"\n" + _lines(dict.fromkeys(files, _FORGOTTEN)))
 
     def of(self, files: Collection[str]) -> dict[str, str]:
         """The digests of those files that have one."""
@@ -108,6 +116,8 @@ class Sums:
             sha256, _, file = line.partition("  ")
             if len(sha256) == 64 and file:
                 self._known[file] = sha256
+                if sha256 == _FORGOTTEN:
+                    del self._known[file]
         self._read_bytes += len(whole)
 
 

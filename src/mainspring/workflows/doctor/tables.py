@@ -11,8 +11,9 @@ from polars.exceptions import PolarsError
 from mainspring.errors import MainspringError
 from mainspring.features import store
 from mainspring.features.digest import frame_digest
+from mainspring.features.erase import is_edition
 from mainspring.features.join import COMMIT, OP, ORDINAL
-from mainspring.features.spec import CommitSpec, FeatureGroupSpec
+from mainspring.features.spec import CommitSpec, EditionSpec, FeatureGroupSpec
 from mainspring.project import Project
 from mainspring.types import digest
 from mainspring.workflows.doctor.spec import Finding, Patient, Severity, shown, told
@@ -90,6 +91,7 @@ def _check_group(patient: Patient, name: str, group: FeatureGroupSpec) -> Iterat
     project = patient.project
     with project.records.read() as connection:
         published = store.published(connection, group.group_id)
+        editions = store.editions_of(connection, group.group_id)
     if not project.tables.exists(name):
         if published:
             yield _error(
@@ -105,7 +107,11 @@ def _check_group(patient: Patient, name: str, group: FeatureGroupSpec) -> Iterat
         rows = project.tables.scan(name).filter(pl.col(COMMIT).is_in(tickets)).collect()
         found = {key[0]: frame for key, frame in rows.partition_by(COMMIT, as_dict=True).items()}
         for commit in part:
-            wrong = _flaw(group, commit, found.get(commit.ticket))
+            stored = found.get(commit.ticket)
+            wrong = _flaw(group, commit, stored)
+            erased = [item for item in editions if item.ticket == commit.ticket]
+            if erased:
+                wrong = _flaw_of_edition(group, erased, stored, wrong)
             if wrong:
                 where = (
                     f"table {name}, commit {commit.number} (ticket {commit.ticket}, asset {commit.asset_id})"
@@ -170,6 +176,22 @@ def _flaw(group: FeatureGroupSpec, commit: CommitSpec, rows: pl.DataFrame | None
         if ordered[names.pop()].null_count() < n_found:
             break
     return "has other values than were acknowledged (its digest differs)"
+
+
+def _flaw_of_edition(
+    group: FeatureGroupSpec, editions: list[EditionSpec], rows: pl.DataFrame | None, as_inserted: str
+) -> str:
+    """What is wrong with rows of which an erasure left some: they are those of the last one that ended, or of one that
+    did not, or, where none ended, those that were inserted.
+    """
+    done = [item for item in editions if item.is_done]
+    pending = [item for item in editions if not item.is_done]
+    if not done and not as_inserted:
+        return ""
+    for edition in [*done[-1:], *pending]:
+        if edition.n_rows == 0 if rows is None else is_edition(group, edition, rows):
+            return ""
+    return "has other rows than its erasures left" if done else as_inserted
 
 
 def _error(what: str, where: str, do: str) -> Finding:

@@ -1,0 +1,199 @@
+"""Erasure of an entity: proved by a search of all bytes that are left."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from tests.features.conftest import at
+from tests.features.killed_inserts import open_features
+
+import mainspring as ms
+from mainspring.errors import InputError
+from mainspring.features.api import Features
+from mainspring.features.group import FeatureGroup
+from mainspring.features.store import editions_of, table_name
+from mainspring.log.progress import silent
+from mainspring.project import Project
+from mainspring.workflows.doctor.spec import Patient, Severity
+from mainspring.workflows.doctor.tables import check_tables
+
+NAMES = ["Ada", "Zebedee", "Bob", "Zebedee"]
+
+
+def people(features: Features, **options: Any) -> FeatureGroup:
+    """Two commits with two rows of Zebedee each, a delete of him, and a compaction between."""
+    group = features.group("people", keys=["name"], event_time="t", **options)
+    for hour in (0, 1):
+        times = [at(hour)] * 4
+        rows = {
+            "name": NAMES,
+            "t": times,
+            "mail": [f"{name}@example.org" for name in NAMES],
+            "x": [1.0, 2.0, 3.0, 4.0],
+        }
+        group.insert(pl.DataFrame(rows))
+        group.compact()
+    group.delete(pl.DataFrame({"name": ["Zebedee"], "t": [at(2)]}))
+    return group
+
+
+def holders(folder: Path, word: str) -> list[str]:
+    """The files that have a word in them: in their bytes, or in their columns as they are read."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            is_parquet = path.suffix == ".parquet" or path.read_bytes()[:4] == b"PAR1"
+            if word.encode() in path.read_bytes() or (is_parquet and word in _told(path)):
+                found.append(str(path.relative_to(folder)))
+    return found
+
+
+def _told(path: Path) -> str:
+    return str(pl.read_parquet(path).to_dict(as_series=False)) + str(pl.read_parquet_metadata(path))
+
+
+def folder_of(features: Features) -> Path:
+    return features._stores.tables._folder  # type: ignore[attr-defined,no-any-return]
+
+
+def test_nothing_that_is_left_has_the_entity(features: Features) -> None:
+    """No data file, log entry, checkpoint or digest; the others' rows, commits and lineage are as they were."""
+    group = people(features)
+    assert holders(folder_of(features), "Zebedee")
+    kept = group.read(2).filter(pl.col("name") != "Zebedee").to_polars()
+    commits = group.commits()
+    assert group.erase({"name": "Zebedee"}, reason="asked", dry_run=True).n_rows == 5
+    done = group.erase({"name": "Zebedee"}, reason="asked on 3 May")
+    assert (done.n_rows, done.commits) == (5, (1, 2, 3))
+    assert holders(folder_of(features), "Zebedee") == []
+    assert group.read(2).to_polars().equals(kept)
+    assert group.commits() == commits
+    assert group.insert(kept.with_columns(t=pl.lit(at(5)))).number == 4
+    assert group.erase({"name": "Zebedee"}, reason="again").n_rows == 0
+
+
+def test_the_receipt_names_nobody_and_says_what_is_left(features: Features) -> None:
+    """Who has the key can tell that it is meant; datasets and models that hold the entity are listed."""
+    group = people(features, expectations=[ms.expect.between("x", 3, 9)])
+    view = features.view("v", features=[group["x"].on({"name": "who"})])
+    spine = pl.DataFrame({"who": ["Ada", "Zebedee"], "event_time": [at(1)] * 2})
+    dataset = view.training_dataset(spine)
+    other = view.training_dataset(spine.head(1))
+    done = group.erase([{"name": "Zebedee"}], reason="asked")
+    assert done.copies.datasets == {dataset.asset_id: 1}
+    assert other.asset_id not in done.copies.datasets
+    assert len(done.copies.examples) == 2
+    graph = features._stores.graph
+    receipt = graph.get_asset(str(done.receipt_id))
+    text = graph.blobs.get(receipt.digest).decode()
+    assert "Zebedee" not in text
+    assert json.loads(text)["copies"]["datasets"] == {dataset.asset_id: 1}
+    (work,) = graph.works([receipt.execution_id])
+    assert {tie.asset.id for tie in work.inputs()} == {commit.asset_id for commit in group.commits()}
+
+
+def test_the_online_store_forgets(features: Features) -> None:
+    """Also what this process held for later."""
+    group = people(features, online=True)
+    features.materialize(at(1))
+    view = features.view("v", features=[group["x"]])
+    assert view.online().read({"name": "Zebedee"}, {}, at(1)).values["x"] == 4.0
+    assert group.erase({"name": "Zebedee"}, reason="asked").n_online == 1
+    features.materialize(at(9))
+    assert view.online().read({"name": "Zebedee"}, {}, at(9)).status == {"people": "missing"}
+    assert view.online().read({"name": "Ada"}, {}, at(9)).values["x"] == 1.0
+
+
+def test_a_part_of_a_composite_key_is_enough(features: Features) -> None:
+    """All rows of a person, whatever the other keys are."""
+    group = features.group("visits", keys=["name", "day"])
+    group.insert(pl.DataFrame({"name": ["Zebedee", "Zebedee", "Ada"], "day": [1, 2, 1], "x": [1, 2, 3]}))
+    group.erase(pl.DataFrame({"name": ["Zebedee"]}), reason="asked")
+    assert group.read().to_polars()["name"].to_list() == ["Ada"]
+
+
+def test_rows_that_were_not_taken_or_wait_go_too(features: Features) -> None:
+    """Rejects with their reasons, and rows that were pushed and are not committed yet."""
+    group = features.group(
+        "people", keys=["name"], on_failure="quarantine", expectations=[ms.expect.between("x", 0, 9)],
+        schema={"name": str, "x": float},
+    )  # fmt: skip
+    group.insert(pl.DataFrame({"name": ["Ada", "Zebedee"], "x": [1.0, 99.0]}))
+    group.push(pl.DataFrame({"name": ["Zebedee"], "x": [2.0], "id": ["e1"]}), event_id="id")
+    done = group.erase({"name": "Zebedee"}, reason="asked")
+    assert (done.n_rows, done.n_rejected) == (1, 1)
+    assert group.rejects().is_empty()
+    assert group.read().to_polars()["name"].to_list() == ["Ada"]
+    assert holders(folder_of(features), "Zebedee") == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason", "message"),
+    [
+        ({"name": "Ada"}, " ", "a reason"),
+        ({"mail": "x"}, "asked", "keys among name, got mail"),
+        ({"name": None}, "asked", "keys, got null"),
+        ([], "asked", "expected"),
+        (pl.DataFrame({"name": [7]}), "asked", "type string"),
+    ],
+)
+def test_what_names_no_entity_is_refused(features: Features, keys: Any, reason: str, message: str) -> None:
+    """No reason, another column, a null, nothing, another type; and nothing is taken."""
+    group = people(features)
+    with pytest.raises(InputError, match=message):
+        group.erase(keys, reason=reason)
+    assert group.read(history=True).to_polars().height == 9
+
+
+def test_the_doctor_knows_editions(project: Project) -> None:
+    """Rows that are left are well, also where a column came later; rows that went beyond an erasure are not."""
+    group = people(project.features)
+    group.erase({"name": "Zebedee"}, reason="asked")
+    columns = {"name": str, "t": "datetime", "mail": str, "x": float, "late": int}
+    wider = project.features.group("people", keys=["name"], event_time="t", schema=columns)
+    wider.insert(pl.DataFrame({"name": ["Ada"], "t": [at(4)], "mail": [None], "x": [None], "late": [1]}))
+    patient = Patient(project, quick=False, progress=silent)
+    assert [item.what for item in check_tables(patient) if item.severity is not Severity.OK] == []
+    name = table_name(group.spec)
+    first = (
+        project.tables.scan(name).select("_commit", "_ordinal").sort("_commit", "_ordinal").first().collect()
+    )
+    project.tables.erase(name, first)
+    found = [item.what for item in check_tables(patient)]
+    assert any("has other rows than its erasures left" in what for what in found)
+
+
+@pytest.fixture
+def urls(records_url: str, tmp_path: Path) -> list[str]:
+    return [records_url, f"file:{tmp_path}/tables", f"lmdb:{tmp_path}/keys", f"file:{tmp_path}/blobs"]
+
+
+@pytest.mark.parametrize("where", ["2", "log", "3"])
+def test_a_killed_erasure_is_ended_by_the_next(urls: list[str], tmp_path: Path, where: str) -> None:
+    """Killed before the rows go, as they go, and before it is told: again, and nothing has them."""
+    with open_features(*urls) as features:
+        people(features)
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.features.killed_erasure", where, *urls], check=False
+    )
+    assert killed.returncode == -9
+    with open_features(*urls) as features:
+        group = features.get_group("people")
+        assert set(group.read().to_polars()["name"]) - {"Zebedee"} == {"Ada", "Bob"}
+        graph = features._stores.graph
+        for execution_id in [event.execution for event in graph.events(kinds=["execution.started"])]:
+            running = graph.find_execution(execution_id)
+            assert running is not None
+            graph.lose(running, "its process was killed")
+        group.erase({"name": "Zebedee"}, reason="asked")
+        with features._stores.records.read() as connection:
+            left = editions_of(connection, group.spec.group_id)
+    assert all(edition.is_done for edition in left)
+    assert {edition.n_rows for edition in left} == {2, 0}
+    assert holders(tmp_path / "tables", "Zebedee") == []

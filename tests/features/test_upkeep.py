@@ -1,0 +1,108 @@
+"""Compaction and vacuum: fewer files, the same answers."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.features.conftest import at
+
+from mainspring.errors import InputError
+from mainspring.features.api import Features
+from mainspring.features.group import FeatureGroup
+from mainspring.features.store import table_name
+
+
+def some(features: Features, name: str = "g") -> FeatureGroup:
+    return features.group(name, keys=["k"], event_time="t")
+
+
+def rows(k: int, x: float, hour: int = 0) -> pl.DataFrame:
+    return pl.DataFrame({"k": [k], "t": [at(hour)], "x": [x]})
+
+
+def age(features: Features, group: FeatureGroup) -> None:
+    """Let what was left behind be eight days old: the log says when, in a line of its own."""
+    log = features._stores.tables._head(table_name(group.spec)).folder / "_delta_log"  # type: ignore[attr-defined]
+    for entry in log.glob("*.json"):
+        text = entry.read_text()
+        for line in text.splitlines():
+            if '"remove"' in line:
+                stamp = line.partition('"deletionTimestamp":')[2].partition(",")[0]
+                text = text.replace(stamp, str(int(stamp) - 8 * 86_400_000))
+        staged = entry.with_suffix(".new")
+        staged.write_text(text)
+        os.replace(staged, entry)
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["put", "delete", "compact"]), st.integers(0, 2), st.integers(0, 1)),
+    min_size=3,
+    max_size=6,
+)
+
+
+@pytest.mark.once
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(STEPS)
+def test_reads_answer_the_same_before_and_after(
+    features: Features, steps: list[tuple[str, int, int]]
+) -> None:
+    """As of every commit, current and history, whatever is compacted and vacuumed when."""
+    group = some(features, f"g{len(features.groups())}")
+    group.insert(rows(9, 0.0))
+    seen = {}
+    for number, (step, key, hour) in enumerate(steps):
+        if step == "put":
+            group.insert(rows(key, float(number), hour))
+        elif step == "delete":
+            group.delete(rows(key, 0.0, hour).drop("x"))
+        else:
+            group.compact()
+        last = group.commits()[-1].number
+        seen[last] = (group.read(last).to_polars(), group.read(last, history=True).to_polars(system=True))
+    group.compact()
+    name = table_name(group.spec)
+    tables = features._stores.tables
+    tables.discard(name, [left.file for left in tables.left_behind(name)])
+    for number, (current, history) in seen.items():
+        assert group.read(number).to_polars().equals(current)
+        assert group.read(number, history=True).to_polars(system=True).equals(history)
+
+
+def test_compaction_and_vacuum_are_executions_with_receipts(features: Features) -> None:
+    """What was left behind long ago goes, what is younger stays; where there is nothing to do nothing is told."""
+    group = some(features)
+    for number in range(3):
+        group.insert(rows(number, 1.0))
+    done = group.compact()
+    assert (done.n_files_before, done.n_files) == (3, 1)
+    assert group.compact().receipt_id is None
+    assert (group.vacuum().files, group.vacuum().n_younger) == ((), 3)
+    age(features, group)
+    assert len(group.vacuum(dry_run=True).files) == 3
+    vacuumed = group.vacuum(older_than=timedelta(days=2))
+    assert len(vacuumed.files) == 3
+    assert vacuumed.size_bytes > 0
+    assert group.vacuum().files == ()
+    graph = features._stores.graph
+    for receipt_id, kind in ((done.receipt_id, "compact"), (vacuumed.receipt_id, "vacuum")):
+        asset = graph.get_asset(str(receipt_id))
+        execution = graph.find_execution(asset.execution_id)
+        assert execution is not None
+        assert execution.kind == kind
+    assert group.read().to_polars().height == 3
+    with pytest.raises(InputError, match="at least one hour"):
+        group.vacuum(older_than=timedelta(minutes=5))
+
+
+def test_a_group_without_rows_has_nothing_to_do(features: Features) -> None:
+    """Neither a table is made nor a receipt."""
+    group = some(features)
+    assert group.compact().receipt_id is None
+    assert group.vacuum().files == ()
+    assert not features._stores.tables.names()
