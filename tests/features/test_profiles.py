@@ -18,7 +18,7 @@ from mainspring.errors import StateError, UnknownNameError
 from mainspring.features import profiles, split
 from mainspring.features.api import Features
 from mainspring.features.group import FeatureGroup
-from mainspring.lineage import Graph
+from mainspring.lineage import Graph, Verdict
 
 FEW, MANY = 40, profiles.KEPT_FROM_ROWS
 
@@ -137,3 +137,37 @@ def test_a_profile_of_another_scheme_is_not_believed(
     before: Any = commit.profile
     monkeypatch.setattr(profiles, "SCHEME_VERSION", before.scheme + 1)
     assert same(replace(commit).profile, before)
+
+
+def test_a_batch_that_drifted_is_a_finding_and_no_refusal(
+    features: Features, graph: Graph, reopen: Callable[[], Features]
+) -> None:
+    """Evidence about the commit and an event; the rows are published; later commits see it."""
+    group = weather(features)
+    first = group.insert(rows(MANY))
+    quiet = group.insert(rows(MANY, since=MANY))
+    cold = group.insert(rows(MANY, since=2 * MANY).with_columns(pl.col("temp") - 40))
+    assert first.drift is not None and quiet.drift is not None and cold.drift is not None
+    assert (first.drift.verdict, quiet.drift.verdict) == (Verdict.INSUFFICIENT_DATA, Verdict.PASS)
+    assert (cold.drift.verdict, cold.drift.told) == (Verdict.FAIL, ("temp",))
+    assert (cold.drift.n_reference, cold.number) == (2 * MANY, 3)
+    assert reopen().get_group("weather").get_commit(3).drift == cold.drift
+    (told,) = [event for event in graph.events() if event.kind == "commit.drifted"]
+    assert (told.subject, told.payload["columns"]) == (cold.asset_id, ["temp"])
+
+
+def test_a_mild_drift_is_told_when_it_comes_again(features: Features) -> None:
+    """Seen once it is conspicuous; in the next batch it is told."""
+    group = weather(features)
+    group.insert(rows(5 * MANY))
+    found = [group.insert(rows(MANY, since=n * MANY).with_columns(pl.col("temp") + 8)).drift for n in (5, 6)]
+    assert [each.told if each else None for each in found] == [(), ("temp",)]
+
+
+def test_small_batches_and_deletes_are_not_judged(features: Features) -> None:
+    """Too few rows are insufficient data, also after an insert of many; a delete has nothing to judge."""
+    group = weather(features)
+    group.insert(rows(MANY))
+    small = group.insert(rows(FEW, since=MANY)).drift
+    assert small is not None and small.verdict is Verdict.INSUFFICIENT_DATA
+    assert group.delete(rows(1).select("origin", "observed_at")).drift is None

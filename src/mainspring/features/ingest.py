@@ -7,7 +7,7 @@ same idempotency key finds the staged row and the append, and publishes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, Final
 import polars as pl
 from sqlalchemy import Connection
 
+from mainspring.checks.batch import BatchDrift
 from mainspring.checks.profile import Profile
 from mainspring.checks.spec import Expectation, Validation
 from mainspring.checks.validate import validate
@@ -26,10 +27,12 @@ from mainspring.features.digest import frame_digest
 from mainspring.features.frames import frame_of
 from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
 from mainspring.features.origin import Origin, read, source_asset
+from mainspring.features.profiles import Looked
 from mainspring.features.rejects import Screened
 from mainspring.features.rows import lost_table
 from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
+from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import AssetKind
 from mainspring.types import digest, new_id
 
@@ -69,12 +72,19 @@ class Commit:
     validation: Validation | None = None
     n_rejected: int = 0
     read_profile: Callable[[], Profile] | None = field(default=None, repr=False, compare=False)
+    read_drift: Callable[[], BatchDrift | None] | None = field(default=None, repr=False, compare=False)
 
     @property
     def profile(self) -> Profile:
         """The profile of the rows that it put, without values of keys; of a delete that of no rows."""
         assert self.read_profile is not None
         return self.read_profile()
+
+    @property
+    def drift(self) -> BatchDrift | None:
+        """What its rows showed against those of the commits before it; None for a delete. It refuses nothing."""
+        assert self.read_drift is not None
+        return self.read_drift()
 
 
 def commits_of(stores: Stores, group: FeatureGroupSpec, found: Sequence[CommitSpec]) -> list[Commit]:
@@ -104,6 +114,7 @@ def _commit_of(
         validation=None if figures is None else Validation.of_figures(figures),
         n_rejected=0 if figures is None else figures.get("n_rejected", 0),
         read_profile=lambda: profiles.of_commit(stores, group, spec),
+        read_drift=lambda: profiles.find_drift(stores, spec),
     )
 
 
@@ -284,8 +295,8 @@ def commit(
                 pl.lit(op, dtype=pl.Int64).alias(OP),
             ]
             stores.tables.append(name, rows.with_columns(system), token=spec.token)
-    kept = {} if profiled is None else {profiles.ATTRIBUTE: profiled.result()}
-    return _publish(stores, group, spec, batch, origin, kept, asset_id, with_it)
+    looked = None if profiled is None else profiled.result()
+    return _publish(stores, group, spec, batch, origin, looked, asset_id, with_it)
 
 
 def _check_not_lost(stores: Stores, group: FeatureGroupSpec, name: str) -> None:
@@ -371,7 +382,7 @@ def _publish(
     spec: CommitSpec,
     batch: Screened,
     origin: Origin,
-    kept: Mapping[str, str],
+    looked: Looked | None,
     asset_id: str | None,
     with_it: Callable[[Connection], object] | None,
 ) -> Commit:
@@ -392,7 +403,7 @@ def _publish(
                 AssetKind.COMMIT,
                 group.name,
                 digest=spec.digest,
-                attributes={**_attributes(group, spec), **kept},
+                attributes=_attributes(group, spec, looked),
                 asset_id=asset_id,
             )
             if validation is not None:
@@ -403,6 +414,8 @@ def _publish(
                     figures=batch.figures(),
                 )
             rejects.publish(work, group, spec, asset, batch)
+            if looked is not None:
+                _tell_drift(work, asset.id, looked.drift, parameters)
             work.event("commit.published", asset.id, {**parameters, "n_failed": n_failed})
             done = spec.model_copy(
                 update={
@@ -429,8 +442,17 @@ def _publish(
     return commits_of(stores, group, [found])[0]
 
 
-def _attributes(group: FeatureGroupSpec, spec: CommitSpec) -> dict[str, Any]:
+def _tell_drift(work: Publication, asset_id: str, found: BatchDrift, parameters: dict[str, Any]) -> None:
+    figures = found.model_dump(mode="json")
+    work.evidence(asset_id, profiles.DRIFT, verdict=found.verdict, figures=figures)
+    if found.told:
+        said = {"columns": list(found.told), "reason": found.reason}
+        work.event("commit.drifted", asset_id, {**parameters, **said}, loudness="warning")
+
+
+def _attributes(group: FeatureGroupSpec, spec: CommitSpec, looked: Looked | None) -> dict[str, Any]:
     return {
+        **({} if looked is None else {profiles.ATTRIBUTE: looked.sha256}),
         "group": group.name,
         "version": group.version,
         "revision": group.revision,

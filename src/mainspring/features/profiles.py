@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import polars as pl
 
 from mainspring.checks import kept
+from mainspring.checks.batch import MIN_ROWS, N_BATCHES, BatchDrift, batch_drift
 from mainspring.checks.profile import SCHEME_VERSION, Profile, pooled, profile
+from mainspring.features import store
 from mainspring.features.join import EVENT, OP, PUT
 from mainspring.features.rows import current, scan
 from mainspring.features.schema import STORAGE
@@ -23,11 +26,28 @@ from mainspring.features.spec import CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.ports.tables.collect import collect
 
-KEPT_FROM_ROWS: Final = 10_000
+KEPT_FROM_ROWS: Final = MIN_ROWS
 ATTRIBUTE: Final = "profile"
 """Of a commit's asset: the digest of the blob that has its profile."""
 ROWS: Final = "rows"
 """What the profile is called within its blob."""
+DRIFT: Final = "drift"
+"""Kind of the evidence about a commit that keeps what its rows showed against the ones before it."""
+N_BEFORE: Final = 8
+"""The kept profiles that a batch is compared with: the latest ones."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was learnt of an insert's rows while they were written.
+
+    Attributes:
+        sha256: of the blob that keeps their profile.
+        drift: the rows against those of the commits before them.
+    """
+
+    sha256: str
+    drift: BatchDrift
 
 
 class GroupProfile(Profile):
@@ -46,13 +66,52 @@ class GroupProfile(Profile):
 @contextmanager
 def beside(
     stores: Stores, group: FeatureGroupSpec, rows: pl.DataFrame, op: int
-) -> Iterator[Future[str] | None]:
-    """While something else is done with the rows of an insert, profile and keep them; None where they are too few."""
+) -> Iterator[Future[Looked] | None]:
+    """While something else is done with an insert's rows, profile and judge them; None where they are too few."""
     if op != PUT or rows.height < KEPT_FROM_ROWS:
         yield None
         return
     with ThreadPoolExecutor(1) as thread:
-        yield thread.submit(lambda: kept.keep(stores.graph.blobs, {ROWS: of_rows(group, rows)}))
+        yield thread.submit(_look, stores, group, rows)
+
+
+def _look(stores: Stores, group: FeatureGroupSpec, rows: pl.DataFrame) -> Looked:
+    found = of_rows(group, rows)
+    before = _kept_before(stores, group)
+    # A column that was marked as private since, or came to be another kind, is no reference.
+    alike = [part for _, part in before if _alike(part, found)]
+    earlier = _drifts(stores, [commit for commit, _ in before])
+    judged = batch_drift(pooled(alike) if alike else None, found, earlier)
+    return Looked(kept.keep(stores.graph.blobs, {ROWS: found}), judged)
+
+
+def _alike(a: Profile, b: Profile) -> bool:
+    kinds = {column.name: (column.kind, column.private) for column in b.columns}
+    return all(kinds.get(column.name) == (column.kind, column.private) for column in a.columns)
+
+
+def _kept_before(stores: Stores, group: FeatureGroupSpec) -> list[tuple[CommitSpec, Profile]]:
+    """The latest commits that have a kept profile, oldest first."""
+    with stores.records.read() as connection:
+        large = store.latest(connection, group.group_id, at_least=KEPT_FROM_ROWS, n=N_BEFORE)
+    found = ((commit, find_kept(stores, group, commit)) for commit in large)
+    return [(commit, part) for commit, part in found if part is not None]
+
+
+def _drifts(stores: Stores, commits: Sequence[CommitSpec]) -> list[BatchDrift]:
+    """What was found in the last of these commits, as many as the rule looks at."""
+    ids = [commit.asset_id for commit in commits[1 - N_BATCHES :] if commit.asset_id is not None]
+    evidence = stores.graph.evidence_for(*ids, kind=DRIFT) if ids else []
+    by_commit = {entry.subject_id: BatchDrift.model_validate(entry.figures) for entry in evidence}
+    return [by_commit[asset_id] for asset_id in ids if asset_id in by_commit]
+
+
+def find_drift(stores: Stores, commit: CommitSpec) -> BatchDrift | None:
+    """What the rows of a commit showed against those before them; None where nobody looked, as at a delete."""
+    found = _drifts(stores, [commit])
+    if found or commit.n_deletes or commit.n_rows >= KEPT_FROM_ROWS:
+        return found[0] if found else None
+    return batch_drift(None, Profile(n_rows=commit.n_rows, columns=()))
 
 
 def of_rows(group: FeatureGroupSpec, rows: pl.DataFrame) -> Profile:

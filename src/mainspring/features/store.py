@@ -284,6 +284,17 @@ def _is_edition(spec: EditionSpec) -> ColumnElement[bool]:
     )
 
 
+def latest(connection: Connection, group_id: str, *, at_least: int, n: int) -> list[CommitSpec]:
+    """The last `n` published commits of so many rows, oldest first."""
+    query = (
+        select(commits)
+        .where(commits.c.group_id == group_id, commits.c.number.is_not(None), commits.c.n_rows >= at_least)
+        .order_by(commits.c.number.desc())
+        .limit(n)
+    )
+    return [value(CommitSpec, found) for found in connection.execute(query).mappings()][::-1]
+
+
 def tickets(connection: Connection, group_id: str) -> set[int]:
     """Every ticket of a group that was ever drawn, published or not."""
     return set(connection.execute(select(commits.c.ticket).where(commits.c.group_id == group_id)).scalars())
