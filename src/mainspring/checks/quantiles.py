@@ -74,6 +74,9 @@ class Quantiles(Frozen):
             return None
         place = self._bucket(share)
         low, high = self.starts[place], self.ends[place]
+        if low == 0.0:
+            # Zeros share their bucket with doubles so small that nobody has any.
+            return low
         before = sum(self.counts[:place])
         rank = math.floor(share * (self.count - 1))
         within = (rank - before + 0.5) / self.counts[place]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -129,6 +130,57 @@ def _cells(frame: Any) -> list[dict[str, Any]]:
 def _told(value: Any) -> Any:
     """A number that JSON has no word for as text: it is not the same as no value."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@app.command("profile")
+def show_profile(
+    name: Group,
+    as_of: Annotated[int | None, typer.Option("--as-of", help="Read as of this commit number.")] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Write a page with plots, correlations and gaps over time."
+        ),
+    ] = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Print expectations that the rows suggest, as Python to edit.")
+    ] = False,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """What is in a group: ranges, shapes, missing, distinct and frequent values; of keys no value."""
+    from mainspring.checks.infer import as_python, infer
+    from mainspring.workflows.profile.write import write_page
+
+    with opened(project) as found:
+        group = found.features.get_group(*group_reference(name))
+        profile = group.profile(as_of) if page is None else write_page(group, page, as_of)
+    if suggest:
+        suggested = infer(profile)
+        if json:
+            print_json(suggested)
+        else:
+            typer.echo(as_python(suggested), nl=False)
+        return
+    if json:
+        print_json(profile)
+        return
+    last = profile.commits[-1] if profile.commits else None
+    read = {"rows": f"{profile.n_rows:,}", "as_of_commit": last, "made_by": profile.made_by, "page": page}
+    print_fields({key: value for key, value in read.items() if value is not None}, as_json=False)
+    rows = [_described(column) for column in profile.columns]
+    print_rows(rows, list(rows[0]) if rows else [], as_json=False, none="No columns.")
+
+
+def _described(column: Any) -> dict[str, Any]:
+    from mainspring.checks.outline import outline, spark
+    from mainspring.workflows.profile.write import described
+
+    top = column.most_frequent
+    frequent = (
+        ", ".join(f"{entry.value} {entry.low:,}" for entry in top.values[:3]) if top is not None else ""
+    )
+    return {**described(column), "shape": spark(outline(column).counts), "frequent": frequent}
 
 
 @app.command("insert")

@@ -1,0 +1,1 @@
+"""What a profile shows people: a page with plots."""
