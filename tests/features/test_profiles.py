@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import polars as pl
 import pytest
 from tests.features.conftest import at
 
+import mainspring as ms
 from mainspring.checks.profile import Profile, profile
 from mainspring.cli._output import plain
 from mainspring.errors import StateError, UnknownNameError
@@ -171,3 +173,19 @@ def test_small_batches_and_deletes_are_not_judged(features: Features) -> None:
     small = group.insert(rows(FEW, since=MANY)).drift
     assert small is not None and small.verdict is Verdict.INSUFFICIENT_DATA
     assert group.delete(rows(1).select("origin", "observed_at")).drift is None
+
+
+def test_marks_and_defaults_that_came_later_count(features: Features) -> None:
+    """A column marked since is hidden in the profiles of earlier commits; one with a default was never null."""
+    group = weather(features)
+    group.insert(rows(MANY))
+    schema = {"origin": str, "observed_at": datetime, "temp": float, "sky": str}
+    wider = features.group(
+        "weather",
+        keys=["origin"],
+        event_time="observed_at",
+        schema={**schema, "sky": ms.column(str, personal="direct"), "gust": ms.column(float, default=7.0)},
+    )
+    found = wider.profile()
+    assert "rain" not in found.model_dump_json()
+    assert (found["gust"].n_null, found["gust"].minimum) == (0, 7.0)

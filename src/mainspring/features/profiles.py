@@ -2,7 +2,7 @@
 
 A commit's profile is a function of its rows, and these never change: from `KEPT_FROM_ROWS` rows on it is stored beside
 the commit, as a blob that the commit's attributes name. Of fewer rows it is computed again in milliseconds, and a
-stream of small commits leaves no file for each. Values of keys are not in profiles.
+stream of small commits leaves no file for each. Values of keys and of columns marked as personal are not in profiles.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from mainspring.ports.tables.collect import collect
 KEPT_FROM_ROWS: Final = MIN_ROWS
 ATTRIBUTE: Final = "profile"
 """Of a commit's asset: the digest of the blob that has its profile."""
+_HIDDEN: Final = ("direct", "sensitive")
 ROWS: Final = "rows"
 """What the profile is called within its blob."""
 DRIFT: Final = "drift"
@@ -115,8 +116,14 @@ def find_drift(stores: Stores, commit: CommitSpec) -> BatchDrift | None:
 
 
 def of_rows(group: FeatureGroupSpec, rows: pl.DataFrame) -> Profile:
-    """The profile of rows that have the group's columns; of its keys no value is kept."""
-    return profile(rows, columns=[item.name for item in group.columns or ()], private=group.keys)
+    """The profile of rows that have the group's columns; of keys and marked columns no value is kept."""
+    return profile(rows, columns=[item.name for item in group.columns or ()], private=private_columns(group))
+
+
+def private_columns(group: FeatureGroupSpec) -> frozenset[str]:
+    """Columns of which profiles keep no value: keys, and those that name a person or that the law protects most."""
+    marked = (item.name for item in group.columns or () if item.personal in _HIDDEN)
+    return frozenset((*group.keys, *marked))
 
 
 def of_commit(stores: Stores, group: FeatureGroupSpec, commit: CommitSpec) -> Profile:
@@ -137,7 +144,11 @@ def find_kept(stores: Stores, group: FeatureGroupSpec, commit: CommitSpec) -> Pr
         return None
     found = kept.load(stores.graph.blobs, sha256)[ROWS]
     hidden = {column.name for column in found.columns if column.private}
-    return found if found.scheme == SCHEME_VERSION and hidden == set(group.keys) & set(found.names) else None
+    came_later = [item for item in group.columns or () if found.find(item.name) is None]
+    # Rows from before a column that has a default have that, and not null.
+    is_whole = all(item.default is None for item in came_later)
+    is_hidden = hidden == private_columns(group) & set(found.names)
+    return found if found.scheme == SCHEME_VERSION and is_whole and is_hidden else None
 
 
 def of_group(stores: Stores, group: FeatureGroupSpec, commits: Sequence[CommitSpec]) -> GroupProfile:
