@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import mainspring as ms
-from mainspring.checks.infer import as_python, infer
+from mainspring.checks.expect import as_python, infer
 from mainspring.checks.profile import profile
 from mainspring.checks.spec import Expectation
 from mainspring.checks.validate import validate

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, Final, TypedDict
 
 from mainspring.checks.condition import parse
-from mainspring.checks.spec import Expectation, Plain, Severity
+from mainspring.checks.spec import Environment, Expectation, Plain, Severity
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.types import utc
 
@@ -25,10 +25,12 @@ class Told(TypedDict, total=False):
     Attributes:
         severity: "critical" (the default) fails a validation, "warning" and "info" are only told.
         meta: plain JSON for people and other tools; nothing reads it here.
+        environment: "training" or "serving" for what says nothing of rows elsewhere; None = holds in both.
     """
 
     severity: str
     meta: Mapping[str, Any]
+    environment: str | None
 
 
 class Options(Told, total=False):
@@ -51,7 +53,7 @@ class RowOptions(Options, total=False):
     mostly: float
 
 
-_TOLD: Final = ("severity", "meta")
+_TOLD: Final = ("severity", "meta", "environment")
 _ALLOWED: Final = {
     "told": _TOLD,
     "frame": (*_TOLD, "row_condition"),
@@ -89,8 +91,21 @@ def made(
         mostly=_mostly(options.get("mostly", 1.0), where),
         row_condition=_condition(options.get("row_condition"), where),
         meta=_meta(options.get("meta"), where),
+        environment=find_environment(options.get("environment"), where),
         distribution=distribution,
     )
+
+
+def find_environment(given: object, where: str) -> Environment | None:
+    """The environment of that name; None for None.
+
+    Raises:
+        InputError: there is no such environment.
+    """
+    if given is not None and given not in tuple(Environment):
+        hint = "Leave it out for what holds in both."
+        raise refused('environment "training" or "serving"', repr(given), where, hint)
+    return None if given is None else Environment(str(given))
 
 
 def _severity(given: object, where: str) -> Severity:

@@ -7,6 +7,8 @@ NaN.
 
 Names of Great Expectations mean the same and take their arguments by name:
 `ms.expect.expect_column_values_to_be_between("temp", min_value=-40, max_value=130)`.
+
+`infer` drafts a list of them from a profile, and `as_python` writes a list as code to edit.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from functools import partial
 
 from mainspring.checks.arguments import is_plain, made, refused
 from mainspring.checks.great_expectations import GX_KINDS, from_call
+from mainspring.checks.infer import as_python, infer
 from mainspring.checks.kinds.nulls import not_null, not_null_share, null
 from mainspring.checks.kinds.pairs import pair_equal, pair_greater, pair_in_set, row_sum
 from mainspring.checks.kinds.ranges import between, decreasing, increasing, length, lengths, z_scores
@@ -73,6 +76,7 @@ from mainspring.checks.rules import find_plugin, get_rule
 from mainspring.checks.spec import Expectation, Plain
 
 __all__ = [
+    "as_python",
     "between",
     "column_count",
     "column_count_is",
@@ -88,6 +92,7 @@ __all__ = [
     "distinct_share",
     "in_set",
     "increasing",
+    "infer",
     "json_parseable",
     "kl_divergence",
     "length",

@@ -21,7 +21,7 @@ ORIGINAL: Final = "great_expectations"
 OURS: Final = "mainspring"
 """In the meta of theirs: the expectation in our spelling, where theirs says it less exactly."""
 
-_OPTIONS: Final = ("mostly", "row_condition", "severity", "meta")
+_OPTIONS: Final = ("mostly", "row_condition", "severity", "meta", "environment")
 _IGNORED: Final = ("result_format", "catch_exceptions", "batch_id", "windows", "condition_parser")
 """Arguments of theirs that say how to run or to show, not what is expected: kept, and not followed here."""
 _REST: Final = ("id", "notes", "description", "rendered_content")
@@ -158,6 +158,8 @@ def _written(kind: Kind, expectation: Expectation) -> dict[str, Any]:
     if kind.nearest is not None and (nearest := kind.nearest(expectation)) is not None:
         name, theirs = nearest
         meta = {**meta, OURS: to_ours(expectation.model_copy(update={"meta": {}}))}
+    if expectation.environment is not None:
+        meta = {**meta, OURS: to_ours(expectation.model_copy(update={"meta": {}}))}
     if expectation.mostly < 1.0:
         theirs["mostly"] = expectation.mostly
     if expectation.row_condition is not None:
@@ -194,7 +196,12 @@ def from_ours(config: object, where: str = "expectation") -> Expectation:
             rule.check(found)
         return found
     kind = KINDS[found.kind]
-    options = {"severity": found.severity.value, "row_condition": found.row_condition, "meta": found.meta}
+    options = {
+        "severity": found.severity.value,
+        "row_condition": found.row_condition,
+        "meta": found.meta,
+        "environment": found.environment,
+    }
     given_options: dict[str, Any] = {
         name: value for name, value in options.items() if value and name in given
     }

@@ -16,8 +16,11 @@ from typing import Final
 import polars as pl
 from scipy.special import bdtr, bdtrik, betaincinv
 
-from mainspring.checks import expect
 from mainspring.checks.column import ColumnKind, ColumnProfile
+from mainspring.checks.kinds.nulls import not_null
+from mainspring.checks.kinds.ranges import between
+from mainspring.checks.kinds.sets import in_set
+from mainspring.checks.kinds.uniqueness import unique
 from mainspring.checks.profile import Profile
 from mainspring.checks.spec import Expectation
 from mainspring.errors import InputError
@@ -79,7 +82,7 @@ def _of_column(
     if column.n_missing < column.n_rows:
         mostly = _mostly(_upper(column.n_missing, column.n_rows, confidence), confidence, n_batch)
         if mostly > 0:
-            yield expect.not_null(column.name, mostly=mostly, severity=severity)
+            yield not_null(column.name, mostly=mostly, severity=severity)
     if n_values < MIN_ROWS:
         return
     # Only rows with a value are judged by the others.
@@ -92,11 +95,11 @@ def _of_column(
         mostly = _mostly(outside, confidence, n_judged)
         if mostly > 0:
             low, high = _bound(column, column.minimum), _bound(column, column.maximum)
-            yield expect.between(column.name, low, high, mostly=mostly, severity=severity)
+            yield between(column.name, low, high, mostly=mostly, severity=severity)
     elif column.kind is ColumnKind.CATEGORY and column.dtype != str(pl.Boolean):
         yield from _of_levels(column, n_values, confidence, n_judged, severity)
     if column.dtype in {*_INTEGERS, str(pl.String)} and _never_repeats(column):
-        yield expect.unique(column.name, severity=severity)
+        yield unique(column.name, severity=severity)
 
 
 def _of_levels(
@@ -108,7 +111,7 @@ def _of_levels(
     # No level was seen once: by Good and Turing (1953) the share of unseen ones is estimated as 0 of n.
     mostly = _mostly(_upper(0, n_values, confidence), confidence, n_judged)
     levels = sorted(str(entry.value) for entry in top.values)
-    yield expect.in_set(column.name, levels, mostly=mostly, severity=severity)
+    yield in_set(column.name, levels, mostly=mostly, severity=severity)
 
 
 def _never_repeats(column: ColumnProfile) -> bool:
@@ -153,4 +156,8 @@ def _call(expectation: Expectation) -> str:
         words.append(f"severity={expectation.severity.value!r}")
     if expectation.mostly < 1.0:
         words.append(f"mostly={expectation.mostly!r}")
+    if expectation.row_condition is not None:
+        words.append(f"row_condition={expectation.row_condition!r}")
+    if expectation.environment is not None:
+        words.append(f"environment={expectation.environment.value!r}")
     return f"ms.expect.{expectation.kind}({', '.join(words)})"

@@ -36,6 +36,13 @@ class Severity(StrEnum):
     INFO = "info"
 
 
+class Environment(StrEnum):
+    """Where rows are looked at: as a model learns from them (and as a group takes them), or as it is asked."""
+
+    TRAINING = "training"
+    SERVING = "serving"
+
+
 class Expectation(Frozen):
     """One statement about a frame. Make it with `ms.expect`, which checks its arguments.
 
@@ -48,6 +55,7 @@ class Expectation(Frozen):
         distribution: which installed distribution added the rule when the expectation was made; None for our own.
         row_condition: judges only rows where it holds; None = every row.
         meta: plain JSON for people and other tools.
+        environment: says nothing of rows elsewhere, as of a label that a request cannot have; None = holds in both.
     """
 
     kind: str
@@ -58,6 +66,7 @@ class Expectation(Frozen):
     distribution: str | None = None
     row_condition: str | None = None
     meta: dict[str, Any] = Field(default_factory=dict)
+    environment: Environment | None = None
 
     @field_validator("parameters", mode="after")
     @classmethod
@@ -66,7 +75,7 @@ class Expectation(Frozen):
 
     @model_serializer(mode="wrap")
     def _brief(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # What was stored before these two existed stays equal to what is made now.
+        # What was stored before these existed stays equal to what is made now.
         written: dict[str, Any] = write(self)
         return {name: value for name, value in written.items() if name not in _BRIEF or value}
 
@@ -81,10 +90,12 @@ class Expectation(Frozen):
             shown.append(f"mostly={self.mostly:g}")
         if self.row_condition is not None:
             shown.append(f"where {_clipped(self.row_condition)}")
+        if self.environment is not None:
+            shown.append(f"in {self.environment.value}")
         return f"{self.kind}({', '.join(shown)})"
 
 
-_BRIEF: Final = ("row_condition", "meta")
+_BRIEF: Final = ("row_condition", "meta", "environment")
 
 
 def frozen(value: Any) -> Any:

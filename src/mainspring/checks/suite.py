@@ -12,7 +12,7 @@ from mainspring import notebook
 from mainspring.checks.arguments import is_json, refused, text
 from mainspring.checks.great_expectations import from_gx, from_ours, mapping, to_gx, to_ours
 from mainspring.checks.spec import Expectation, Frozen, Validation, thawed
-from mainspring.checks.validate import N_EXAMPLES, checked, validate
+from mainspring.checks.validate import N_EXAMPLES, checked, in_environment, validate
 from mainspring.errors import InputError, UnknownNameError
 
 _OURS: Final = ("name", "expectations", "meta")
@@ -49,6 +49,14 @@ class Suite(Frozen):
             InputError: an expectation's parameters do not fit the column's type.
         """
         return validate(frame, self.expectations, n_examples=n_examples)
+
+    def in_environment(self, environment: str) -> Suite:
+        """The suite without what says nothing of rows in `environment`, "training" or "serving".
+
+        Raises:
+            InputError: there is no such environment.
+        """
+        return self.model_copy(update={"expectations": tuple(in_environment(self.expectations, environment))})
 
     def to_dict(self) -> dict[str, Any]:
         """The suite as plain JSON in our spelling: `{"name", "expectations": [{"kind", "columns", …}], "meta"}`."""

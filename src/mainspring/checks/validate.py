@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from mainspring.checks.arguments import find_environment
 from mainspring.checks.rule import Found
 from mainspring.checks.rules import find_plugin
 from mainspring.checks.scan import Asked, Scan, examples
@@ -125,6 +126,16 @@ def _collected(frame: pl.DataFrame | pl.LazyFrame, scan: Scan) -> pl.DataFrame:
         return frame
     # Without a column there would be no rows to count.
     return frame.select(scan.columns or scan.schema.names()[:1]).collect()
+
+
+def in_environment(expectations: Iterable[Expectation], environment: str) -> list[Expectation]:
+    """Those that say something of rows in `environment`, "training" or "serving".
+
+    Raises:
+        InputError: there is no such environment, or something else is among the expectations.
+    """
+    wanted = find_environment(environment, "in_environment")
+    return [item for item in checked(expectations) if item.environment in (None, wanted)]
 
 
 def checked(expectations: Iterable[Expectation]) -> Sequence[Expectation]:

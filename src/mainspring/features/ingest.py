@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 
 from mainspring.checks.batch import BatchDrift
 from mainspring.checks.profile import Profile
-from mainspring.checks.spec import Expectation, Validation
-from mainspring.checks.validate import validate
+from mainspring.checks.spec import Environment, Expectation, Validation
+from mainspring.checks.validate import in_environment, validate
 from mainspring.errors import ConflictError, InputError
 from mainspring.features import profiles, rejects, schema, store
 from mainspring.features.define import lock_group, warn_of_use
@@ -131,8 +131,9 @@ def check_expectations(group: FeatureGroupSpec) -> None:
 
 
 def expectations_of(group: FeatureGroupSpec) -> list[Expectation]:
-    """The group's expectations as values."""
-    return [Expectation.model_validate(item) for item in group.expectations]
+    """What the group expects of rows that it takes: as values, without what is said of requests alone."""
+    listed = (Expectation.model_validate(item) for item in group.expectations)
+    return in_environment(listed, Environment.TRAINING)
 
 
 def insert(
