@@ -7,6 +7,9 @@ frame is chunked, which slots lie under a null, or how a dictionary is encoded d
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +19,8 @@ from mainspring.errors import InputError
 from mainspring.types import canonical_bytes
 
 SCHEME: Final = "frame/1"
+AT_ONCE: Final = min(4, os.cpu_count() or 1)
+ROWS_FOR_THREADS: Final = 50_000
 
 
 def frame_digest(frame: pl.DataFrame) -> str:
@@ -29,11 +34,24 @@ def frame_digest(frame: pl.DataFrame) -> str:
     """
     outer = hashlib.sha256()
     outer.update(canonical_bytes([SCHEME, frame.height, frame.width]))
-    for series in frame.get_columns():
-        inner = hashlib.sha256()
-        _feed(inner, series)
-        outer.update(canonical_bytes([series.name, _type_name(series.dtype, series.name), inner.digest()]))
+    for series, inner in zip(frame.get_columns(), _column_digests(frame), strict=True):
+        outer.update(canonical_bytes([series.name, _type_name(series.dtype, series.name), inner]))
     return outer.hexdigest()
+
+
+def _column_digests(frame: pl.DataFrame) -> Iterable[bytes]:
+    """Of each column in order; of a large frame several at a time, because hashing leaves the interpreter free."""
+    columns = frame.get_columns()
+    if frame.height < ROWS_FOR_THREADS:
+        return [_column_digest(series) for series in columns]
+    with ThreadPoolExecutor(min(AT_ONCE, len(columns) or 1)) as pool:
+        return list(pool.map(_column_digest, columns))
+
+
+def _column_digest(series: pl.Series) -> bytes:
+    inner = hashlib.sha256()
+    _feed(inner, series)
+    return inner.digest()
 
 
 def _type_name(dtype: pl.DataType, where: str) -> str:
@@ -75,7 +93,7 @@ def _feed(sink: Any, series: pl.Series) -> None:
     sink.update(len(series).to_bytes(8, "little"))
     if dtype == pl.Null:
         return
-    sink.update(np.packbits(series.is_not_null().to_numpy()).tobytes())
+    sink.update(_validity(series))
     if isinstance(dtype, pl.Categorical | pl.Enum):
         series = series.cast(pl.String)
         dtype = pl.String()
@@ -105,22 +123,38 @@ def _feed(sink: Any, series: pl.Series) -> None:
         raise _unencodable(dtype, series.name)
 
 
+def _validity(series: pl.Series) -> bytes:
+    """One bit a value, the first one highest, padded with zeros: set where there is one."""
+    if series.null_count():
+        return np.packbits(series.is_not_null().to_numpy()).tobytes()
+    whole, rest = divmod(len(series), 8)
+    return b"\xff" * whole + (bytes([0xFF << (8 - rest) & 0xFF]) if rest else b"")
+
+
 def _numbers(sink: Any, lengths: pl.Series) -> None:
-    sink.update(lengths.cast(pl.Int64).to_numpy().astype("<i8").tobytes())
+    _values(sink, lengths.cast(pl.Int64).to_numpy())
+
+
+def _values(sink: Any, values: np.ndarray) -> None:
+    """The values' own bytes, little-endian, without a copy where they are so in memory."""
+    sink.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).data)
 
 
 def _integers(sink: Any, series: pl.Series) -> None:
     if isinstance(series.dtype, pl.Datetime) and series.dtype.time_unit == "ms":
         series = series.dt.cast_time_unit("us")
-    values = series.to_physical().fill_null(False if series.dtype == pl.Boolean else 0).to_numpy()
-    sink.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes())
+    series = series.to_physical()
+    if series.null_count():
+        series = series.fill_null(False if series.dtype == pl.Boolean else 0)
+    _values(sink, series.to_numpy())
 
 
 def _floats(sink: Any, series: pl.Series) -> None:
-    values = series.fill_null(0.0).to_numpy()
-    # Every NaN is one logical value, whatever its payload bits.
-    values = np.where(np.isnan(values), np.array(np.nan, dtype=values.dtype), values)
-    sink.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).tobytes())
+    values = (series.fill_null(0.0) if series.null_count() else series).to_numpy()
+    if series.is_nan().any():
+        # Every NaN is one logical value, whatever its payload bits.
+        values = np.where(np.isnan(values), np.array(np.nan, dtype=values.dtype), values)
+    _values(sink, values)
 
 
 def _unencodable(dtype: pl.DataType, where: str) -> InputError:
