@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mainspring.errors import MainspringError as MainspringError
     from mainspring.evaluation import check as check
     from mainspring.features import split as split
+    from mainspring.features import transform as transform
     from mainspring.features import wrangle as wrangle
     from mainspring.features.api import request as request
     from mainspring.features.column import column as column
@@ -64,6 +65,7 @@ _HOMES: Final[dict[str, str]] = {
     "sql": "mainspring.features.sql:sql",
     "step": "mainspring.pipelines.step:step",
     "suite": "mainspring.checks.suite:suite",
+    "transform": "mainspring.features.transform",
     "wrangle": "mainspring.features.wrangle",
 }
 
@@ -91,6 +93,7 @@ __all__ = [
     "sql",
     "step",
     "suite",
+    "transform",
     "wrangle",
 ]
 

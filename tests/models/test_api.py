@@ -7,6 +7,8 @@ import threading
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from tests.models.flights import FEATURES
 
 from mainspring.errors import (
     AccessError,
@@ -16,6 +18,7 @@ from mainspring.errors import (
     StateError,
     UnknownNameError,
 )
+from mainspring.features import transform
 from mainspring.lineage import AssetKind
 from mainspring.models.api import Models
 from mainspring.models.model import Model
@@ -104,6 +107,55 @@ def test_a_loaded_model_answers_as_the_fitted_one(request, models, flights, kind
     rows = [loaded.predict_row(values) for values in flights.head(50).to_dicts()]
     np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-12)
     assert loaded.row_path == {"linear": "linear", "boosted": "forest"}[kind]
+
+
+@pytest.fixture
+def prepared(flights):
+    """A model that fills, scales and encodes its features by what was fitted on its training rows."""
+    steps = [
+        transform.impute("wind", "hour", how="median"),
+        transform.impute("cold", value=False),
+        transform.standardise("wind", "hour"),
+        transform.one_hot("carrier"),
+        transform.ordinal("stand"),
+    ]
+    made = transform.fit(steps, flights, FEATURES)
+    return Model(GaussianNB(), FEATURES, categorical=["stand"], label="late", transformations=made).fit(
+        flights
+    )
+
+
+def test_transformations_go_with_the_model(models, prepared, flights):
+    """A loaded model takes features as the view has them, and applies what was fitted, to many rows and to one."""
+    version = models.register("flight_delay", prepared)
+    assert models.package(version).signature.features == tuple(FEATURES)
+    assert "carrier=AA" in [column.name for column in models.package(version).signature.columns]
+    loaded = models.load(version)
+    by_hand = transform.apply(prepared.transformations, flights).select(prepared.transformations.outputs)
+    columns = [column.name for column in loaded.signature.columns]
+    plain = Model(GaussianNB(), columns, categorical=["stand"], label="late")
+    expected = plain.fit(by_hand.with_columns(flights["late"])).predict(by_hand.head(50))
+    np.testing.assert_array_equal(prepared.predict(flights.head(50)), expected)
+    np.testing.assert_array_equal(loaded.predict(flights.head(50)), expected)
+    rows = [loaded.predict_row(values) for values in flights.head(50).to_dicts()]
+    np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-12)
+    with pytest.raises(UnknownNameError, match="wind"):
+        loaded.predict_row({"hour": 3})
+
+
+def test_a_model_applies_what_its_data_was_transformed_by(models, prepared, linear, flights):
+    """Served without the transformations of its training rows, or with others, it would answer differently."""
+
+    class Data:
+        asset_id, digest, transformations = "a" * 32, "b" * 64, prepared.transformations
+
+    others = transform.fit([transform.standardise("wind")], flights, FEATURES)
+    other = Model(GaussianNB(), FEATURES, categorical=["carrier"], label="late", transformations=others)
+    for model in (linear, other):
+        with pytest.raises(InputError, match="transformations=data.transformations"):
+            models.register("flight_delay", model, data=Data())
+    with pytest.raises(InputError, match="features=data.features"):
+        Model(GaussianNB(), ["wind"], transformations=others)
 
 
 def test_a_package_holds_the_files_of_an_mlflow_folder(models, linear, tmp_path):

@@ -24,6 +24,7 @@ from mainspring.features.spec import (
     FeatureGroupSpec,
     FeatureViewSpec,
     RequestSpec,
+    TransformSpec,
 )
 from mainspring.features.store import Stores
 from mainspring.features.view import FeatureView
@@ -239,6 +240,7 @@ class Features:
         where: Condition | None = None,
         training_only: Sequence[Selection | RequestSpec] = (),
         inference_only: Sequence[Selection | RequestSpec] = (),
+        transforms: Sequence[TransformSpec] = (),
     ) -> FeatureView:
         """The view of that name and version; created when there is none.
 
@@ -253,6 +255,8 @@ class Features:
             training_only: columns of training datasets that are no features and are not there in serving, such as
                 weights. Those of a label's own group are read as the label is, others as of each row's moment.
             inference_only: columns that come with predictions, for those who read them, and are no features.
+            transforms: made by `ms.transform`; fitted on the part `train` of each dataset, and applied to features by
+                the models that learn from it.
 
         Raises:
             ConflictError: it exists with another definition.
@@ -282,11 +286,14 @@ class Features:
         functions = plan.described(on_demand, parts, labels, groups, place)
         plan.check_clashes(parts, labels, functions, groups, spine_time, place)
         plan.check_condition(where, parts, labels, functions, place)
+        fitted_later = plan.checked_transforms(transforms, parts, functions, place)
         with self._stores.records.read() as connection:
             # A definition stays what it is, and so does its digest, whichever name of the view the code says.
             stored, called = names.resolve(connection, Noun.FEATURE_VIEW, self._stores.project_id, name)
         first = labels[0] if labels else None
-        content = definition_digest([stored, version, parts, first, functions, spine_time], condition=where)
+        content = definition_digest(
+            [stored, version, parts, first, functions, spine_time], condition=where, transforms=fitted_later
+        )
         for function in on_demand:
             self._stores.functions[function.digest] = function
         spec = FeatureViewSpec(
@@ -301,6 +308,7 @@ class Features:
             digest=content,
             created_at=self._stores.graph.clock.now(),
             condition=where,
+            transforms=fitted_later,
             called=called,
         )
         return FeatureView(self._stores, self._publish_view(spec, group_ids, place))
@@ -344,7 +352,7 @@ class Features:
         if found.digest != spec.digest:
             differs = [
                 field
-                for field in ("parts", "label", "on_demand", "spine_time", "condition")
+                for field in ("parts", "label", "on_demand", "spine_time", "condition", "transforms")
                 if getattr(found, field) != getattr(spec, field)
             ]
             raise ConflictError(

@@ -15,9 +15,10 @@ from mainspring import notebook
 from mainspring.checks import kept
 from mainspring.checks.profile import SCHEME_VERSION, Profile, profile
 from mainspring.errors import InputError, IntegrityError, UnknownNameError
+from mainspring.features import transform
 from mainspring.features.digest import frame_digest
 from mainspring.features.profiles import KEPT_FROM_ROWS
-from mainspring.features.spec import FeatureViewSpec, SplitSpec, TrainingDatasetSpec
+from mainspring.features.spec import FeatureViewSpec, SplitSpec, TrainingDatasetSpec, Transformations
 from mainspring.features.split import GAP, TRAIN, assign, check_parts
 from mainspring.features.store import Stores
 from mainspring.lineage.api import Graph
@@ -107,6 +108,26 @@ class TrainingDataset:
         """Row by row, `SIDE.commit`, `SIDE.number`, `SIDE.event_time` … of the rows that answered."""
         self._stores.graph.check_there(self.asset_id)
         return pl.read_parquet(io.BytesIO(self._stores.graph.blobs.get(self.spec.provenance)))
+
+    @property
+    def transformations(self) -> Transformations | None:
+        """What was fitted on the part `train`; None where the view has no transformations."""
+        return self.spec.transformations
+
+    @property
+    def transformed_features(self) -> list[str]:
+        """Names of the columns that the transformations make of the features, in order."""
+        made = self.spec.transformations
+        return self.features if made is None else list(made.outputs)
+
+    def transformed(self, part: str) -> pl.DataFrame:
+        """The rows of one part with their features transformed by what was fitted on `train`; other columns in front.
+
+        Raises:
+            UnknownNameError: the dataset has no such part.
+        """
+        made = self.spec.transformations
+        return self[part] if made is None else transform.apply(made, self[part])
 
     def __getitem__(self, part: str) -> pl.DataFrame:
         """The rows of one part, in the spine's order, without `_split`.
@@ -262,8 +283,24 @@ def make(
         labels=labels if len(labels) > 1 else (),
         training_only=view.training_only,
         n_filtered=n_filtered,
+        transformations=_fitted(view, frame),
     )
     return TrainingDataset(stores, _publish(stores, spec, name, key, used))
+
+
+def _fitted(view: FeatureViewSpec, frame: pl.DataFrame) -> Transformations | None:
+    """What the view's transformations learn from the rows that a model learns from."""
+    if view.transforms is None:
+        return None
+    train = frame.filter(pl.col(PART) == TRAIN)
+    if not train.height:
+        raise InputError(
+            expected="rows in the part 'train' to fit transformations on",
+            got="none",
+            where=f"training dataset of view {view.title}",
+            hint="Choose a split that leaves something to train on.",
+        )
+    return transform.fit(view.transforms, train, view.features)
 
 
 def _inputs(stores: Stores, asset: Asset) -> set[tuple[str, str]]:

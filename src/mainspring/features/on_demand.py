@@ -8,11 +8,8 @@ a view is defined.
 
 from __future__ import annotations
 
-import hashlib
-import importlib
 import inspect
 import math
-import textwrap
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +19,8 @@ from typing import Any, Final, overload
 import numpy as np
 import polars as pl
 
-from mainspring.errors import InputError, IntegrityError, UnknownNameError
+from mainspring.errors import InputError
+from mainspring.features.functions import changed, imported, reference_of, source_digest
 from mainspring.features.schema import STORAGE, instants, logical, type_name
 from mainspring.features.spec import OnDemandSpec
 from mainspring.types import utc
@@ -97,22 +95,13 @@ def _wrap(function: Callable[..., Any], name: str | None) -> OnDemand:
             where="on-demand feature",
             hint="Write def feature(first_column, second_column): ...",
         )
-    try:
-        source = textwrap.dedent(inspect.getsource(function))
-    except OSError as error:
-        raise InputError(
-            expected="a function whose source can be read",
-            got=function.__qualname__,
-            where="on-demand feature",
-            hint="Define it in a file that can be imported, not at a prompt.",
-        ) from error
     return OnDemand(
         function=function,
         name=name or function.__name__,
         inputs=tuple(parameters),
         types={item.name: _annotated(item.annotation) for item in parameters.values()},
-        reference=f"{function.__module__}:{function.__qualname__}",
-        digest=hashlib.sha256(source.encode()).hexdigest(),
+        reference=reference_of(function),
+        digest=source_digest(function, "on-demand feature"),
     )
 
 
@@ -188,25 +177,10 @@ def load(spec: OnDemandSpec, known: Mapping[str, OnDemand]) -> OnDemand:
     """
     if spec.digest in known:
         return known[spec.digest]
-    module, _, qualname = spec.reference.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-        for part in qualname.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise UnknownNameError(
-            expected="an importable on-demand feature",
-            got=spec.reference,
-            where=f"on-demand feature {spec.name!r}",
-            hint="Define it in a module of the project and start where that module can be imported.",
-        ) from error
+    found = imported(spec.reference, f"on-demand feature {spec.name!r}")
     if not isinstance(found, OnDemand) or found.digest != spec.digest:
-        raise IntegrityError(
-            expected=f"the function that the view was defined with ({spec.digest[:12]})",
-            got=f"{found.digest[:12]}" if isinstance(found, OnDemand) else type(found).__name__,
-            where=f"on-demand feature {spec.reference}",
-            hint="Restore the function, or define a new version of the view.",
-        )
+        got = found.digest if isinstance(found, OnDemand) else type(found).__name__
+        raise changed(spec.digest, got, f"on-demand feature {spec.reference}")
     return found
 
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from mainspring.errors import ConflictError, InputError
+from mainspring.errors import ConflictError, InputError, UnknownNameError
 from mainspring.features import on_demand
 from mainspring.features.column import Column
 from mainspring.features.condition import Condition
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.rejects import OnFailure
-from mainspring.features.spec import FeatureGroupSpec, FeatureSpec, OnDemandSpec, RequestSpec, SelectionSpec
+from mainspring.features.spec import (
+    FeatureGroupSpec,
+    FeatureSpec,
+    OnDemandSpec,
+    RequestSpec,
+    SelectionSpec,
+    TransformSpec,
+)
 
 GroupKey = tuple[str, int]
 Part = SelectionSpec | RequestSpec
@@ -368,3 +375,33 @@ def check_condition(
                 where=where,
                 hint="Rows are chosen before anything is looked up for them, and never by what is predicted.",
             )
+
+
+def checked_transforms(
+    transforms: Sequence[TransformSpec],
+    parts: Sequence[Part],
+    functions: Sequence[OnDemandSpec],
+    where: str,
+) -> tuple[TransformSpec, ...] | None:
+    """The transformations of a view, refused where they are something else or read what is no feature; None = none."""
+    names: list[str] = []
+    for part in parts:
+        if part.role == "feature" and not (isinstance(part, SelectionSpec) and part.hidden):
+            names += part.outputs if isinstance(part, SelectionSpec) else part.columns
+    names += [function.name for function in functions]
+    for spec in transforms if isinstance(transforms, list | tuple) else [transforms]:
+        if not isinstance(spec, TransformSpec):
+            raise InputError.of_kind(
+                "transformations made by ms.transform",
+                spec,
+                where,
+                "Write transforms=[ms.transform.impute('x', ...)].",
+            )
+        for column in spec.columns:
+            if column not in names:
+                raise UnknownNameError.of("feature", column, names, f"{where}, transform.{spec.kind}")
+        if spec.kind == "one_hot":
+            names = [name for name in names if name not in spec.columns]
+        if spec.kind == "custom":
+            names.append(str(spec.options["name"]))
+    return tuple(transforms) or None

@@ -301,6 +301,56 @@ class OnDemandSpec(Value):
     output: str
 
 
+class FunctionSpec(Value):
+    """A function of the user.
+
+    Attributes:
+        reference: `module:qualname`, from which a worker loads it.
+        digest: SHA-256 of its source.
+    """
+
+    reference: str
+    digest: str
+
+
+class TransformSpec(Value):
+    """A transformation that depends on the model, as it is declared.
+
+    Attributes:
+        columns: features that it reads.
+        options: plain JSON; which there are depends on the kind.
+        fit, apply: the functions of a custom one.
+    """
+
+    kind: Literal["impute", "clip", "standardise", "one_hot", "ordinal", "custom"]
+    columns: tuple[str, ...]
+    options: dict[str, Any] = Field(default_factory=dict)
+    fit: FunctionSpec | None = Field(default=None, exclude_if=_is_none)
+    apply: FunctionSpec | None = Field(default=None, exclude_if=_is_none)
+
+
+class FittedStep(Value):
+    """A transformation with what it learnt from the training rows, as plain JSON."""
+
+    transform: TransformSpec
+    fitted: dict[str, Any]
+
+
+class Transformations(Value):
+    """Fitted transformations in their order: frozen with the training dataset, shipped with the model.
+
+    Attributes:
+        inputs: features, untransformed.
+        kinds: their logical types in training, in the same order.
+        outputs: what a model's estimator gets.
+    """
+
+    inputs: tuple[str, ...]
+    kinds: tuple[str, ...]
+    outputs: tuple[str, ...]
+    steps: tuple[FittedStep, ...]
+
+
 class FeatureViewSpec(Value):
     """A selection of features and labels, joined point-in-time.
 
@@ -311,6 +361,7 @@ class FeatureViewSpec(Value):
         spine_time: the spine's column that says at which moment each row asks.
         digest: of everything above and of the condition, without the id.
         condition: the rows of a spine that the view is about; None = all.
+        transforms: what is fitted on the part `train` of its datasets, in order; None = nothing.
         called: what it is called now; empty while that is `name`, the lasting one, which the digest is of.
     """
 
@@ -327,6 +378,7 @@ class FeatureViewSpec(Value):
     digest: str
     created_at: datetime
     condition: Condition | None = Field(default=None, exclude_if=_is_none)
+    transforms: tuple[TransformSpec, ...] | None = Field(default=None, exclude_if=_is_none)
     called: str = Field(default="", exclude=True)
 
     @property
@@ -487,6 +539,7 @@ class TrainingDatasetSpec(Value):
         labels: where there are several; `label` is the first.
         training_only: columns that are neither features nor labels.
         n_filtered: spine rows that the view is not about.
+        transformations: fitted on the part `train`; None where the view has none.
     """
 
     view: str
@@ -511,3 +564,4 @@ class TrainingDatasetSpec(Value):
     labels: tuple[str, ...] = Field(default=(), exclude_if=_is_nothing)
     training_only: tuple[str, ...] = Field(default=(), exclude_if=_is_nothing)
     n_filtered: int = Field(default=0, exclude_if=_is_nothing)
+    transformations: Transformations | None = Field(default=None, exclude_if=_is_none)

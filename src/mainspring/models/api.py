@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 from sqlalchemy import Connection
 
 from mainspring.errors import ConflictError, InputError, UnknownNameError
+from mainspring.features.spec import Transformations
 from mainspring.lineage import Asset, AssetKind, Graph, names
 from mainspring.lineage.marks import check_usable, named
 from mainspring.lineage.spec import Noun
@@ -30,6 +31,14 @@ class DatasetReference(Protocol):
     def asset_id(self) -> str: ...
     @property
     def digest(self) -> str: ...
+
+
+@runtime_checkable
+class TransformedReference(Protocol):
+    """Data that says what its models must do with features first; training datasets do."""
+
+    @property
+    def transformations(self) -> Transformations | None: ...
 
 
 @runtime_checkable
@@ -84,6 +93,7 @@ class Models:
                 hint="Wrap the estimator: ms.Model(estimator, features=[...], categorical=[...]).fit(frame).",
             )
         check_dataset(data, "models.register(data=)")
+        _check_transformations(model, data)
         if run is not None and not isinstance(run, RunReference):
             raise InputError.of_kind(
                 "a tracked run", run, "models.register(run=)", "Pass what tracking.run(...) gives."
@@ -272,6 +282,19 @@ class Models:
             raise _NumberTakenError
         store.add_package(connection, package, graph.project_id)
         store.add_version(connection, version, graph.project_id)
+
+
+def _check_transformations(model: Model, data: object) -> None:
+    """Refuses a model that would be served without what its training rows went through."""
+    carried = data.transformations if isinstance(data, TransformedReference) else model.transformations
+    if carried != model.transformations:
+        raise InputError(
+            expected="a model that applies the transformations of its training dataset",
+            got="one without" if model.transformations is None else "one with others",
+            where="models.register(data=)",
+            hint="Write ms.Model(estimator, features=data.features, transformations=data.transformations) and fit it "
+            "on data['train'].",
+        )
 
 
 class _NumberTakenError(Exception):

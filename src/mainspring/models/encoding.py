@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mainspring.errors import InputError, UnknownNameError
+from mainspring.features import transform
 from mainspring.models.spec import Column, ColumnKind, Signature
 
 Matrix = NDArray[np.float64]
@@ -65,12 +66,17 @@ def learn_columns(
 
 
 def encode(frame: pl.DataFrame, signature: Signature) -> Matrix:
-    """The estimator's matrix (rows, features), doubles, row-major.
+    """The estimator's matrix (rows, columns), doubles, row-major.
+
+    Args:
+        frame: the features, untransformed.
 
     Raises:
         UnknownNameError: a feature is missing from the frame.
         InputError: a feature has another type than in training, or holds an infinity.
     """
+    if signature.transformations is not None:
+        frame = transform.apply(signature.transformations, frame)
     encoded = np.empty((frame.height, len(signature.columns)), dtype=np.float64)
     for position, column in enumerate(signature.columns):
         encoded[:, position] = _encode_series(_column(frame, column.name), column)
@@ -107,7 +113,10 @@ def row_encoder(signature: Signature) -> Callable[[Mapping[str, Any]], Row]:
                 encoded.append(number)
         return encoded
 
-    return encode_row
+    if signature.transformations is None:
+        return encode_row
+    transformed = transform.row_function(signature.transformations)
+    return lambda values: encode_row(transformed(values))
 
 
 def _column(frame: pl.DataFrame, name: str) -> pl.Series:

@@ -12,6 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mainspring.errors import InputError, MissingExtraError, StateError, UnknownNameError
+from mainspring.features import transform
+from mainspring.features.spec import Transformations
 from mainspring.models.encoding import MAX_CATEGORIES, as_frame, encode, learn_columns
 from mainspring.models.spec import Signature, Task
 
@@ -35,6 +37,8 @@ class Model:
         features: names of the inputs, in order.
         categorical: those of them that are categories.
         label: the column to predict.
+        transformations: what a training dataset fitted; `fit` and `predict` apply them to the features first. None =
+            the estimator gets the features as they are.
         signature: None before `fit`.
         example: a few training rows; None before `fit`.
     """
@@ -47,8 +51,10 @@ class Model:
         categorical: Sequence[str] = (),
         label: str | None = None,
         max_categories: int = MAX_CATEGORIES,
+        transformations: Transformations | None = None,
     ) -> None:
         self.features = tuple(features)
+        self.transformations = transformations
         self.categorical = tuple(categorical)
         self.label = label
         self.max_categories = max_categories
@@ -63,6 +69,7 @@ class Model:
         made = cls.__new__(cls)
         made.estimator = estimator
         made.features = signature.features
+        made.transformations = signature.transformations
         made.categorical = tuple(column.name for column in signature.columns if column.categories is not None)
         made.label = signature.label
         made.max_categories = MAX_CATEGORIES
@@ -74,7 +81,7 @@ class Model:
         """Learn from rows.
 
         Args:
-            rows: a frame with the features and the label.
+            rows: a frame with the features, untransformed, and the label.
             label: the column to predict, where the model was made without one.
 
         Raises:
@@ -84,9 +91,12 @@ class Model:
         frame = as_frame(rows, "Model.fit")
         self.label = label or self.label
         target = self._target(frame)
-        columns = learn_columns(frame, self.features, self.categorical, self.max_categories)
+        made = frame if self.transformations is None else transform.apply(self.transformations, frame)
+        columns = learn_columns(made, self._columns, self.categorical, self.max_categories)
         task = Task.BINARY if hasattr(self.estimator, "predict_proba") else Task.REGRESSION
-        signature = Signature(columns=columns, label=str(self.label), task=task)
+        signature = Signature(
+            columns=columns, label=str(self.label), task=task, transformations=self.transformations
+        )
         self.estimator.fit(encode(frame, signature), _labels(target, task))
         self.signature = signature
         self.example = frame.select(self.features).head(EXAMPLE_ROWS)
@@ -115,13 +125,26 @@ class Model:
         state = "fitted" if self.signature else "not fitted"
         return f"Model({type(self.estimator).__name__}, {len(self.features)} features, {state})"
 
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        """What the estimator gets."""
+        return self.features if self.transformations is None else self.transformations.outputs
+
     def _positions(self, categorical: bool) -> list[int]:
-        return [at for at, name in enumerate(self.features) if (name in self.categorical) == categorical]
+        return [at for at, name in enumerate(self._columns) if (name in self.categorical) == categorical]
 
     def _check_names(self) -> None:
+        if self.transformations is not None and self.features != self.transformations.inputs:
+            raise InputError(
+                expected=f"the features that the transformations take: {', '.join(self.transformations.inputs)}",
+                got=", ".join(self.features),
+                where="Model(features=)",
+                hint="Write Model(..., features=data.features, transformations=data.transformations), and fit it on "
+                "data['train'].",
+            )
         for name in self.categorical:
-            if name not in self.features:
-                raise UnknownNameError.of("feature", name, self.features, where="Model(categorical=)")
+            if name not in self._columns:
+                raise UnknownNameError.of("feature", name, self._columns, where="Model(categorical=)")
         if not self.features or len(set(self.features)) < len(self.features):
             raise InputError(
                 expected="at least one feature, each once",

@@ -21,6 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mainspring.errors import InputError, IntegrityError, StateError, UnknownNameError
+from mainspring.features.schema import STORAGE
 from mainspring.models import formats
 from mainspring.models.encoding import row_encoder
 from mainspring.models.fast import RowPath, row_path
@@ -31,6 +32,7 @@ from mainspring.ports._disk import make_folder, refusals
 from mainspring.ports.blobs import Blobs
 
 MANIFEST: Final = "manifest.json"
+_JSON_KINDS: Final = ("int64", "float64", "bool", "string")
 TOLERANCE: Final = 1e-9
 """How far an example's prediction may lie from the stored one: another machine's rounding, nothing more."""
 
@@ -214,17 +216,15 @@ def _example(model: Model) -> str:
             where="models.register",
             hint="Fit with Model.fit(frame).",
         )
-    plain = frame.with_columns(
-        pl.col(column.name).cast(_example_type(column)) for column in model.fitted_signature().columns
-    )
+    types = _example_types(model.fitted_signature())
+    plain = frame.with_columns(pl.col(name).cast(kind) for name, kind in types.items())
     # A NaN means the same as a null to a model, and JSON has only the latter.
     rows = plain.fill_nan(None).to_dicts()
     return json.dumps({"rows": rows, "predictions": model.predict(plain).tolist()}, allow_nan=False)
 
 
 def _check_example(loaded: LoadedModel, example: Mapping[str, Any]) -> None:
-    types = {column.name: _example_type(column) for column in loaded.signature.columns}
-    frame = pl.DataFrame(example["rows"], schema_overrides=types)
+    frame = pl.DataFrame(example["rows"], schema_overrides=_example_types(loaded.signature))
     expected = np.array(example["predictions"])
     answers = {
         "a frame": loaded.predict(frame),
@@ -241,6 +241,22 @@ def _check_example(loaded: LoadedModel, example: Mapping[str, Any]) -> None:
             )
 
 
+def _example_types(signature: Signature) -> dict[str, Any]:
+    """The Polars types that hold what is given to the model, and survive JSON."""
+    made = signature.transformations
+    if made is None:
+        return {column.name: _example_type(column) for column in signature.columns}
+    for name, kind in zip(made.inputs, made.kinds, strict=True):
+        if kind not in _JSON_KINDS:
+            raise InputError(
+                expected="features of numbers, booleans and text",
+                got=f"type {kind}",
+                where=f"feature {name!r} of a model",
+                hint="Make a number of it by an on-demand feature; leave the column out of the view's features.",
+            )
+    return {name: STORAGE[kind] for name, kind in zip(made.inputs, made.kinds, strict=True)}
+
+
 def _example_type(column: Column) -> Any:
     """The Polars type that holds the column's values and survives JSON."""
     if column.categories is None:
@@ -250,9 +266,13 @@ def _example_type(column: Column) -> Any:
 
 def _describe(signature: Signature, format_name: str, file_name: str, size_bytes: int) -> str:
     """The folder's description. It holds neither name nor time: the same model is the same package."""
+    texts = {column.name for column in signature.columns if column.dtype == "String"}
+    if signature.transformations is not None:
+        kinds = zip(signature.transformations.inputs, signature.transformations.kinds, strict=True)
+        texts = {name for name, kind in kinds if kind == "string"}
     columns = [
-        {"name": column.name, "type": "string" if column.dtype == "String" else "double", "required": True}
-        for column in signature.columns
+        {"name": name, "type": "string" if name in texts else "double", "required": True}
+        for name in signature.features
     ]
     return _yaml(
         {

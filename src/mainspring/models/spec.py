@@ -6,8 +6,11 @@ import enum
 from datetime import datetime
 from typing import Any, Final
 
+from pydantic import Field
+
 from mainspring import notebook
 from mainspring.errors import InputError
+from mainspring.features.spec import Transformations
 from mainspring.lineage.spec import Value
 
 ALIAS_MOVED: Final = "alias.moved"
@@ -49,18 +52,22 @@ class Signature(Value):
     """What a model takes and gives.
 
     Attributes:
-        columns: the inputs in the estimator's order.
+        columns: the inputs in the estimator's order, transformed.
         label: the column that it was trained to predict.
         task: what a prediction means.
+        transformations: what makes the columns of the features; None where the features are the columns.
     """
 
     columns: tuple[Column, ...]
     label: str
     task: Task
+    transformations: Transformations | None = Field(default=None, exclude_if=lambda given: given is None)
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The names of the inputs, in order."""
+        """The names of what is given to the model, in order: features as a view has them."""
+        if self.transformations is not None:
+            return self.transformations.inputs
         return tuple(column.name for column in self.columns)
 
 

@@ -136,3 +136,6 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("condition", sa.JSON(none_as_null=True), autoincrement=False, nullable=True)
         )
+        batch_op.add_column(
+            sa.Column("transforms", sa.JSON(none_as_null=True), autoincrement=False, nullable=True)
+        )
