@@ -11,6 +11,7 @@ from pydantic import Field
 from mainspring import notebook
 from mainspring.checks.arguments import is_json, refused, text
 from mainspring.checks.great_expectations import from_gx, from_ours, mapping, to_gx, to_ours
+from mainspring.checks.row import RowCheck
 from mainspring.checks.spec import Expectation, Frozen, Validation, thawed
 from mainspring.checks.validate import N_EXAMPLES, checked, in_environment, validate
 from mainspring.errors import InputError, UnknownNameError
@@ -57,6 +58,18 @@ class Suite(Frozen):
             InputError: there is no such environment.
         """
         return self.model_copy(update={"expectations": tuple(in_environment(self.expectations, environment))})
+
+    def compile_row(self, types: Mapping[str, pl.DataType]) -> RowCheck:
+        """The suite as a function of one row of plain values, such as a request's.
+
+        Args:
+            types: column → polars type, of the columns that are read at least; a frame's schema will do.
+
+        Raises:
+            InputError: an expectation does not judge rows by their own values.
+            UnknownNameError: an expectation reads a column that has no type.
+        """
+        return RowCheck(self.expectations, types)
 
     def to_dict(self) -> dict[str, Any]:
         """The suite as plain JSON in our spelling: `{"name", "expectations": [{"kind", "columns", …}], "meta"}`."""

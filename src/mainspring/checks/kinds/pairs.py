@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 import polars as pl
 
-from mainspring.checks.arguments import RowOptions, column_names, flag, made, number, refused
+from mainspring.checks.arguments import RowOptions, column_names, flag, is_plain, made, number, refused
 from mainspring.checks.kind import kind
 from mainspring.checks.kinds.ignoring import ALL_MISSING, BOTH_MISSING, PAIR, chosen, judged, row_judged
 from mainspring.checks.rule import RowJudge, Rule, Types
@@ -148,7 +148,7 @@ def pair_in_set(
 def _pairs(given: object, where: str) -> tuple[tuple[Plain, ...], ...]:
     listed = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else []
     found = tuple(tuple(pair) for pair in listed if isinstance(pair, list | tuple) and len(pair) == 2)
-    if not found or len(found) < len(listed):
+    if not found or len(found) < len(listed) or not all(is_plain(value) for pair in found for value in pair):
         raise refused(
             "a list of pairs of values", repr(given)[:200], where, "Write [('JFK', 1), ('LGA', 2)]."
         )
