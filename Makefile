@@ -2,6 +2,7 @@
 #   make demo                  the flights of 2013: a machine-learning system lives through a year
 #   make test                  the whole suite on SQLite, then all that opens a database on PostgreSQL, where it answers
 #   make check                 style, types, directions
+#   make interop               our expectations beside Great Expectations, in an environment made for it
 #   make soak [MINUTES=20]     hundreds of kills and sixteen writers for minutes, on SQLite and PostgreSQL
 #   make bench [NAME=startup]  benchmarks (NAME='walk --full' in full size); make bench-report prints the latest results
 #   make docs                  runs every example of the documentation and checks its links
@@ -23,10 +24,10 @@ NAME ?=
 
 MINUTES ?= 20
 
-.PHONY: help install demo test soak check bench bench-report docs constraints clean
+.PHONY: help install demo test soak interop check bench bench-report docs constraints clean
 
 help: ## say what there is
-	@sed -n '2,7s/^#  //p' $(MAKEFILE_LIST)
+	@sed -n '2,8s/^#  //p' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv with everything in it
 
@@ -62,6 +63,9 @@ test: $(STAMP) ## the suite on SQLite, then what opens a database on PostgreSQL
 soak: $(STAMP) ## the long versions of what kills and many writers must not harm
 	MAINSPRING_ACTOR_NAME=user:soak $(BIN)/python -m tests.soak $(MINUTES)
 
+interop: $(STAMP) ## what we find beside what Great Expectations finds, in an environment made for it
+	MAINSPRING_TEST_INTEROP=1 $(BIN)/python -m pytest -q tests/interop
+
 check: $(STAMP) ## style, types, directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -81,4 +85,4 @@ constraints: $(STAMP) ## pin what is installed now
 	$(BIN)/python scripts/pin_constraints.py
 
 clean: ## forget the environment and build products
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-great_expectations build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

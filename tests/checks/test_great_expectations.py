@@ -13,6 +13,7 @@ from tests.checks.test_statistics import NUMBERS
 import mainspring as ms
 from mainspring.checks import expect
 from mainspring.checks.great_expectations import GX_KINDS, from_gx, to_gx
+from mainspring.checks.great_expectations_result import to_gx_result
 from mainspring.checks.kind import KINDS
 from mainspring.checks.suite import read_suite, suite
 from mainspring.errors import InputError, UnknownNameError
@@ -195,3 +196,46 @@ def test_a_suite_checks_frames() -> None:
     found = suite("s", [expect.between("x", 0, 1)]).check(pl.LazyFrame({"x": [3, 4, 5]}), n_examples=2)
     assert (found.results[0].n_failed, found.results[0].examples) == (3, (3, 4))
     assert len(GX_KINDS) >= 50
+
+
+def test_results_have_their_form() -> None:
+    """Counts, percents and examples of rules about rows; what is observed of others; statistics of all."""
+    rules = [
+        expect.between("x", 0, 1),
+        expect.not_null("x"),
+        expect.mean("x", 0, 1),
+        expect.pair_equal("x", "y"),
+        expect.between("z", 0),
+        expect.mean("z", 0),
+    ]
+    frame = pl.DataFrame(
+        {"x": [0.5, 7.0, 7.0, None], "y": [0.5, 7.0, 1.0, None], "z": [None] * 4},
+        schema_overrides={"z": float},
+    )
+    found = to_gx_result(suite("s", rules).check(frame), "s")
+    between, not_null, mean, equal, nothing, no_mean = found["results"]
+    assert between["result"] == {
+        "element_count": 4,
+        "unexpected_count": 2,
+        "unexpected_percent": 200 / 3,
+        "partial_unexpected_list": [7.0, 7.0],
+        "missing_count": 1,
+        "missing_percent": 25.0,
+        "unexpected_percent_total": 50.0,
+        "unexpected_percent_nonmissing": 200 / 3,
+        "partial_unexpected_counts": [{"value": 7.0, "count": 2}],
+    }
+    assert "missing_count" not in not_null["result"]
+    assert mean["result"] == {"observed_value": 14.5 / 3}
+    assert equal["result"]["partial_unexpected_list"] == [{"x": 7.0, "y": 1.0}]
+    # Theirs: rows of which none is judged hold, a mean of nothing does not. Ours is said beside it.
+    assert (nothing["success"], no_mean["success"]) == (True, False)
+    assert nothing["meta"] == no_mean["meta"] == {"mainspring": {"verdict": "insufficient_data"}}
+    assert found["statistics"] == {
+        "evaluated_expectations": 6,
+        "successful_expectations": 1,
+        "unsuccessful_expectations": 5,
+        "success_percent": 100 / 6,
+    }
+    assert not found["success"]
+    json.dumps(found, allow_nan=False)

@@ -29,7 +29,7 @@ _KNOWN: Final = ("type", "expectation_type", "kwargs", "meta", "severity", *_RES
 
 
 def from_call(name: str, /, *given: Any, **kwargs: Any) -> Expectation:
-    """The expectation of their name, with their arguments and defaults.
+    """The expectation of their name, with their arguments.
 
     Raises:
         UnknownNameError: there is no such name, or it takes no such argument.
@@ -48,7 +48,7 @@ def from_call(name: str, /, *given: Any, **kwargs: Any) -> Expectation:
     positional = dict(zip(theirs, given, strict=False))
     ours = {kind.names.get(argument, argument): argument for argument in kind.signature}
     known = [*ours, *_OPTIONS, *_IGNORED]
-    found: dict[str, Any] = dict(kind.gx_defaults)
+    found: dict[str, Any] = {}
     for argument, value in {**positional, **kwargs}.items():
         if argument not in known:
             raise UnknownNameError.of("argument", argument, known, where)
@@ -153,7 +153,7 @@ def _written(kind: Kind, expectation: Expectation) -> dict[str, Any]:
     theirs = {
         kind.names.get(argument, argument): value
         for argument, value in arguments.items()
-        if argument in kind.gx_defaults or not _is_default(kind, argument, value)
+        if value is not None
     }
     if kind.nearest is not None and (nearest := kind.nearest(expectation)) is not None:
         name, theirs = nearest
@@ -171,11 +171,6 @@ def _written(kind: Kind, expectation: Expectation) -> dict[str, Any]:
         "meta": thawed(meta),
         "severity": expectation.severity.value,
     }
-
-
-def _is_default(kind: Kind, argument: str, value: object) -> bool:
-    default = kind.signature[argument].default
-    return default is not inspect.Parameter.empty and type(value) is type(default) and value == default
 
 
 def from_ours(config: object, where: str = "expectation") -> Expectation:
@@ -207,7 +202,7 @@ def from_ours(config: object, where: str = "expectation") -> Expectation:
     }
     if "mostly" in given and found.mostly < 1.0:
         given_options["mostly"] = found.mostly
-    if len(found.columns) != len(kind.columns) and kind.columns != ("columns",):
+    if len(found.columns) != len(kind.columns) and not (kind.columns == ("columns",) and found.columns):
         raise InputError(
             expected=f"{len(kind.columns)} columns",
             got=f"{len(found.columns)}",

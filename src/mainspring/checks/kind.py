@@ -32,7 +32,6 @@ class Kind:
         rule: how it is judged.
         gx: its names in Great Expectations; the first is the one that is written. Empty = it has none.
         names: our argument → theirs, where they differ.
-        gx_defaults: our argument → what it is with their name when it is left out, where that differs.
         reads: whether its column arguments are columns that it reads, which the frame must have.
         nearest: name and arguments of what comes nearest in Great Expectations to an expectation that it cannot say
             exactly; None for one that it can.
@@ -43,7 +42,6 @@ class Kind:
     rule: Rule
     gx: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
-    gx_defaults: Mapping[str, Any] = field(default_factory=dict)
     reads: bool = True
     nearest: Nearest | None = None
 
@@ -67,7 +65,8 @@ class Kind:
         """The arguments that make this expectation again, without its options."""
         given: dict[str, Any] = dict(expectation.parameters)
         if self.columns == ("columns",):
-            return {"columns": list(expectation.columns), **given}
+            several = list(expectation.columns)
+            return {"columns": several if len(several) > 1 else several[0], **given}
         return {**dict(zip(self.columns, expectation.columns, strict=True)), **given}
 
 
@@ -79,7 +78,6 @@ def kind(
     rule: Rule,
     *gx: str,
     names: Mapping[str, str] | None = None,
-    gx_defaults: Mapping[str, Any] | None = None,
     reads: bool = True,
     nearest: Nearest | None = None,
 ) -> Callable[[Callable[P, Expectation]], Callable[P, Expectation]]:
@@ -87,7 +85,7 @@ def kind(
 
     def register(make: Callable[P, Expectation]) -> Callable[P, Expectation]:
         name = make.__name__
-        KINDS[name] = Kind(name, make, rule, gx, names or {}, gx_defaults or {}, reads, nearest)
+        KINDS[name] = Kind(name, make, rule, gx, names or {}, reads, nearest)
         return make
 
     return register

@@ -79,7 +79,10 @@ class RowCheck:
         except TypeError as error:
             expected = "times with a zone where the column has one, and without where it has none"
             raise InputError(
-                expected=expected, got=str(error), where="the row", hint="Give times as polars gives them back."
+                expected=expected,
+                got=str(error),
+                where="the row",
+                hint="Give times as polars gives them back.",
             ) from error
         if True not in found and None not in found:
             return _HELD

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -14,6 +14,8 @@ from mainspring.checks.rule import Rule
 from mainspring.checks.rules import get_rule
 from mainspring.checks.spec import Expectation
 from mainspring.errors import UnknownNameError
+
+_ROW: Final = "mainspring:row"
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,22 @@ class Scan:
         """
         self.schema = schema
         self._aggregates: dict[str, pl.Expr] = {"n_rows": pl.len()}
+        # What other rows say counts only among those that meet the condition: such rules see no others.
+        self._within: dict[str, tuple[pl.Expr, dict[str, pl.Expr]]] = {}
         self.asked = [self._ask(expectation) for expectation in expectations]
 
     def run(self, frame: pl.DataFrame) -> dict[str, Any]:
         """Every aggregate's value by name: scalars, and series where it is a list."""
-        found = frame.lazy().select(expr.alias(name) for name, expr in self._aggregates.items()).collect()
-        return {column.name: column[0] for column in found.iter_columns()}
+        query = frame.lazy().select(expr.alias(name) for name, expr in self._aggregates.items())
+        within = [
+            frame.lazy()
+            .with_row_index(_ROW)
+            .filter(condition)
+            .select(expr.alias(name) for name, expr in exprs.items())
+            for condition, exprs in self._within.values()
+        ]
+        collected = pl.collect_all([query, *within])
+        return {column.name: column[0] for found in collected for column in found.iter_columns()}
 
     @property
     def columns(self) -> list[str]:
@@ -78,13 +90,23 @@ class Scan:
         )
         n_rows = self._add("n_rows", part, part.n_rows())
         if rule.breaks is not None:
-            broken = self._add(f"broken {_identity(expectation)}", part, part.broken())
+            broken = self._broken(part)
             return Asked(expectation, rule, n_rows, self._n_null(part), broken)
         if rule.measures is None:
             return Asked(expectation, rule, n_rows)
         found = rule.measures(expectation, self.schema, part.of)
         measures = {name: self._add(name, part, expr) for name, expr in found.items()}
         return Asked(expectation, rule, n_rows, self._n_null(part), measures=measures)
+
+    def _broken(self, part: _Part) -> str:
+        name = f"broken {_identity(part.expectation)}"
+        if part.condition is None or part.rule.alone:
+            return self._add(name, part, part.mask().arg_true().implode())
+        text = str(part.expectation.row_condition)
+        name = f"{name} where {text}"
+        _, exprs = self._within.setdefault(text, (part.condition, {}))
+        exprs.setdefault(name, pl.col(_ROW).gather(part.mask().arg_true()).implode())
+        return name
 
     def _n_null(self, part: _Part) -> str | None:
         columns = part.expectation.columns
@@ -128,16 +150,15 @@ class _Part:
             return self.rule.judged(self.expectation)
         return pl.all_horizontal([pl.col(column).is_not_null() for column in self.expectation.columns])
 
-    def broken(self) -> pl.Expr:
-        return self.mask().arg_true().implode()
-
     def mask(self) -> pl.Expr:
-        """True (n,) where a judged row breaks the expectation; null or false elsewhere."""
+        """True (n,) where a judged row breaks the expectation; null or false elsewhere.
+
+        A rule that sees other rows too is asked of the rows that meet the condition alone.
+        """
         assert self.rule.breaks is not None
         found = self.rule.breaks(self.expectation, self.schema)
-        if self.condition is not None:
-            # What other rows say counts only among those that meet the condition.
-            found = (found if self.rule.alone else found.over(self.condition)) & self.condition
+        if self.condition is not None and self.rule.alone:
+            found &= self.condition
         if self.rule.judges_nulls or (self.rule.alone and self.rule.judged is None):
             return found
         return found & self._judged()
