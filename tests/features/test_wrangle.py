@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features import wrangle
+from mainspring.features.spec import FeatureSpec
 from mainspring.types import canonical_bytes
 
 KEY = b"0123456789abcdef"
@@ -248,6 +249,23 @@ def test_personal_columns_are_coarsened_or_dropped() -> None:
     }  # fmt: skip
     with pytest.raises(InputError, match="for type String"):
         wrangle.generalise(frame, {"mail": "1y"})
+
+
+def test_marks_of_personal_data_decide() -> None:
+    """Each marked column is hashed, coarsened or dropped by its mark; one that would slip through is refused."""
+    columns = [
+        FeatureSpec(name=name, type="string", personal=mark)
+        for name, mark in {"mail": "direct", "zip": "indirect", "ill": "sensitive", "city": None}.items()
+    ]
+    assert wrangle.anonymisation_of(columns, coarsened={"zip": 2}) == wrangle.Anonymisation(
+        hashed=("mail",), coarsened={"zip": 2}, dropped=("ill",)
+    )
+    other = wrangle.anonymisation_of(columns, direct="drop", sensitive="hash", coarsened={"zip": 2})
+    assert (other.hashed, other.dropped) == (("ill",), ("mail",))
+    with pytest.raises(InputError, match="how to coarsen 'zip'"):
+        wrangle.anonymisation_of(columns)
+    with pytest.raises(UnknownNameError, match="'zap'"):
+        wrangle.anonymisation_of(columns, coarsened={"zap": 2})
 
 
 # --- plain data

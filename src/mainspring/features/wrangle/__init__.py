@@ -10,7 +10,7 @@ with a model and applied to a single row of a request exactly as to the training
 Fit on the training rows alone: what is fitted on all rows tells the model about those it is tested on.
 """
 
-from mainspring.features.wrangle.anonymise import Anonymisation, generalise, keyed_hash
+from mainspring.features.wrangle.anonymise import Anonymisation, anonymisation_of, generalise, keyed_hash
 from mainspring.features.wrangle.duplicates import deduplicate
 from mainspring.features.wrangle.encode import (
     OneHot,
@@ -32,6 +32,7 @@ __all__ = [
     "OneHot",
     "Ordinal",
     "TargetMeans",
+    "anonymisation_of",
     "deduplicate",
     "fit_bounds",
     "fit_fill",

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import polars as pl
 from pydantic import Field
 
-from mainspring.errors import InputError
+from mainspring.errors import InputError, UnknownNameError
+from mainspring.features.spec import FeatureSpec
 from mainspring.features.wrangle.refuse import check_columns
 from mainspring.lineage.spec import Value
 from mainspring.types import canonical_bytes
@@ -49,6 +50,48 @@ class Anonymisation(Value):
         if self.hashed:
             frame = keyed_hash(frame, self.hashed, b"" if key is None else key)
         return generalise(frame, self.coarsened).drop(self.dropped)
+
+
+def anonymisation_of(
+    columns: Iterable[FeatureSpec],
+    *,
+    direct: Literal["hash", "drop"] = "hash",
+    sensitive: Literal["hash", "drop"] = "drop",
+    coarsened: Mapping[str, Coarse] | None = None,
+) -> Anonymisation:
+    """What the marks of personal data on a group's columns ask for, so that no marked column slips through.
+
+    Args:
+        columns: of the group: `group.spec.columns`.
+        direct: what becomes of columns that name a person.
+        sensitive: what becomes of columns that the law protects most.
+        coarsened: column → how, as for `generalise`; every column with the mark "indirect" has to be named. A column
+            with another mark that is named is coarsened instead.
+
+    Raises:
+        InputError: a column that names a person together with others is not named.
+        UnknownNameError: what is named is no column.
+    """
+    known = list(columns)
+    named = dict(coarsened or {})
+    for name in named:
+        if name not in {item.name for item in known}:
+            raise UnknownNameError.of("column", name, [item.name for item in known], "anonymisation_of")
+    hashed: list[str] = []
+    dropped: list[str] = []
+    for item in known:
+        if item.personal is None or item.name in named:
+            continue
+        if item.personal == "indirect":
+            raise InputError(
+                expected=f"how to coarsen {item.name!r}, which is marked as indirect",
+                got="nothing",
+                where="anonymisation_of",
+                hint=f"Write coarsened={{{item.name!r}: …}}: a width, a count of characters, or a duration.",
+            )
+        how = direct if item.personal == "direct" else sensitive
+        (hashed if how == "hash" else dropped).append(item.name)
+    return Anonymisation(hashed=tuple(hashed), coarsened=named, dropped=tuple(dropped))
 
 
 def keyed_hash(frame: pl.DataFrame, columns: Sequence[str], key: bytes) -> pl.DataFrame:
