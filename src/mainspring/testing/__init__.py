@@ -16,6 +16,7 @@ from mainspring.testing.clock import ClockContract
 from mainspring.testing.engine import EngineContract
 from mainspring.testing.keys import KeysContract
 from mainspring.testing.records import RecordsContract
+from mainspring.testing.streams import StreamContract
 from mainspring.testing.tables import TablesContract
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "EngineContract",
     "KeysContract",
     "RecordsContract",
+    "StreamContract",
     "TablesContract",
 ]

@@ -10,7 +10,7 @@ from mainspring.models.formats import PLUGINS as MODEL_FORMATS
 from mainspring.monitoring.channel import CHANNELS
 from mainspring.pipelines.materialize import MATERIALIZERS
 from mainspring.plugins import Group, Listed
-from mainspring.ports import blobs, engine, keys, records, tables
+from mainspring.ports import blobs, engine, keys, records, streams, tables
 
 GROUPS: Final[tuple[Group[Any], ...]] = (
     EXPECTATIONS,
@@ -18,7 +18,7 @@ GROUPS: Final[tuple[Group[Any], ...]] = (
     MATERIALIZERS,
     MODEL_FORMATS,
     CHANNELS,
-    *(port.BACKENDS.group for port in (records, blobs, tables, keys, engine)),
+    *(port.BACKENDS.group for port in (records, blobs, tables, keys, engine, streams)),
 )
 """Every group of entry points that mainspring reads."""
 
