@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -355,6 +356,36 @@ def changes(
     with opened(project) as found:
         frame = found.features.get_group(*group_reference(name)).changes(since, until).frame.head(rows)
     print_rows(_cells(frame), frame.columns, as_json=json, none="No changes.")
+
+
+@app.command("consume")
+def consume(
+    name: Group,
+    stream: Annotated[
+        str, typer.Argument(metavar="STREAM", help="nats://[user:password@]host[:port]/STREAM/CONSUMER.")
+    ],
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End, with a commit, when nothing comes for --wait seconds.")
+    ] = False,
+    wait_s: Annotated[
+        float, typer.Option("--wait", min=0.01, help="How long to wait for a message, in seconds.")
+    ] = 1.0,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """Push what a stream delivers into a group, each event once, until Ctrl-C."""
+    from mainspring.features.push import Pushed
+    from mainspring.ports.streams import open_stream
+
+    total = Pushed()
+    with opened(project) as found, closing(open_stream(stream)) as consumer:
+        group = found.features.get_group(*group_reference(name))
+        for done in group.consume(consumer, wait_s=wait_s):
+            total += done
+            if until_idle and not done.n_rows + done.n_repeated:
+                break
+        commits = [*total.commits, *(commit.number for commit in group.flush())]
+    print_fields({"rows": total.n_rows, "repeated": total.n_repeated, "commits": commits}, as_json=json)
 
 
 @app.command("materialize")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from mainspring.features import (
 from mainspring.features import erase as erasure
 from mainspring.features.changes import Changes
 from mainspring.features.column import Column
+from mainspring.features.consume import Decode, Refused, consume, of_json
 from mainspring.features.define import check_tags, warn_of_use
 from mainspring.features.erase import Erased
 from mainspring.features.frames import frame_of
@@ -42,6 +43,7 @@ from mainspring.features.store import Stores
 from mainspring.features.upkeep import OLDER_THAN, Compacted, Vacuumed
 from mainspring.features.versions import Backfill
 from mainspring.log.progress import Progress, silent
+from mainspring.ports.streams import Stream
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,43 @@ class FeatureGroup:
             UnavailableError: the online store cannot be reached. Send the same rows again.
         """
         return push.push(self._stores, self.spec, data, event_id=event_id)
+
+    def consume(
+        self,
+        stream: Stream,
+        *,
+        decode: Decode = of_json,
+        refused: Refused | None = None,
+        n_at_once: int = 1_000,
+        wait_s: float = 1.0,
+    ) -> Iterator[Pushed]:
+        """Push what a stream delivers, and acknowledge it then: each event once, whatever is killed when.
+
+        Goes on for as long as it is iterated over: each step is one poll, and says what became of it.
+
+            for done in group.consume(open_stream("nats://127.0.0.1/EVENTS/features")): ...
+
+        Args:
+            stream: a consumer of a stream. The ids of its messages are the ids of the events.
+            decode: from a message to the row, without id; by default the message is a JSON object.
+            refused: is given each message that cannot be read or that the group does not take, with the error; it is
+                acknowledged then. None = the error is raised, and nothing of that poll is taken or acknowledged.
+            n_at_once: messages of one poll at most.
+            wait_s: how long a poll waits for the first message.
+
+        Raises:
+            InputError, ExpectationError: as for `push`, where `refused` is None.
+            StateError, UnavailableError: as for `push`.
+        """
+        return consume(
+            self._stores,
+            self.spec,
+            stream,
+            decode=decode,
+            refused=refused,
+            n_at_once=n_at_once,
+            wait_s=wait_s,
+        )
 
     def flush(self) -> list[Commit]:
         """Commit what was pushed and no commit holds, oldest first; [] where there is nothing."""
