@@ -28,7 +28,6 @@ def main(parquet: str) -> None:
             provider="local",
             registry=str(Path(folder) / "registry.db"),
             online_store={"type": "sqlite", "path": str(Path(folder) / "online.db")},
-            offline_store={"type": "duckdb"},
             entity_key_serialization_version=3,
         )
         store = FeatureStore(config=config)
