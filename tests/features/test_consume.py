@@ -69,7 +69,7 @@ def test_a_failure_before_the_acknowledgement(
 )
 def test_refused_messages(features: Features, clock: ReplayClock, bad: Message, why: str) -> None:
     """They end it and nothing of the poll is taken; or they are handed over, and the others are taken."""
-    group = users(features, expectations=[expect.between("score", 0, 10)], on_failure="refuse")
+    group = users(features, expectations=[expect.between("score", 0, 10)], on_failure="block")
     clock.set(at(1))
     stream = IterableStream([message(1), bad, message(3, "bob")])
     with pytest.raises(ValueError, match=why):
