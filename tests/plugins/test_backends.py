@@ -10,6 +10,7 @@ import pytest
 from mainspring.ports.blobs import Blobs, open_blobs
 from mainspring.ports.engine import Engine, open_engine
 from mainspring.ports.keys import open_keys
+from mainspring.ports.streams import Message, open_stream
 from mainspring.testing import BlobsContract, EngineContract, KeysContract
 
 
@@ -50,3 +51,11 @@ class TestAlone(EngineContract):
     @pytest.fixture
     def engine(self) -> Engine:
         return open_engine("alone:", 4)
+
+
+@pytest.mark.usefixtures("harbour")
+def test_a_stream_of_the_examples(tmp_path: Path) -> None:
+    """An address of a plug-in's scheme is read by it."""
+    (tmp_path / "log").write_bytes(b"one\ntwo\n")
+    stream = open_stream(f"lines:{tmp_path / 'log'}")
+    assert stream.poll(9, 0.0) == [Message("0", b"one"), Message("1", b"two")]

@@ -130,3 +130,11 @@ def open_engine(address, *, n_workers, task_timeout_s):
     from mainspring.ports.engine import open_engine as ours
 
     return ours("local:", 1)
+
+
+def open_lines(address):
+    """Each line of a file is a message, named by its number."""
+    from mainspring.ports.streams import IterableStream, Message
+
+    lines = Path(address.partition(":")[2]).read_bytes().splitlines()
+    return IterableStream([Message(str(number), line) for number, line in enumerate(lines)])
