@@ -9,11 +9,14 @@ Subclass a suite in a test module, say how a backend is opened, and let pytest c
 
 A backend that departs from a contract overrides the test that says so, with the reason in its docstring. The
 suites need pytest, and some of them processes started by spawn, so `open_store` must be importable by name.
+
+Beside them, helpers for unit tests of feature code: `sample_frame`, `check_feature_function`, `assert_frames_equal`.
 """
 
 from mainspring.testing.blobs import BlobsContract
 from mainspring.testing.clock import ClockContract
 from mainspring.testing.engine import EngineContract
+from mainspring.testing.frames import assert_frames_equal, check_feature_function, sample_frame
 from mainspring.testing.keys import KeysContract
 from mainspring.testing.records import RecordsContract
 from mainspring.testing.streams import StreamContract
@@ -27,4 +30,7 @@ __all__ = [
     "RecordsContract",
     "StreamContract",
     "TablesContract",
+    "assert_frames_equal",
+    "check_feature_function",
+    "sample_frame",
 ]
