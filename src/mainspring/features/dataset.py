@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -15,18 +15,27 @@ from mainspring import notebook
 from mainspring.checks import kept
 from mainspring.checks.profile import SCHEME_VERSION, Profile, profile
 from mainspring.errors import InputError, IntegrityError, UnknownNameError
-from mainspring.features import transform
+from mainspring.features import leakage, transform
 from mainspring.features.digest import frame_digest
+from mainspring.features.leakage import LeakageReport
 from mainspring.features.profiles import KEPT_FROM_ROWS
-from mainspring.features.spec import FeatureViewSpec, SplitSpec, TrainingDatasetSpec, Transformations
+from mainspring.features.spec import (
+    FeatureViewSpec,
+    SplitSpec,
+    TrainingDatasetSpec,
+    Transformations,
+    is_late,
+)
 from mainspring.features.split import GAP, TRAIN, assign, check_parts
-from mainspring.features.store import Stores
+from mainspring.features.store import Stores, find_view
 from mainspring.lineage.api import Graph
 from mainspring.lineage.spec import Asset, AssetKind, Direction
 from mainspring.types import digest, utc
 
 #: Column of the stored frame that names the part a row belongs to.
 PART = "_split"
+LEAKAGE = "leakage"
+"""Of the evidence that `TrainingDataset.leakage` keeps."""
 
 
 class TrainingDataset:
@@ -151,6 +160,41 @@ class TrainingDataset:
             if found.scheme == SCHEME_VERSION:
                 return found
         return _profile(self[part], self.spec.row_key, self.spec.spine_time, self.spec.features)
+
+    def leakage(self) -> LeakageReport:
+        """What looks like a leak: features like a label, keys and rows in two parts, times after the row's own.
+
+        The rules are those of `features.leakage`: ok, warning or insufficient_data. The report is kept as evidence
+        about the dataset, once; it is a reason to look, and no proof.
+
+        Raises:
+            IntegrityError: the stored rows are not what they were.
+        """
+        spec, graph = self.spec, self._stores.graph
+        frame = self.frame
+        keys = [name for name in spec.row_key if name != spec.spine_time and name in frame.columns]
+        with self._stores.records.read() as connection:
+            view = find_view(connection, self._stores.project_id, spec.view, spec.view_version)
+        assert view is not None
+        sides = [item.side for item in view.joined(inference=False) if not is_late(view, item)]
+        report = LeakageReport(
+            self.name,
+            (
+                leakage.label_like(frame.filter(pl.col(PART) == TRAIN), self.features, self.labels),
+                leakage.shared_keys(frame, PART, keys if spec.label else [], spec.split.kind),
+                leakage.shared_rows(frame, PART),
+                leakage.later_times(frame, spec.spine_time, self.provenance, spec.report, sides),
+            ),
+        )
+        figures = report.to_dict()
+        for found in graph.evidence_for(self.asset_id, kind=LEAKAGE):
+            if found.figures == figures:
+                return replace(report, evidence_id=found.id)
+        with graph.execution("leakage", self.name) as work:
+            stored = work.evidence(
+                self.asset_id, LEAKAGE, verdict=leakage.VERDICTS[report.look], figures=figures
+            )
+        return replace(report, evidence_id=stored.id)
 
     def __len__(self) -> int:
         return sum(self.spec.counts.values())
