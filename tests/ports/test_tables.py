@@ -328,3 +328,21 @@ def test_files_are_discarded_by_one_look_at_the_log(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(DeltaLog, "_read", lambda log, version: read.append(version) or known(log, version))
     assert (tables.discard("t", left), len(left)) == (left, 3)
     assert read == list(range(5))
+
+
+def test_a_log_that_an_erasure_rewrites_between_two_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looked just before finds its checkpoint gone, and looks again."""
+    frame = pl.DataFrame({"a": [1, 2], "b": [0, 0]})
+    ours, theirs = _delta.DeltaTables(tmp_path), _delta.DeltaTables(tmp_path)
+    ours.append("t", frame, token="1")
+    ours.erase("t", frame.head(1))
+    head = theirs._head("t")
+    before = head.refresh()
+    ours.append("t", frame, token="2")
+    ours.erase("t", frame.head(1))
+    honest, looks = head._refreshed, [before]
+    monkeypatch.setattr(head, "_refreshed", lambda: looks.pop() if looks else honest())
+    assert theirs.find_append("t", "2") is not None
+    assert not looks

@@ -239,6 +239,22 @@ class TablesContract:
         tables.append("t", pl.DataFrame({"a": [10], "b": [1], "name": ["keep10"]}), token="10")
         assert tables.scan("t").collect().height == 6
 
+    def test_erase_under_others(self, address: str, tables: Tables) -> None:
+        """Whoever has the table open goes on reading, appending and compacting, whatever was erased meanwhile."""
+        frame = pl.DataFrame({"a": [1, 2], "b": [0, 0]})
+        tables.append("t", frame, token="1")
+        tables.erase("t", frame.head(1))
+        other = type(self).open_store(address)
+        other.append("t", frame, token="2")
+        assert other.scan("t").collect().height == 3
+        tables.append("t", frame, token="3")
+        tables.erase("t", frame.head(1))
+        assert other.find_append("t", "2") is not None
+        other.append("t", frame, token="4")
+        other.compact("t")
+        assert sorted(other.scan("t").collect()["a"]) == [1, 2, 2, 2, 2]
+        assert sorted(tables.scan("t").collect()["a"]) == [1, 2, 2, 2, 2]
+
     def test_last_append(self, tables: Tables) -> None:
         """The newest version of several tokens is found, whatever came after it."""
         assert tables.last_append("t", ["1"]) is None

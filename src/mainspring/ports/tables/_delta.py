@@ -225,7 +225,7 @@ class DeltaTables(Tables):
             table = self._pinned.pop((name, version), None)
         if table is None:
             with _meanings(self._folder / name):
-                table = _PinnedTable(self._folder / name, version=version)
+                table = _pinned(self._folder / name, version)
                 if self._verify:
                     # delta-rs follows symbolic links in the folder's path.
                     root = (self._folder / name).resolve()
@@ -245,6 +245,15 @@ class _PinnedTable(DeltaTable):
         return [unquote(uri) for uri in super().file_uris(*given, **named)]
 
 
+def _pinned(folder: Path, version: int) -> _PinnedTable:
+    try:
+        return _PinnedTable(folder, version=version)
+    except DeltaError as error:
+        if not _is_forgotten(error):
+            raise
+        return _PinnedTable(folder, version=version)
+
+
 class _Head:
     """The newest version of one table, as far as this process knows. Used under its lock."""
 
@@ -258,6 +267,19 @@ class _Head:
 
     def refresh(self) -> DeltaTable | None:
         """The table at its newest version; None if nothing was ever appended."""
+        return self._with_log(self._refreshed)
+
+    def _with_log(self, read: Callable[[], _Done]) -> _Done:
+        """What `read` comes to; read anew where an erasure took the checkpoint that the log was read from."""
+        try:
+            return read()
+        except DeltaError as error:
+            if not _is_forgotten(error):
+                raise
+            self._table = None
+            return read()
+
+    def _refreshed(self) -> DeltaTable | None:
         if not self._is_mended:
             self.log.mend()
             self._is_mended = True
@@ -297,8 +319,11 @@ class _Head:
             )
 
     def find(self, token: str) -> int | None:
-        table = self.refresh()
-        hint = None if table is None else table.transaction_version(token)
+        def hinted() -> int | None:
+            table = self.refresh()
+            return None if table is None else table.transaction_version(token)
+
+        hint = self._with_log(hinted)
         return None if hint is None else self.log.find_token(token, hint)
 
     def append(self, frame: pl.DataFrame, token: str) -> int:
@@ -366,7 +391,7 @@ class _Head:
         wait_s = FIRST_WAIT_S
         for _ in range(MAX_ATTEMPTS):
             try:
-                return attempt()
+                return self._with_log(attempt)
             except CommitFailedError:
                 time.sleep(random.uniform(0, wait_s))
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
@@ -378,6 +403,9 @@ class _Head:
         )
 
     def checkpoint(self) -> None:
+        self._with_log(self._checkpoint)
+
+    def _checkpoint(self) -> None:
         table = self.refresh()
         if table is not None:
             table.create_checkpoint()
@@ -425,6 +453,11 @@ class _Head:
                 hint="Something else than mainspring changed the folder; restore it from a backup.",
             )
         return version
+
+
+def _is_forgotten(error: DeltaError) -> bool:
+    """Whether a checkpoint is missed: an erasure, maybe in another process, made a newer one and took it away."""
+    return ".checkpoint" in str(error) and "not found" in str(error).lower()
 
 
 def _check_writable(folder: Path) -> None:
