@@ -28,9 +28,11 @@ def put_blobs(folder: Path) -> Iterator[str]:
 
 
 def append_rows(folder: Path) -> Iterator[str]:
-    """Append a row for each token, yielding the token when it is acknowledged."""
+    """Append a row for each token, yielding the token when it is acknowledged; before the last one, compact."""
     tables = open_tables(folder / "tables")
     for number, token in enumerate(TOKENS):
+        if token == TOKENS[-1]:
+            tables.compact("t")
         tables.append("t", pl.DataFrame({"number": [number]}), token=token)
         yield token
 
