@@ -21,8 +21,8 @@ def gc(
     """Show what nothing refers to: blobs, staged files, rows that were never published.
 
     First what the retention rules of the configuration give up, as if each had been deleted by hand. With --delete,
-    blobs, staged files and files of deleted predictions go, in an execution that keeps a receipt. What any record
-    mentions stays, save records of what was deleted.
+    blobs, staged files and files that compactions and deletions left behind go, in an execution that keeps a receipt.
+    What any record mentions stays, save records of what was deleted.
     """
     from mainspring.workflows.gc import collect
 
