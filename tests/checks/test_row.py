@@ -42,7 +42,8 @@ def test_a_row_has_the_findings_of_its_frame(rows: list[tuple[Any, ...]]) -> Non
 def test_every_rule_that_judges_rows_alone_is_compiled() -> None:
     """None of them lacks its judgement of a row."""
     for name, kind in KINDS.items():
-        assert kind.rule.alone == (kind.rule.row is not None), name
+        judges = (kind.rule.row, kind.rule.value)
+        assert kind.rule.alone == any(judge is not None for judge in judges), name
 
 
 PATTERNS = [

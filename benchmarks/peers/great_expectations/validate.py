@@ -1,7 +1,7 @@
 """Run by the peer's interpreter: validates frames with Great Expectations.
 
-Reads on stdin {"frames": [{column: {"type": …, "values": […]}}], "suites": [[config]], "repeats": n}, one suite a
-frame; writes [{"results": […], "seconds": […]}], results in the order of the configs.
+Reads on stdin {"frames": [{column: {"type": …, "values": […]}} or {"csv": path}], "suites": [[config]], "repeats": n},
+one suite a frame; writes [{"results": […], "seconds": […]}], results in the order of the configs.
 """
 
 from __future__ import annotations
@@ -27,11 +27,16 @@ def main() -> None:
     definition = asset.add_batch_definition_whole_dataframe("whole")
     out = []
     for columns, configs in zip(task["frames"], task["suites"], strict=True):
-        frame = pd.DataFrame(
-            {name: pd.Series(each["values"], dtype=TYPES[each["type"]]) for name, each in columns.items()}
-        )
-        out.append(validate(definition, frame, configs, task.get("repeats", 1)))
+        out.append(validate(definition, read(columns), configs, task.get("repeats", 1)))
     json.dump(out, sys.stdout, allow_nan=False)
+
+
+def read(columns: dict[str, Any]) -> pd.DataFrame:
+    if "csv" in columns:
+        return pd.read_csv(columns["csv"])
+    return pd.DataFrame(
+        {name: pd.Series(each["values"], dtype=TYPES[each["type"]]) for name, each in columns.items()}
+    )
 
 
 def validate(

@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
 import polars as pl
 
 from mainspring.checks.condition import check_columns, parse
-from mainspring.checks.rule import RowJudge, Rule
+from mainspring.checks.rule import RowJudge, Rule, ValueJudge
 from mainspring.checks.rules import get_rule
 from mainspring.checks.spec import Expectation, Severity
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.lineage.spec import Verdict
 
 _NONE: Final = type(None)
+
+
+@dataclass(slots=True)
+class _Column:
+    """What is asked of one column's value, by places in the list of expectations.
+
+    Attributes:
+        allowed: Python types of its values.
+        judges: of a value that is there.
+        of_null: of None; the others are unjudged then.
+    """
+
+    name: str
+    allowed: frozenset[type]
+    judges: list[tuple[int, ValueJudge]] = field(default_factory=list)
+    of_null: list[tuple[int, ValueJudge]] = field(default_factory=list)
+    unjudged: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, name: str, schema: pl.Schema) -> _Column:
+        if name not in schema:
+            raise UnknownNameError.of("column", name, schema.names(), "types of the row")
+        return cls(name, _allowed(name, schema))
+
+    def add(self, place: int, judge: ValueJudge, *, judges_nulls: bool) -> None:
+        self.judges.append((place, judge))
+        if judges_nulls:
+            self.of_null.append((place, judge))
+        else:
+            self.unjudged.append(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +87,16 @@ class RowCheck:
         """
         self.expectations = tuple(expectations)
         schema = pl.Schema(types)
-        self._judges = [_judge(expectation, schema) for expectation in self.expectations]
-        self._allowed = [(name, _allowed(name, schema)) for name in _columns(self.expectations)]
+        self._columns = [_Column.of(name, schema) for name in _columns(self.expectations)]
+        self._wider: list[tuple[int, RowJudge]] = []
+        by_name = {column.name: column for column in self._columns}
+        for place, expectation in enumerate(self.expectations):
+            rule = _alone(expectation, schema)
+            if rule.value is None or expectation.row_condition is not None:
+                self._wider.append((place, _judge(expectation, rule, schema)))
+            else:
+                column = by_name[expectation.columns[0]]
+                column.add(place, rule.value(expectation, schema), judges_nulls=rule.judges_nulls)
         self._is_critical = [each.severity is Severity.CRITICAL for each in self.expectations]
 
     def __call__(self, row: Mapping[str, Any]) -> RowFinding:
@@ -69,13 +107,9 @@ class RowCheck:
             InputError: its value is of another type.
         """
         try:
-            for name, allowed in self._allowed:
-                if type(row[name]) not in allowed:
-                    raise _of_type(name, row[name], allowed)
+            broken, unjudged = self._judged(row)
         except KeyError as error:
             raise UnknownNameError.of("column", error.args[0], row, "the row") from None
-        try:
-            found = [judge(row) for judge in self._judges]
         except TypeError as error:
             expected = "times with a zone where the column has one, and without where it has none"
             raise InputError(
@@ -84,11 +118,29 @@ class RowCheck:
                 where="the row",
                 hint="Give times as polars gives them back.",
             ) from error
-        if True not in found and None not in found:
+        if not broken and not unjudged:
             return _HELD
-        broken = tuple(place for place, breaks in enumerate(found) if breaks)
-        unjudged = tuple(place for place, breaks in enumerate(found) if breaks is None)
-        return RowFinding(broken, unjudged, self._verdict(broken, unjudged))
+        return RowFinding(tuple(sorted(broken)), tuple(sorted(unjudged)), self._verdict(broken, unjudged))
+
+    def _judged(self, row: Mapping[str, Any]) -> tuple[list[int], list[int]]:
+        broken: list[int] = []
+        unjudged: list[int] = []
+        for column in self._columns:
+            value = row[column.name]
+            if type(value) not in column.allowed:
+                raise _of_type(column.name, value, column.allowed)
+            if value is None:
+                unjudged += column.unjudged
+            for place, breaks in column.of_null if value is None else column.judges:
+                if breaks(value):
+                    broken.append(place)
+        for place, judge in self._wider:
+            found = judge(row)
+            if found is None:
+                unjudged.append(place)
+            elif found:
+                broken.append(place)
+        return broken, unjudged
 
     def _verdict(self, broken: Sequence[int], unjudged: Sequence[int]) -> Verdict:
         if any(self._is_critical[place] for place in broken):
@@ -108,38 +160,47 @@ def _columns(expectations: Sequence[Expectation]) -> list[str]:
     return list(read)
 
 
-def _judge(expectation: Expectation, schema: pl.Schema) -> RowJudge:
-    """True where a row breaks the expectation, None where it is not judged."""
+def _alone(expectation: Expectation, schema: pl.Schema) -> Rule:
+    """The rule of an expectation that judges a row by its own values."""
     where = f"expectation {expectation.name}"
     for column in expectation.columns:
         if column not in schema:
             raise UnknownNameError.of("column", column, schema.names(), where)
     rule = get_rule(expectation)
-    if rule.row is None or not rule.alone:
+    if not rule.alone or (rule.row is None and rule.value is None):
         raise InputError(
             expected="expectations that judge a row by its own values",
             got=f"kind {expectation.kind!r}",
             where=where,
-            hint="Leave it out for single rows: it needs other rows, or its plug-in gives no `row`.",
+            hint="Leave it out for single rows: it needs other rows, or its plug-in gives no `value` and no `row`.",
         )
-    judge = _where_there(expectation, rule, rule.row(expectation, schema))
+    return rule
+
+
+def _judge(expectation: Expectation, rule: Rule, schema: pl.Schema) -> RowJudge:
+    """Of a whole row: True where it breaks the expectation, None where it is not judged."""
+    judge = _of_row(expectation, rule, schema)
     if expectation.row_condition is None:
         return judge
+    where = f"expectation {expectation.name}"
     condition = parse(expectation.row_condition, where)
     check_columns(condition, schema, where)
     meets = condition.row(schema)
     return lambda row: judge(row) if meets(row) else None
 
 
-def _where_there(expectation: Expectation, rule: Rule, breaks: RowJudge) -> RowJudge:
-    """Judges only rows in which no column is null, where the rule leaves that to us."""
-    if rule.judges_nulls or rule.judged is not None:
-        return breaks
-    if len(expectation.columns) == 1:
-        (column,) = expectation.columns
-        return lambda row: None if row[column] is None else breaks(row)
+def _of_row(expectation: Expectation, rule: Rule, schema: pl.Schema) -> RowJudge:
     columns = expectation.columns
-    return lambda row: None if any(row[column] is None for column in columns) else breaks(row)
+    if rule.value is not None:
+        (column,), breaks = columns, rule.value(expectation, schema)
+        if rule.judges_nulls:
+            return lambda row: breaks(row[column])
+        return lambda row: None if row[column] is None else breaks(row[column])
+    assert rule.row is not None
+    judge = rule.row(expectation, schema)
+    if rule.judges_nulls or rule.judged is not None:
+        return judge
+    return lambda row: None if any(row[column] is None for column in columns) else judge(row)
 
 
 def _allowed(name: str, schema: pl.Schema) -> frozenset[type]:

@@ -15,6 +15,9 @@ Of = Callable[[str], pl.Expr]
 
 Types = Mapping[str, pl.DataType]
 
+ValueJudge = Callable[[Any], bool]
+"""Of one value, which is not null unless the rule judges nulls: whether it breaks the expectation."""
+
 RowJudge = Callable[[Mapping[str, Any]], bool | None]
 """Of one row: whether it breaks the expectation; None = it is not judged."""
 
@@ -48,7 +51,8 @@ class Rule:
         judged: a boolean expression (n,) without nulls that is true where a row is judged; None = where none of the
             columns is null.
         alone: whether a row is judged by its own values, not by those of other rows.
-        row: for rules that judge rows alone: the same judgement of one row of plain values.
+        value: for rules that judge rows alone by one column: the same judgement of one plain value.
+        row: for those that judge them by several columns: of one row of plain values.
         measures: for rules about the whole frame: aggregates by name. Equal names mean equal aggregates, whichever
             expectation asks for them.
         finds: what the aggregates' values say.
@@ -61,6 +65,7 @@ class Rule:
     check: Callable[[Expectation], None] | None = None
     judged: Callable[[Expectation], pl.Expr] | None = None
     alone: bool = False
+    value: Callable[[Expectation, Types], ValueJudge] | None = None
     row: Callable[[Expectation, Types], RowJudge] | None = None
     measures: Callable[[Expectation, pl.Schema, Of], dict[str, pl.Expr]] | None = None
     finds: Callable[[Expectation, Mapping[str, Any]], Found] | None = None

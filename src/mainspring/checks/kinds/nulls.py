@@ -10,7 +10,7 @@ import polars as pl
 from mainspring.checks.arguments import Options, RowOptions, made, number_bounds, share
 from mainspring.checks.kind import kind
 from mainspring.checks.kinds.ranges import LOW_HIGH, within
-from mainspring.checks.rule import Found, Of, RowJudge, Rule, Types
+from mainspring.checks.rule import Found, Of, Rule, Types, ValueJudge
 from mainspring.checks.spec import Expectation
 from mainspring.checks.values import is_nan, missing
 
@@ -28,18 +28,16 @@ def _null(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
     return ~missing(expectation.columns[0], schema)
 
 
-def _not_null_row(expectation: Expectation, _types: Types) -> RowJudge:
-    (column,) = expectation.columns
-    return lambda row: is_missing(row[column])
+def _not_null_value(_expectation: Expectation, _types: Types) -> ValueJudge:
+    return is_missing
 
 
-def _null_row(expectation: Expectation, types: Types) -> RowJudge:
-    is_there = _not_null_row(expectation, types)
-    return lambda row: not is_there(row)
+def _null_value(_expectation: Expectation, _types: Types) -> ValueJudge:
+    return lambda value: not is_missing(value)
 
 
 @kind(
-    Rule(breaks=_not_null, judges_nulls=True, row=_not_null_row, alone=True),
+    Rule(breaks=_not_null, judges_nulls=True, value=_not_null_value, alone=True),
     "expect_column_values_to_not_be_null",
 )
 def not_null(column: str, **options: Unpack[RowOptions]) -> Expectation:
@@ -47,7 +45,7 @@ def not_null(column: str, **options: Unpack[RowOptions]) -> Expectation:
     return made("not_null", (column,), {}, options)
 
 
-@kind(Rule(breaks=_null, judges_nulls=True, row=_null_row, alone=True), "expect_column_values_to_be_null")
+@kind(Rule(breaks=_null, judges_nulls=True, value=_null_value, alone=True), "expect_column_values_to_be_null")
 def null(column: str, **options: Unpack[RowOptions]) -> Expectation:
     """No value is there: it is null or NaN. Here every row is judged."""
     return made("null", (column,), {}, options)

@@ -19,7 +19,7 @@ from mainspring.checks.arguments import (
     number_bounds,
 )
 from mainspring.checks.kind import kind
-from mainspring.checks.rule import RowJudge, Rule, Types
+from mainspring.checks.rule import Rule, Types, ValueJudge
 from mainspring.checks.spec import Expectation
 from mainspring.checks.values import as_text, check_number, check_text, is_nan, typed_bound
 
@@ -28,13 +28,14 @@ LOW_HIGH = {"low": "min_value", "high": "max_value"}
 
 def within(low: Any, high: Any, parameters: Mapping[str, Any]) -> Callable[[Any], bool]:
     """Whether a value lies in a range of which a side may be open (None) or strict; NaN lies in none."""
-    above = operator.gt if parameters.get("strict_min") else operator.ge
-    below = operator.lt if parameters.get("strict_max") else operator.le
-    if high is None:
-        return lambda value: above(value, low)
+    strict_min, strict_max = bool(parameters.get("strict_min")), bool(parameters.get("strict_max"))
     if low is None:
-        return lambda value: below(value, high)
-    return lambda value: above(value, low) and below(value, high)
+        return (lambda value: value < high) if strict_max else (lambda value: value <= high)
+    if high is None:
+        return (lambda value: value > low) if strict_min else (lambda value: value >= low)
+    if strict_min:
+        return (lambda value: low < value < high) if strict_max else (lambda value: low < value <= high)
+    return (lambda value: low <= value < high) if strict_max else (lambda value: low <= value <= high)
 
 
 def outside(values: pl.Expr, low: Any, high: Any, parameters: Mapping[str, Any]) -> pl.Expr:
@@ -62,14 +63,18 @@ def _between(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
     return breaks if nan is None or high is not None else breaks | nan
 
 
-def _between_row(expectation: Expectation, types: Types) -> RowJudge:
+def _between_value(expectation: Expectation, types: Types) -> ValueJudge:
     (column,) = expectation.columns
-    holds = within(*_bounds_of(expectation, column, types[column]), expectation.parameters)
-    return lambda row: not holds(row[column])
+    low, high = _bounds_of(expectation, column, types[column])
+    if low is not None and high is not None and len(expectation.parameters) == 2:
+        # The most frequent rule of all is spared a call.
+        return lambda value: not low <= value <= high
+    holds = within(low, high, expectation.parameters)
+    return lambda value: not holds(value)
 
 
 @kind(
-    Rule(breaks=_between, row=_between_row, alone=True),
+    Rule(breaks=_between, value=_between_value, alone=True),
     "expect_column_values_to_be_between",
     names=LOW_HIGH,
 )
@@ -106,16 +111,16 @@ def _lengths(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
     return outside(as_text(column, schema, "lengths").str.len_chars(), given["low"], given["high"], given)
 
 
-def _lengths_row(expectation: Expectation, types: Types) -> RowJudge:
+def _lengths_value(expectation: Expectation, types: Types) -> ValueJudge:
     (column,) = expectation.columns
     check_text(column, types[column], "lengths")
     given = expectation.parameters
     holds = within(given["low"], given["high"], given)
-    return lambda row: not holds(len(row[column]))
+    return lambda value: not holds(len(value))
 
 
 @kind(
-    Rule(breaks=_lengths, row=_lengths_row, alone=True),
+    Rule(breaks=_lengths, value=_lengths_value, alone=True),
     "expect_column_value_lengths_to_be_between",
     names=LOW_HIGH,
 )
@@ -139,14 +144,14 @@ def _length(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
     return as_text(column, schema, "length").str.len_chars().ne(expectation.parameters["value"])
 
 
-def _length_row(expectation: Expectation, types: Types) -> RowJudge:
+def _length_value(expectation: Expectation, types: Types) -> ValueJudge:
     (column,) = expectation.columns
     check_text(column, types[column], "length")
-    value = expectation.parameters["value"]
-    return lambda row: len(row[column]) != value
+    wanted = expectation.parameters["value"]
+    return lambda value: len(value) != wanted
 
 
-@kind(Rule(breaks=_length, row=_length_row, alone=True), "expect_column_value_lengths_to_equal")
+@kind(Rule(breaks=_length, value=_length_value, alone=True), "expect_column_value_lengths_to_equal")
 def length(column: str, value: int, **options: Unpack[RowOptions]) -> Expectation:
     """Texts have exactly `value` characters (code points)."""
     where = f"expect.length({column!r})"

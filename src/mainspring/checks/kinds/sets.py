@@ -9,7 +9,7 @@ import polars as pl
 
 from mainspring.checks.arguments import Item, Options, RowOptions, flag, made, value_set
 from mainspring.checks.kind import kind
-from mainspring.checks.rule import Found, Of, RowJudge, Rule, Types
+from mainspring.checks.rule import Found, Of, Rule, Types, ValueJudge
 from mainspring.checks.spec import Expectation
 from mainspring.checks.values import typed_set
 
@@ -28,19 +28,21 @@ def _not_in_set(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
     return ~_in_set(expectation, schema)
 
 
-def _in_set_row(expectation: Expectation, types: Types) -> RowJudge:
+def _in_set_value(expectation: Expectation, types: Types) -> ValueJudge:
     (column,) = expectation.columns
     values = typed_set(expectation.parameters["values"], column, types[column], expectation.kind)
     known = frozenset(values.to_list())
-    return lambda row: row[column] not in known
+    return lambda value: value not in known
 
 
-def _not_in_set_row(expectation: Expectation, types: Types) -> RowJudge:
-    breaks = _in_set_row(expectation, types)
-    return lambda row: not breaks(row)
+def _not_in_set_value(expectation: Expectation, types: Types) -> ValueJudge:
+    breaks = _in_set_value(expectation, types)
+    return lambda value: not breaks(value)
 
 
-@kind(Rule(breaks=_in_set, row=_in_set_row, alone=True), "expect_column_values_to_be_in_set", names=VALUES)
+@kind(
+    Rule(breaks=_in_set, value=_in_set_value, alone=True), "expect_column_values_to_be_in_set", names=VALUES
+)
 def in_set(column: str, values: Iterable[Item], **options: Unpack[RowOptions]) -> Expectation:
     """Values are among `values`, which are of the column's own type.
 
@@ -51,7 +53,7 @@ def in_set(column: str, values: Iterable[Item], **options: Unpack[RowOptions]) -
 
 
 @kind(
-    Rule(breaks=_not_in_set, row=_not_in_set_row, alone=True),
+    Rule(breaks=_not_in_set, value=_not_in_set_value, alone=True),
     "expect_column_values_to_not_be_in_set",
     names=VALUES,
 )

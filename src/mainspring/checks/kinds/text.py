@@ -14,7 +14,7 @@ import polars as pl
 from mainspring.checks.arguments import RowOptions, choice, made, refused, text, texts
 from mainspring.checks.kind import kind
 from mainspring.checks.regex import compile_regex, like_regex
-from mainspring.checks.rule import RowJudge, Rule, Types
+from mainspring.checks.rule import Rule, Types, ValueJudge
 from mainspring.checks.spec import Expectation
 from mainspring.checks.values import as_text, check_text
 from mainspring.errors import MissingExtraError
@@ -41,21 +41,21 @@ def _searching(patterns: Patterns, *, wanted: bool) -> Rule:
         )
         return ~together if wanted else together
 
-    def row(expectation: Expectation, types: Types) -> RowJudge:
+    def value(expectation: Expectation, types: Types) -> ValueJudge:
         (column,) = expectation.columns
         check_text(column, types[column], expectation.kind)
         found = [compile_regex(pattern) for pattern in patterns(expectation)]
         if len(found) == 1:
             search = found[0]
-            return (lambda row: not search(row[column])) if wanted else (lambda row: search(row[column]))
+            return (lambda value: not search(value)) if wanted else search
         combine = all if wanted and expectation.parameters.get("match_on") == "all" else any
 
-        def judge(row: Any) -> bool:
-            return combine(search(row[column]) for search in found) is not wanted
+        def judge(value: str) -> bool:
+            return combine(search(value) for search in found) is not wanted
 
         return judge
 
-    return Rule(breaks=breaks, row=row, alone=True)
+    return Rule(breaks=breaks, value=value, alone=True)
 
 
 def _regex(given: object, where: str) -> str:
@@ -203,13 +203,13 @@ def _parsing(parser: Callable[[Expectation], Callable[[str], bool]]) -> Rule:
         fails = partial(_unparsed, parser(expectation))
         return values.map_batches(fails, return_dtype=pl.Boolean, is_elementwise=True)
 
-    def row(expectation: Expectation, types: Types) -> RowJudge:
+    def value(expectation: Expectation, types: Types) -> ValueJudge:
         (column,) = expectation.columns
         check_text(column, types[column], expectation.kind)
         parses = parser(expectation)
-        return lambda row: not parses(row[column])
+        return lambda value: not parses(value)
 
-    return Rule(breaks=breaks, row=row, alone=True)
+    return Rule(breaks=breaks, value=value, alone=True)
 
 
 def _unparsed(parses: Callable[[str], bool], values: pl.Series) -> pl.Series:
