@@ -6,11 +6,14 @@ sections. A test compares the pages with what this prints.
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from mainspring.checks.kind import Kind
+from mainspring.checks.rules import KINDS
 from mainspring.cli._app import app
 from mainspring.config import Config, defaults, keys
 
@@ -90,7 +93,40 @@ def configuration_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"commands.md": commands_page, "configuration.md": configuration_page}
+def expectations_page() -> str:
+    """Every kind of expectation with its arguments, its names in Great Expectations and what it says."""
+    lines = [
+        "# Expectations",
+        "",
+        "Written by `scripts/write_reference.py` from the constructors of `ms.expect`;",
+        "[how they are used](../guides/expectations.md).",
+        "",
+        "Rules about rows take `mostly`, `row_condition`, `severity`, `meta` and `environment` too; rules about a",
+        "whole column or the number of rows all of these but `mostly`, rules about a table's columns the last three.",
+        "Where an argument has another name in Great Expectations, it is given behind the argument.",
+        "",
+        "| `ms.expect` | Arguments | In Great Expectations | What it says |",
+        "|---|---|---|---|",
+    ]
+    for name in sorted(KINDS):
+        kind = KINDS[name]
+        theirs = ", ".join(f"`{each}`" for each in kind.gx) or "–"
+        words = ", ".join(_argument(kind, each) for each in kind.signature)
+        lines.append(f"| `{name}` | {words} | {theirs} | {kind.summary.replace('|', chr(92) + '|')} |")
+    return "\n".join(lines) + "\n"
+
+
+def _argument(kind: Kind, name: str) -> str:
+    default = kind.signature[name].default
+    shown = f"`{name}`" if default is inspect.Parameter.empty else f"`{name}={default!r}`"
+    return f"{shown} (`{kind.names[name]}`)" if name in kind.names else shown
+
+
+PAGES = {
+    "commands.md": commands_page,
+    "configuration.md": configuration_page,
+    "expectations.md": expectations_page,
+}
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from mainspring.checks.spec import Expectation
 from mainspring.errors import UnknownNameError
 from mainspring.plugins import Group, Plugin
 
-__all__ = ["EXPECTATIONS", "FAMILIES", "Found", "Rule", "find_plugin", "get_rule"]
+__all__ = ["EXPECTATIONS", "FAMILIES", "KINDS", "Found", "Rule", "find_plugin", "get_rule"]
 
 FAMILIES: Final = (nulls, ranges, sets, uniqueness, text, pairs, statistics, shape)
 """The modules of `mainspring.checks.kinds`; importing them fills the register of kinds."""
