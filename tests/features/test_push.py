@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -164,6 +165,8 @@ def test_text_times_and_columns_that_came_later(features: Features, clock: Repla
     wide = features.group(
         "users", keys=["user"], event_time="seen", online=True, schema={**SCHEMA, "city": str}
     )
+    again = wide.push([{**row(1), "city": "Bonn"}], event_id="id")
+    assert again.n_repeated == 1
     wide.push([{**row(2, "bob"), "city": "Ulm"}], event_id="id")
     wide.flush()
     assert wide.read().to_polars().rows() == [("ann", at(0.5), 1.0, None), ("bob", at(0), 1.0, "Ulm")]
@@ -237,3 +240,26 @@ def test_once_committed_online_is_the_join(
             if step == "insert" and hour < 2
         ]
         assert sorted(stored.rows()) == sorted([*sent, *inserted])
+
+
+def test_many_push_the_same_at_once(
+    features: Features, reopen: Callable[[], Features], clock: ReplayClock
+) -> None:
+    """Several that push and commit the same events at once: each event is in one commit, once."""
+    users(features)
+    clock.set(at(1))
+    rows = [row(number, f"u{number}") for number in range(40)]
+
+    def work(turn: int) -> int:
+        group = reopen().get_group("users")
+        done = 0
+        for start in range(0, 40, 10):
+            part = rows[(start + 10 * turn) % 40 :][:10]
+            done += group.push(part, event_id="id").n_rows
+            group.flush()
+        return done
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(work, range(4))) == 40
+    stored = features.get_group("users").read(history=True).to_polars()
+    assert sorted(stored["user"]) == sorted(f"u{number}" for number in range(40))

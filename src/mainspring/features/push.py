@@ -226,7 +226,7 @@ def _bring_online(stores: Stores, group: FeatureGroupSpec, pushes: Sequence[Push
     """
     now_us = to_us(stores.graph.clock.now())
     for pushed in pushes:
-        rows = journal.unpacked(pushed).with_columns(
+        rows = _as_of_now(group, journal.unpacked(pushed)).with_columns(
             pl.lit(number, dtype=pl.Int64).alias(NUMBER),
             pl.int_range(pushed.ordinal, pushed.ordinal + pushed.n_rows, dtype=pl.Int64).alias(ORDINAL),
             pl.lit(PUT, dtype=pl.Int64).alias(OP),
