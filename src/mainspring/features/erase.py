@@ -348,7 +348,7 @@ def _receipt(stores: Stores, work: Publication, done: Erased, plan: _Plan, reaso
         "salt": salt,
         "keys": [digest([salt, list(plan.keys.columns), list(row)]) for row in plan.keys.iter_rows()],
         "not_erased": "what `copies` lists; backups that were made before; predictions that were logged; files that "
-        "rows were inserted from",
+        "rows were inserted from; bytes of deleted entries that LMDB has not written over yet",
     }
     content.pop("receipt_id")
     blob = stores.graph.blobs.put(json.dumps(content, indent=1).encode())
