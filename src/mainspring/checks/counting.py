@@ -66,15 +66,16 @@ def _numeric(blank: ColumnProfile, values: pl.Series, *, on_bins: bool) -> Colum
     different = doubles(numbers)
     if on_bins:
         up_to = np.searchsorted(different, blank.edges, side="right")
-        sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-        changes["counts"] = tuple(np.diff([0, *sums[up_to].tolist(), len(finite)]).tolist())
+        if counts is not None:
+            up_to = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])[up_to]
+        changes["counts"] = tuple(np.diff([0, *up_to.tolist(), len(finite)]).tolist())
     if blank.private:
         return _private(blank, changes, hash_numbers(numbers))
     quantiles = of_sorted(numbers, counts)
     changes |= {
         "minimum": float(different[0]) if len(different) else None,
         "maximum": float(different[-1]) if len(different) else None,
-        "moments": Moments.of(different, None if len(different) == len(finite) else counts),
+        "moments": Moments.of(different, counts),
         "quantiles": quantiles,
     }
     if not quantiles.is_exact:
@@ -83,20 +84,19 @@ def _numeric(blank: ColumnProfile, values: pl.Series, *, on_bins: bool) -> Colum
     return blank.model_copy(update=changes)
 
 
-def _sorted(values: NDArray[np.float64]) -> tuple[Keys, Counts]:
-    """The different values as keys, ascending, and how often each occurs."""
+def _sorted(values: NDArray[np.float64]) -> tuple[Keys, Counts | None]:
+    """The different values as keys, ascending, and how often each occurs; None = once."""
     numbers = keys(values)
     numbers.sort()
-    if not len(numbers):
-        return numbers, np.zeros(0, np.int64)
-    first = np.flatnonzero(np.concatenate([[True], numbers[1:] != numbers[:-1]]))
-    if len(first) == len(numbers):
-        return numbers, np.ones(len(numbers), np.int64)
+    differs = numbers[1:] != numbers[:-1]
+    if differs.all():
+        return numbers, None
+    first = np.concatenate([[0], np.flatnonzero(differs) + 1])
     return numbers[first], np.diff(np.append(first, len(numbers)))
 
 
-def _frequent_numbers(different: NDArray[np.float64], counts: Counts) -> TopValues:
-    if counts.max() == 1:
+def _frequent_numbers(different: NDArray[np.float64], counts: Counts | None) -> TopValues:
+    if counts is None:
         return TopValues(unlisted=1)
     cut = cut_of(counts)
     above = counts > cut

@@ -22,7 +22,7 @@ N_REGISTERS: Final = 1 << BITS
 ERROR: Final = 1.04 / math.sqrt(N_REGISTERS)
 """Standard error of an estimate, as a share of it."""
 
-_CHUNK: Final = 1 << 14
+_CHUNK: Final = 1 << 16
 _GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 
 Registers = NDArray[np.uint8]

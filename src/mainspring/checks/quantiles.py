@@ -24,7 +24,7 @@ from mainspring.checks.spec import Frozen
 N_BUCKETS: Final = 512
 _MAGNITUDE: Final = np.int64(0x7FFF_FFFF_FFFF_FFFF)
 
-CHUNK: Final = 1 << 14
+CHUNK: Final = 1 << 16
 """What is worked on at a time, so that what is laid aside in between stays in the processor's cache."""
 
 Keys = NDArray[np.int64]
@@ -139,12 +139,12 @@ def doubles(numbers: Keys) -> NDArray[np.float64]:
     return (numbers ^ ((numbers >> 63) & _MAGNITUDE)).view(np.float64)
 
 
-def of_sorted(numbers: Keys, counts: Counts) -> Quantiles:
-    """The histogram of different keys (k,), ascending, and of how often each occurs (k,)."""
+def of_sorted(numbers: Keys, counts: Counts | None) -> Quantiles:
+    """The histogram of different keys (k,), ascending, and of how often each occurs (k,); None = once."""
     return _fitted(numbers, counts, 0)
 
 
-def _fitted(numbers: Keys, counts: Counts, level: int) -> Quantiles:
+def _fitted(numbers: Keys, counts: Counts | None, level: int) -> Quantiles:
     """The lowest level from `level` on at which at most `N_BUCKETS` buckets have rows."""
     if not len(numbers):
         return Quantiles(level=level)
@@ -161,11 +161,12 @@ def _bucketed(numbers: Keys, counts: Counts, level: int) -> Quantiles:
     )
 
 
-def _cut(numbers: Keys, counts: Counts, first: NDArray[np.int64], level: int) -> Quantiles:
+def _cut(numbers: Keys, counts: Counts | None, first: NDArray[np.int64], level: int) -> Quantiles:
+    rows = np.diff(np.append(first, len(numbers))) if counts is None else np.add.reduceat(counts, first)
     return Quantiles(
         level=level,
         starts=tuple(doubles(numbers[first] >> level << level).tolist()),
-        counts=tuple(np.add.reduceat(counts, first).tolist()),
+        counts=tuple(rows.tolist()),
     )
 
 
