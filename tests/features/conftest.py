@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from tests.pipelines.conftest import Code
 
 from mainspring.features.api import Features
 from mainspring.lineage import Graph
@@ -33,3 +36,13 @@ def features(reopen: Callable[[], Features]) -> Features:
 def at(hours: float = 0) -> datetime:
     """So many hours after the first moment of 2013, UTC."""
     return START + timedelta(hours=hours)
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Code]:
+    """User code in files that a test may edit."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    found = Code(tmp_path)
+    yield found
+    found.forget()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, date, datetime
 
 import numpy as np
 import polars as pl
 import pytest
+from tests.pipelines.conftest import Code
 
-from mainspring.errors import InputError, IntegrityError, UnknownNameError
+from mainspring.errors import ConflictError, InputError, IntegrityError, UnknownNameError
+from mainspring.features.api import Features
 from mainspring.features.on_demand import (
     Bound,
     OnDemand,
@@ -21,6 +24,7 @@ from mainspring.features.on_demand import (
     on_demand,
 )
 from mainspring.features.schema import STORAGE
+from mainspring.features.spec import OnDemandSpec
 
 
 @on_demand
@@ -142,3 +146,85 @@ def test_other_types_are_refused_in_both_forms(kind: str, value: object) -> None
         array_of_one(value, kind, "f")
     with pytest.raises(InputError, match=f"type {kind}"):
         array_of(pl.Series([value]), kind, "f")
+
+
+HELPED = """
+    import helped_constants
+    import mainspring as ms
+
+    def doubled(values):
+        return values * helped_constants.FACTOR
+
+    @ms.on_demand
+    def feature(a):
+        return doubled(a)
+"""
+
+
+def test_helpers_are_part_of_the_function(code: Code) -> None:
+    """A first-party function or value that it reaches is part of what a view was defined with."""
+    code.write(helped=HELPED, helped_constants="FACTOR = 2.0\nOTHER = 1\n")
+    spec = describe(code.load("helped").feature, {})
+    assert spec.helpers is not None
+    assert OnDemandSpec.model_validate(spec.model_dump(mode="json")) == spec
+    code.edit("helped_constants", "OTHER = 1", "OTHER = 2")
+    assert load(spec, {}).digest == spec.digest
+    code.edit("helped_constants", "FACTOR = 2.0", "FACTOR = 3.0")
+    with pytest.raises(IntegrityError, match="code and values that the function reaches"):
+        load(spec, {})
+    code.edit("helped_constants", "FACTOR = 3.0", "FACTOR = 2.0")
+    code.edit("helped", "return values * helped", "return 1 + values * helped")
+    with pytest.raises(IntegrityError, match="code and values that the function reaches"):
+        load(spec, {})
+    seen = code.load("helped").feature
+    with pytest.raises(IntegrityError, match="code and values that the function reaches"):
+        load(spec, {seen.digest: seen})
+
+
+def test_a_function_without_helpers_is_stored_as_it_was() -> None:
+    """Its spec has the form that released versions stored, and the same digest of its view."""
+    assert set(describe(total, {}).model_dump()) == {
+        "name",
+        "inputs",
+        "kinds",
+        "reference",
+        "digest",
+        "output",
+    }
+
+
+def test_views_of_versions_that_did_not_look_are_found(features: Features, code: Code) -> None:
+    """A definition of a released version, whose functions' helpers were not looked at, is no other definition."""
+    code.write(helped=HELPED, helped_constants="FACTOR = 2.0\n")
+    feature = code.load("helped").feature
+    group = features.group("g", keys=["k"], event_time="t")
+    group.insert(pl.DataFrame({"k": [1], "t": [datetime(2013, 1, 1)], "a": [1.0]}))
+    before = dataclasses.replace(feature)
+    before.__dict__["helpers"] = None
+    old = features.view("v", features=[group["a"]], on_demand=[before])
+    assert old.spec.on_demand[0].helpers is None
+    again = features.view("v", features=[group["a"]], on_demand=[feature])
+    assert again.spec == old.spec
+    assert again.join(pl.DataFrame({"k": [1], "event_time": [datetime(2013, 1, 2)]})).frame[
+        "feature"
+    ].to_list() == [2]
+    new = features.view("v", 2, features=[group["a"]], on_demand=[feature])
+    assert new.spec.on_demand[0].helpers is not None
+    with pytest.raises(ConflictError, match="another on_demand"):
+        features.view("v", 2, features=[group["a"]], on_demand=[before])
+
+
+def test_samples_of_the_user_are_compared_too() -> None:
+    """What goes wrong only for values that we do not think of is found, and the difference is shown."""
+
+    @on_demand(samples=[{"a": 7.0, "b": 1.0}, {"a": 7.5, "b": None}])
+    def unnoticed(a, b):  # type: ignore[no-untyped-def]
+        return np.where(((a >= 7) & (a < 8)).all(), a.max(), b)
+
+    fine = dataclasses.replace(unnoticed, samples=({"a": 1.0, "b": 2.0},))
+    assert describe(fine, {}).output == "float64"
+    with pytest.raises(InputError, match=r"7.5 at once and 7.0 alone for {'a': 7.0, 'b': 1.0}"):
+        describe(unnoticed, {})
+    for wrong in ({"a": 1.0}, {"a": "x", "b": 1.0}):
+        with pytest.raises(InputError, match="samples with a "):
+            describe(dataclasses.replace(unnoticed, samples=(wrong,)), {})

@@ -349,7 +349,7 @@ class Features:
                 # Another process defined it between the look and the write.
                 found = self._find_view(spec.name, spec.version)
         assert found is not None
-        if found.digest != spec.digest:
+        if found.digest not in (spec.digest, _digest_before_helpers(spec, found)):
             differs = [
                 field
                 for field in ("parts", "label", "on_demand", "spine_time", "condition", "transforms")
@@ -416,6 +416,20 @@ def definition_digest(definition: Sequence[object], **more: object) -> str:
     """The digest of a view; what a view does without is no part of it, so that older views keep theirs."""
     used = {name: given for name, given in more.items() if given is not None}
     return digest([*definition, used] if used else list(definition))
+
+
+def _digest_before_helpers(spec: FeatureViewSpec, found: FeatureViewSpec) -> str:
+    """The digest of a definition as the version that stored the view took it, which did not look at helpers."""
+    unlooked = {item.name for item in found.on_demand if item.helpers is None}
+    functions = [
+        item.model_copy(update={"helpers": None}) if item.name in unlooked else item
+        for item in spec.on_demand
+    ]
+    return definition_digest(
+        [spec.name, spec.version, spec.parts, spec.label, functions, spec.spine_time],
+        condition=spec.condition,
+        transforms=spec.transforms,
+    )
 
 
 def _unknown(kind: str, name: str, version: int, known: Sequence[tuple[str, int]]) -> UnknownNameError:

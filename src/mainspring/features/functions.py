@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mainspring.errors import InputError, IntegrityError, UnknownNameError
+from mainspring.features.code import code_closure
 
 
 def reference_of(function: Callable[..., Any]) -> str:
@@ -35,6 +36,11 @@ def source_digest(function: Callable[..., Any], where: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
+def helpers_digest(function: Callable[..., Any]) -> str | None:
+    """Of the first-party code and values that a function reaches beside its own source; None where there are none."""
+    return code_closure(function).helpers_of(function)
+
+
 def imported(reference: str, where: str) -> Any:
     """What is at that place.
 
@@ -56,11 +62,11 @@ def imported(reference: str, where: str) -> Any:
     return found
 
 
-def changed(expected: str, got: str, where: str) -> IntegrityError:
-    """The function at the place is not the one that the definition was made with."""
+def changed(expected: str, got: str, where: str, what: str = "function") -> IntegrityError:
+    """The function at the place, or what it reaches, is not that which the definition was made with."""
     return IntegrityError(
-        expected=f"the function that was defined with ({expected[:12]})",
+        expected=f"the {what} that was defined with ({expected[:12]})",
         got=got[:12],
         where=where,
-        hint="Restore the function, or define a new version of the view.",
+        hint=f"Restore the {what}, or define a new version of the view.",
     )

@@ -14,13 +14,14 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any, Final, overload
 
 import numpy as np
 import polars as pl
 
 from mainspring.errors import InputError
-from mainspring.features.functions import changed, imported, reference_of, source_digest
+from mainspring.features.functions import changed, helpers_digest, imported, reference_of, source_digest
 from mainspring.features.schema import STORAGE, instants, logical, type_name
 from mainspring.features.spec import OnDemandSpec
 from mainspring.types import utc
@@ -49,6 +50,7 @@ class OnDemand:
         types: logical types that its annotations declare, by input.
         reference: `module:qualname`.
         digest: SHA-256 of its source.
+        samples: rows of the user on which both forms are compared, beside ours.
     """
 
     function: Callable[..., Any]
@@ -57,6 +59,12 @@ class OnDemand:
     types: Mapping[str, str] = field(compare=False)
     reference: str
     digest: str
+    samples: tuple[Mapping[str, object], ...] = field(default=(), compare=False)
+
+    @cached_property
+    def helpers(self) -> str | None:
+        """Digest of the first-party code and values that it reaches beside its own source; None for none."""
+        return helpers_digest(self.function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -65,8 +73,15 @@ class OnDemand:
 @overload
 def on_demand(function: Callable[..., Any]) -> OnDemand: ...
 @overload
-def on_demand(*, name: str) -> Callable[[Callable[..., Any]], OnDemand]: ...
-def on_demand(function: Callable[..., Any] | None = None, *, name: str | None = None) -> Any:
+def on_demand(
+    *, name: str | None = None, samples: Sequence[Mapping[str, object]] = ()
+) -> Callable[[Callable[..., Any]], OnDemand]: ...
+def on_demand(
+    function: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    samples: Sequence[Mapping[str, object]] = (),
+) -> Any:
     """Make a feature of a function from numpy arrays to a numpy array of the same length.
 
     Args:
@@ -74,16 +89,20 @@ def on_demand(function: Callable[..., Any] | None = None, *, name: str | None = 
             serving); an annotation `str`, `float`, `int`, `bool`, `date` or `datetime` says what a request column is,
             float where there is none.
         name: of the resulting column; the function's name by default.
+        samples: rows, column → value, of values that matter: that the function gives for all of them at once what it
+            gives for each alone is checked when a view is defined, beside our own samples.
 
     Raises:
         InputError: variable arguments, or no source to take a digest of.
     """
     if function is None:
-        return lambda inner: _wrap(inner, name)
-    return _wrap(function, name)
+        return lambda inner: _wrap(inner, name, samples)
+    return _wrap(function, name, samples)
 
 
-def _wrap(function: Callable[..., Any], name: str | None) -> OnDemand:
+def _wrap(
+    function: Callable[..., Any], name: str | None, samples: Sequence[Mapping[str, object]]
+) -> OnDemand:
     parameters = inspect.signature(function).parameters
     if not parameters or any(
         item.kind in (item.VAR_POSITIONAL, item.VAR_KEYWORD, item.POSITIONAL_ONLY)
@@ -102,6 +121,7 @@ def _wrap(function: Callable[..., Any], name: str | None) -> OnDemand:
         types={item.name: _annotated(item.annotation) for item in parameters.values()},
         reference=reference_of(function),
         digest=source_digest(function, "on-demand feature"),
+        samples=tuple(samples),
     )
 
 
@@ -175,12 +195,16 @@ def load(spec: OnDemandSpec, known: Mapping[str, OnDemand]) -> OnDemand:
         UnknownNameError: it cannot be imported.
         IntegrityError: what is imported is not what the view was defined with.
     """
-    if spec.digest in known:
-        return known[spec.digest]
+    found: Any = known.get(spec.digest)
+    if found is not None and spec.helpers in (None, found.helpers):
+        return found  # type: ignore[no-any-return]
     found = imported(spec.reference, f"on-demand feature {spec.name!r}")
     if not isinstance(found, OnDemand) or found.digest != spec.digest:
         got = found.digest if isinstance(found, OnDemand) else type(found).__name__
         raise changed(spec.digest, got, f"on-demand feature {spec.reference}")
+    if spec.helpers not in (None, found.helpers):
+        what = "code and values that the function reaches"
+        raise changed(str(spec.helpers), found.helpers or "none", f"on-demand feature {spec.reference}", what)
     return found
 
 
@@ -310,14 +334,45 @@ def describe(function: OnDemand, types: Mapping[str, str | None]) -> OnDemandSpe
         # Each column starts elsewhere, so that nulls and extremes do not all meet in one row.
         rotated = [values[(i + place) % size] for i in range(size)]
         columns.append(pl.Series(name, rotated, dtype=STORAGE[kind]))
-    sample = pl.DataFrame(columns)
-    where = f"on-demand feature {function.name!r}"
     bound = Bound(function.function, function.name, function.inputs, tuple(kinds.values()))
+    output = _compared(bound, pl.DataFrame(columns))
+    if function.samples:
+        _compared(bound, _given(function, kinds))
+    return OnDemandSpec(
+        name=function.name,
+        inputs=function.inputs,
+        kinds=tuple(kinds.values()),
+        reference=function.reference,
+        digest=function.digest,
+        output=logical(output) or "float64",
+        helpers=function.helpers,
+    )
+
+
+def _given(function: OnDemand, kinds: Mapping[str, str]) -> pl.DataFrame:
+    """The rows that the user gave, in the types that the view has."""
+    try:
+        return pl.DataFrame(
+            {name: [row[name] for row in function.samples] for name in kinds},
+            schema={name: STORAGE[kind] for name, kind in kinds.items()},
+        )
+    except (KeyError, TypeError, pl.exceptions.PolarsError) as error:
+        raise InputError(
+            expected=f"samples with {', '.join(f'{name} ({kind})' for name, kind in kinds.items())}",
+            got=f"{type(error).__name__}: {error}",
+            where=f"on-demand feature {function.name!r}, samples",
+            hint="Write @ms.on_demand(samples=[{'first_column': 1.0, 'second_column': None}]).",
+        ) from error
+
+
+def _compared(bound: Bound, sample: pl.DataFrame) -> pl.DataType:
+    """The type of the result, after comparing one call on n rows with n calls on one row."""
+    where = f"on-demand feature {bound.name!r}"
     try:
         # A mean of nothing warns; here it is only a sample.
         with warnings.catch_warnings(action="ignore"):
             whole = bound.column(sample)
-            single = [bound.value(sample.row(i, named=True)) for i in range(size)]
+            single = [bound.value(row) for row in sample.to_dicts()]
     except InputError:
         raise
     except Exception as error:
@@ -335,14 +390,7 @@ def describe(function: OnDemand, types: Mapping[str, str | None]) -> OnDemandSpe
                 where=where,
                 hint="Let each row's result depend on that row only (no means, ranks or sorting over the array).",
             )
-    return OnDemandSpec(
-        name=function.name,
-        inputs=function.inputs,
-        kinds=tuple(kinds.values()),
-        reference=function.reference,
-        digest=function.digest,
-        output=logical(whole.dtype) or "float64",
-    )
+    return whole.dtype
 
 
 def _same(vector: object, scalar: object) -> bool:

@@ -291,6 +291,8 @@ class OnDemandSpec(Value):
         reference: `module:qualname`, from which a worker loads it.
         digest: SHA-256 of its source.
         output: logical type of the result.
+        helpers: digest of the first-party code and values that it reaches beside its own source; None where it reaches
+            none, and in views of versions that did not look.
     """
 
     name: str
@@ -299,6 +301,7 @@ class OnDemandSpec(Value):
     reference: str
     digest: str
     output: str
+    helpers: str | None = Field(default=None, exclude_if=_is_none)
 
 
 class FunctionSpec(Value):
@@ -307,10 +310,12 @@ class FunctionSpec(Value):
     Attributes:
         reference: `module:qualname`, from which a worker loads it.
         digest: SHA-256 of its source.
+        helpers: digest of the first-party code and values that it reaches beside it; None where it reaches none.
     """
 
     reference: str
     digest: str
+    helpers: str | None = Field(default=None, exclude_if=_is_none)
 
 
 class TransformSpec(Value):

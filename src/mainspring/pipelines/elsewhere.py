@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mainspring.features.code import code_closure
 from mainspring.lineage import Graph
 from mainspring.lineage.enclosing import within
-from mainspring.pipelines.code import code_closure
 from mainspring.pipelines.materialize import Materializer, Materializers, Slot
 from mainspring.pipelines.outputs import parts_of, store_parts
 from mainspring.pipelines.spec import Stored

@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mainspring.errors import InputError, IntegrityError, MainspringError, StateError
+from mainspring.features.code import CodeClosure, code_closure
 from mainspring.lineage import AssetKind, Graph, Publication
 from mainspring.lineage.enclosing import enclosing
 from mainspring.log import bound
 from mainspring.pipelines import store
-from mainspring.pipelines.code import CodeClosure, code_closure
 from mainspring.pipelines.elsewhere import Done, Elsewhere, Job, StepContext, Taken, perform
 from mainspring.pipelines.key import explain, key_fields, key_of
 from mainspring.pipelines.materialize import Materializers, Slot, damaged_blobs

@@ -16,6 +16,7 @@ from types import FunctionType
 from typing import Any, Final, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 from mainspring.errors import InputError, StateError
+from mainspring.features.code import Sentinel
 from mainspring.pipelines.encode import check, type_name
 from mainspring.pipelines.spec import Node, PipelineSpec, Plan, Port, Source, StepSpec
 
@@ -23,12 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class _Resource:
-    def __repr__(self) -> str:
-        return "ms.RESOURCE"
-
-
-RESOURCE: Final[Any] = _Resource()
+RESOURCE: Final[Any] = Sentinel("RESOURCE")
 """Default of a keyword-only argument that the project hands in, chosen by the argument's annotation.
 
 What a step reads through a resource is not in its cache key. It is therefore executed every time, unless it says

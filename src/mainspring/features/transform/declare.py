@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from mainspring.errors import InputError
-from mainspring.features.functions import reference_of, source_digest
+from mainspring.features.functions import helpers_digest, reference_of, source_digest
 from mainspring.features.spec import FunctionSpec, TransformSpec
 from mainspring.features.transform.known import remember
 
@@ -121,7 +121,11 @@ def custom(
 
 
 def _captured(function: Callable[..., Any], where: str) -> FunctionSpec:
-    spec = FunctionSpec(reference=reference_of(function), digest=source_digest(function, where))
+    spec = FunctionSpec(
+        reference=reference_of(function),
+        digest=source_digest(function, where),
+        helpers=helpers_digest(function),
+    )
     remember(spec, function)
     return spec
 

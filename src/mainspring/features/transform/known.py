@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from mainspring.features.functions import changed, imported, source_digest
+from mainspring.features.functions import changed, helpers_digest, imported, source_digest
 from mainspring.features.spec import FunctionSpec
 
 _KNOWN: Final[dict[FunctionSpec, Callable[..., Any]]] = {}
@@ -28,5 +28,10 @@ def load(spec: FunctionSpec, where: str) -> Callable[..., Any]:
         got = source_digest(found, where)
         if got != spec.digest:
             raise changed(spec.digest, got, where)
+        helpers = helpers_digest(found)
+        if helpers != spec.helpers:
+            raise changed(
+                spec.helpers or "none", helpers or "none", where, "code and values that the function reaches"
+            )
         _KNOWN[spec] = found
     return _KNOWN[spec]

@@ -1,4 +1,4 @@
-"""The identity of a step's code: itself and every first-party thing that it can reach.
+"""The identity of a function's code: itself and every first-party thing that it can reach.
 
 The closure is collected as a flat set of definitions, each with a digest of its own over its syntax and over
 what its names are bound to, so recursion needs no care. A name bound to a value counts by its value; a value
@@ -34,9 +34,8 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
 from mainspring.features.digest import frame_digest
+from mainspring.features.syntax import Source, code_form, nested_codes, parse, tree_digest
 from mainspring.lineage.spec import Value
-from mainspring.pipelines.step import RESOURCE
-from mainspring.pipelines.syntax import Source, code_form, nested_codes, parse, tree_digest
 from mainspring.types import canonical_bytes, digest, digest_bytes
 
 OURS: Final = "mainspring"
@@ -47,6 +46,16 @@ _GLOBAL_LOADS: Final = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_CLASSDEREF",
 _LIBRARY_FOLDERS: Final = tuple(
     Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
+
+
+class Sentinel:
+    """A value of mainspring's own that stands for itself, such as a default that something is handed in for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"ms.{self.name}"
 
 
 class CodeClosure(Value):
@@ -66,6 +75,12 @@ class CodeClosure(Value):
     libraries: dict[str, str]
     opaque: tuple[str, ...]
     untraced: tuple[str, ...]
+
+    def helpers_of(self, function: Callable[..., Any]) -> str | None:
+        """SHA-256 over all of it but the function's own definition; None where it reaches nothing else."""
+        own = f"{_place(function.__module__)}:{function.__qualname__}"
+        reached = {name: found for name, found in self.definitions.items() if name != own}
+        return digest(reached) if reached else None
 
 
 def code_closure(function: Callable[..., Any]) -> CodeClosure:
@@ -302,8 +317,8 @@ class _Collector:
             self._values.pop()
 
     def _compound(self, value: Any, where: str) -> Any:
-        if value is RESOURCE:
-            return ["ours", "RESOURCE"]
+        if isinstance(value, Sentinel):
+            return ["ours", value.name]
         target = _function_behind(value)
         if target is not None:
             return ["function", self._function(target)]

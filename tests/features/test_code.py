@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.pipelines.conftest import Code
 
-from mainspring.pipelines.code import CodeClosure, code_closure
+from mainspring.features.code import CodeClosure, code_closure
 
 HELPERS = """
     \"\"\"Helpers.\"\"\"
