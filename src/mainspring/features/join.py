@@ -20,7 +20,7 @@ import polars as pl
 
 from mainspring.errors import InputError
 from mainspring.features.key_numbers import KeyNumbers
-from mainspring.features.nearest import Questions, search
+from mainspring.features.nearest import Longs, Questions, search
 from mainspring.features.side_report import SideReport
 
 #: Event time of rows that have none: before every moment, and far enough from the edge to add a delay.
@@ -186,15 +186,15 @@ def answer(spine: Spine, side: Side) -> Answers:
         rows = rows.drop_nulls(KNOWN) if n_unknown else rows
     columns = tuple(column for _, column in side.keys)
     asked = spine.questions(columns, side.at_us)
-    picked = search(
-        asked,
-        spine.numbers(columns).find(rows.select(key for key, _ in side.keys), rows.height),
-        events=_longs(rows, EVENT),
-        known=_longs(rows, KNOWN) if side.cutoff else None,
-        written=(_longs(rows, NUMBER), _longs(rows, ORDINAL)),
-        # Times are whole microseconds, so that e + delay < t is e + delay + 1 <= t.
-        delay_us=side.delay_us + int(side.strict),
-    )
+    numbers = spine.numbers(columns).find(rows.select(key for key, _ in side.keys), rows.height)
+    table = [numbers.alias("key")]
+    table += [
+        rows.get_column(column).cast(pl.Int64).alias(name)
+        for name, column in {"event": EVENT, "known": KNOWN, "number": NUMBER, "ordinal": ORDINAL}.items()
+        if side.cutoff or column != KNOWN
+    ]
+    # Times are whole microseconds, so that e + delay < t is e + delay + 1 <= t.
+    picked = search(asked, pl.DataFrame(table), delay_us=side.delay_us + int(side.strict))
     return _answers(spine, asked.moments, side, rows, picked, (n_null_keys, n_unknown))
 
 
@@ -207,13 +207,14 @@ def _answers(
     moments: np.ndarray,
     side: Side,
     rows: pl.DataFrame,
-    picked: np.ndarray,
+    picked: Longs,
     unusable: tuple[int, int],
 ) -> Answers:
     found = picked >= 0
-    deciding = _gather(rows, [COMMIT, NUMBER, ORDINAL, EVENT, KNOWN, OP], picked, found)
-    events = deciding.get_column(EVENT).fill_null(ALWAYS_US).to_numpy()
-    deleted = deciding.get_column(OP).fill_null(PUT).to_numpy() == DELETE
+    events = _taken(_longs(rows, EVENT), picked, found, ALWAYS_US)
+    numbers = _taken(_longs(rows, NUMBER), picked, found, 0)
+    has_deletes = rows.get_column(OP).max() == DELETE
+    deleted = _taken(_longs(rows, OP), picked, found, PUT) == DELETE if has_deletes else np.zeros_like(found)
     timed = found & (events != ALWAYS_US)
     expired = np.zeros(len(moments), dtype=bool)
     if side.ttl_us is not None:
@@ -221,13 +222,15 @@ def _answers(
     matched = found & ~deleted & ~expired
     taken = _gather(rows, [column for column, _ in side.columns], picked, matched)
     status = np.where(matched, 0, np.where(expired, 2, 1)).astype(np.uint32)
+    nowhere, untimed = pl.Series(~found), pl.Series(~timed)
+    known = _taken(_longs(rows, KNOWN), picked, found, 0) if side.cutoff else events
     provenance = pl.DataFrame(
         [
-            deciding.get_column(COMMIT).alias("commit"),
-            deciding.get_column(NUMBER).alias("number"),
-            deciding.get_column(ORDINAL).alias("ordinal"),
-            pl.Series("event_us", events).set(pl.Series(~timed), None),
-            deciding.get_column(KNOWN).alias("known_us"),
+            pl.Series("commit", _tickets(rows, numbers)).set(nowhere, None),
+            pl.Series("number", numbers).set(nowhere, None),
+            pl.Series("ordinal", _taken(_longs(rows, ORDINAL), picked, found, 0)).set(nowhere, None),
+            pl.Series("event_us", events).set(untimed, None),
+            pl.Series("known_us", known).set(nowhere if side.cutoff else untimed, None),
             pl.Series("status", _STATUSES, dtype=_STATUS).gather(pl.Series(status)),
         ]
     )
@@ -237,7 +240,7 @@ def _answers(
         timed=timed,
         moments=moments,
         events=events,
-        numbers=deciding.get_column(NUMBER).fill_null(0).to_numpy(),
+        numbers=numbers,
         published_us={} if side.cutoff else side.published_us,
         n_null_keys=_null_keys(spine, side.keys),
         n_group_null_keys=unusable[0],
@@ -245,6 +248,24 @@ def _answers(
     )
     columns = [taken.get_column(column).alias(output) for column, output in side.columns]
     return Answers(columns, provenance, report)
+
+
+def _taken(values: Longs, positions: Longs, where: np.ndarray, otherwise: int) -> Longs:
+    """The values at `positions`; `otherwise` where `where` is false."""
+    if not len(values):
+        return np.full(len(positions), otherwise, dtype=np.int64)
+    # A position of -1 takes the last value, which is put aside at once.
+    return np.where(where, values[positions], otherwise)
+
+
+def _tickets(rows: pl.DataFrame, numbers: Longs) -> Longs:
+    """The ticket of each commit's number."""
+    if not rows.height:
+        return numbers
+    by_row = _longs(rows, NUMBER)
+    tickets = np.zeros(int(by_row.max()) + 1, dtype=np.int64)
+    tickets[by_row] = _longs(rows, COMMIT)
+    return tickets[numbers]
 
 
 def _gather(

@@ -47,19 +47,18 @@ class KeyNumbers:
             found = keys.to_series() - lowest
             return cls(found.fill_null(-1).to_numpy(), n_keys, lowest, keys.clear())
         distinct = keys.unique().drop_nulls().with_row_index("n")
-        return cls(_looked_up(keys, distinct), distinct.height, None, distinct)
+        return cls(_looked_up(keys, distinct).to_numpy(), distinct.height, None, distinct)
 
-    def find(self, keys: pl.DataFrame, height: int) -> Longs:
+    def find(self, keys: pl.DataFrame, height: int) -> pl.Series:
         """The numbers of a table's keys, without nulls; -1 for those that nobody asks about."""
         keys = _numbered(keys)
         if not keys.width:
-            return np.zeros(height, dtype=np.int64)
+            return pl.zeros(height, pl.Int64, eager=True)
         if self.lowest is None:
             return _looked_up(keys, self.distinct)
-        given = keys.to_series().to_numpy()
-        found = given - self.lowest
-        outside = (given < self.lowest) | (given >= self.lowest + self.n_keys)
-        return np.where(outside, -1, found) if outside.any() else found
+        given = pl.col(keys.columns[0])
+        inside = given.is_between(self.lowest, self.lowest + self.n_keys - 1)
+        return keys.select(pl.when(inside).then(given - self.lowest).otherwise(-1)).to_series()
 
 
 def _numbered(keys: pl.DataFrame) -> pl.DataFrame:
@@ -77,6 +76,6 @@ def _dense(keys: pl.DataFrame) -> tuple[int, int] | None:
     return low, high - low + 1
 
 
-def _looked_up(keys: pl.DataFrame, distinct: pl.DataFrame) -> Longs:
+def _looked_up(keys: pl.DataFrame, distinct: pl.DataFrame) -> pl.Series:
     found = keys.join(distinct, on=keys.columns, how="left", maintain_order="left")
-    return found.get_column("n").cast(pl.Int64).fill_null(-1).to_numpy()
+    return found.get_column("n").cast(pl.Int64).fill_null(-1)

@@ -1,4 +1,4 @@
-"""Which row answers: for each question (key, moment) the best row that could be used by then. Pure functions of arrays.
+"""Which row answers: for each question (key, moment) the best row that could be used by then. Pure functions.
 
 A row can be used from its availability a = max(event + delay, known) on. Of the rows of a key that can be used the one
 with the highest (event, known, written) answers. Let the rows of a key stand in that order, and let s be the smallest
@@ -13,9 +13,11 @@ about its time: they are sorted by key alone, and searched by place.
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 Longs: TypeAlias = NDArray[np.int64]
@@ -84,100 +86,131 @@ class Questions:
         return np.where(reached & (found >= 0) & (self.keys >= 0), found, -1)
 
 
-def search(
-    asked: Questions,
-    keys: Longs,
-    *,
-    events: Longs,
-    known: Longs | None,
-    written: tuple[Longs, Longs],
-    delay_us: int,
-) -> Longs:
+def search(asked: Questions, rows: pl.DataFrame, *, delay_us: int) -> Longs:
     """For each question the position of the row that answers, or -1.
 
     Args:
-        keys: (m,) numbers of keys, -1 = never matches.
-        events: (m,) int64 microseconds.
-        known: (m,) int64 microseconds; None = known from the event on.
-        written: (m,) numbers of commits and (m,) ordinals within them.
-        delay_us: added to `events`.
+        rows: all int64: `key` (its number; -1 = never matches), `event` (microseconds), `number` and `ordinal` (the
+            order of writing, no two alike), and `known` (microseconds) unless they are known from the event on.
+        delay_us: added to `event`.
     """
-    if not len(asked) or not len(keys):
+    if not len(asked) or not rows.height:
         return np.full(len(asked), -1, dtype=np.int64)
-    available = events + delay_us
-    if known is not None:
-        available = np.maximum(available, known)
-    if _in_order(events, known, available, written):
-        return _by_place(asked, keys, available)
-    return _by_availability(asked, keys, events, known, available, written)
+    runs = _runs(rows)
+    rows = rows.drop("number", "ordinal")
+    if runs is None:
+        return _search(asked, rows, delay_us)
+    # Files come newest first, each in its own order: what is copied in runs need not be sorted.
+    found = _search(asked, pl.concat([rows.slice(*run) for run in runs], rechunk=True), delay_us)
+    starts = np.cumsum([0, *(length for _, length in runs[:-1])])
+    run = np.searchsorted(starts, found, side="right") - 1
+    offsets = np.array([offset for offset, _ in runs]) - starts
+    return np.where(found >= 0, found + offsets[run], -1)
 
 
-def _in_order(events: Longs, known: Longs | None, available: Longs, written: tuple[Longs, Longs]) -> bool:
-    """Whether, key or no key, each row beats those before it and becomes available no earlier."""
-    later, same = events[1:] > events[:-1], events[1:] == events[:-1]
-    if not (later | same).all() or (known is not None and not (available[1:] >= available[:-1]).all()):
-        return False
-    number, ordinal = written
-    written_later = number[1:] > number[:-1]
-    written_later |= (number[1:] == number[:-1]) & (ordinal[1:] > ordinal[:-1])
-    if known is None:
-        return bool((later | written_later).all())
-    learnt_later, learnt_same = known[1:] > known[:-1], known[1:] == known[:-1]
-    return bool((later | learnt_later | (learnt_same & written_later)).all())
+def _runs(rows: pl.DataFrame) -> list[tuple[int, int]] | None:
+    """Offset and length of the pieces that make up the order of writing; None where the rows stand in it."""
+    number, ordinal = pl.col("number").diff(), pl.col("ordinal").diff()
+    falls = rows.select(pl.arg_where((number < 0) | ((number == 0) & (ordinal < 0)))).to_series().to_list()
+    if not falls:
+        return None
+    starts = [0, *falls]
+    firsts = rows.select(pl.col("number", "ordinal").gather(starts)).rows()
+    lasts = rows.select(
+        pl.col("number", "ordinal").gather([fall - 1 for fall in falls] + [rows.height - 1])
+    ).rows()
+    lengths = [end - start for start, end in zip(starts, [*falls, rows.height], strict=True)]
+    order = sorted(range(len(starts)), key=firsts.__getitem__)
+    if all(lasts[before] < firsts[after] for before, after in pairwise(order)):
+        return [(starts[place], lengths[place]) for place in order]
+    by_row = rows.select(pl.arg_sort_by("number", "ordinal")).to_series().to_list()
+    return [(position, 1) for position in by_row]
 
 
-def _by_place(asked: Questions, keys: Longs, available: Longs) -> Longs:
-    """The search where a row's place is its rank: `places` are (key, row), sorted as numbers."""
-    bits = len(keys).bit_length()
-    places = np.sort((keys << bits) | np.arange(len(keys)))
-    # How many rows are available by each moment: the rows below that place.
-    usable = np.searchsorted(available, asked.instants, side="right")[asked.instant]
+def _search(asked: Questions, rows: pl.DataFrame, delay_us: int) -> Longs:
+    """The same over rows in the order of writing."""
+    in_order = rows.get_column("event").is_sorted()
+    if in_order and "known" not in rows.columns:
+        return _by_place(asked, rows, delay_us)
+    order = _ranked(rows, in_order)
+    rows = rows.select(pl.all().gather(order))
+    if "known" not in rows.columns:
+        available = pl.col("event") + delay_us
+    else:
+        settled = _settled(rows)
+        if settled is not None:
+            order, rows = order.gather(settled), rows.select(pl.all().gather(settled))
+        available = pl.max_horizontal(pl.col("event") + delay_us, "known")
+    return _by_availability(
+        asked, rows.select("key", available.alias("available")), order.cast(pl.Int64).to_numpy()
+    )
+
+
+def _sorted(keys: pl.Series) -> tuple[pl.Series, int]:
+    """(key, row) as ascending numbers, and how many bits of them are the row."""
+    bits = keys.len().bit_length()
+    # Numbers are sorted several times faster than positions are by them.
+    packed = keys * (1 << bits) + pl.int_range(keys.len(), eager=True)
+    return packed.sort(), bits
+
+
+def _by_place(asked: Questions, rows: pl.DataFrame, delay_us: int) -> Longs:
+    """The search where a row's place is its rank: what is available by a moment are the rows below some place."""
+    packed, bits = _sorted(rows.get_column("key"))
+    places = packed.to_numpy()
+    events = rows.get_column("event").to_numpy()
+    usable = np.searchsorted(events, asked.instants - delay_us, side="right")[asked.instant]
     lowest = asked.keys << bits
     found = asked.find(places, lowest + usable - 1, lowest)
     return np.where(found >= 0, places[found] & ((1 << bits) - 1), -1)
 
 
-def _by_availability(
-    asked: Questions,
-    keys: Longs,
-    events: Longs,
-    known: Longs | None,
-    available: Longs,
-    written: tuple[Longs, Longs],
-) -> Longs:
-    order = _ranked(asked.n_keys, keys, events, known, written)
+def _ranked(rows: pl.DataFrame, in_order: bool) -> pl.Series:
+    """Positions of the rows in the order of (key, event, written)."""
+    if in_order:
+        packed, bits = _sorted(rows.get_column("key"))
+        return packed & ((1 << bits) - 1)
+    by_event = rows.select(pl.arg_sort_by("event", maintain_order=True)).to_series()
+    packed, bits = _sorted(rows.get_column("key").gather(by_event))
+    return by_event.gather(packed & ((1 << bits) - 1))
+
+
+def _settled(rows: pl.DataFrame) -> pl.Series | None:
+    """Positions that put rows of one key and event time in the order of their known times; None where they are in it.
+
+    Args:
+        rows: in the order of (key, event, written).
+    """
+    same = (pl.col("key").diff() == 0) & (pl.col("event").diff() == 0)
+    if not rows.select((same & (pl.col("known").diff() < 0)).any()).item():
+        return None
+    tied = same | same.shift(-1)
+    among = rows.with_row_index("place").filter(tied)
+    # The sort is stable: of equal known times the one written last stays last.
+    by_known = among.sort("key", "event", "known", maintain_order=True)
+    places = np.arange(rows.height)
+    places[among.get_column("place").to_numpy()] = by_known.get_column("place").to_numpy()
+    return pl.Series(places)
+
+
+def _by_availability(asked: Questions, rows: pl.DataFrame, order: Longs) -> Longs:
+    """The search by (key, s).
+
+    Args:
+        rows: `key` and `available`, in the order of (key, event, known, written).
+        order: (m,) the rows' positions.
+    """
     first, width = asked.first, asked.last - asked.first + 2
     if asked.n_keys * width < _LIMIT:
-        # What is available before the first question or after the last is so from just there.
-        usable = np.clip(available[order], first, asked.last + 1) - first
+        # What is available before the first question, or after the last, is so from just there.
+        usable = pl.col("available").clip(first, asked.last + 1) - first
         moments = asked.moments - first
     else:
         width = len(asked.instants) + 1
-        usable = np.searchsorted(asked.instants, available[order])
-        moments = asked.instant
-    places = keys[order] * width + usable
-    places = np.minimum.accumulate(places[::-1])[::-1]
+        ranks = np.searchsorted(asked.instants, rows.get_column("available").to_numpy())
+        rows = rows.with_columns(pl.Series("rank", ranks))
+        usable, moments = pl.col("rank"), asked.instant
+    places = rows.select((pl.col("key") * width + usable).cum_min(reverse=True)).to_series().to_numpy()
     lowest = asked.keys * width
     found = asked.find(places, lowest + moments, lowest)
     return np.where(found >= 0, order[found], -1)
-
-
-def _ranked(
-    n_keys: int, keys: Longs, events: Longs, known: Longs | None, written: tuple[Longs, Longs]
-) -> Longs:
-    """The rows in the order of (key, event, known, written)."""
-    rules = (written[1], written[0], *(() if known is None else (known,)), events, keys)
-    first = int(events.min())
-    width = int(events.max()) - first + 1
-    if (n_keys + 1) * width >= _LIMIT:
-        return np.lexsort(rules)
-    places = keys * width + (events - first)
-    order = np.argsort(places)
-    places = places[order]
-    tied = np.zeros(len(order), dtype=bool)
-    tied[1:] = places[1:] == places[:-1]
-    tied[:-1] |= tied[1:]
-    among = np.flatnonzero(tied)
-    rows = order[among]
-    order[among] = rows[np.lexsort([rule[rows] for rule in rules])]
-    return order

@@ -49,9 +49,11 @@ def scan(
         base = pl.LazyFrame(schema={**schema, COMMIT: pl.Int64, ORDINAL: pl.Int64, OP: pl.Int64})
     else:
         tickets = numbers.get_column(COMMIT)
-        low, high = tickets.min(), tickets.max()
-        # The range is pushed down to file statistics; the join takes exactly the published tickets.
+        low, high = min(item.ticket for item in commits), max(item.ticket for item in commits)
+        # The range is pushed down to file statistics.
         base = _stored(stores, spec, len(commits)).filter(pl.col(COMMIT).is_between(low, high))
+        if len(commits) <= high - low:
+            base = base.filter(pl.col(COMMIT).is_in(tickets.implode()))
         stored = set(base.collect_schema())
         base = base.with_columns(
             pl.lit(None, STORAGE[item.type]).alias(item.name)
@@ -60,10 +62,20 @@ def scan(
         ).with_columns(_default(item) for item in spec.columns or () if item.default is not None)
     if until is not None and spec.event_time is not None:
         base = base.filter(pl.col(spec.event_time) <= until)
-    with_numbers = base.join(numbers.lazy(), on=COMMIT, how="inner")
-    return with_numbers.with_columns(_event(spec), _known(spec)).select(
-        [*wanted, COMMIT, NUMBER, ORDINAL, OP, EVENT, KNOWN]
+    return base.with_columns(_by_commit(NUMBER, numbers), _event(spec)).select(
+        *wanted, COMMIT, NUMBER, ORDINAL, OP, EVENT, _known(spec, _by_commit("_published_us", numbers))
     )
+
+
+def _by_commit(column: str, numbers: pl.DataFrame) -> pl.Expr:
+    """What a commit's row of `numbers` says, for each row of the table by its ticket."""
+    tickets, said = numbers.get_column(COMMIT), numbers.get_column(column)
+    distance = (said - tickets).unique()
+    if distance.len() == 1:
+        # Commits mostly become visible in the order of their tickets, without a gap.
+        same: int = distance.item()
+        return (pl.col(COMMIT) + same).alias(column)
+    return pl.col(COMMIT).replace_strict(tickets, said, return_dtype=pl.Int64).alias(column)
 
 
 def _default(item: FeatureSpec) -> pl.Expr:
@@ -98,18 +110,18 @@ def _event(spec: FeatureGroupSpec) -> pl.Expr:
     return pl.col(spec.event_time).dt.timestamp("us").alias(EVENT)
 
 
-def _known(spec: FeatureGroupSpec) -> pl.Expr:
+def _known(spec: FeatureGroupSpec, published: pl.Expr) -> pl.Expr:
     if spec.known_time is None:
         return _event(spec).alias(KNOWN)
     if spec.known_time == COMMIT_TIME:
-        return pl.col("_published_us").alias(KNOWN)
+        return published.alias(KNOWN)
     return pl.col(spec.known_time).dt.timestamp("us").alias(KNOWN)
 
 
 def with_times(rows: pl.DataFrame, spec: FeatureGroupSpec, published_at: datetime) -> pl.DataFrame:
     """Rows that come from no table, with `_event_us` and `_known_us` as if they were published at that moment."""
-    at = pl.lit(to_us(published_at), dtype=pl.Int64).alias("_published_us")
-    return rows.with_columns(at).with_columns(_event(spec), _known(spec))
+    published = pl.lit(to_us(published_at), dtype=pl.Int64)
+    return rows.with_columns(_event(spec), _known(spec, published))
 
 
 def available(spec: FeatureGroupSpec) -> pl.Expr:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from mainspring.errors import UnknownNameError
+from mainspring.features.buckets import default_memory_bytes
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.pending import Pending
 from mainspring.features.spec import (
@@ -37,6 +38,7 @@ from mainspring.lineage import names
 from mainspring.lineage.api import Graph
 from mainspring.lineage.marks import visible
 from mainspring.lineage.spec import Noun
+from mainspring.ports.engine import Engine, open_engine
 from mainspring.ports.keys import Keys
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
@@ -78,6 +80,8 @@ class Stores:
         online_groups: specs of the groups that `materialize` has met, by id.
         pending: rows that `materialize` has read and that are not available yet, by group id.
         materializing: held while rows go to the keys store.
+        join_memory_bytes: a group that is estimated to need more is joined in buckets of its keys.
+        engine: runs the buckets.
     """
 
     graph: Graph
@@ -87,6 +91,8 @@ class Stores:
     online_groups: dict[str, FeatureGroupSpec] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
     materializing: threading.Lock = field(default_factory=threading.Lock)
+    join_memory_bytes: int = field(default_factory=default_memory_bytes)
+    engine: Callable[[], Engine] = field(default=lambda: open_engine(n_workers=1))
 
     @property
     def keys(self) -> Keys:

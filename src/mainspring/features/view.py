@@ -13,6 +13,7 @@ import polars as pl
 from mainspring import notebook
 from mainspring.errors import InputError, StateError
 from mainspring.features import batch, dataset, on_demand, schema, store
+from mainspring.features.buckets import answer_in_buckets, estimated_bytes
 from mainspring.features.dataset import Asked, TrainingDataset
 from mainspring.features.digest import frame_digest
 from mainspring.features.join import NUMBER, Answers, Side, answer
@@ -436,14 +437,27 @@ class FeatureView:
         )
         found: dict[str, Answers] = {}
         for key, group in groups.items():
-            rows = collect(
-                scan(self._stores, group, commits[key], _columns(parts, key, group), until=last),
-                f"feature group {group.label}",
-            )
+            where = f"feature group {group.label}"
+            rows = scan(self._stores, group, commits[key], _columns(parts, key, group), until=last)
+            n_buckets = self._n_buckets(group, commits[key], rows)
+            held = rows.clear().collect() if n_buckets > 1 else collect(rows, where)
             for item in parts:
-                if item.table == key:
-                    found[item.side] = answer(lookup, self._side(item, group, rows, commits[key], at_us))
+                if item.table != key:
+                    continue
+                side = self._side(item, group, held, commits[key], at_us)
+                found[item.side] = (
+                    answer(lookup, side)
+                    if n_buckets == 1
+                    else answer_in_buckets(lookup, side, rows, n_buckets, self._stores.engine(), where)
+                )
         return {item.side: found[item.side] for item in parts}
+
+    def _n_buckets(self, group: FeatureGroupSpec, commits: list[CommitSpec], rows: pl.LazyFrame) -> int:
+        """In how many parts the group's rows have to be joined; one series without keys has only one."""
+        if not group.keys:
+            return 1
+        size_bytes = estimated_bytes(rows.collect_schema().dtypes(), sum(commit.n_rows for commit in commits))
+        return -(-size_bytes // self._stores.join_memory_bytes) or 1
 
     def _lookup(
         self, spine: Spine, parts: Sequence[SelectionSpec], groups: Mapping[GroupKey, FeatureGroupSpec]

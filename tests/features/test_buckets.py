@@ -1,0 +1,90 @@
+"""Joins in buckets of the keys: the same answers, whatever they are split into."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+from tests.features.conftest import at
+from tests.features.oracle import Fact
+from tests.features.test_join import ASKED, FACTS, numbered, spine_of, table
+
+from mainspring.features.api import Features
+from mainspring.features.buckets import answer_in_buckets, estimated_bytes
+from mainspring.features.join import Side, Spine, answer
+from mainspring.features.view import FeatureView
+from mainspring.ports.engine import open_engine
+
+
+@pytest.mark.once
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(
+    facts=st.lists(FACTS, max_size=14).map(numbered),
+    asked=st.lists(ASKED, max_size=8),
+    ttl=st.one_of(st.none(), st.integers(1, 6)),
+    cutoff=st.booleans(),
+    n_buckets=st.integers(1, 5),
+)
+def test_buckets_answer_as_the_whole_does(
+    facts: list[Fact], asked: list[Any], ttl: int | None, cutoff: bool, n_buckets: int
+) -> None:
+    """Columns, provenance and report are the same, types included."""
+    frame, spine = table(facts, ["a", "b"]), spine_of(asked, ["x", "y"])
+    side = Side(
+        "g",
+        frame,
+        (("a", "x"), ("b", "y")),
+        (("x", "out"),),
+        ttl_us=ttl,
+        cutoff=cutoff,
+        published_us={1: 0, 2: 5},
+    )
+    whole = answer(Spine(spine, spine["t"]), side)
+    parts = answer_in_buckets(
+        Spine(spine, spine["t"]), replace(side, frame=frame.clear()), frame.lazy(), n_buckets,
+        open_engine(n_workers=2), "a table",
+    )  # fmt: skip
+    assert_frame_equal(pl.DataFrame(parts.columns), pl.DataFrame(whole.columns))
+    assert_frame_equal(parts.provenance, whole.provenance)
+    assert parts.report == whole.report
+
+
+def test_a_view_that_may_use_little_memory_answers_the_same(features: Features) -> None:
+    """Rows, reports and lineage of a view do not tell that a group was too large for its memory."""
+    group = features.group("g", keys=["k", "l"], event_time="e")
+    for number in range(3):
+        rows = [
+            {"k": f"{k}", "l": k, "e": at(number), "x": float(number), "v": [1.0] * number} for k in range(9)
+        ]
+        group.insert(pl.DataFrame(rows, schema_overrides={"v": pl.List(pl.Float64)}))
+    group.delete(pl.DataFrame([{"k": "3", "l": 3, "e": at(2)}]))
+    view = features.view("v", features=[group["x", "v"]])
+    spine = pl.DataFrame(
+        {"k": ["3", "1", None, "1"], "l": [3, 1, 1, 2], "event_time": [at(1.5), at(2), at(2), at(2)]}
+    )
+    little = FeatureView(replace(view._stores, join_memory_bytes=1000), view.spec)
+    whole, parts = view.join(spine), little.join(spine)
+    assert_frame_equal(parts.frame, whole.frame)
+    assert_frame_equal(parts.provenance["g"], whole.provenance["g"])
+    assert (parts.report, parts.assets, parts.pins) == (whole.report, whole.assets, whole.pins)
+
+
+def test_what_a_task_raises_reaches_the_caller() -> None:
+    """A bucket that fails fails the join, and not with fewer rows."""
+    frame, spine = table([], ["a"]), spine_of([("a", 1)], ["a"])
+    side = Side("g", frame, (("no such key", "a"),), (("x", "out"),))
+    with pytest.raises(pl.exceptions.ColumnNotFoundError):
+        answer_in_buckets(
+            Spine(spine, spine["t"]), side, frame.lazy(), 2, open_engine(n_workers=1), "a table"
+        )
+
+
+def test_memory_is_estimated_from_types_and_rows() -> None:
+    """Wider types and more rows need more."""
+    assert estimated_bytes([pl.Int64(), pl.String()], 10) == 10 * 3 * 40
+    assert estimated_bytes([pl.List(pl.Float64)], 1) > estimated_bytes([pl.Boolean()], 1)
