@@ -27,8 +27,7 @@ def is_nan(column: str, schema: pl.Schema) -> pl.Expr | None:
 def missing(column: str, schema: pl.Schema) -> pl.Expr:
     """An expression (n,) without nulls: true where a value is null or NaN."""
     nan = is_nan(column, schema)
-    found = pl.col(column).is_null()
-    return found if nan is None else found | nan.fill_null(value=False)
+    return pl.col(column).is_null() if nan is None else nan.fill_null(value=True)
 
 
 def as_text(column: str, schema: pl.Schema, where: str) -> pl.Expr:

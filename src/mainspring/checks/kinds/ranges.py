@@ -57,6 +57,14 @@ def _bounds_of(expectation: Expectation, column: str, dtype: pl.DataType) -> tup
 def _between(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
     (column,) = expectation.columns
     low, high = _bounds_of(expectation, column, schema[column])
+    if (
+        schema[column].is_numeric()
+        and low is not None
+        and high is not None
+        and len(expectation.parameters) == 2
+    ):
+        # One pass instead of three; NaN is between nothing.
+        return ~pl.col(column).is_between(low, high)
     breaks = outside(pl.col(column), low, high, expectation.parameters)
     # Polars orders NaN above every number, so that only an open upper side lets it pass; for us it lies in no range.
     nan = is_nan(column, schema)
