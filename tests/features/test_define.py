@@ -112,3 +112,31 @@ def test_search_finds_groups_columns_and_views(features: Features) -> None:
     assert names(features.search(personal="direct")) == ["g@1", "g@1.mail", "buyers@1"]
     assert "other@1" in names(features.search(personal=False))
     assert not features.search("people", owner="bert")
+
+
+@pytest.mark.parametrize(
+    "limits", [{"ttl_s": 1e13}, {"ttl_s": float("inf")}, {"source_delay_s": float("nan")}]
+)
+def test_spans_beyond_the_calendar_are_refused(features: Features, limits: dict[str, float]) -> None:
+    """They could never be changed, and every join would count past 64 bits."""
+    with pytest.raises(InputError, match="1,000 years"):
+        features.group("g", keys=["k"], event_time="t", schema=SCHEMA, **limits)  # type: ignore[arg-type]
+
+
+def test_the_longest_span_can_be_joined(features: Features) -> None:
+    """A thousand years of time to live, offline and online."""
+    group = features.group(
+        "g", keys=["k"], event_time="t", schema=SCHEMA, online=True, ttl_s=1_000 * 365.25 * 86_400
+    )
+    group.insert(row(1))
+    view = features.view("v", features=[group["x"]])
+    assert view.join(pl.DataFrame({"k": [1], "event_time": [at(2)]})).frame["x"].to_list() == [1.0]
+    features.materialize(at(2))
+    assert view.online().read({"k": 1}, {}, at(2)).values == {"x": 1.0}
+    group.insert(row(2))
+
+
+def test_a_search_for_what_is_no_text(features: Features) -> None:
+    """Refused with the way to write it."""
+    with pytest.raises(InputError, match="text to look for"):
+        features.search(5)  # type: ignore[arg-type]

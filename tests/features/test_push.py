@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -15,11 +16,12 @@ from tests.features.conftest import at
 from tests.features.test_online import store_at
 
 from mainspring.checks import expect
-from mainspring.errors import ExpectationError, InputError, StateError
+from mainspring.errors import ExpectationError, InputError, IntegrityError, StateError
 from mainspring.features import push
 from mainspring.features.api import Features
 from mainspring.lineage import Graph
 from mainspring.ports.clock import ReplayClock
+from mainspring.project import Project
 
 SCHEMA = {"user": str, "seen": datetime, "score": float}
 
@@ -263,3 +265,41 @@ def test_many_push_the_same_at_once(
         assert sum(pool.map(work, range(4))) == 40
     stored = features.get_group("users").read(history=True).to_polars()
     assert sorted(stored["user"]) == sorted(f"u{number}" for number in range(40))
+
+
+@pytest.mark.parametrize("number", [2**62, 1_704_067_200_000, 1.5, True])
+def test_a_number_is_no_time(features: Features, number: object) -> None:
+    """Nobody knows its unit: text of ISO 8601 or a datetime is asked for, and nothing is written."""
+    group = users(features)
+    with pytest.raises(InputError, match="column 'seen'.*ISO 8601"):
+        group.push([row(1), {**row(2), "seen": number}], event_id="id")
+    assert group.flush() == []
+
+
+@pytest.mark.parametrize("event", ["a\0b", "", "x" * 201])
+def test_an_event_id_that_a_database_cannot_hold(features: Features, event: str) -> None:
+    """Refused alike on every database."""
+    group = users(features)
+    with pytest.raises(InputError, match="an id in every row"):
+        group.push([row(event)], event_id="id")
+    with pytest.raises(InputError, match="idempotency key of text without NUL"):
+        group.insert(pl.DataFrame([row(1)]).drop("id"), idempotency_key="a\0b")
+
+
+def test_a_group_that_cannot_commit_holds_up_no_other(project: Project) -> None:
+    """Its rows wait on and it is told of; the others' are committed and brought online."""
+    features, clock = project.features, project.clock
+    assert isinstance(clock, ReplayClock)
+    clock.set(at(1))
+    lost, sound = users(features, "lost"), users(features, "sound")
+    for group in (lost, sound):
+        group.push([row(1, hour=0.5)], event_id="id")
+    lost.flush()
+    lost.push([row(2, hour=0.6)], event_id="id")
+    (table,) = project.home.glob("tables/features_lost_*")
+    shutil.rmtree(table)
+    clock.set(at(2))
+    with pytest.raises(IntegrityError, match="features_lost"):
+        features.materialize()
+    assert [commit.n_rows for commit in sound.commits()] == [1]
+    assert sound.watermark() == (at(2), 1)

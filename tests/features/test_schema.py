@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tests.features.conftest import at
 
 import mainspring as ms
 from mainspring.errors import InputError, UnknownNameError
@@ -96,3 +97,45 @@ def test_bad_columns_are_refused(features: Features, column: Any) -> None:
     with pytest.raises((InputError, UnknownNameError)):
         features.group("g", keys=["k"], schema={"k": "int64", "x": column()})
     assert not features.groups()
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pl.Series("t", [0, 2**62]).cast(pl.Datetime("us", "UTC")),
+        pl.Series("t", [0, -(2**60)]).cast(pl.Datetime("us")),
+        pl.Series("t", [0, 2**30], dtype=pl.Int32).cast(pl.Date),
+    ],
+)
+def test_times_that_no_calendar_has_are_refused(series: pl.Series) -> None:
+    """Numbers of another unit, taken for microseconds or days, are far away; nobody could show or compare them."""
+    kind = "date" if series.dtype == pl.Date else "datetime"
+    with pytest.raises(InputError, match=r"years 1 to 9999.* in row 1"):
+        cast(series, kind, "here")
+    assert cast(series.head(1), kind, "here").null_count() == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [
+        ("int64", 2**63),
+        ("int64", 1.5),
+        ("float64", float("nan")),
+        ("float64", 2**63),
+        ("datetime", at(0)),
+        ("list[int64]", [1]),
+        ("bool", 1),
+    ],
+)
+def test_a_default_is_a_value_of_its_column(features: Features, kind: str, default: Any) -> None:
+    """Refused when the group is defined: rows that have it are read for ever."""
+    column = ms.column(kind, default=default)
+    with pytest.raises(InputError, match="default"):
+        features.group("g", keys=["k"], schema={"k": "int64", "x": column})
+    assert features.groups() == []
+
+
+def test_a_whole_default_of_fractions_is_a_fraction(features: Features) -> None:
+    """So that it is the same online and offline."""
+    group = features.group("g", keys=["k"], schema={"k": "int64", "x": ms.column(float, default=3)})
+    assert [repr(item.default) for item in group.spec.columns or ()] == ["None", "3.0"]

@@ -438,6 +438,21 @@ def test_features_of_the_label_group_come_from_strictly_before(
     assert view.join(spine(2), as_of=at(9)).frame["last_score"].to_list() == [1.0]
 
 
+def test_a_pin_of_zero_reads_nothing_for_ever(features: Features) -> None:
+    """A join that found an empty group gives it, and is the same after the first insert (R19)."""
+    group = features.group(
+        "late", keys=["k"], event_time="t", schema={"k": "int64", "t": "datetime", "x": "float64"}
+    )
+    view = features.view("v", features=[group["x"]])
+    asked = pl.DataFrame({"k": [1], "event_time": [at(2)]})
+    before = view.join(asked)
+    group.insert(pl.DataFrame({"k": [1], "t": [at(0)], "x": [7.0]}))
+    again = view.join(asked, pins=before.pins)
+    assert (before.pins, again.pins) == ({"late@1": 0}, {"late@1": 0})
+    assert again.frame.equals(before.frame)
+    assert view.join(asked).frame["x"].to_list() == [7.0]
+
+
 def test_pins_give_the_same_bytes_after_later_inserts(delay: FeatureView, weather: FeatureGroup) -> None:
     """A join tells which commits it read; with these pins it is the same for ever (R19)."""
     before = delay.join(spine(1, 2), as_of=at(9))

@@ -217,8 +217,12 @@ class Features:
         Args:
             until: None = the project clock's present.
         """
-        push.flush_due(self._stores)
-        return materialize.materialize_all(self._stores, until or self._stores.graph.clock.now())
+        try:
+            push.flush_due(self._stores)
+        finally:
+            # A batch that cannot be committed stands in the way of no other group.
+            n_written = materialize.materialize_all(self._stores, until or self._stores.graph.clock.now())
+        return n_written
 
     def commit_numbers(self, asset_ids: Iterable[str]) -> dict[str, int]:
         """Numbers of published commits by asset id; what is no commit is left out."""

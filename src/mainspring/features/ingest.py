@@ -319,6 +319,13 @@ def _stage(
     content: str,
 ) -> tuple[FeatureGroupSpec, CommitSpec]:
     """Draw the ticket, or find the commit of the same key; a first insert also settles the group's schema."""
+    if not isinstance(token, str) or "\0" in token:
+        raise InputError(
+            expected="an idempotency key of text without NUL",
+            got=repr(token),
+            where=f"feature group {group.label}",
+            hint="Name the batch by where it came from, such as 'orders/2026-11-21'.",
+        )
     first, last = _span(group, rows)
     with stores.records.write() as connection:
         lock_group(stores, connection, group.group_id)

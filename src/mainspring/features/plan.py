@@ -34,6 +34,10 @@ _CALLED: Final = {
 _FIXED: Final = ("keys", "event_time", "known_time", "ttl_s", "source_delay_s")
 
 
+LONGEST_S: Final = 1_000 * 365.25 * 86_400
+"""Of a ttl and of a delay: with it every moment of the calendar stays within 64 bits of microseconds."""
+
+
 def check_name(name: str, version: int, where: str) -> None:
     """Refuses what cannot be a name or a version."""
     if not name.isidentifier() or name.startswith("_") or len(name) > 100:
@@ -84,8 +88,8 @@ def check_group(
             "A row that is known when it is true needs no known_time.",
         ),
         (
-            lambda: ttl_s is None or ttl_s > 0,
-            "a ttl above 0 s, or None",
+            lambda: ttl_s is None or 0 < ttl_s <= LONGEST_S,
+            f"a ttl above 0 s and of at most {LONGEST_S:.0f} s (1,000 years), or None",
             repr(ttl_s),
             "None means unbounded.",
         ),
@@ -95,7 +99,12 @@ def check_group(
             "none",
             "Name event_time.",
         ),
-        (lambda: source_delay_s >= 0, "a delay of 0 s or more", repr(source_delay_s), "Use 0 for none."),
+        (
+            lambda: 0 <= source_delay_s <= LONGEST_S,
+            f"a delay of 0 s to {LONGEST_S:.0f} s (1,000 years)",
+            repr(source_delay_s),
+            "Use 0 for none.",
+        ),
         (
             lambda: on_failure in tuple(OnFailure),
             "'alert', 'block' or 'quarantine'",

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
 import polars as pl
 
-from mainspring.errors import InputError, StateError
+from mainspring.errors import InputError, MainspringError, StateError
 from mainspring.features import ingest, journal, rejects, schema, store
 from mainspring.features.define import lock_group
 from mainspring.features.frames import frame_of
@@ -31,7 +31,10 @@ from mainspring.features.packing import SPACE
 from mainspring.features.rows import AVAILABLE, available, with_times
 from mainspring.features.spec import FeatureGroupSpec, Push
 from mainspring.features.store import Stores
+from mainspring.log import get_logger
 from mainspring.types import new_id, to_us
+
+_log = get_logger(__name__)
 
 #: Rows of an iterator that are acknowledged together.
 ROWS_AT_ONCE: Final = 1_000
@@ -92,14 +95,28 @@ def flush(stores: Stores, group: FeatureGroupSpec) -> list[Commit]:
 
 
 def flush_due(stores: Stores) -> list[Commit]:
-    """Of every group of the project commit what was pushed a batch's age ago: by whoever was killed since, too."""
+    """Of every group of the project commit what was pushed a batch's age ago: by whoever was killed since, too.
+
+    Raises:
+        MainspringError: the first group's that could not be committed; the others were.
+    """
     before = stores.graph.clock.now() - timedelta(seconds=BATCH_AGE_S)
     with stores.records.read() as connection:
         groups = [
             store.get_group_by_id(connection, group_id)
             for group_id in journal.due(connection, stores.project_id, before)
         ]
-    return [commit for group in groups for commit in flush(stores, group)]
+    done: list[Commit] = []
+    refused: MainspringError | None = None
+    for group in groups:
+        try:
+            done += flush(stores, group)
+        except MainspringError as error:
+            _log.warning("push.not_committed", f"rows that were pushed to {group.label} wait on: {error}")
+            refused = refused or error
+    if refused is not None:
+        raise refused
+    return done
 
 
 def _frame(group: FeatureGroupSpec, data: object, event_id: str, where: str) -> pl.DataFrame:
@@ -132,7 +149,7 @@ def _of_mappings(
         values = [row.get(name, defaults.get(name)) for row in rows]
         try:
             if kind is not None and (parse := PARSERS.get(kind)) is not None:
-                values = [parse(item) if type(item) is str else item for item in values]
+                values = [parse(item) if type(item) is str else _time(item, kind) for item in values]
             columns.append(pl.Series(name, values, dtype=None if kind is None else schema.STORAGE[kind]))
         except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
             raise InputError(
@@ -142,6 +159,14 @@ def _of_mappings(
                 hint="Send every value in the type that the group declares.",
             ) from error
     return pl.DataFrame(columns)
+
+
+def _time(item: object, kind: str) -> object:
+    """What is no text is a time already: of a number nobody knows the unit."""
+    is_instant = isinstance(item, datetime)
+    if item is None or (is_instant if kind == "datetime" else isinstance(item, date) and not is_instant):
+        return item
+    raise TypeError(f"{item!r} is no {kind}, nor text of one in ISO 8601")
 
 
 def _push_frame(
@@ -167,10 +192,12 @@ def _event_ids(series: pl.Series, where: str) -> list[str]:
         ids.dtype != pl.String
         or ids.null_count()
         or not ids.str.len_chars().is_between(1, EVENT_ID_MAX_CHARACTERS).all()
+        or ids.str.contains("\0", literal=True).any()
     ):
         raise InputError(
-            expected=f"an id in every row: text of 1 to {EVENT_ID_MAX_CHARACTERS} characters, or a whole number",
-            got=f"type {dtype}" if ids.dtype != pl.String else "null, empty or longer text",
+            expected=f"an id in every row: text of 1 to {EVENT_ID_MAX_CHARACTERS} characters without NUL, or a whole "
+            "number",
+            got=f"type {dtype}" if ids.dtype != pl.String else "null, empty or longer text, or a NUL",
             where=f"{where}, column {series.name!r}",
             hint="Name an event by what its producer calls it: the same when it is sent again.",
         )

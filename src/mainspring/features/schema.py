@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,8 +14,8 @@ import polars as pl
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.column import Column
 from mainspring.features.keycode import KEY_TYPES
-from mainspring.features.spec import FeatureSpec
-from mainspring.types import utc
+from mainspring.features.spec import Default, FeatureSpec
+from mainspring.types import to_us, utc
 
 _PLAIN: Final[Mapping[str, pl.DataType]] = {
     "int64": pl.Int64(),
@@ -124,35 +125,39 @@ def declared(schema: Mapping[str, object] | Sequence[FeatureSpec], where: str) -
 def _declared(name: str, kind: object, where: str) -> FeatureSpec:
     if not isinstance(kind, Column):
         return FeatureSpec(name=name, type=type_name(kind, where))
-    spec = FeatureSpec(
+    named = type_name(kind.type, where)
+    return FeatureSpec(
         name=name,
-        type=type_name(kind.type, where),
+        type=named,
         description=kind.description or "",
         personal=kind.personal or None,
-        default=kind.default,
+        default=_default(kind.default, named, where),
     )
-    check_default(spec, where)
-    return spec
 
 
-def check_default(spec: FeatureSpec, where: str) -> None:
-    """Refuses a default that is no value of the column's type.
+def _default(given: object, kind: str, where: str) -> Default:
+    """The default as the column holds it; refuses what is no value of its type.
 
     Raises:
         InputError: it is not, or the type can have none.
     """
-    if spec.default is None:
-        return
-    kinds = _DEFAULTS.get(spec.type, ())
-    if type(spec.default) not in kinds:
+    if given is None:
+        return None
+    types = _DEFAULTS.get(kind, ())
+    fits = type(given) in types and not (isinstance(given, float) and not math.isfinite(given))
+    if isinstance(given, int):
+        fits = fits and given in range(-(2**63), 2**63)
+    if not fits:
         raise InputError(
-            expected=f"a default of type {spec.type}"
-            if kinds
+            expected=f"a finite default that fits into {kind}"
+            if types
             else f"no default: of {', '.join(_DEFAULTS)} there may be one",
-            got=f"{type(spec.default).__name__}: {spec.default!r}",
+            got=f"{type(given).__name__}: {given!r}",
             where=where,
             hint="Leave it out for null.",
         )
+    assert isinstance(given, bool | int | float | str)
+    return float(given) if kind == "float64" else given
 
 
 _DEFAULTS: Final[Mapping[str, tuple[type, ...]]] = {
@@ -263,7 +268,7 @@ def cast(series: pl.Series, kind: str, where: str) -> pl.Series:
     """`series` in the storage type of the logical type `kind`; refuses what would change a value's meaning."""
     target = STORAGE[kind]
     if series.dtype == target and _ARRAY.fullmatch(kind) is None:
-        return series
+        return _dated(series, where) if kind in {"datetime", "date"} else series
     if series.dtype == pl.Null or (series.dtype == pl.List(pl.Null) and isinstance(target, pl.List)):
         return series.cast(target)
     given = logical(series.dtype)
@@ -272,7 +277,7 @@ def cast(series: pl.Series, kind: str, where: str) -> pl.Series:
     if given is None or (given != kind and (kind, given) not in _WIDENS):
         raise _other_type(series, kind, where)
     if kind == "datetime":
-        return instants(series, where)
+        return _dated(instants(series, where), where)
     try:
         out = series.cast(target, strict=True)
     except pl.exceptions.InvalidOperationError as error:
@@ -285,6 +290,29 @@ def cast(series: pl.Series, kind: str, where: str) -> pl.Series:
     if isinstance(series.dtype, pl.Decimal):
         _check_exact(series, out, where)
     return out
+
+
+_CALENDAR: Final[Mapping[pl.DataType, tuple[int, int]]] = {
+    STORAGE["datetime"]: (to_us(datetime.min.replace(tzinfo=UTC)), to_us(datetime.max.replace(tzinfo=UTC))),
+    STORAGE["date"]: ((date.min - date(1970, 1, 1)).days, (date.max - date(1970, 1, 1)).days),
+}
+"""The first and the last value that a calendar has, as they are stored."""
+
+
+def _dated(series: pl.Series, where: str) -> pl.Series:
+    """The same times; refuses one that no calendar of Python's has, and that nobody could show or compare."""
+    stored = series.to_physical()
+    low, high = _CALENDAR[series.dtype]
+    far = ~stored.is_between(low, high)
+    if far.any():
+        row = int(far.arg_max() or 0)
+        raise InputError(
+            expected="times in the years 1 to 9999",
+            got=f"{stored[row]} {'days' if series.dtype == pl.Date else 'microseconds'} since 1970 in row {row}",
+            where=f"{where}, column {series.name!r}",
+            hint="Look at the unit of the numbers that these times were made of.",
+        )
+    return series
 
 
 def _other_type(series: pl.Series, kind: str, where: str) -> InputError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from mainspring.errors import InputError
 from mainspring.features.spec import FeatureGroupSpec, FeatureSpec, FeatureViewSpec
 
 
@@ -43,7 +44,15 @@ class Found:
 
 
 def search(groups: Sequence[FeatureGroupSpec], views: Sequence[FeatureViewSpec], asked: Asked) -> list[Found]:
-    """What fits, groups first, then columns, then views; each in the order given."""
+    """What fits, groups first, then columns, then views; each in the order given.
+
+    Raises:
+        InputError: the text is none.
+    """
+    if not isinstance(asked.text, str):
+        raise InputError.of_kind(
+            "text to look for", asked.text, "features.search", "Write search('weather')."
+        )
     marks = {
         (group.name, group.version): {column.name: column.personal for column in group.columns or ()}
         for group in groups

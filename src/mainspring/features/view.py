@@ -409,7 +409,8 @@ class FeatureView:
         out = {}
         with self._stores.records.read() as connection:
             for key, group in groups.items():
-                number = wanted.pop(group.pin, None) or wanted.pop(group.label, None)
+                number = wanted.pop(group.pin, wanted.pop(group.label, None))
+                # 0 is a pin too: nothing was there yet.
                 if number:
                     store.get_commit(connection, group, number)
                 out[key] = store.published(connection, group.group_id, up_to=number)
