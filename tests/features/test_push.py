@@ -17,7 +17,7 @@ from tests.features.test_online import store_at
 
 from mainspring.checks import expect
 from mainspring.errors import ExpectationError, InputError, IntegrityError, StateError
-from mainspring.features import push
+from mainspring.features import journal, push
 from mainspring.features.api import Features
 from mainspring.lineage import Graph
 from mainspring.ports.clock import ReplayClock
@@ -303,3 +303,17 @@ def test_a_group_that_cannot_commit_holds_up_no_other(project: Project) -> None:
         features.materialize()
     assert [commit.n_rows for commit in sound.commits()] == [1]
     assert sound.watermark() == (at(2), 1)
+
+
+def test_what_comes_again_is_looked_up_alone(features: Features, clock: ReplayClock, graph: Graph) -> None:
+    """Of a batch only what was pushed with the repeated events: a late copy costs no more the fuller the batch is."""
+    group = users(features)
+    clock.set(at(1))
+    for number in range(6):
+        group.push([row(number, f"u{number}"), row(number + 100, f"w{number}")], event_id="id")
+    with graph.records.read() as connection:
+        known = journal.find_events(connection, group.spec.group_id, ["3", "104"])
+        found = journal.pushes_of(connection, known)
+        none = journal.pushes_of(connection, [])
+    assert [pushed.ordinal for pushed in found] == [6, 8]
+    assert none == []

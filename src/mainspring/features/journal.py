@@ -79,6 +79,23 @@ def pushes(connection: Connection, batch_ids: Iterable[str]) -> list[Push]:
     return [value(Push, found) for found in connection.execute(query).mappings()]
 
 
+def pushes_of(connection: Connection, events: Sequence[PushedEvent]) -> list[Push]:
+    """What holds the rows of these events and is in no commit yet, in the order of pushing.
+
+    Of each batch what lies between the first of them and the last: what comes again was mostly sent together.
+    """
+    spans: dict[str, tuple[int, int]] = {}
+    for event in events:
+        low, high = spans.get(event.batch_id, (event.ordinal, event.ordinal))
+        spans[event.batch_id] = (min(low, event.ordinal), max(high, event.ordinal))
+    rows, found = store.pushes, list[Push]()
+    for batch_id, (low, high) in sorted(spans.items()):
+        within = (rows.c.batch_id == batch_id, rows.c.ordinal <= high, rows.c.ordinal + rows.c.n_rows > low)
+        query = select(rows).where(*within).order_by(rows.c.ordinal)
+        found += [value(Push, each) for each in connection.execute(query).mappings()]
+    return found
+
+
 def forget(connection: Connection, batch_id: str) -> None:
     """A commit holds the batch now. The ids of its events stay."""
     connection.execute(delete(store.pushes).where(store.pushes.c.batch_id == batch_id))

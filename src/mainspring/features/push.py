@@ -235,7 +235,7 @@ def _push_part(
         if new:
             journal.add(connection, pushed, [ids[place] for place in new], stores.project_id)
         # Whoever sent these before may have been killed between the journal and the online store.
-        again = journal.pushes(connection, {event.batch_id for event in known}) if known else []
+        again = journal.pushes_of(connection, known)
         number = store.last_numbers(connection, [group.group_id]).get(group.group_id, 0) + 1
     if group.online:
         _bring_online(stores, group, [*again, *([pushed] if new else [])], number)
