@@ -183,6 +183,13 @@ def test_values_outside_of_a_partition_break_it() -> None:
     assert (result.verdict, result.observed) == (Verdict.FAIL, None)
 
 
+def test_a_share_is_counted_and_not_what_is_left_of_one() -> None:
+    """1 of 10 is 0.1: one less nine tenths is not, in binary."""
+    frame = pl.DataFrame({"x": [1.0] + [None] * 9})
+    (result,) = validate(frame, [expect.not_null_share("x", 0.1, 0.1)]).results
+    assert (result.verdict, result.observed) == (Verdict.PASS, 0.1)
+
+
 def test_shapes() -> None:
     """Names, order, number and types of columns are read from the schema; rows are counted."""
     frame = pl.DataFrame({"a": [1, 2], "b": ["x", "y"]})

@@ -63,7 +63,7 @@ def _share(expectation: Expectation, found: Mapping[str, Any]) -> Found:
     if not found["n_rows"]:
         return Found(None, None)
     n_missing = found[f"n_null({column})"] + found.get(f"n_nan({column})", 0)
-    observed = 1 - n_missing / found["n_rows"]
+    observed = (found["n_rows"] - n_missing) / found["n_rows"]
     given = expectation.parameters
     return Found(within(given["low"], given["high"], given)(observed), observed)
 
