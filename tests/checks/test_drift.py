@@ -216,3 +216,24 @@ def test_bad_parameters_and_foreign_bins_are_refused() -> None:
         drift(a, a, alpha=0)
     with pytest.raises(InputError):
         drift(a, a, design_effects={"x": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param([1.0], [0.0], id="below a constant"),
+        pytest.param([1.0], [2.0], id="above a constant"),
+        pytest.param([0.0, 1.0], [-7.0, 0.5], id="below and between two levels"),
+        pytest.param([-1.0, 0.0], [-5e-324, 0.0], id="the largest value below zero"),
+        pytest.param([float(value) for value in range(1_000)], [-3.0], id="below a wide column"),
+        pytest.param([0.0] * 400 + [1e-3 * k for k in range(600)], [-1e-9], id="below many zeros"),
+    ],
+)
+def test_values_that_no_row_of_the_reference_had_are_seen(before: list[float], after: list[float]) -> None:
+    """A frequent value is a bin of its own, and what is below or above all values has bins too."""
+    frozen = profile(pl.DataFrame({"x": before * (4_000 // len(before))}))
+    new = profile(pl.DataFrame({"x": after * (4_000 // len(after))}), edges_from=frozen)
+    (found,) = drift(frozen, new)
+    assert found.verdict is DriftVerdict.DRIFT
+    own = frozen["x"]
+    assert own.quantiles is not None and own.count_on(own.edges) == own.counts

@@ -114,3 +114,9 @@ def test_wrong_arguments_are_refused(wrong: dict[str, float]) -> None:
     """Four parts, and nothing suggested."""
     with pytest.raises(InputError):
         infer(profile(pl.DataFrame({"x": [1.0] * 30})), **wrong)  # type: ignore[arg-type]
+
+
+def test_large_ids_give_no_range_and_are_not_called_unique() -> None:
+    """A range or a count of doubles would not be that of the whole numbers."""
+    found = infer(profile(pl.DataFrame({"id": [2**60 + 1 + row for row in range(200)]})))
+    assert [item.kind for item in found] == ["not_null"]

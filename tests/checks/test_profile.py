@@ -97,9 +97,10 @@ def test_ties_keep_bins_apart_and_constants_have_one() -> None:
         }
     )
     found = profile(frame)
-    assert found["rain"].edges == (0.0,)
-    assert found["rain"].counts == (95, 5)
-    assert found["five"].counts == (100, 0)
+    assert found["rain"].edges == (-5e-324, 0.0, 5.0)
+    assert found["rain"].counts == (0, 95, 5, 0)
+    assert found["rain"].labels[:4] == ("(-inf, 0)", "0", "(0, 5]", "(5, inf]")
+    assert found["five"].counts == (0, 100, 0)
     assert found["flag"].levels == ("true",)
 
 
@@ -272,7 +273,7 @@ def test_columns_that_came_later_are_null_before() -> None:
     found = pooled([profile(pl.DataFrame({"a": [1]})), profile(pl.DataFrame({"a": [2, 3], "b": ["x", "y"]}))])
     assert found["b"].vector == (1, 1, 0, 1)
     nulls = profile(pl.DataFrame({"a": [None]}))
-    assert pooled([nulls, profile(pl.DataFrame({"a": [1.5]}))])["a"].vector == (1, 0, 0, 0, 0, 1)
+    assert pooled([nulls, profile(pl.DataFrame({"a": [1.5]}))])["a"].vector == (0, 1, 0, 0, 0, 0, 1)
     with pytest.raises(InputError, match="one schema"):
         pooled([profile(pl.DataFrame({"a": ["x"]})), profile(pl.DataFrame({"a": [1]}))])
     with pytest.raises(InputError, match="none"):
@@ -348,3 +349,18 @@ def test_merging_nothing_changes_nothing() -> None:
     one = Moments(count=1, mean=3.0, m2=0.0, m3=0.0, m4=0.0)
     assert nothing.merge(one) == one
     assert one.merge(nothing) == one
+
+
+def test_whole_numbers_that_doubles_cannot_hold_are_said_to_be_inexact() -> None:
+    """Their range stays whole; how many differ, and which are frequent, is not claimed, nor by what they merge into."""
+    ids = profile(pl.DataFrame({"x": [2**60 + 1, 2**60 + 2, 2**60 + 2]}))
+    small = profile(pl.DataFrame({"x": [2**53, -7]}))
+    assert (ids["x"].inexact, small["x"].inexact) == (True, False)
+    for column in (ids["x"], pooled([ids, small])["x"], pooled([small, ids])["x"]):
+        assert (column.maximum, column.inexact) == (2**60 + 2, True)
+        assert (column.n_distinct_exact, column.n_distinct, column.most_frequent) == (None, None, None)
+    assert pooled([ids, small])["x"].minimum == -7
+    again = Profile.model_validate_json(json.dumps(ids.model_dump(mode="json")))
+    assert (again, type(again["x"].maximum)) == (ids, int)
+    hidden = profile(pl.DataFrame({"x": [2**60 + 1, 2**60 + 2]}), private=["x"])["x"]
+    assert (hidden.minimum, hidden.n_distinct) == (None, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -62,6 +63,8 @@ class ColumnProfile(Frozen):
         dtype: the polars type, for people.
         n_null, n_nan, n_low_infinite, n_high_infinite: rows of each, beside the bins.
         minimum, maximum: of the finite values; ISO 8601 text for times, None without values.
+        inexact: whether there are whole numbers beyond 2**53, of which doubles hold only the nearest even ones. Then
+            minimum and maximum are whole numbers, and nothing is known of different or frequent values.
         edges: for numerics the inner edges e1 < e2 < …; bins are (-inf, e1], (e1, e2], …, (ek, inf).
         levels: for categories the frozen levels; text, booleans are "true" and "false".
         counts: rows per bin or level, in that order.
@@ -83,8 +86,9 @@ class ColumnProfile(Frozen):
     n_nan: int = 0
     n_low_infinite: int = 0
     n_high_infinite: int = 0
-    minimum: float | str | None = None
-    maximum: float | str | None = None
+    minimum: int | float | str | None = None
+    maximum: int | float | str | None = None
+    inexact: bool = False
     moments: Moments | None = None
     edges: tuple[float, ...] = ()
     levels: tuple[str, ...] = ()
@@ -102,9 +106,7 @@ class ColumnProfile(Frozen):
     def labels(self) -> tuple[str, ...]:
         """The names of the bins that `vector` counts, in its order."""
         if self.kind is ColumnKind.NUMERIC:
-            ends = ("-inf", *(f"{edge:g}" for edge in self.edges), "inf")
-            own = tuple(f"({low}, {high}]" for low, high in itertools.pairwise(ends))
-            return (*own, "-infinite", "+infinite", "NaN", "null")
+            return (*_intervals(self.edges), "-infinite", "+infinite", "NaN", "null")
         return (*self.levels, "unlisted", "null")
 
     @property
@@ -130,7 +132,9 @@ class ColumnProfile(Frozen):
 
     @property
     def most_frequent(self) -> TopValues | None:
-        """The most frequent values with their rows; None for times, lists and private columns."""
+        """The most frequent values with their rows; None for times, lists, private and inexact columns."""
+        if self.inexact:
+            return None
         if self.kind is ColumnKind.NUMERIC and self.quantiles is not None and self.quantiles.is_exact:
             found = self.quantiles
             counts = np.asarray(found.counts, dtype=np.int64)
@@ -142,13 +146,15 @@ class ColumnProfile(Frozen):
     @property
     def n_distinct_exact(self) -> int | None:
         """How many different values there are; None where it is only estimated, as `n_distinct` does."""
+        if self.inexact:
+            return None
         if self.quantiles is not None:
             return len(self.quantiles.starts) if self.quantiles.is_exact else None
         return len(self.top.values) if self.top is not None and self.top.is_complete else None
 
     @property
     def n_distinct(self) -> int | None:
-        """How many different values there are: finite numbers, texts, times; None for lists.
+        """How many different values there are: finite numbers, texts, times; None for lists and inexact columns.
 
         Where they are too many to be listed, estimated with a standard error of 2.3 % (`distinct.ERROR`).
         """
@@ -204,6 +210,7 @@ class ColumnProfile(Frozen):
         changes: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in summed}
         changes["minimum"] = extreme(min, self.minimum, other.minimum)
         changes["maximum"] = extreme(max, self.maximum, other.maximum)
+        changes["inexact"] = self.inexact or other.inexact
         for name in ("moments", "lengths", "norms", "quantiles"):
             a, b = getattr(self, name), getattr(other, name)
             changes[name] = None if a is None or b is None else a.merge(b)
@@ -237,6 +244,18 @@ class ColumnProfile(Frozen):
     @property
     def _bins(self) -> tuple[object, ...]:
         return self.name, self.kind, self.edges, self.levels
+
+
+def _intervals(edges: Sequence[float]) -> tuple[str, ...]:
+    """Bins as people write them: one that holds a single double is that value, and the bin before it ends there."""
+    ends = (-math.inf, *edges, math.inf)
+    single = [math.nextafter(low, math.inf) == high for low, high in itertools.pairwise(ends)]
+    return tuple(
+        f"{high:g}" if alone else f"({low:g}, {after:g})" if before else f"({low:g}, {high:g}]"
+        for low, high, after, alone, before in zip(
+            ends, ends[1:], (*ends[2:], math.inf), single, (*single[1:], False), strict=False
+        )
+    )
 
 
 def extreme(choose: Any, a: Any, b: Any) -> Any:

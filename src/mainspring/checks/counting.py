@@ -17,6 +17,8 @@ from mainspring.checks.quantiles import Counts, Keys, doubles, keys, of_sorted
 from mainspring.checks.top import TopValues, cut_of, listed
 
 DAY_US: Final = 86_400_000_000
+LARGEST_WHOLE: Final = 2**53
+"""Up to here a double holds every whole number."""
 
 
 def kind_of(dtype: pl.DataType) -> ColumnKind:
@@ -69,16 +71,21 @@ def _numeric(blank: ColumnProfile, values: pl.Series, *, on_bins: bool) -> Colum
         if counts is not None:
             up_to = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])[up_to]
         changes["counts"] = tuple(np.diff([0, *up_to.tolist(), len(finite)]).tolist())
+    low, high = (values.min(), values.max()) if values.dtype.is_integer() else (None, None)
+    inexact = isinstance(low, int) and isinstance(high, int) and max(-low, high) > LARGEST_WHOLE
+    changes["inexact"] = inexact
     if blank.private:
-        return _private(blank, changes, hash_numbers(numbers))
+        return (
+            blank.model_copy(update=changes) if inexact else _private(blank, changes, hash_numbers(numbers))
+        )
     quantiles = of_sorted(numbers, counts)
     changes |= {
-        "minimum": float(different[0]) if len(different) else None,
-        "maximum": float(different[-1]) if len(different) else None,
+        "minimum": low if inexact else float(different[0]) if len(different) else None,
+        "maximum": high if inexact else float(different[-1]) if len(different) else None,
         "moments": Moments.of(different, counts),
         "quantiles": quantiles,
     }
-    if not quantiles.is_exact:
+    if not quantiles.is_exact and not inexact:
         changes["top"] = _frequent_numbers(different, counts)
         changes["registers"] = packed(registers_of(hash_numbers(numbers)))
     return blank.model_copy(update=changes)

@@ -45,7 +45,7 @@ def infer(
 
     A column gives `not_null`, a number `between`, a category of few levels with enough rows each `in_set`, and texts or
     whole numbers that never repeat `unique`. Of a private column only nulls are known. Times give no range, since
-    they go on.
+    they go on, nor do columns with whole numbers beyond 2**53, such as ids.
 
     Args:
         profile: of rows that are known to be good.
@@ -87,7 +87,7 @@ def _of_column(
         return
     # Only rows with a value are judged by the others.
     n_judged = max(1, round(n_batch * n_values / column.n_rows))
-    if column.kind is ColumnKind.NUMERIC and isinstance(column.minimum, float):
+    if column.kind is ColumnKind.NUMERIC and isinstance(column.minimum, float) and not column.inexact:
         n_finite = 0 if column.moments is None else column.moments.count
         beyond = 1 - float(betaincinv(n_finite - 1, 2, 1 - confidence)) if n_finite > 1 else 1.0
         n_other = n_values - n_finite

@@ -166,7 +166,8 @@ def profile(
         columns: which columns; all of the frame or of `edges_from` by default.
         private: columns of which no value is kept: no range, quantiles, levels or frequent values, only how many
             rows, nulls and different values there are, and how long texts are.
-        n_bins: bins of a numeric column; fewer where quantiles coincide.
+        n_bins: bins of about equal counts of a numeric column, fewer where quantiles coincide; besides them one below
+            and one above all values, and on either side of values that have a share of 1/n_bins.
         n_levels: levels of a category that are counted apart.
 
     Raises:

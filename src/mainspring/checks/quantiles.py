@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from mainspring.checks.spec import Frozen
 
 N_BUCKETS: Final = 512
+_SMALLEST: Final = math.ulp(0.0)
 _MAGNITUDE: Final = np.int64(0x7FFF_FFFF_FFFF_FFFF)
 
 CHUNK: Final = 1 << 16
@@ -59,7 +60,9 @@ class Quantiles(Frozen):
         """The largest double of each bucket."""
         if self.is_exact:
             return self.starts
-        return tuple(doubles(keys(np.asarray(self.starts)) | ((1 << self.level) - 1)).tolist())
+        last = doubles(keys(np.asarray(self.starts)) | ((1 << self.level) - 1))
+        # Both zeros are in the bucket above: the one below ends before them.
+        return tuple(np.where((last == 0) & np.signbit(last), -_SMALLEST, last).tolist())
 
     def bounds(self, share: float) -> tuple[float, float] | None:
         """Between which doubles the value of rank floor(share * (n - 1)) lies for certain; None without rows."""
@@ -87,11 +90,20 @@ class Quantiles(Frozen):
         return int(np.searchsorted(np.cumsum(self.counts), rank, side="right"))
 
     def edges(self, n_bins: int) -> tuple[float, ...]:
-        """Inner edges of at most `n_bins` bins (low, high] of about equal counts, each the end of a bucket."""
+        """Inner edges of bins (low, high], each of which is the last double of a bucket or the last one before it.
+
+        At most `n_bins` bins of about equal counts between the smallest and the largest value, one below and one above
+        them. A bucket with at least 1/n_bins of the rows is a bin of its own, so that what comes beside it is seen.
+        """
         if not self.counts:
             return ()
-        ends = self.ends
-        return tuple(sorted({ends[self._bucket(index / n_bins)] for index in range(1, n_bins)}))
+        ends, count = self.ends, self.count
+        heavy = [place for place, n in enumerate(self.counts) if n * n_bins >= count]
+        found = {ends[self._bucket(index / n_bins)] for index in range(1, n_bins)}
+        found |= {ends[place] for place in (*heavy, -1)}
+        found |= {math.nextafter(self.starts[place], -math.inf) for place in (*heavy, 0)}
+        # Beyond the greatest double there is nothing to tell apart.
+        return tuple(sorted(filter(math.isfinite, found)))
 
     def up_to(self, edges: Sequence[float]) -> list[int]:
         """Rows at or below each edge, exactly where the edges are ends of buckets as `edges` gives them."""
