@@ -216,3 +216,34 @@ def test_part_of_the_definition(features: Features, view: FeatureView) -> None:
         features.view("w", **parts, transforms=[transform.one_hot("carrier"), transform.ordinal("carrier")])
     with pytest.raises(InputError, match="ms.transform"):
         features.view("w", **parts, transforms=["standardise"])  # type: ignore[list-item]
+
+
+def test_inputs_of_another_type_are_refused_and_narrow_ones_widened() -> None:
+    """Text is never read as a number; a whole number may stand where fractions were fitted."""
+    made = transform.fit([transform.clip("x")], pl.DataFrame({"x": [1.0, 2.0, 3.0]}), ["x"])
+    for wrong in (["5"], [True], [at(0)]):
+        with pytest.raises(InputError, match="float64"):
+            transform.apply(made, pl.DataFrame({"x": wrong}))
+    narrow = pl.DataFrame({"x": pl.Series([2], dtype=pl.Int8)})
+    assert transform.apply(made, narrow)["x"].to_list() == [2.0]
+
+
+@pytest.mark.parametrize("factor", [2.0**-600, 1e-13, 1.0, 2.0**600])
+def test_columns_of_any_size_are_standardised(factor: float) -> None:
+    """What varies gets a standard deviation of one, however small or large; equal values are only shifted."""
+    frame = pl.DataFrame(
+        {"x": [factor * value for value in (3.0, 4.0, 5.0, 9.0)], "same": [0.1 * factor] * 4}
+    )
+    made = transform.fit([transform.standardise("x", "same")], frame, ["x", "same"])
+    found = transform.apply(made, frame)
+    assert found["x"].std(ddof=0) == pytest.approx(1.0)
+    assert made.steps[0].fitted["moments"]["same"][1] == 1.0
+
+
+def test_an_output_takes_no_other_columns_place() -> None:
+    """Neither an input's, when it is fitted, nor that of a column which merely goes along."""
+    with pytest.raises(InputError, match="c=1"):
+        transform.fit([transform.one_hot("c")], pl.DataFrame({"c": [1, 2], "c=1": [5, 6]}), ["c", "c=1"])
+    made = transform.fit([transform.one_hot("c")], pl.DataFrame({"c": ["a"]}), ["c"])
+    with pytest.raises(InputError, match="c=a"):
+        transform.apply(made, pl.DataFrame({"c": ["a"], "c=a": ["mine"]}))

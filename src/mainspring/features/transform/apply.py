@@ -8,8 +8,9 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from mainspring.errors import UnknownNameError
+from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.on_demand import array_of, array_of_one, series_of, value_of_one
+from mainspring.features.schema import cast
 from mainspring.features.spec import FittedStep, Transformations
 from mainspring.features.transform.known import load
 from mainspring.features.wrangle import Fill, OneHot, Ordinal
@@ -26,15 +27,33 @@ def apply(transformations: Transformations, frame: pl.DataFrame) -> pl.DataFrame
 
     Raises:
         UnknownNameError: an input is missing.
-        InputError: a column is of another type than in training.
+        InputError: a column is of another type than in training, or one that is no input has an output's name.
     """
     check_columns(frame, transformations.inputs, "transformations")
-    made = frame.select(transformations.inputs)
+    inputs = zip(transformations.inputs, transformations.kinds, strict=True)
+    made = pl.DataFrame([cast(frame.get_column(name), kind, "transformations") for name, kind in inputs])
+    _check_names(transformations, frame)
     for step in transformations.steps:
         made = apply_step(step, made)
     replaced = {*transformations.inputs, *transformations.outputs}
     others = [column for column in frame.get_columns() if column.name not in replaced]
     return pl.DataFrame([*others, *made.get_columns()])
+
+
+def _check_names(transformations: Transformations, frame: pl.DataFrame) -> None:
+    """Refuses to put an output over a column that was no input."""
+    taken = [
+        name
+        for name in transformations.outputs
+        if name in frame.columns and name not in transformations.inputs
+    ]
+    if taken:
+        raise InputError(
+            expected="no column with the name of an output",
+            got=repr(taken[0]),
+            where="transformations",
+            hint="Rename or drop the column: transformations are applied to untransformed rows.",
+        )
 
 
 def apply_step(step: FittedStep, frame: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import polars as pl
 
 from mainspring.errors import InputError
 from mainspring.features.on_demand import array_of
-from mainspring.features.schema import logical
+from mainspring.features.schema import cast, logical
 from mainspring.features.spec import FittedStep, Transformations, TransformSpec
 from mainspring.features.transform.apply import apply, apply_step, row_function
 from mainspring.features.transform.declare import is_plain
@@ -21,6 +21,8 @@ from mainspring.features.wrangle.refuse import check_columns
 
 #: Rows of the training part on which one row alone is compared with many at once.
 _COMPARED_ROWS: Final = 64
+#: A standard deviation, relative to the largest value, that is no more than the rounding of a mean.
+_ROUNDING: Final = 4 * float(np.finfo(np.float64).eps)
 
 
 def fit(transforms: Sequence[TransformSpec], train: pl.DataFrame, features: Sequence[str]) -> Transformations:
@@ -36,7 +38,12 @@ def fit(transforms: Sequence[TransformSpec], train: pl.DataFrame, features: Sequ
         InputError: a column of a type that its transformation does not take, nothing to fit on, parameters that are no
             plain JSON, or a function that gives other results for many rows than for one.
     """
-    frame = train.select(features)
+    check_columns(train, features, "transformations")
+    kinds = tuple(logical(train.schema[name]) or "string" for name in features)
+    frame = train.select(
+        cast(train.get_column(name), kind, "transformations")
+        for name, kind in zip(features, kinds, strict=True)
+    )
     steps = []
     for spec in transforms:
         check_columns(frame, spec.columns, f"transform.{spec.kind}")
@@ -44,7 +51,7 @@ def fit(transforms: Sequence[TransformSpec], train: pl.DataFrame, features: Sequ
         frame = apply_step(steps[-1], frame)
     made = Transformations(
         inputs=tuple(features),
-        kinds=tuple(logical(train.schema[name]) or "string" for name in features),
+        kinds=kinds,
         outputs=tuple(frame.columns),
         steps=tuple(steps),
     )
@@ -69,10 +76,13 @@ def _standardise(spec: TransformSpec, frame: pl.DataFrame) -> dict[str, Any]:
     moments = {}
     for name in spec.columns:
         values = _finite(frame, name, spec)
-        scale = float(values.std())
+        # Squares of very large and very small numbers are none: a power of two away they are, with the same digits.
+        _, exponent = math.frexp(float(np.abs(values).max()))
+        near = np.ldexp(values, -exponent)
+        spread = float(near.std())
         # Of equal values rounding may leave a spread that is nothing but rounding.
-        varies = math.isfinite(scale) and scale > 1e-12 * max(1.0, float(np.abs(values).max()))
-        moments[name] = [float(values.mean()), scale if varies else 1.0]
+        scale = math.ldexp(spread, exponent) if spread > _ROUNDING else 0.0
+        moments[name] = [math.ldexp(float(near.mean()), exponent), scale or 1.0]
     return {"moments": moments}
 
 

@@ -65,9 +65,10 @@ class OneHot(Value):
 
         Raises:
             UnknownNameError: a column is not there.
-            InputError: an unknown category, where they are refused.
+            InputError: an unknown category, where they are refused; or a column that has the name of an output.
         """
         check_columns(frame, self.columns, "encode")
+        self._check_names(frame)
         made = []
         for name, known in self.columns.items():
             codes = _codes(frame.get_column(name), known, self.unknown)
@@ -76,6 +77,17 @@ class OneHot(Value):
                 for code, item in enumerate(known)
             ]
         return frame.drop(list(self.columns)).with_columns(made)
+
+    def _check_names(self, frame: pl.DataFrame) -> None:
+        outputs, kept = self.outputs, set(frame.columns) - set(self.columns)
+        clashes = [name for name in outputs if name in kept or outputs.count(name) > 1]
+        if clashes:
+            raise InputError(
+                expected="columns with other names than those that are made, column=category",
+                got=repr(clashes[0]),
+                where="encode",
+                hint="Rename the column first.",
+            )
 
 
 class TargetMeans(Value):
