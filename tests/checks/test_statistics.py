@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -188,6 +189,32 @@ def test_a_share_is_counted_and_not_what_is_left_of_one() -> None:
     frame = pl.DataFrame({"x": [1.0] + [None] * 9})
     (result,) = validate(frame, [expect.not_null_share("x", 0.1, 0.1)]).results
     assert (result.verdict, result.observed) == (Verdict.PASS, 0.1)
+
+
+def test_a_sum_of_whole_numbers_does_not_wrap() -> None:
+    """It is exact beyond 64 bits, also of a narrow type."""
+    frame = pl.DataFrame({"x": [2**62] * 3, "n": pl.Series([100] * 3, dtype=pl.Int8)})
+    found = validate(frame, [expect.total("x", 0), expect.total("n", 300, 300)])
+    assert found.verdict is Verdict.PASS
+    assert [result.observed for result in found.results] == [3 * 2**62, 300]
+
+
+def test_decimals_and_narrow_floats_compare_as_numbers() -> None:
+    """0.1 is the Decimal 0.1 and the Float32 next to it."""
+    frame = pl.DataFrame(
+        {"d": [Decimal("0.1"), Decimal("0.3")], "f": pl.Series([0.1, 0.3], dtype=pl.Float32)}
+    )
+    held = [
+        expect.minimum("d", 0.1, 0.1),
+        expect.maximum("d", 0.3, 0.3),
+        expect.quantiles("d", {"quantiles": [0.0], "value_ranges": [[0.1, 0.1]]}),
+        expect.kl_divergence("d", {"values": [0.1, 0.3], "weights": [0.5, 0.5]}, 0.1),
+        expect.in_set("d", [0.1, 0.3]),
+        expect.in_set("f", [0.1, 0.3]),
+    ]
+    assert {each.expectation.name: each.verdict for each in validate(frame, held).results} == {
+        each.name: Verdict.PASS for each in held
+    }
 
 
 def test_shapes() -> None:

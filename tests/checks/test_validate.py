@@ -235,3 +235,47 @@ def test_html_escapes_values() -> None:
     html = validate(pl.DataFrame({"x": ["<b>"]}), [expect.in_set("x", ["a"])])._repr_html_()
     assert "&lt;b&gt;" in html
     assert "<b>" not in html
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        expect.between("day", "2020-01-01T12:00:00"),
+        expect.in_set("day", ["2020-01-01T13:00:00"]),
+        expect.minimum("day", high="2019-12-31T20:00:00-05:00"),
+        expect.null("day", row_condition="day < '2020-01-01T12:00:00'"),
+        expect.between("ms", "2020-01-01T00:00:00.0005"),
+        expect.in_set("ms", ["2020-01-01T00:00:00.0005"]),
+    ],
+    ids=lambda each: each.name[:40],
+)
+def test_times_that_a_column_cannot_hold_are_not_cut(wrong: Expectation) -> None:
+    """A time of day beside dates, and half a millisecond beside milliseconds; midnight is a date."""
+    moment = datetime(2020, 1, 1)
+    frame = pl.DataFrame(
+        {"day": [moment.date()], "ms": [moment]}, schema={"day": pl.Date, "ms": pl.Datetime("ms")}
+    )
+    with pytest.raises(InputError, match="beside a column"):
+        validate(frame, [wrong])
+    held = [expect.between("day", "2019-12-31T19:00:00-05:00"), expect.in_set("ms", [moment])]
+    assert validate(frame, held).verdict is Verdict.PASS
+
+
+def test_categories_are_ordered_as_texts() -> None:
+    """The order in which an Enum lists its categories is not that of its values, for rows as for the whole."""
+    listed = pl.Enum(["z", "m", "a"])
+    frame = pl.DataFrame({"e": ["a", "m", "z"], "other": ["b"] * 3}, schema={"e": listed, "other": pl.String})
+    found = {
+        each.kind: validate(frame, [each]).results[0]
+        for each in (
+            expect.between("e", "a", "n"),
+            expect.increasing("e"),
+            expect.pair_greater("e", "other"),
+            expect.pair_in_set("e", "other", [("a", "b"), ("q", "b")]),
+            expect.minimum("e", "a", "a"),
+            expect.maximum("e", "z", "z"),
+        )
+    }
+    n_failed = {"between": 1, "increasing": 0, "pair_greater": 1, "pair_in_set": 2}
+    assert {kind: found[kind].n_failed for kind in n_failed} == n_failed
+    assert (found["minimum"].observed, found["maximum"].observed) == ("a", "z")

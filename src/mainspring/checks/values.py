@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 import polars as pl
@@ -28,6 +28,12 @@ def missing(column: str, schema: pl.Schema) -> pl.Expr:
     """An expression (n,) without nulls: true where a value is null or NaN."""
     nan = is_nan(column, schema)
     return pl.col(column).is_null() if nan is None else nan.fill_null(value=True)
+
+
+def plain(column: str, schema: pl.Schema) -> pl.Expr:
+    """A column as an expression (n,) of values that compare: categories as texts, which are ordered by code point."""
+    is_category = isinstance(schema[column], pl.Categorical | pl.Enum)
+    return pl.col(column).cast(pl.String) if is_category else pl.col(column)
 
 
 def as_text(column: str, schema: pl.Schema, where: str) -> pl.Expr:
@@ -110,11 +116,30 @@ def _time_value(given: str, column: str, dtype: pl.DataType, where: str) -> Any:
             where=f"expectation {where} on column {column!r}",
             hint="Write it such as 2013-06-01T00:00:00Z, or give a datetime.",
         ) from error
+    _check_unit(given, instant, column, dtype, where)
     if dtype == pl.Date:
         return instant.date()
     if isinstance(dtype, pl.Datetime) and dtype.time_zone is None:
         return instant.replace(tzinfo=None)
     return instant
+
+
+def _check_unit(given: str, instant: datetime, column: str, dtype: pl.DataType, where: str) -> None:
+    """Refuses a time between two that the column can hold: cut to one of them it would say something else."""
+    if dtype == pl.Date:
+        between, holds = instant.time() != time(), "a day, or midnight UTC,"
+    else:
+        between = (
+            isinstance(dtype, pl.Datetime) and dtype.time_unit == "ms" and instant.microsecond % 1000 != 0
+        )
+        holds = "whole milliseconds"
+    if between:
+        raise InputError(
+            expected=f"{holds} beside a column of type {dtype}",
+            got=repr(given),
+            where=f"expectation {where} on column {column!r}",
+            hint="Write a time that the column can hold, such as 2013-06-01; between takes strict_min and strict_max.",
+        )
 
 
 def typed_set(values: tuple[Plain, ...], column: str, dtype: pl.DataType, where: str) -> pl.Series:
@@ -159,4 +184,7 @@ def _cast_exactly(given: pl.Series, dtype: pl.DataType) -> pl.Series:
     if isinstance(dtype, pl.Categorical | pl.Enum):
         return given.cast(dtype, strict=False).drop_nulls()
     cast = given.cast(dtype, strict=False)
+    if dtype == pl.Float32 and given.dtype.is_float():
+        # As in every comparison beside such a column: 0.1 is the Float32 next to it.
+        return cast.filter(cast.is_finite() == given.is_finite())
     return cast.filter((cast.cast(given.dtype, strict=False) == given).fill_null(value=False))

@@ -13,7 +13,7 @@ from mainspring.checks.kind import kind
 from mainspring.checks.kinds.ignoring import ALL_MISSING, BOTH_MISSING, PAIR, chosen, judged, row_judged
 from mainspring.checks.rule import RowJudge, Rule, Types
 from mainspring.checks.spec import Expectation, Plain
-from mainspring.checks.values import check_number, is_nan, typed_value
+from mainspring.checks.values import check_number, is_nan, plain, typed_value
 
 _NAMES = {"a": "column_A", "b": "column_B"}
 
@@ -43,7 +43,7 @@ def _compared(by: Callable[[Expectation], Callable[[Any, Any], Any]]) -> Rule:
 
 def _present(column: str, schema: pl.Schema) -> pl.Expr:
     # NaN equals itself for polars and is above every number; for us it compares with nothing.
-    return pl.col(column) if is_nan(column, schema) is None else pl.col(column).fill_nan(None)
+    return plain(column, schema) if is_nan(column, schema) is None else pl.col(column).fill_nan(None)
 
 
 def _above(expectation: Expectation) -> Callable[[Any, Any], Any]:
@@ -102,7 +102,7 @@ def _pair_in_set(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
     matches = [
         pl.all_horizontal(
             [
-                pl.col(column).is_null() if value is None else pl.col(column) == pl.lit(value)
+                pl.col(column).is_null() if value is None else plain(column, schema) == pl.lit(value)
                 for column, value in zip(columns, pair, strict=True)
             ]
         ).fill_null(value=False)

@@ -21,7 +21,7 @@ from mainspring.checks.arguments import (
 from mainspring.checks.kind import kind
 from mainspring.checks.rule import Rule, Types, ValueJudge
 from mainspring.checks.spec import Expectation
-from mainspring.checks.values import as_text, check_number, check_text, is_nan, typed_bound
+from mainspring.checks.values import as_text, check_number, check_text, is_nan, plain, typed_bound
 
 LOW_HIGH = {"low": "min_value", "high": "max_value"}
 
@@ -65,7 +65,7 @@ def _between(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
     ):
         # One pass instead of three; NaN is between nothing.
         return ~pl.col(column).is_between(low, high)
-    breaks = outside(pl.col(column), low, high, expectation.parameters)
+    breaks = outside(plain(column, schema), low, high, expectation.parameters)
     # Polars orders NaN above every number, so that only an open upper side lets it pass; for us it lies in no range.
     nan = is_nan(column, schema)
     return breaks if nan is None or high is not None else breaks | nan
@@ -203,7 +203,7 @@ def _steps(
     def judge(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
         (column,) = expectation.columns
         nan = is_nan(column, schema)
-        values = pl.col(column) if nan is None else pl.col(column).fill_nan(None)
+        values = plain(column, schema) if nan is None else pl.col(column).fill_nan(None)
         before = values.forward_fill().shift(1)
         compare = strictly if expectation.parameters["strictly"] else breaks
         found = compare(values, before).fill_null(value=False)

@@ -25,7 +25,7 @@ from mainspring.checks.kinds.ranges import LOW_HIGH, within
 from mainspring.checks.kinds.sets import N_OBSERVED
 from mainspring.checks.rule import Found, Of, Rule
 from mainspring.checks.spec import Expectation
-from mainspring.checks.values import check_number, typed_bound, typed_set
+from mainspring.checks.values import check_number, is_text, typed_bound, typed_set
 
 _CLOSE: Final = 1e-4
 """A quantile so near to a bound, relative to it, counts as on it, as in Great Expectations."""
@@ -33,8 +33,12 @@ _INTERPOLATIONS: Final = ("nearest", "linear", "lower", "higher", "midpoint")
 
 
 def _known(expectation: Expectation, schema: pl.Schema, of: Of) -> pl.Expr:
-    """The values that are neither null nor NaN, or null in their place."""
+    """The values that are neither null nor NaN, or null in their place; categories as texts, decimals as floats."""
     (column,) = expectation.columns
+    if is_text(schema[column]):
+        return of(column).cast(pl.String)
+    if isinstance(schema[column], pl.Decimal):
+        return of(column).cast(pl.Float64)
     return of(column).fill_nan(None) if schema[column].is_float() else of(column)
 
 
@@ -45,6 +49,9 @@ def _aggregated(name: str, aggregate: Callable[[pl.Expr], pl.Expr], *, numbers: 
             check_number(column, schema[column], expectation.kind)
         known = _known(expectation, schema, of)
         _typed(expectation, schema[column])
+        if name == "sum" and schema[column].is_integer():
+            # In the column's own type a sum wraps.
+            known = known.cast(pl.Int128)
         found = {f"{name}({column})": aggregate(known)}
         # The sum of nothing is 0 for polars; there is nothing to judge.
         return {**found, f"n_known({column})": known.count()} if name == "sum" else found
@@ -53,7 +60,8 @@ def _aggregated(name: str, aggregate: Callable[[pl.Expr], pl.Expr], *, numbers: 
         observed, *n_known = given.values()
         if observed is None or n_known == [0]:
             return Found(None, None)
-        low, high = _typed(expectation, pl.Series([observed]).dtype)
+        dtype = pl.Int128() if isinstance(observed, int) else pl.Series([observed]).dtype
+        low, high = _typed(expectation, dtype)
         return Found(within(low, high, expectation.parameters)(observed), observed)
 
     return Rule(measures=measures, finds=finds)
@@ -264,7 +272,9 @@ def _frequencies(expectation: Expectation, schema: pl.Schema, of: Of) -> dict[st
     known = _known(expectation, schema, of)
     found = {f"n_known({column})": known.count()}
     if "values" in partition:
-        values = typed_set(partition["values"], column, schema[column], expectation.kind)
+        dtype = pl.Float64() if isinstance(schema[column], pl.Decimal) else schema[column]
+        dtype = pl.String() if is_text(dtype) else dtype
+        values = typed_set(partition["values"], column, dtype, expectation.kind)
         listed = zip(
             partition["values"], [values.filter(values == each) for each in partition["values"]], strict=True
         )
