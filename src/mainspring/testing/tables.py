@@ -239,6 +239,26 @@ class TablesContract:
         tables.append("t", pl.DataFrame({"a": [10], "b": [1], "name": ["keep10"]}), token="10")
         assert tables.scan("t").collect().height == 6
 
+    def test_erase_many(self, tables: Tables) -> None:
+        """More rows than a condition could name go, from among others, alone and of many numbers."""
+        n = 60_000
+        rows = pl.DataFrame({"a": [1] * n, "b": range(n), "late": [None, 1.5] * (n // 2)})
+        tables.append("t", rows, token="1")
+        tables.append("t", pl.DataFrame({"a": range(2, 402), "b": [7] * 400}), token="2")
+        tables.compact("t")
+        odd = rows.filter(pl.col("b") % 2 == 1).select("a", "b")
+        others = pl.DataFrame({"a": range(2, 302), "b": [7] * 300})
+        assert tables.erase("t", pl.concat([odd, odd.head(1), others])).n_rows == n // 2 + 300
+        left = tables.scan("t").collect()
+        assert left.filter(pl.col("a") == 1).sort("b").equals(rows.filter(pl.col("b") % 2 == 0))
+        assert sorted(left.filter(pl.col("a") > 1)["a"]) == list(range(302, 402))
+        assert tables.erase("t", odd).n_rows == 0
+        assert tables.erase("t", rows.select("a", "b")).n_rows == n // 2
+        assert tables.scan("t").collect().height == 100
+        assert tables.erase("t", pl.DataFrame({"a": range(5_000)})).n_rows == 100
+        assert tables.damages("t", read=True) == []
+        assert tables.find_append("t", "1") is not None
+
     def test_erase_under_others(self, address: str, tables: Tables) -> None:
         """Whoever has the table open goes on reading, appending and compacting, whatever was erased meanwhile."""
         frame = pl.DataFrame({"a": [1, 2], "b": [0, 0]})

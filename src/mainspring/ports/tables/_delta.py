@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -51,6 +51,8 @@ FIRST_WAIT_S: Final = 0.005
 LONGEST_WAIT_S: Final = 0.25
 PINNED_VERSIONS: Final = 64
 ALTERNATIVES_AT_ONCE: Final = 100
+VALUES_AT_ONCE: Final = 1_000
+"""delta-rs works recursively through a condition, and its stack overflows at some tens of thousands of values."""
 
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 # How Rust ends the message of a failed system call.
@@ -366,10 +368,35 @@ class _Head:
 
     def take_out(self, rows: pl.DataFrame) -> tuple[int, int]:
         """How many rows were taken out, and the version that reads them no more."""
-        n_rows = sum(self._until_first(partial(self._delete, part), "erasure") for part in _predicates(rows))
+        many, few = _by_number(rows.unique(maintain_order=True))
+        n_rows = sum(self._until_first(partial(self._replace, part), "erasure") for part in many)
+        n_rows += sum(self._until_first(partial(self._delete, part), "erasure") for part in _predicates(few))
         table = self.refresh()
         assert table is not None
         return n_rows, table.version()
+
+    def _replace(self, part: pl.DataFrame) -> int:
+        """Write anew what is left of the rows that are alike in all columns but the last, as one version."""
+        table = self.refresh()
+        assert table is not None
+        _check_writable(self.folder)
+        *first, _ = part.columns
+        same = {column: int(part.item(0, column)) for column in first}
+        stored = pl.scan_delta(_pinned(self.folder, table.version()))
+        mine = stored.filter(pl.col(column) == value for column, value in same.items()).collect()
+        left = mine.join(part, on=part.columns, how="anti", maintain_order="left")
+        predicate = " AND ".join(f"{column} = {value}" for column, value in same.items())
+        if left.is_empty():
+            return self._delete(predicate)
+        if left.height < mine.height:
+            write_deltalake(
+                table,
+                stored_form(self.name, left, pl.Schema(table.schema().to_arrow())),
+                mode="overwrite",
+                predicate=predicate,
+                post_commithook_properties=_NO_HOOKS,
+            )
+        return mine.height - left.height
 
     def _delete(self, predicate: str) -> int:
         table = self.refresh()
@@ -490,18 +517,33 @@ def _meanings(folder: Path) -> Iterator[None]:
             ) from error
 
 
-def _predicates(rows: pl.DataFrame) -> Iterator[str]:
-    """The rows as conditions, each of so many alternatives as a parser's stack bears."""
-    *first, last = rows.columns
-    parts = [rows] if not first else rows.partition_by(first, maintain_order=True)
-    alternatives = []
+def _by_number(rows: pl.DataFrame) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
+    """The rows that are alike in all columns but the last: those that are too many for a condition, and the others."""
+    *first, _ = rows.columns
+    parts = rows.partition_by(first, maintain_order=True) if first else []
+    few = [part for part in parts if part.height <= VALUES_AT_ONCE]
+    # Of a single column there is nothing that the rows which are left could be told by.
+    few += [] if first else list(rows.iter_slices(VALUES_AT_ONCE))
+    return [part for part in parts if part.height > VALUES_AT_ONCE], few
+
+
+def _predicates(parts: Iterable[pl.DataFrame]) -> Iterator[str]:
+    """The rows as conditions, each of so many alternatives and values as a parser's stack bears."""
+    alternatives: list[str] = []
+    n_values = 0
     for part in parts:
-        if part.height:
-            same = [f"{column} = {int(part.item(0, column))}" for column in first]
-            among = f"{last} IN ({', '.join(str(int(value)) for value in part[last])})"
-            alternatives.append(" AND ".join([*same, among]))
-    for start in range(0, len(alternatives), ALTERNATIVES_AT_ONCE):
-        yield " OR ".join(f"({each})" for each in alternatives[start : start + ALTERNATIVES_AT_ONCE])
+        if part.is_empty():
+            continue
+        if len(alternatives) == ALTERNATIVES_AT_ONCE or n_values + part.height > VALUES_AT_ONCE:
+            yield " OR ".join(alternatives)
+            alternatives, n_values = [], 0
+        *first, last = part.columns
+        same = [f"{column} = {int(part.item(0, column))}" for column in first]
+        among = f"{last} IN ({', '.join(str(int(value)) for value in part[last])})"
+        alternatives.append(f"({' AND '.join([*same, among])})")
+        n_values += part.height
+    if alternatives:
+        yield " OR ".join(alternatives)
 
 
 def _check_token(name: str, token: str) -> None:
