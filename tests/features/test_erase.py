@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +18,18 @@ from tests.features.killed_inserts import open_features
 
 import mainspring as ms
 from mainspring.errors import InputError
+from mainspring.features import erase as erasure
 from mainspring.features.api import Features
 from mainspring.features.group import FeatureGroup
+from mainspring.features.profiles import KEPT_FROM_ROWS
 from mainspring.features.store import editions_of, table_name
 from mainspring.log.progress import silent
+from mainspring.ports.tables import Erasure
 from mainspring.project import Project
 from mainspring.workflows.doctor.spec import Patient, Severity
 from mainspring.workflows.doctor.tables import check_tables
+from mainspring.workflows.lifecycle import delete
+from mainspring.workflows.references import blob_references
 
 NAMES = ["Ada", "Zebedee", "Bob", "Zebedee"]
 
@@ -137,13 +145,14 @@ def test_rows_that_were_not_taken_or_wait_go_too(features: Features) -> None:
     ("keys", "reason", "message"),
     [
         ({"name": "Ada"}, " ", "a reason"),
+        ({"name": "Ada"}, None, "a reason"),
         ({"mail": "x"}, "asked", "keys among name, got mail"),
         ({"name": None}, "asked", "keys, got null"),
         ([], "asked", "expected"),
         (pl.DataFrame({"name": [7]}), "asked", "type string"),
     ],
 )
-def test_what_names_no_entity_is_refused(features: Features, keys: Any, reason: str, message: str) -> None:
+def test_what_names_no_entity_is_refused(features: Features, keys: Any, reason: Any, message: str) -> None:
     """No reason, another column, a null, nothing, another type; and nothing is taken."""
     group = people(features)
     with pytest.raises(InputError, match=message):
@@ -169,6 +178,136 @@ def test_the_doctor_knows_editions(project: Project) -> None:
     assert any("has other rows than its erasures left" in what for what in found)
 
 
+def warned(project: Project) -> list[str]:
+    found = check_tables(Patient(project, quick=False, progress=silent))
+    return [item.what for item in found if item.severity is not Severity.OK]
+
+
+def test_erasures_at_once_wait_for_one_another(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each leaves of a commit is what the table has."""
+    group = people(project.features)
+    both = threading.Barrier(2)
+    erase = type(project.tables).erase
+
+    def slow(*given: Any) -> Erasure:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.2)
+        return erase(*given)
+
+    monkeypatch.setattr(type(project.tables), "erase", slow)
+    with ThreadPoolExecutor(2) as threads:
+        names = ("Zebedee", "Bob")
+        done = list(threads.map(lambda name: group.erase({"name": name}, reason="asked").n_rows, names))
+    assert done == [5, 2]
+    assert warned(project) == []
+
+
+def test_an_erasure_that_has_not_ended_is_told(project: Project) -> None:
+    """Only one of the same entities ends it: of others, its own may be online still."""
+    group = people(project.features)
+    with pytest.raises(ZeroDivisionError), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(erasure, "_erase_online", lambda *_: 1 / 0)
+        group.erase({"name": "Zebedee"}, reason="asked")
+    assert ["1 erasures that have not ended" in what for what in warned(project)] == [True]
+    group.erase({"name": "Bob"}, reason="asked")
+    assert ["1 erasures that have not ended" in what for what in warned(project)] == [True]
+    group.erase([{"name": "Bob"}, {"name": "Zebedee"}], reason="asked")
+    assert warned(project) == []
+
+
+def many(n: int = KEPT_FROM_ROWS) -> pl.DataFrame:
+    """So many people at the same hour, the first of whom is Zebedee."""
+    names = ["Zebedee", *(f"person {number}" for number in range(1, n))]
+    return pl.DataFrame({"name": names, "t": [at(3)] * n, "x": [float(number) for number in range(n)]})
+
+
+def test_nothing_needs_a_profile_that_is_gone(project: Project) -> None:
+    """And one that another commit has too, of equal rows, stays until that is erased from as well."""
+    first, second = (project.features.group(name, keys=["name"], event_time="t") for name in ("a", "b"))
+    commits = [group.insert(many()) for group in (first, second)]
+    sha256, again = (project.graph.get_asset(commit.asset_id).attributes["profile"] for commit in commits)
+    assert sha256 == again
+    with project.records.read() as connection:
+        assert commits[0].asset_id in {item.owner_id for item in blob_references(connection, "test")}
+    assert first.erase({"name": "Zebedee"}, reason="asked", dry_run=True).n_profiles == 1
+    assert first.erase({"name": "Zebedee"}, reason="asked").n_profiles == 0
+    assert project.blobs.find(sha256) is not None
+    assert first.commits()[0].profile.n_rows == KEPT_FROM_ROWS - 1
+    assert second.erase({"name": "Zebedee"}, reason="asked").n_profiles == 1
+    assert project.blobs.find(sha256) is None
+    with project.records.read() as connection:
+        owners = {item.owner_id for item in blob_references(connection, "test")}
+    assert owners & {commit.asset_id for commit in commits} == set()
+
+
+def test_rejects_go_where_nothing_was_taken(features: Features, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rejected rows of an insert that was killed before its other rows were written."""
+    group = features.group(
+        "people", keys=["name"], on_failure="quarantine", expectations=[ms.expect.between("x", 0, 9)],
+    )  # fmt: skip
+    tables = features._stores.tables
+    append = type(tables).append
+
+    def killed(this: Any, name: str, *given: Any, **named: Any) -> int:
+        return append(this, name, *given, **named) if name.endswith("_rejects") else 1 // 0
+
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(type(tables), "append", killed)
+        group.insert(pl.DataFrame({"name": ["Ada", "Zebedee"], "x": [1.0, 99.0]}))
+    group = features.get_group("people")
+    done = group.erase({"name": "Zebedee"}, reason="asked")
+    assert (done.n_rows, done.n_rejected) == (0, 1)
+    assert done.receipt_id is not None
+    assert holders(folder_of(features), "Zebedee") == []
+
+
+def test_examples_of_rejected_rows_are_listed(features: Features) -> None:
+    """Also where no row of the entity was taken."""
+    group = features.group(
+        "people", keys=["name"], on_failure="quarantine", expectations=[ms.expect.between("x", 0, 9)],
+    )  # fmt: skip
+    group.insert(pl.DataFrame({"name": ["Ada", "Zebedee"], "x": [1.0, 99.0]}))
+    assert len(group.erase({"name": "Zebedee"}, reason="asked").copies.examples) == 1
+
+
+def test_rows_that_were_copied_are_listed(features: Features) -> None:
+    """To another group and to the next version, by how many they are, where the keys are there."""
+    group = people(features)
+    copy = features.group("copy", keys=["name"], event_time="t").insert(group.read(1))
+    second = group.next_version(backfill=lambda rows: rows)
+    third = second.next_version(keys=["who"], backfill={"who": "name", "t": "t", "mail": "mail", "x": "x"})
+    found = group.erase({"name": "Zebedee"}, reason="asked").copies.commits
+    assert found[copy.asset_id] == 1
+    assert [found[commit.asset_id] for commit in second.commits()] == [2, 2, 1]
+    assert [found[commit.asset_id] for commit in third.commits()] == [None, None, None]
+
+
+def test_datasets_of_other_integers_and_deleted_ones_are_listed(project: Project) -> None:
+    """As long as their bytes are there."""
+    group = project.features.group("numbers", keys=["id"])
+    group.insert(pl.DataFrame({"id": [1, 2], "x": [1.0, 2.0]}))
+    view = project.features.view("v", features=[group["x"].static()])
+    spine = pl.DataFrame({"id": pl.Series([1, 2], dtype=pl.Int32), "event_time": [at(1)] * 2})
+    dataset = view.training_dataset(spine)
+    delete(project, "training_dataset", dataset.asset_id, reason="old")
+    assert group.erase({"id": 2}, reason="asked", dry_run=True).copies.datasets == {dataset.asset_id: 1}
+    project.blobs.delete(dataset.spec.blob)
+    assert group.erase({"id": 2}, reason="asked").copies.datasets == {}
+
+
+def test_a_dry_run_counts_what_would_go(features: Features) -> None:
+    """Entries online, kept profiles, and rows that were pushed and wait."""
+    group = features.group("people", keys=["name"], event_time="t", online=True)
+    group.insert(many())
+    features.materialize(at(9))
+    pushed = pl.DataFrame({"name": ["Zebedee"], "t": [at(4)], "x": [2.0], "id": ["e1"]})
+    group.push(pushed, event_id="id")
+    found = group.erase({"name": "Zebedee"}, reason="", dry_run=True)
+    assert (found.n_rows, found.n_waiting, found.n_online, found.n_profiles) == (1, 1, 1, 1)
+    done = group.erase({"name": "Zebedee"}, reason="asked")
+    assert (done.n_rows, done.n_waiting, done.n_online, done.n_profiles) == (2, 0, 1, 1)
+
+
 @pytest.fixture
 def urls(records_url: str, tmp_path: Path) -> list[str]:
     return [records_url, f"file:{tmp_path}/tables", f"lmdb:{tmp_path}/keys", f"file:{tmp_path}/blobs"]
@@ -178,22 +317,31 @@ def urls(records_url: str, tmp_path: Path) -> list[str]:
 def test_a_killed_erasure_is_ended_by_the_next(urls: list[str], tmp_path: Path, where: str) -> None:
     """Killed before the rows go, as they go, and before it is told: again, and nothing has them."""
     with open_features(*urls) as features:
-        people(features)
+        group = people(features, online=True)
+        sha256 = features._stores.graph.get_asset(
+            group.insert(many().with_columns(mail=pl.lit(None, pl.String))).asset_id
+        ).attributes["profile"]
+        features.materialize(at(9))
     killed = subprocess.run(
         [sys.executable, "-m", "tests.features.killed_erasure", where, *urls], check=False
     )
     assert killed.returncode == -9
     with open_features(*urls) as features:
         group = features.get_group("people")
-        assert set(group.read().to_polars()["name"]) - {"Zebedee"} == {"Ada", "Bob"}
+        assert set(group.read().to_polars()["name"]) >= {"Ada", "Bob"}
         graph = features._stores.graph
         for execution_id in [event.execution for event in graph.events(kinds=["execution.started"])]:
             running = graph.find_execution(execution_id)
             assert running is not None
             graph.lose(running, "its process was killed")
-        group.erase({"name": "Zebedee"}, reason="asked")
+        done = group.erase({"name": "Zebedee"}, reason="asked")
+        reader = features.view("v", features=[group["x"]]).online()
+        assert reader.read({"name": "Zebedee"}, {}, at(9)).status == {"people": "missing"}
+        assert graph.blobs.find(sha256) is None
+        (work,) = graph.works([graph.get_asset(str(done.receipt_id)).execution_id])
+        assert {tie.asset.id for tie in work.inputs()} == {commit.asset_id for commit in group.commits()}
         with features._stores.records.read() as connection:
             left = editions_of(connection, group.spec.group_id)
     assert all(edition.is_done for edition in left)
-    assert {edition.n_rows for edition in left} == {2, 0}
+    assert {edition.n_rows for edition in left} == {2, 0, KEPT_FROM_ROWS - 1}
     assert holders(tmp_path / "tables", "Zebedee") == []

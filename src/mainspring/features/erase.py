@@ -7,46 +7,29 @@ be, and calling it again ends it.
 
 from __future__ import annotations
 
-import io
 import json
 import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 import polars as pl
 
 from mainspring.errors import InputError
-from mainspring.features import profiles, push, schema, store
+from mainspring.features import journal, profiles, push, schema, store
+from mainspring.features.copies import Copies, find_copies
+from mainspring.features.define import lock_group
 from mainspring.features.digest import frame_digest
 from mainspring.features.frames import frame_of
-from mainspring.features.ingest import EVIDENCE_KIND
 from mainspring.features.join import COMMIT, OP, ORDINAL, PUT
 from mainspring.features.keycode import encoder
 from mainspring.features.packing import SPACE
-from mainspring.features.spec import CommitSpec, EditionSpec, FeatureGroupSpec, TrainingDatasetSpec
+from mainspring.features.spec import CommitSpec, EditionSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.lineage.publication import Publication
-from mainspring.lineage.spec import Asset, AssetKind, ExecutionState
+from mainspring.lineage.spec import Asset, AssetKind
 from mainspring.ports.tables.collect import collect
 from mainspring.types import digest
-
-
-@dataclass(frozen=True)
-class Copies:
-    """What else holds the entity, and was not erased: each has a reason of its own to stay until somebody decides.
-
-    Attributes:
-        datasets: training dataset → how many of its rows.
-        models: model versions that were made of such datasets.
-        examples: evidence about commits that shows values of the rows among its examples.
-        unsettled: files that an append, which was under way, may have been writing.
-    """
-
-    datasets: dict[str, int]
-    models: tuple[str, ...]
-    examples: tuple[str, ...]
-    unsettled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,6 +38,8 @@ class Erased:
 
     Attributes:
         n_rows: rows of the group, in all their versions, deletes too.
+        n_waiting: rows that were pushed and that no commit holds yet; an erasure commits them first, so that they are
+            among `n_rows`.
         commits: numbers of the commits that they came with; 0 stands for appends that were never published.
         n_rejected: rows that the group had not taken, in the table of its rejects.
         n_online: entries of the online store.
@@ -64,6 +49,7 @@ class Erased:
 
     group: str
     n_rows: int
+    n_waiting: int
     commits: tuple[int, ...]
     n_rejected: int
     n_online: int
@@ -79,19 +65,37 @@ class _Plan:
     Attributes:
         keys: of the entities, as they were named.
         rows: every row of theirs as the table has it.
-        rejected: ticket and place of every row of theirs among the rejects.
-        commits: staged and published ones that the rows came with.
+        rejected: every row of theirs among the rejects.
+        waiting: rows of theirs that were pushed and that no commit holds.
+        commits: staged and published ones that the rows came with, and those of erasures that have not ended.
+        told: published ones that rows, also rejected ones, came with: what was made of them, or says of them, may
+            have the entity too.
     """
 
     keys: pl.DataFrame
     rows: pl.DataFrame
     rejected: pl.DataFrame
+    waiting: pl.DataFrame
     commits: tuple[CommitSpec, ...]
+    told: tuple[str, ...]
 
     @property
     def places(self) -> pl.DataFrame:
         """Ticket and ordinal of each row: no log has a value of the entity for it."""
         return self.rows.select(COMMIT, ORDINAL)
+
+
+@dataclass(frozen=True)
+class _Named:
+    """The keys as they are kept: only who has them can tell that they are meant."""
+
+    salt: str
+    keys: tuple[str, ...]
+
+    @classmethod
+    def of(cls, keys: pl.DataFrame, salt: str) -> _Named:
+        """Each key under a digest."""
+        return cls(salt, tuple(digest([salt, list(keys.columns), list(row)]) for row in keys.iter_rows()))
 
 
 def erase(
@@ -104,41 +108,61 @@ def erase(
     """
     stores.graph.check_writable(f"erase in {group.label}")
     where = f"feature group {group.label}, erase"
-    if not reason.strip() and not dry_run:
-        raise InputError(expected="a reason", got="none", where=where, hint="Say why: it is kept for ever.")
+    _check_reason(reason, where, is_needed=not dry_run)
     named = _keys(group, keys, where)
-    if not dry_run:
+    if dry_run:
+        plan = _planned(stores, group, named)
+        n_profiles = len(_profiles(stores, group, {item.ticket for item in plan.commits}))
+        return _erased(
+            group, plan, _count_online(stores, group, plan), n_profiles, _copies(stores, group, plan), None
+        )
+    # What one erasure finds left of a commit another must not change before it is written down and done.
+    with stores.tables.alone(store.table_name(group)):
         # Rows that were pushed and wait for their commit would bring the entity back.
         push.flush(stores, group)
-    name = store.table_name(group)
-    plan = _planned(stores, group, name, named) if stores.tables.exists(name) else _nothing(named)
-    copies = _copies(stores, group, plan)
-    if dry_run or not stores.tables.exists(name):
-        return _erased(group, plan, 0, 0, copies, None)
-    return _carry_out(stores, group, name, plan, copies, reason)
+        plan = _planned(stores, group, named)
+        copies = _copies(stores, group, plan)
+        if not _tables(stores, group):
+            return _erased(group, plan, 0, 0, copies, None)
+        return _carry_out(stores, group, plan, copies, reason)
 
 
-def _carry_out(
-    stores: Stores, group: FeatureGroupSpec, name: str, plan: _Plan, copies: Copies, reason: str
-) -> Erased:
-    told = {"group": group.label, "reason": reason}
+def _check_reason(reason: object, where: str, *, is_needed: bool) -> None:
+    if not isinstance(reason, str):
+        raise InputError.of_kind("a reason", reason, where, "Say why, in your words: it is kept for ever.")
+    if is_needed and not reason.strip():
+        raise InputError(expected="a reason", got="none", where=where, hint="Say why: it is kept for ever.")
+
+
+def _tables(stores: Stores, group: FeatureGroupSpec) -> list[str]:
+    """The group's table and that of its rejects, as far as they are there."""
+    names = (store.table_name(group), store.rejects_table_name(group))
+    return [name for name in names if stores.tables.exists(name)]
+
+
+def _carry_out(stores: Stores, group: FeatureGroupSpec, plan: _Plan, copies: Copies, reason: str) -> Erased:
+    named = _Named.of(plan.keys, secrets.token_hex(16))
+    told = {"group": group.label, "reason": reason, **asdict(named)}
     # Durable: one that is killed is seen to have begun. After the fact: of an archived group rows can be erased too.
     with stores.graph.execution(
         "erase", group.label, parameters=told, durable=True, after_the_fact=True
     ) as work:
-        editions = list(_editions(stores, group, name, plan, work.id))
+        editions = list(_editions(stores, group, plan, work.id))
         with stores.records.write() as connection:
+            lock_group(stores, connection, group.group_id)
             store.add_editions(connection, editions, stores.project_id)
-        done = stores.tables.erase(name, plan.places)
-        rejects = store.rejects_table_name(group)
-        if stores.tables.exists(rejects):
-            stores.tables.erase(rejects, plan.rejected)
-        n_online = _erase_online(stores, group, plan.rows)
-        n_profiles = _erase_profiles(stores, plan.commits)
-        copies = Copies(copies.datasets, copies.models, copies.examples, done.unsettled)
+        # Before the rows go, of which alone a part of a key tells the whole one; and once more when nothing has them.
+        n_online = _erase_online(stores, group, plan)
+        unsettled: tuple[str, ...] = ()
+        for name in _tables(stores, group):
+            places = plan.places if name == store.table_name(group) else plan.rejected.select(*_PLACE)
+            unsettled += stores.tables.erase(name, places).unsettled
+        n_online += _erase_online(stores, group, plan)
+        n_profiles = _erase_profiles(stores, group, {item.ticket for item in plan.commits})
+        copies = replace(copies, unsettled=unsettled)
         result = _erased(group, plan, n_online, n_profiles, copies, None)
-        receipt = _receipt(stores, work, result, plan, reason)
-        _settle(stores, group, name, work)
+        receipt = _receipt(stores, work, result, plan, named, reason)
+        _settle(stores, group, plan, work)
     return _erased(group, plan, n_online, n_profiles, copies, receipt.id)
 
 
@@ -162,39 +186,43 @@ def _keys(group: FeatureGroupSpec, keys: object, where: str) -> pl.DataFrame:
     return out.unique(maintain_order=True)
 
 
-def _planned(stores: Stores, group: FeatureGroupSpec, name: str, keys: pl.DataFrame) -> _Plan:
-    # Everything that the table has, published or not: what no reader sees is there too.
-    found = stores.tables.scan(name).join(keys.lazy(), on=keys.columns, how="semi")
-    rows = collect(found, f"feature group {group.label}")
-    tickets = set(rows[COMMIT].to_list())
+def _planned(stores: Stores, group: FeatureGroupSpec, keys: pl.DataFrame) -> _Plan:
+    rows = _theirs(stores, store.table_name(group), keys, {COMMIT: pl.Int64(), ORDINAL: pl.Int64()})
+    rejected = _theirs(stores, store.rejects_table_name(group), keys, _PLACE)
     with stores.records.read() as connection:
-        commits = [item for item in store.all_commits(connection, group.group_id) if item.ticket in tickets]
-    return _Plan(keys, rows, _rejected(stores, group, keys), tuple(commits))
+        commits = store.all_commits(connection, group.group_id)
+        pending = {item.ticket for item in store.editions_of(connection, group.group_id) if not item.is_done}
+        pushed = journal.pushes(connection, journal.batches(connection, group.group_id))
+    tickets = {*rows[COMMIT].to_list(), *pending}
+    touched = tickets | set(rejected[COMMIT].to_list())
+    waiting = [journal.unpacked(item).join(keys, on=keys.columns, how="semi") for item in pushed]
+    return _Plan(
+        keys=keys,
+        rows=rows,
+        rejected=rejected,
+        waiting=pl.concat(waiting, how="diagonal") if waiting else keys.clear(),
+        commits=tuple(item for item in commits if item.ticket in tickets),
+        told=tuple(item.asset_id for item in commits if item.ticket in touched and item.asset_id is not None),
+    )
 
 
-def _rejected(stores: Stores, group: FeatureGroupSpec, keys: pl.DataFrame) -> pl.DataFrame:
-    name = store.rejects_table_name(group)
+def _theirs(stores: Stores, name: str, keys: pl.DataFrame, place: dict[str, pl.DataType]) -> pl.DataFrame:
+    """Everything that a table has of the entities, published or not: what no reader sees is there too."""
     if not stores.tables.exists(name):
-        return pl.DataFrame(schema=_PLACE)
-    found = stores.tables.scan(name).join(keys.lazy(), on=keys.columns, how="semi")
-    return collect(found.select(*_PLACE), name)
+        return keys.clear().hstack(pl.DataFrame(schema=place))
+    return collect(stores.tables.scan(name).join(keys.lazy(), on=keys.columns, how="semi"), name)
 
 
-def _nothing(keys: pl.DataFrame) -> _Plan:
-    empty = pl.DataFrame(schema={COMMIT: pl.Int64, ORDINAL: pl.Int64})
-    return _Plan(keys, keys.clear().hstack(empty), pl.DataFrame(schema=_PLACE), ())
-
-
-_PLACE: Final = {COMMIT: pl.Int64(), "_row": pl.Int64()}
+_PLACE: Final[dict[str, pl.DataType]] = {COMMIT: pl.Int64(), "_row": pl.Int64()}
 """Where a rejected row is: the ticket of its batch's commit, and its place in the batch."""
 
 
 def _editions(
-    stores: Stores, group: FeatureGroupSpec, name: str, plan: _Plan, execution_id: str
+    stores: Stores, group: FeatureGroupSpec, plan: _Plan, execution_id: str
 ) -> Iterator[EditionSpec]:
     """What is left of each commit."""
     for commit in plan.commits:
-        rows = _stored(stores, name, commit.ticket).join(plan.places, on=[COMMIT, ORDINAL], how="anti")
+        rows = stored_rows(stores, group, commit.ticket).join(plan.places, on=[COMMIT, ORDINAL], how="anti")
         yield EditionSpec(
             group_id=group.group_id,
             ticket=commit.ticket,
@@ -206,7 +234,9 @@ def _editions(
         )
 
 
-def _stored(stores: Stores, name: str, ticket: int) -> pl.DataFrame:
+def stored_rows(stores: Stores, group: FeatureGroupSpec, ticket: int) -> pl.DataFrame:
+    """What the table has of a commit now."""
+    name = store.table_name(group)
     return collect(stores.tables.scan(name).filter(pl.col(COMMIT) == ticket), name)
 
 
@@ -231,90 +261,79 @@ def is_edition(group: FeatureGroupSpec, edition: EditionSpec, rows: pl.DataFrame
     return True
 
 
-def _settle(stores: Stores, group: FeatureGroupSpec, name: str, work: Publication) -> None:
-    """Say of editions, also of erasures that were killed, which of them the rows are now."""
+def _settle(stores: Stores, group: FeatureGroupSpec, plan: _Plan, work: Publication) -> None:
+    """Say of editions, also of erasures of these entities that were killed, which of them the rows are now."""
     with stores.records.read() as connection:
         pending = [item for item in store.editions_of(connection, group.group_id) if not item.is_done]
-    done, given_up = [], []
+    done: list[EditionSpec] = []
+    given_up: list[EditionSpec] = []
     for edition in pending:
-        mine = edition.execution_id == work.id
-        if mine or is_edition(group, edition, _stored(stores, name, edition.ticket)):
+        if edition.execution_id == work.id:
             done.append(edition)
-        elif not _is_running(stores, edition.execution_id):
-            given_up.append(edition)
+        elif _is_ended(stores, edition.execution_id, plan.keys):
+            rows = stored_rows(stores, group, edition.ticket)
+            (done if is_edition(group, edition, rows) else given_up).append(edition)
     work.write(lambda connection: store.settle_editions(connection, done, given_up))
 
 
-def _is_running(stores: Stores, execution_id: str) -> bool:
+def _is_ended(stores: Stores, execution_id: str, keys: pl.DataFrame) -> bool:
+    """Whether an erasure that did not end was of no others than these: what it left undone is done now."""
     found = stores.graph.find_execution(execution_id)
-    return found is not None and found.state is ExecutionState.RUNNING
+    if found is None:
+        return True
+    theirs = set(found.parameters["keys"])
+    return theirs <= set(_Named.of(keys, found.parameters["salt"]).keys)
 
 
-def _erase_online(stores: Stores, group: FeatureGroupSpec, rows: pl.DataFrame) -> int:
-    if not group.online or not rows.height:
-        return 0
+def _entries(group: FeatureGroupSpec, plan: _Plan) -> list[bytes]:
+    """The entities' keys in the online store, each once."""
+    frames = [plan.rows, plan.waiting]
+    # Of a whole key the entry is known also where an erasure before this one took the rows.
+    frames += [plan.keys] if set(plan.keys.columns) == set(group.keys) else []
+    found = [frame.select(group.keys) for frame in frames if frame.height]
+    entities = pl.concat(found).unique(maintain_order=True).rows() if found else []
     encode = encoder([group.type_of(name) for name in group.keys], group.keys)
     prefix = bytes.fromhex(group.group_id)
-    entities = rows.select(group.keys).unique().iter_rows()
+    return [prefix + encode(entity) for entity in entities]
+
+
+def _count_online(stores: Stores, group: FeatureGroupSpec, plan: _Plan) -> int:
+    if not group.online:
+        return 0
+    return sum(entry is not None for entry in stores.keys.get(SPACE, _entries(group, plan)))
+
+
+def _erase_online(stores: Stores, group: FeatureGroupSpec, plan: _Plan) -> int:
+    if not group.online:
+        return 0
     with stores.materializing:
         # Rows that this process holds for later are read again, from where these are not any more.
         stores.pending.pop(group.group_id, None)
-        return stores.keys.delete(SPACE, [prefix + encode(entity) for entity in entities])
+        return stores.keys.delete(SPACE, _entries(group, plan))
 
 
-def _erase_profiles(stores: Stores, commits: Sequence[CommitSpec]) -> int:
-    """Profiles tell smallest, largest and most frequent values."""
-    n_erased = 0
-    for commit in commits:
-        asset = None if commit.asset_id is None else stores.graph.find_asset(commit.asset_id)
-        sha256 = None if asset is None else asset.attributes.get(profiles.ATTRIBUTE)
-        if sha256 is not None and stores.graph.blobs.find(sha256) is not None:
-            stores.graph.blobs.delete(sha256)
-            n_erased += 1
-    return n_erased
+def _profiles(stores: Stores, group: FeatureGroupSpec, tickets: Collection[int]) -> set[str]:
+    """Digests of the profiles that are kept with commits."""
+    with stores.records.read() as connection:
+        commits = [item for item in store.all_commits(connection, group.group_id) if item.ticket in tickets]
+    assets = (None if item.asset_id is None else stores.graph.find_asset(item.asset_id) for item in commits)
+    named = (None if asset is None else asset.attributes.get(profiles.ATTRIBUTE) for asset in assets)
+    return {sha256 for sha256 in named if sha256 is not None and stores.graph.blobs.find(sha256) is not None}
+
+
+def _erase_profiles(stores: Stores, group: FeatureGroupSpec, tickets: Collection[int]) -> int:
+    """Profiles tell smallest, largest and most frequent values. One that others have of equal rows stays theirs."""
+    # Looked up now: of the commits some may have been published since the erasure began.
+    found = _profiles(stores, group, tickets)
+    with stores.records.read() as connection:
+        others = store.profiles_in_use(connection, found)
+    for sha256 in found - others:
+        stores.graph.blobs.delete(sha256)
+    return len(found - others)
 
 
 def _copies(stores: Stores, group: FeatureGroupSpec, plan: _Plan) -> Copies:
-    asset_ids = [commit.asset_id for commit in plan.commits if commit.asset_id is not None]
-    made = tuple(stores.graph.downstream(*asset_ids).assets.values()) if asset_ids else ()
-    gone = stores.graph.deleted()
-    datasets = [asset for asset in made if asset.kind is AssetKind.TRAINING_DATASET and asset.id not in gone]
-    counted = {asset.id: _rows_of(stores, group, asset, plan.keys) for asset in datasets}
-    return Copies(
-        datasets={asset_id: count for asset_id, count in counted.items() if count},
-        models=tuple(asset.id for asset in made if asset.kind is AssetKind.MODEL_VERSION),
-        examples=tuple(_shown(stores, asset_ids, plan.rows)),
-    )
-
-
-def _rows_of(stores: Stores, group: FeatureGroupSpec, asset: Asset, keys: pl.DataFrame) -> int:
-    """How many rows of a training dataset are about the entities: by each name that the view gives their keys."""
-    spec = TrainingDatasetSpec.model_validate(asset.attributes)
-    with stores.records.read() as connection:
-        view = store.find_view(connection, stores.project_id, spec.view, spec.view_version)
-    parts = [] if view is None else [*view.selections, *([view.label] if view.label is not None else [])]
-    names = [{}, *(part.on for part in parts if (part.group, part.version) == (group.name, group.version))]
-    frame = pl.read_parquet(io.BytesIO(stores.graph.blobs.get(spec.blob))).with_row_index("_row")
-    found: set[int] = set()
-    for on in names:
-        renamed = keys.rename({key: on.get(key, key) for key in keys.columns})
-        if all(frame.schema.get(column) == dtype for column, dtype in renamed.schema.items()):
-            found |= set(frame.join(renamed, on=renamed.columns, how="semi")["_row"].to_list())
-    return len(found)
-
-
-def _shown(stores: Stores, asset_ids: Sequence[str], rows: pl.DataFrame) -> Iterator[str]:
-    """Evidence about commits that has values of the rows as examples of what broke an expectation."""
-    for finding in stores.graph.evidence_for(*asset_ids, kind=EVIDENCE_KIND) if asset_ids else ():
-        for entry in finding.figures["expectations"]:
-            columns = [name for name in entry["expectation"]["columns"] if name in rows.columns]
-            values = {str(value) for name in columns for value in rows[name].to_list()}
-            shown = (
-                tuple(each.values()) if isinstance(each, dict) else (each,) for each in entry["examples"]
-            )
-            if any(str(value) in values for example in shown for value in example):
-                yield finding.id
-                break
+    return find_copies(stores, group, plan.told, plan.keys, (plan.rows, plan.rejected))
 
 
 def _erased(
@@ -330,6 +349,7 @@ def _erased(
     return Erased(
         group=group.label,
         n_rows=plan.rows.height,
+        n_waiting=plan.waiting.height,
         commits=tuple(sorted({numbers.get(ticket, 0) for ticket in tickets})),
         n_rejected=plan.rejected.height,
         n_online=n_online,
@@ -339,23 +359,22 @@ def _erased(
     )
 
 
-def _receipt(stores: Stores, work: Publication, done: Erased, plan: _Plan, reason: str) -> Asset:
-    """What was erased and what was not, without the keys: only who has them can tell that they are meant."""
-    salt = secrets.token_hex(16)
+def _receipt(
+    stores: Stores, work: Publication, done: Erased, plan: _Plan, named: _Named, reason: str
+) -> Asset:
+    """What was erased and what was not, without the keys."""
     content: dict[str, Any] = {
         **asdict(done),
         "reason": reason,
-        "salt": salt,
-        "keys": [digest([salt, list(plan.keys.columns), list(row)]) for row in plan.keys.iter_rows()],
+        **asdict(named),
         "not_erased": "what `copies` lists; backups that were made before; predictions that were logged; files that "
         "rows were inserted from; bytes of deleted entries that LMDB has not written over yet",
     }
     content.pop("receipt_id")
     blob = stores.graph.blobs.put(json.dumps(content, indent=1).encode())
     figures = {"group": done.group, "n_rows": done.n_rows, "n_entities": plan.keys.height, "reason": reason}
-    for commit in plan.commits:
-        if commit.asset_id is not None:
-            work.use(commit.asset_id, role="erased")
+    for asset_id in plan.told:
+        work.use(asset_id, role="erased")
     receipt = work.add(AssetKind.REPORT, "erase", digest=blob.sha256, attributes=figures)
     work.event("feature_group.erased", receipt.id, figures)
     return receipt

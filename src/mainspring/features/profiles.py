@@ -139,6 +139,10 @@ def find_kept(stores: Stores, group: FeatureGroupSpec, commit: CommitSpec) -> Pr
     """The profile that was kept with a commit; None where there is none that this version would make."""
     if commit.asset_id is None or commit.n_rows < KEPT_FROM_ROWS:
         return None
+    with stores.records.read() as connection:
+        # It is of all rows that there were; its bytes may be there because other commits have the same.
+        if store.has_edition(connection, commit.group_id, commit.ticket):
+            return None
     sha256 = stores.graph.get_asset(commit.asset_id).attributes.get(ATTRIBUTE)
     if sha256 is None or stores.graph.blobs.find(sha256) is None:
         return None

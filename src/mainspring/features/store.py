@@ -37,7 +37,8 @@ from mainspring.features.spec import (
 from mainspring.lineage import names
 from mainspring.lineage.api import Graph
 from mainspring.lineage.marks import visible
-from mainspring.lineage.spec import Noun
+from mainspring.lineage.spec import AssetKind, Noun
+from mainspring.lineage.store import assets, evidence
 from mainspring.ports.engine import Engine, open_engine
 from mainspring.ports.keys import Keys
 from mainspring.ports.records import Records
@@ -266,6 +267,34 @@ def editions_of(connection: Connection, group_id: str) -> list[EditionSpec]:
     query = select(editions).where(editions.c.group_id == group_id)
     order = (editions.c.made_us, editions.c.execution_id)
     return [value(EditionSpec, found) for found in connection.execute(query.order_by(*order)).mappings()]
+
+
+def erased_commits() -> Select[Any]:
+    """The asset ids of the commits of which an erasure took rows, or began to: no kept profile is theirs any more."""
+    same = and_(editions.c.group_id == commits.c.group_id, editions.c.ticket == commits.c.ticket)
+    return select(commits.c.asset_id).join(editions, same).where(commits.c.asset_id.is_not(None))
+
+
+def has_edition(connection: Connection, group_id: str, ticket: int) -> bool:
+    """Whether an erasure took rows of a commit, or began to."""
+    query = select(editions.c.ticket).where(editions.c.group_id == group_id, editions.c.ticket == ticket)
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def profiles_in_use(connection: Connection, digests: Iterable[str]) -> set[str]:
+    """Those of the digests that are the profile of a commit with all its rows, or of a finding, in any project."""
+    wanted = set(digests)
+    of_commit = assets.c.attributes["profile"].as_string()
+    of_finding = evidence.c.figures["profile"].as_string()
+    of_commits = select(of_commit).where(
+        assets.c.kind == AssetKind.COMMIT.value,
+        among(of_commit, wanted),
+        assets.c.id.not_in(erased_commits()),
+    )
+    found = connection.execute(
+        of_commits.union(select(of_finding).where(among(of_finding, wanted)))
+    ).scalars()
+    return set(found)
 
 
 def add_editions(connection: Connection, specs: list[EditionSpec], project_id: str) -> None:

@@ -11,7 +11,7 @@ _Port = TypeVar("_Port")
 WRITES: Final = {
     "blobs": frozenset({"put", "put_file", "collect", "delete", "delete_draft"}),
     # Looking for an append syncs what it finds.
-    "tables": frozenset({"append", "find_append", "delete_before", "compact", "erase", "discard"}),
+    "tables": frozenset({"append", "find_append", "delete_before", "compact", "erase", "alone", "discard"}),
     "keys": frozenset({"put", "delete", "clear"}),
     "clock": frozenset({"set"}),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -258,6 +259,27 @@ class TablesContract:
         assert tables.erase("t", pl.DataFrame({"a": range(5_000)})).n_rows == 100
         assert tables.damages("t", read=True) == []
         assert tables.find_append("t", "1") is not None
+
+    def test_alone(self, address: str, tables: Tables) -> None:
+        """Of one name one is in the block at a time, whichever instance it works through; other names are apart."""
+        told: list[str] = []
+        begun = threading.Event()
+
+        def second() -> None:
+            begun.set()
+            with type(self).open_store(address).alone("t"):
+                told.append("second")
+
+        with tables.alone("t"):
+            other = threading.Thread(target=second)
+            other.start()
+            begun.wait()
+            other.join(0.1)
+            with tables.alone("u"):
+                told.append("first")
+        other.join()
+        assert told == ["first", "second"]
+        assert tables.names() == []
 
     def test_erase_under_others(self, address: str, tables: Tables) -> None:
         """Whoever has the table open goes on reading, appending and compacting, whatever was erased meanwhile."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -178,6 +179,13 @@ class Tables(ABC):
         Raises:
             UnknownNameError: no such table.
             UnavailableError: the store is full or failing, or others' commits kept winning.
+        """
+
+    @abstractmethod
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """Begin when no other thread or process is in such a block of the same table name; a killed one has left it.
+
+        Reads and writes do not wait for it. The table need not exist. Not to be entered twice by one thread.
         """
 
     @abstractmethod

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ from mainspring.ports.tables._base import (
     unknown_table,
     unknown_version,
 )
-from mainspring.ports.tables._delta_log import CHECKPOINT_EVERY, DeltaLog
+from mainspring.ports.tables._delta_log import CHECKPOINT_EVERY, DeltaLog, alone
 from mainspring.ports.tables._types import stored_form
 
 _Done = TypeVar("_Done")
@@ -135,6 +135,15 @@ class DeltaTables(Tables):
             # The shortcut that is newest then, so that the older ones can go.
             head.checkpoint()
             return Erasure(n_rows, tuple(head.log.forget(head.live(), version)))
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        make_folder(self._folder)
+        # Beside the tables: the one of that name may not exist. No table's name begins so.
+        with ExitStack() as held:
+            with _meanings(self._folder):
+                held.enter_context(alone(self._folder / f"_alone_{check_name(name)}"))
+            yield
 
     def left_behind(self, name: str) -> list[LeftBehind]:
         log = self._head(name).log

@@ -130,7 +130,7 @@ class DeltaLog:
         """
         if not self._log.is_dir() or not self._is_torn():
             return
-        with _alone(self.folder / "_mending"):
+        with alone(self.folder / "_mending"):
             if (first := self._first_torn()) is not None:
                 # Newest first, so that a process that looks meanwhile still sees the torn one.
                 for number in sorted((n for n in self._versions() if n >= first), reverse=True):
@@ -209,7 +209,7 @@ class DeltaLog:
         Returns:
             Files that no version names and that may be somebody's who is at work.
         """
-        with _alone(self.folder / "_mending"):
+        with alone(self.folder / "_mending"):
             for place in self._log.glob("*.checkpoint*.parquet"):
                 if int(place.name.split(".", 1)[0]) < version:
                     place.unlink(missing_ok=True)
@@ -369,7 +369,7 @@ def _is_whole(place: Path, size_bytes: int | None) -> bool:
 
 
 @contextmanager
-def _alone(place: Path) -> Iterator[None]:
+def alone(place: Path) -> Iterator[None]:
     """Hold a lock file against all processes of this machine; a killed holder lets go."""
     descriptor = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
     try:

@@ -100,6 +100,7 @@ def _check_group(patient: Patient, name: str, group: FeatureGroupSpec) -> Iterat
                 _RESTORE,
             )
         return
+    yield from _not_ended(group, editions)
     if patient.quick:
         return
     for part in _parts(published):
@@ -118,6 +119,18 @@ def _check_group(patient: Patient, name: str, group: FeatureGroupSpec) -> Iterat
                 )
                 yield _error(f"commit {commit.number} of group {group.label} {wrong}", where, _RESTORE)
     yield from _unpublished(patient, group)
+
+
+def _not_ended(group: FeatureGroupSpec, editions: list[EditionSpec]) -> Iterator[Finding]:
+    pending = {item.execution_id for item in editions if not item.is_done}
+    if pending:
+        yield Finding(
+            check=CHECK,
+            severity=Severity.WARNING,
+            what=f"group {group.label} has {len(pending)} erasures that have not ended",
+            where=f"executions {shown(sorted(pending))}",
+            do="Unless it is at work just now, it was killed: erase the same entities again, which ends it.",
+        )
 
 
 def _unpublished(patient: Patient, group: FeatureGroupSpec) -> Iterator[Finding]:
