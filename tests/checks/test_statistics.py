@@ -191,6 +191,13 @@ def test_a_share_is_counted_and_not_what_is_left_of_one() -> None:
     assert (result.verdict, result.observed) == (Verdict.PASS, 0.1)
 
 
+def test_of_no_values_there_is_no_count_to_judge() -> None:
+    """As every other figure of a column: a batch of nulls neither holds nor breaks it."""
+    frame = pl.DataFrame({"s": [None, None]}, schema={"s": pl.String})
+    (result,) = validate(frame, [expect.distinct_count("s", 1)]).results
+    assert (result.verdict, result.observed) == (Verdict.INSUFFICIENT_DATA, 0)
+
+
 def test_a_sum_of_whole_numbers_does_not_wrap() -> None:
     """It is exact beyond 64 bits, also of a narrow type."""
     frame = pl.DataFrame({"x": [2**62] * 3, "n": pl.Series([100] * 3, dtype=pl.Int8)})

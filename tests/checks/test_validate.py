@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mainspring.checks import expect
 from mainspring.checks.spec import Expectation, Validation
-from mainspring.checks.validate import failing_rows, validate
+from mainspring.checks.validate import _verdict, failing_rows, validate
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.lineage.spec import Verdict
 
@@ -279,3 +279,16 @@ def test_categories_are_ordered_as_texts() -> None:
     n_failed = {"between": 1, "increasing": 0, "pair_greater": 1, "pair_in_set": 2}
     assert {kind: found[kind].n_failed for kind in n_failed} == n_failed
     assert (found["minimum"].observed, found["maximum"].observed) == ("a", "z")
+
+
+@pytest.mark.parametrize("n_rows", [10**7, 10**8, 3 * 10**8])
+def test_a_share_of_many_rows_is_not_a_row_off(n_rows: int) -> None:
+    """A tenth of them may break what nine tenths must hold, and not one more."""
+    assert _verdict(n_rows, n_rows // 10, 0.9) is Verdict.PASS
+    assert _verdict(n_rows, n_rows // 10 + 1, 0.9) is Verdict.FAIL
+
+
+def test_a_regex_that_compiles_alone_but_not_as_a_whole_is_refused() -> None:
+    """A comment at the end swallows what anchors it."""
+    with pytest.raises(InputError, match="compiles"):
+        expect.matches("s", "(?x)AND # hi")

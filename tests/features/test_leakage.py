@@ -33,10 +33,11 @@ def found(feature: object, label: object = LATE) -> tuple[Look, float | None]:
         np.where(np.arange(N) == 7, 1e12, -MINUTES),
         [minutes if minutes > 0 else None for minutes in MINUTES],
         np.where(LATE, CHANCE.choice([2, 5, 9], N), CHANCE.choice([1, 3, 7], N)),
+        np.where(LATE, CHANCE.choice([2.5, 5.5, 9.5], N), CHANCE.choice([1.5, 3.5, 7.5], N)),
         np.where(LATE, CHANCE.choice(["b", "d"], N), CHANCE.choice(["a", "c"], N)),
         pl.Series([at(value) for value in MINUTES]),
     ],
-    ids=["monotone", "outliers", "null where not", "codes", "categories", "times"],
+    ids=["monotone", "outliers", "null where not", "codes", "few fractions", "categories", "times"],
 )
 def test_what_ranks_as_the_label_does_is_a_warning(feature: object) -> None:
     """In any of the ways in which a feature can be the label in other clothes."""
@@ -124,3 +125,9 @@ def test_the_report_is_evidence(features: Features, graph: Graph) -> None:
     assert (kept.id, kept.verdict, kept.figures) == (report.evidence_id, Verdict.FAIL, report.to_dict())
     assert data.leakage() == report
     assert len(graph.evidence_for(data.asset_id, kind="leakage")) == 1
+
+
+def test_a_label_may_be_called_count() -> None:
+    """Names of columns are the user's."""
+    frame = pl.DataFrame({"x": MINUTES, "count": LATE})
+    assert label_like(frame, ["x"], ["count"]).look is Look.WARNING

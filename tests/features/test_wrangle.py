@@ -288,3 +288,34 @@ def test_what_is_fitted_round_trips_through_json(fitted: Any) -> None:
     again = type(fitted).model_validate_json(fitted.model_dump_json())
     assert again == fitted
     assert repr(again) == repr(fitted)
+
+
+def test_bands_of_narrow_numbers_and_of_times_with_a_zone() -> None:
+    """A band may begin where the column's type has no number; a day begins at midnight UTC."""
+    small = wrangle.generalise(column([-128, 127, None], pl.Int8), {"x": 100})
+    assert small["x"].to_list() == [-200, 100, None]
+    local = column([datetime(2020, 1, 1, 22, tzinfo=UTC)], pl.Datetime("us", "UTC")).with_columns(
+        pl.col("x").dt.convert_time_zone("Asia/Tokyo")
+    )
+    assert wrangle.generalise(local, {"x": "1d"})["x"].to_list() == [datetime(2020, 1, 1, tzinfo=UTC)]
+
+
+def test_both_zeros_have_one_hash() -> None:
+    """Equal values stay equal."""
+    one, other = (wrangle.keyed_hash(column([zero]), ["x"], KEY)["x"][0] for zero in (0.0, -0.0))
+    assert one == other
+
+
+def test_a_ratio_is_taken_as_it_is_written() -> None:
+    """0.07 of 100 rows are 7, and 7 rows allow 100."""
+    frame = column(["a"] * 100 + ["b"] * 7, pl.String)
+    assert wrangle.resample(frame, "x", how="over", seed=1, ratio=0.07).height == 107
+    assert wrangle.resample(frame, "x", how="under", seed=1, ratio=0.07).height == 107
+
+
+@pytest.mark.parametrize("smoothing", [math.nan, math.inf, -1.0])
+def test_smoothing_is_a_number_of_rows(smoothing: float) -> None:
+    """With any other number every mean would be none."""
+    frame = pl.DataFrame({"c": ["a", "b"], "y": [0.0, 1.0]})
+    with pytest.raises(InputError, match="rows"):
+        wrangle.fit_target_means(frame, ["c"], "y", smoothing=smoothing)

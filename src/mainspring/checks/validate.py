@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from mainspring.errors import InputError
 from mainspring.lineage.spec import Verdict
 
 N_EXAMPLES: Final = 5
+_TOLERANCE: Final = Fraction(1, 10**9)
+"""Of a row, for shares that were computed: 1 - 9/10 is a little less than 0.1."""
 
 
 @dataclass(frozen=True)
@@ -220,8 +223,8 @@ def _json(value: Any) -> Any:
 def _verdict(n_judged: int, n_failed: int, mostly: float) -> Verdict:
     if n_judged == 0:
         return Verdict.INSUFFICIENT_DATA
-    # Compared as counts: 1 - 3/10 is not 0.7 in binary, and a row more or less must not hang on that.
-    allowed = math.floor((1.0 - mostly) * n_judged + 1e-9)
+    # Compared as counts, and by the share as it is written: a row more or less must not hang on its binary digits.
+    allowed = math.floor((1 - Fraction(str(mostly))) * n_judged + _TOLERANCE)
     return Verdict.PASS if n_failed <= allowed else Verdict.FAIL
 
 

@@ -22,7 +22,7 @@ from mainspring.lineage.spec import Verdict
 ALIKE: Final = 0.98
 MIN_ROWS: Final = 50
 MIN_OF_A_CLASS: Final = 10
-#: Whole numbers with at most so many values are looked at as categories too.
+#: Numbers with at most so many different values are looked at as categories too.
 _FEW: Final = 50
 
 
@@ -217,7 +217,7 @@ def _target(label: pl.Series) -> pl.Series | None:
     if not (label.dtype.is_numeric() or label.dtype == pl.Boolean) or len(label) < MIN_ROWS:
         return None
     target = label.cast(pl.Float64)
-    counts = target.value_counts().get_column("count")
+    counts = target.alias("label").value_counts(name="n").get_column("n")
     if target.null_count() or not target.is_finite().all() or len(counts) < 2:
         return None
     smallest = counts.min()
@@ -237,8 +237,9 @@ def _association(feature: pl.Series, target: pl.Series) -> float | None:
     if len(values) >= MIN_ROWS:
         if values.dtype.is_numeric() or values.dtype == pl.Boolean or values.dtype.is_temporal():
             ways.append(_rank_association(values.to_physical().cast(pl.Float64), known))
-        if values.dtype == pl.String or (values.dtype.is_integer() and values.n_unique() <= _FEW):
-            rows = pl.DataFrame({"feature": values, "target": known})
+        few_numbers = values.dtype.is_numeric() and values.n_unique() <= _FEW
+        if values.dtype == pl.String or few_numbers:
+            rows = pl.DataFrame({"feature": values.rank("dense") if few_numbers else values, "target": known})
             means = target_means_out_of_fold(rows, ["feature"], "target", seed=0)
             ways.append(_rank_association(means.get_column("feature"), known))
     found = [way for way in ways if way is not None]

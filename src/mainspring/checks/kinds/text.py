@@ -90,7 +90,11 @@ def matches(column: str, regex: str, **options: Unpack[RowOptions]) -> Expectati
     Raises:
         InputError: `regex` does not compile.
     """
-    return made("matches", (column,), {"regex": _regex(regex, f"expect.matches({column!r})")}, options)
+    where = f"expect.matches({column!r})"
+    found = made("matches", (column,), {"regex": _regex(regex, where)}, options)
+    # What holds alone need not within the anchors: a comment at its end would swallow them.
+    _regex(_whole(found)[0], where)
+    return found
 
 
 @kind(_searching(lambda each: [each.parameters["regex"]], wanted=True), "expect_column_values_to_match_regex")

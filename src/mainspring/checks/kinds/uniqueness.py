@@ -121,7 +121,9 @@ def _distinct(expectation: Expectation, _schema: pl.Schema, of: Of) -> dict[str,
 
 
 def _distinct_count(expectation: Expectation, found: Mapping[str, Any]) -> Found:
-    observed = list(found.values())[-1]
+    n_rows, n_null, observed = found.values()
+    if n_rows == n_null:
+        return Found(None, observed)
     given = expectation.parameters
     return Found(within(given["low"], given["high"], given)(observed), observed)
 

@@ -128,8 +128,8 @@ def generalise(frame: pl.DataFrame, columns: Mapping[str, Coarse]) -> pl.DataFra
 
     Args:
         columns: column → how. A number for columns of numbers: the width of a band, whose lower end replaces the
-            value. A whole number for text: how many leading characters stay. A polars duration ("1d", "1mo", "1y")
-            for times and dates: the beginning of that span, in UTC.
+            value, whole numbers as Int64. A whole number for text: how many leading characters stay. A polars
+            duration ("1d", "1mo", "1y") for times and dates: the beginning of that span, in UTC.
 
     Raises:
         UnknownNameError: a column is not there.
@@ -161,20 +161,24 @@ def _bytes(value: object) -> bytes:
     """Typed, so that 1 and "1" differ; a date has no canonical encoding of its own."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return canonical_bytes(["date", value.isoformat()])
-    return canonical_bytes(value)
+    # Both zeros are equal.
+    return canonical_bytes(value + 0.0 if isinstance(value, float) else value)
 
 
 def _coarse(name: str, dtype: pl.DataType, how: Coarse) -> pl.Expr:
     column = pl.col(name)
     is_number = isinstance(how, int | float) and not isinstance(how, bool) and how > 0
     if dtype.is_integer() and is_number and isinstance(how, int):
-        return column.floordiv(how) * how
+        # A band may begin below the smallest number of a narrow type.
+        wide = column if dtype in (pl.UInt64, pl.Int128) else column.cast(pl.Int64)
+        return wide.floordiv(how) * how
     if dtype.is_numeric() and is_number:
         return (column / how).floor() * how
     if dtype == pl.String and is_number and isinstance(how, int):
         return column.str.head(how)
     if isinstance(dtype, pl.Datetime | pl.Date) and isinstance(how, str):
-        return column.dt.truncate(how)
+        has_zone = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+        return (column.dt.convert_time_zone("UTC") if has_zone else column).dt.truncate(how)
     raise InputError(
         expected="a positive width for numbers, a count of characters for text, a duration for times and dates",
         got=f"{how!r} for type {dtype}",

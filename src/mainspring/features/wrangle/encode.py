@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
@@ -156,7 +157,7 @@ def fit_target_means(
     Raises:
         UnknownNameError: a column is not there.
         InputError: a column is not of categories, the target not of numbers or null somewhere, there is no row, or the
-            smoothing is negative.
+            smoothing is negative or not finite.
     """
     check_columns(frame, [target], "fit_target_means")
     values = _target(frame, target, smoothing)
@@ -254,9 +255,12 @@ def _is_known(value: object, places: Mapping[Category, int]) -> bool:
 
 def _target(frame: pl.DataFrame, target: str, smoothing: float) -> pl.Series:
     where = f"fit_target_means, target {target!r}"
-    if smoothing < 0:
+    if not 0 <= smoothing < math.inf:
         raise InputError(
-            expected="0 or more rows", got=repr(smoothing), where="smoothing", hint="10 is customary."
+            expected="a finite number of rows, 0 or more",
+            got=repr(smoothing),
+            where="smoothing",
+            hint="10 is customary.",
         )
     if frame.schema[target] != pl.Boolean:
         check_numbers(frame, [target], "fit_target_means")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -44,12 +46,14 @@ def resample(
         value: np.flatnonzero((classes == value).to_numpy())
         for value in classes.unique(maintain_order=True).sort()
     }
+    # As it is written: 0.07 of 100 are 7, and a little more in binary.
+    share = Fraction(str(ratio))
     sizes = [len(rows) for rows in places.values()]
     if how == "over":
-        wanted = int(np.ceil(ratio * max(sizes)))
+        wanted = math.ceil(share * max(sizes))
         drawn = [random.choice(rows, wanted - len(rows)) for rows in places.values() if len(rows) < wanted]
         return _at(frame, np.concatenate([np.arange(frame.height), *drawn]))
-    wanted = int(np.floor(min(sizes) / ratio))
+    wanted = math.floor(min(sizes) / share)
     kept = [random.choice(rows, min(wanted, len(rows)), replace=False) for rows in places.values()]
     return _at(frame, np.sort(np.concatenate(kept)))
 
