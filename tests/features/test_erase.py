@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from tests.features.conftest import at
 from tests.features.killed_inserts import open_features
 
 import mainspring as ms
+from mainspring.checks import kept
+from mainspring.checks.profile import Profile
 from mainspring.errors import InputError
 from mainspring.features import erase as erasure
+from mainspring.features import ingest
 from mainspring.features.api import Features
 from mainspring.features.group import FeatureGroup
 from mainspring.features.profiles import KEPT_FROM_ROWS
@@ -306,6 +310,49 @@ def test_a_dry_run_counts_what_would_go(features: Features) -> None:
     assert (found.n_rows, found.n_waiting, found.n_online, found.n_profiles) == (1, 1, 1, 1)
     done = group.erase({"name": "Zebedee"}, reason="asked")
     assert (done.n_rows, done.n_waiting, done.n_online, done.n_profiles) == (2, 0, 1, 1)
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_an_insert_publishes_what_an_erasure_left(
+    project: Project, monkeypatch: pytest.MonkeyPatch, *, is_killed: bool
+) -> None:
+    """Of one that was killed and is tried again, and of one that is under way: no profile or example of who is gone."""
+    checks = [ms.expect.between("x", 1, KEPT_FROM_ROWS)]
+    group = project.features.group("people", keys=["name"], event_time="t", expectations=checks)
+    publish = ingest._publish
+
+    def erased_before(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(ingest, "_publish", publish)
+        people = project.features.get_group("people")
+        done = people.erase([{"name": "Zebedee"}, {"name": "person 1"}], reason="asked")
+        assert (done.n_rows, done.commits) == (2, (0,))
+        if is_killed:
+            raise ZeroDivisionError
+        return publish(*given, **named)
+
+    monkeypatch.setattr(ingest, "_publish", erased_before)
+    with pytest.raises(ZeroDivisionError) if is_killed else nullcontext():
+        group.insert(many(), idempotency_key="1")
+    commit = group.insert(many(), idempotency_key="1")
+    assert commit.n_rows == commit.profile.n_rows == KEPT_FROM_ROWS - 2
+    assert commit.validation is not None
+    assert commit.validation.results[0].examples == ()
+    assert "profile" not in project.graph.get_asset(commit.asset_id).attributes
+    with project.records.read() as connection:
+        (edition,) = editions_of(connection, group.spec.group_id)
+    assert edition.is_done
+    assert warned(project) == []
+    # A killed process leaves the bytes that nothing refers to yet, for `gc`.
+    assert is_killed or kept_profiles(project) == []
+
+
+def kept_profiles(project: Project) -> list[Profile]:
+    """Every profile of rows among the blobs."""
+    found = []
+    for blob in project.blobs.walk():
+        with suppress(zlib.error):
+            found += kept.load(project.blobs, blob.sha256).values()
+    return found
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from mainspring.features.frames import frame_of
 from mainspring.features.join import COMMIT, OP, ORDINAL, PUT
 from mainspring.features.keycode import encoder
 from mainspring.features.packing import SPACE
+from mainspring.features.remains import stored_rows
 from mainspring.features.spec import CommitSpec, EditionSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.lineage.publication import Publication
@@ -116,10 +117,10 @@ def erase(
         return _erased(
             group, plan, _count_online(stores, group, plan), n_profiles, _copies(stores, group, plan), None
         )
+    # Rows that were pushed and wait for their commit would bring the entity back.
+    push.flush(stores, group)
     # What one erasure finds left of a commit another must not change before it is written down and done.
     with stores.tables.alone(store.table_name(group)):
-        # Rows that were pushed and wait for their commit would bring the entity back.
-        push.flush(stores, group)
         plan = _planned(stores, group, named)
         copies = _copies(stores, group, plan)
         if not _tables(stores, group):
@@ -234,12 +235,6 @@ def _editions(
         )
 
 
-def stored_rows(stores: Stores, group: FeatureGroupSpec, ticket: int) -> pl.DataFrame:
-    """What the table has of a commit now."""
-    name = store.table_name(group)
-    return collect(stores.tables.scan(name).filter(pl.col(COMMIT) == ticket), name)
-
-
 def rows_digest(group: FeatureGroupSpec, rows: pl.DataFrame) -> str:
     """The digest of rows of one commit as the table has them: their values in order, with their operation."""
     ordered = rows.sort(ORDINAL)
@@ -324,12 +319,7 @@ def _profiles(stores: Stores, group: FeatureGroupSpec, tickets: Collection[int])
 def _erase_profiles(stores: Stores, group: FeatureGroupSpec, tickets: Collection[int]) -> int:
     """Profiles tell smallest, largest and most frequent values. One that others have of equal rows stays theirs."""
     # Looked up now: of the commits some may have been published since the erasure began.
-    found = _profiles(stores, group, tickets)
-    with stores.records.read() as connection:
-        others = store.profiles_in_use(connection, found)
-    for sha256 in found - others:
-        stores.graph.blobs.delete(sha256)
-    return len(found - others)
+    return profiles.give_up(stores, _profiles(stores, group, tickets))
 
 
 def _copies(stores: Stores, group: FeatureGroupSpec, plan: _Plan) -> Copies:

@@ -29,6 +29,7 @@ from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
 from mainspring.features.origin import Origin, read, source_asset
 from mainspring.features.profiles import Looked
 from mainspring.features.rejects import Screened
+from mainspring.features.remains import remains
 from mainspring.features.rows import lost_table
 from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
@@ -284,20 +285,41 @@ def commit(
     spec = staged[1]
     if spec.number is not None:
         return commits_of(stores, group, [spec])[0]
+    name = store.table_name(group)
+    with stores.records.read() as connection:
+        is_erased = store.has_edition(connection, group.group_id, spec.ticket)
+    if not is_erased:
+        looked = _append(stores, group, spec, batch, op)
+        try:
+            return _publish(stores, group, spec, batch, origin, looked, asset_id, with_it)
+        except _ErasedMeanwhile:
+            profiles.give_up(stores, set() if looked is None else {looked.sha256})
+    with stores.tables.alone(name):
+        left = remains(stores, group, spec, batch, expectations_of(group))
+        first, last = _span(group, left.rows)
+        n_rows = left.rows.height
+        counts = {"n_rows": n_rows, "n_deletes": n_rows if op == DELETE else 0}
+        spec = spec.model_copy(update={**counts, "min_event_at": first, "max_event_at": last})
+        return _publish(stores, group, spec, left, origin, None, asset_id, with_it, is_erased=True)
+
+
+def _append(
+    stores: Stores, group: FeatureGroupSpec, spec: CommitSpec, batch: Screened, op: int
+) -> Looked | None:
+    """Write the rows under the commit's ticket, unless they are there."""
     rejects.append(stores, group, spec, batch.rejected)
     name = store.table_name(group)
     if not stores.tables.exists(name):
         _check_not_lost(stores, group, name)
-    with profiles.beside(stores, group, rows, op) as profiled:
+    with profiles.beside(stores, group, batch.rows, op) as profiled:
         if not stores.tables.exists(name) or stores.tables.find_append(name, spec.token) is None:
             system = [
                 pl.lit(spec.ticket, dtype=pl.Int64).alias(COMMIT),
                 pl.int_range(pl.len(), dtype=pl.Int64).alias(ORDINAL),
                 pl.lit(op, dtype=pl.Int64).alias(OP),
             ]
-            stores.tables.append(name, rows.with_columns(system), token=spec.token)
-    looked = None if profiled is None else profiled.result()
-    return _publish(stores, group, spec, batch, origin, looked, asset_id, with_it)
+            stores.tables.append(name, batch.rows.with_columns(system), token=spec.token)
+    return None if profiled is None else profiled.result()
 
 
 def _check_not_lost(stores: Stores, group: FeatureGroupSpec, name: str) -> None:
@@ -371,7 +393,7 @@ def _stage(
 
 def _span(group: FeatureGroupSpec, rows: pl.DataFrame) -> tuple[datetime | None, datetime | None]:
     """The first and last event time."""
-    if group.event_time is None:
+    if group.event_time is None or rows.is_empty():
         return None, None
     events = rows.get_column(group.event_time)
     first, last = events.min(), events.max()
@@ -384,6 +406,10 @@ class _PublishedElsewhere(Exception):
     """Another process published the same idempotency key first."""
 
 
+class _ErasedMeanwhile(Exception):
+    """An erasure took rows, or is about to."""
+
+
 def _publish(
     stores: Stores,
     group: FeatureGroupSpec,
@@ -393,6 +419,8 @@ def _publish(
     looked: Looked | None,
     asset_id: str | None,
     with_it: Callable[[Connection], object] | None,
+    *,
+    is_erased: bool = False,
 ) -> Commit:
     n_failed, validation = batch.n_failed, batch.validation
     sources = origin.assets or [source_asset(stores, group.name, origin, spec.digest, batch.n_given).id]
@@ -436,6 +464,8 @@ def _publish(
 
             def publish(connection: Connection) -> None:
                 lock_group(stores, connection, group.group_id)
+                if not is_erased and store.has_edition(connection, group.group_id, spec.ticket):
+                    raise _ErasedMeanwhile
                 if not store.publish_commit(connection, done):
                     raise _PublishedElsewhere
                 if with_it is not None:

@@ -155,6 +155,15 @@ def find_kept(stores: Stores, group: FeatureGroupSpec, commit: CommitSpec) -> Pr
     return found if found.scheme == SCHEME_VERSION and is_whole and is_hidden else None
 
 
+def give_up(stores: Stores, digests: set[str]) -> int:
+    """Delete kept profiles that no commit with all its rows has; returns how many they were."""
+    with stores.records.read() as connection:
+        alone = digests - store.profiles_in_use(connection, digests)
+    for sha256 in alone:
+        stores.graph.blobs.delete(sha256)
+    return len(alone)
+
+
 def of_group(stores: Stores, group: FeatureGroupSpec, commits: Sequence[CommitSpec]) -> GroupProfile:
     """The profile of the rows that are current as of the last of these commits."""
     merged = _all_current(stores, group, commits)

@@ -225,6 +225,8 @@ def publish_commit(connection: Connection, spec: CommitSpec) -> bool:
             asset_id=spec.asset_id,
             n_failed=spec.n_failed,
             verdict=spec.verdict,
+            # An erasure may have taken rows since it was staged.
+            **{name: values[name] for name in ("n_rows", "n_deletes", "min_event_us", "max_event_us")},
             published_us=values["published_us"],
         )
     )
