@@ -16,7 +16,9 @@ from mainspring.checks.great_expectations import GX_KINDS, from_gx, to_gx
 from mainspring.checks.great_expectations_result import to_gx_result
 from mainspring.checks.kind import KINDS
 from mainspring.checks.suite import read_suite, suite
+from mainspring.checks.validate import validate
 from mainspring.errors import InputError, UnknownNameError
+from mainspring.lineage.spec import Verdict
 
 OTHERS = [
     expect.distinct_in_set("s", ["a"]),
@@ -124,6 +126,29 @@ def test_names_before_1_0_are_read() -> None:
     assert (found.name, found.expectations[0].kind) == ("old", "unique")
 
 
+def test_mostly_zero_and_nulls_in_a_set_are_read() -> None:
+    """Both are theirs to write and change no verdict of ours; they are written again as they were."""
+    config = {
+        "type": "expect_column_values_to_be_in_set",
+        "kwargs": {"column": "s", "value_set": ["a", None], "mostly": 0},
+        "meta": {},
+        "severity": "critical",
+    }
+    found = from_gx(config)
+    assert (found.parameters["values"], found.mostly) == (("a",), 0.0)
+    assert to_gx(found) == config
+    (result,) = validate(pl.DataFrame({"s": ["b", None]}), [found]).results
+    assert (result.verdict, result.n_failed) == (Verdict.PASS, 1)
+    with pytest.raises(InputError, match="None"):
+        from_gx(
+            {
+                **config,
+                "type": "expect_column_distinct_values_to_equal_set",
+                "kwargs": {"column": "s", "value_set": [None]},
+            }
+        )
+
+
 def test_what_they_cannot_say_keeps_our_words() -> None:
     """The nearest of theirs is written, and ours beside it; it is ours that is read."""
     written = to_gx(expect.matches("s", "a|b"))
@@ -144,7 +169,7 @@ def test_what_they_cannot_say_keeps_our_words() -> None:
         {"type": "expect_column_values_to_be_unique", "kwargs": {"column": 3}},
         {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "a"}, "severity": "fatal"},
         {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "a"}, "kwarg": {}},
-        {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "a", "mostly": 0}},
+        {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "a", "mostly": -1}},
         {
             "type": "expect_column_values_to_be_unique",
             "kwargs": {"column": "a", "row_condition": {"type": "x"}},

@@ -47,7 +47,7 @@ class RowOptions(Options, total=False):
     """What an expectation about single rows takes, too.
 
     Attributes:
-        mostly: the share of judged rows that must hold, in (0, 1]; 1.0 by default.
+        mostly: the share of judged rows that must hold, in [0, 1]; 1.0 by default.
     """
 
     mostly: float
@@ -116,8 +116,8 @@ def _severity(given: object, where: str) -> Severity:
 
 
 def _mostly(given: object, where: str) -> float:
-    if isinstance(given, bool) or not isinstance(given, int | float) or not 0.0 < given <= 1.0:
-        raise refused("mostly in (0, 1]", repr(given), where, "0.99 lets one row in a hundred break it.")
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0.0 <= given <= 1.0:
+        raise refused("mostly in [0, 1]", repr(given), where, "0.99 lets one row in a hundred break it.")
     return float(given)
 
 

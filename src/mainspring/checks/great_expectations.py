@@ -24,6 +24,13 @@ OURS: Final = "mainspring"
 _OPTIONS: Final = ("mostly", "row_condition", "severity", "meta", "environment")
 _IGNORED: Final = ("result_format", "catch_exceptions", "batch_id", "windows", "condition_parser")
 """Arguments of theirs that say how to run or to show, not what is expected: kept, and not followed here."""
+_NULLS_APART: Final = (
+    "expect_column_values_to_be_in_set",
+    "expect_column_values_to_not_be_in_set",
+    "expect_column_distinct_values_to_be_in_set",
+    "expect_column_most_common_value_to_be_in_set",
+)
+"""Theirs of which a set may name None, which changes nothing: nulls are not judged."""
 _REST: Final = ("id", "notes", "description", "rendered_content")
 _KNOWN: Final = ("type", "expectation_type", "kwargs", "meta", "severity", *_REST)
 
@@ -106,6 +113,8 @@ def from_gx(config: object, where: str = "expectation") -> Expectation:
         meta = {key: value for key, value in meta.items() if key != OURS}
     else:
         called = {key: value for key, value in kwargs.items() if value is not None or key == "index"}
+        if name in _NULLS_APART and isinstance(called.get("value_set"), list):
+            called["value_set"] = [value for value in called["value_set"] if value is not None]
         if isinstance(called.get("row_condition"), Mapping):
             called["row_condition"] = _condition_text(called["row_condition"], where)
         found = from_call(name if isinstance(name, str) else repr(name), **called)

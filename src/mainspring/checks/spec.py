@@ -51,7 +51,7 @@ class Expectation(Frozen):
         columns: the columns that it reads; empty for a statement about the whole frame.
         parameters: the rule's own arguments, in plain JSON values with tuples as lists; times are ISO 8601 strings.
         severity: whether breaking it fails the validation or is only told.
-        mostly: the share of judged (non-null) rows that must hold, 0 < mostly <= 1.
+        mostly: the share of judged (non-null) rows that must hold, in [0, 1]; with 0 breaking rows are only told.
         distribution: which installed distribution added the rule when the expectation was made; None for our own.
         row_condition: judges only rows where it holds; None = every row.
         meta: plain JSON for people and other tools.
@@ -62,7 +62,7 @@ class Expectation(Frozen):
     columns: tuple[str, ...] = ()
     parameters: dict[str, Any] = Field(default_factory=dict)
     severity: Severity = Severity.CRITICAL
-    mostly: float = Field(default=1.0, gt=0.0, le=1.0)
+    mostly: float = Field(default=1.0, ge=0.0, le=1.0)
     distribution: str | None = None
     row_condition: str | None = None
     meta: dict[str, Any] = Field(default_factory=dict)
