@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.features.conftest import at
 
+import mainspring as ms
 from mainspring.errors import InputError
 from mainspring.features.api import Features
 from mainspring.features.group import FeatureGroup
@@ -106,3 +108,47 @@ def test_a_group_without_rows_has_nothing_to_do(features: Features) -> None:
     assert group.compact().receipt_id is None
     assert group.vacuum().files == ()
     assert not features._stores.tables.names()
+
+
+def test_rejects_are_kept_few_too(features: Features) -> None:
+    """Their files count, are compacted, and what is left behind of them goes."""
+    group = features.group(
+        "g", keys=["k"], on_failure="quarantine", expectations=[ms.expect.between("x", 0, 9)]
+    )
+    for number in range(2):
+        group.insert(pl.DataFrame({"k": [number, 7], "x": [1.0, 99.0]}))
+    before = group.rejects()
+    done = group.compact()
+    assert (done.n_files_before, done.n_files) == (4, 2)
+    assert group.vacuum().n_younger == 4
+    assert group.rejects().equals(before)
+
+
+def test_a_vacuum_is_told_of_before_it_deletes(features: Features, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was killed at the first file is seen to have begun."""
+    group = some(features)
+    for number in range(2):
+        group.insert(rows(number, 1.0))
+    group.compact()
+    age(features, group)
+    graph = features._stores.graph
+    seen: list[str] = []
+
+    def begun(*_: object) -> list[str]:
+        seen.extend(
+            execution.kind
+            for event in graph.events(kinds=["execution.started"])
+            if (execution := graph.find_execution(str(event.execution))) is not None
+        )
+        return []
+
+    monkeypatch.setattr(type(features._stores.tables), "discard", begun)
+    group.vacuum()
+    assert "vacuum" in seen
+
+
+@pytest.mark.parametrize("older_than", [5, None, "7d"])
+def test_an_age_is_a_span_of_time(features: Features, older_than: Any) -> None:
+    """Anything else is refused, also where there is nothing to do."""
+    with pytest.raises(InputError, match="a timedelta"):
+        some(features).vacuum(older_than=older_than)

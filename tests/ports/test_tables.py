@@ -346,3 +346,22 @@ def test_a_log_that_an_erasure_rewrites_between_two_looks(
     monkeypatch.setattr(head, "_refreshed", lambda: looks.pop() if looks else honest())
     assert theirs.find_append("t", "2") is not None
     assert not looks
+
+
+def test_an_erasure_deletes_no_file_whose_successor_could_be_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another process rearranged while rows went is durable before the files that it replaced go."""
+    tables = open_tables(tmp_path)
+    for number in range(3):
+        tables.append("t", pl.DataFrame({"a": [number, number + 10]}), token=str(number))
+    checkpoint = _delta._Head.checkpoint
+
+    def meanwhile(head: _delta._Head) -> None:
+        DeltaTable(tmp_path / "t").optimize.compact()
+        checkpoint(head)
+
+    monkeypatch.setattr(_delta._Head, "checkpoint", meanwhile)
+    assert tables.erase("t", pl.DataFrame({"a": [0]})).n_rows == 1
+    assert DeltaLog(tmp_path / "t").synced() == DeltaTable(tmp_path / "t").version()
+    assert sorted(tables.scan("t").collect()["a"]) == [1, 2, 10, 11, 12]

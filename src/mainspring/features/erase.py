@@ -123,7 +123,7 @@ def erase(
     with stores.tables.alone(store.table_name(group)):
         plan = _planned(stores, group, named)
         copies = _copies(stores, group, plan)
-        if not _tables(stores, group):
+        if not store.tables_of(stores, group):
             return _erased(group, plan, 0, 0, copies, None)
         return _carry_out(stores, group, plan, copies, reason)
 
@@ -133,12 +133,6 @@ def _check_reason(reason: object, where: str, *, is_needed: bool) -> None:
         raise InputError.of_kind("a reason", reason, where, "Say why, in your words: it is kept for ever.")
     if is_needed and not reason.strip():
         raise InputError(expected="a reason", got="none", where=where, hint="Say why: it is kept for ever.")
-
-
-def _tables(stores: Stores, group: FeatureGroupSpec) -> list[str]:
-    """The group's table and that of its rejects, as far as they are there."""
-    names = (store.table_name(group), store.rejects_table_name(group))
-    return [name for name in names if stores.tables.exists(name)]
 
 
 def _carry_out(stores: Stores, group: FeatureGroupSpec, plan: _Plan, copies: Copies, reason: str) -> Erased:
@@ -155,7 +149,7 @@ def _carry_out(stores: Stores, group: FeatureGroupSpec, plan: _Plan, copies: Cop
         # Before the rows go, of which alone a part of a key tells the whole one; and once more when nothing has them.
         n_online = _erase_online(stores, group, plan)
         unsettled: tuple[str, ...] = ()
-        for name in _tables(stores, group):
+        for name in store.tables_of(stores, group):
             places = plan.places if name == store.table_name(group) else plan.rejected.select(*_PLACE)
             unsettled += stores.tables.erase(name, places).unsettled
         n_online += _erase_online(stores, group, plan)

@@ -124,6 +124,11 @@ def rejects_table_name(spec: FeatureGroupSpec) -> str:
     return f"{table_name(spec)}_rejects"
 
 
+def tables_of(stores: Stores, spec: FeatureGroupSpec) -> list[str]:
+    """The names of the group's table and of that of its rejects, as far as they are there."""
+    return [name for name in (table_name(spec), rejects_table_name(spec)) if stores.tables.exists(name)]
+
+
 def lock_name(group_id: str) -> str:
     """The lock that orders tickets and commit numbers of one group."""
     return f"features/{group_id}"

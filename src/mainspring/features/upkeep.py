@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -10,6 +11,7 @@ from mainspring.errors import InputError
 from mainspring.features import store
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.features.store import Stores
+from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import AssetKind
 from mainspring.ports.tables import LeftBehind
 
@@ -23,7 +25,7 @@ class Compacted:
     """What a compaction came to.
 
     Attributes:
-        n_files_before, n_files: that a read needs.
+        n_files_before, n_files: that reads of its rows and of its rejects need.
         receipt_id: the report in the graph; None where there was nothing to gain.
     """
 
@@ -53,15 +55,16 @@ class Vacuumed:
 def compact(stores: Stores, group: FeatureGroupSpec) -> Compacted:
     """Write the rows of many small files into few; commits keep their tickets and so every read its answer."""
     stores.graph.check_writable(f"compact {group.label}")
-    name = store.table_name(group)
-    if not stores.tables.exists(name):
-        return Compacted(group.label, 0, 0, None)
     # Bytes first: a process that dies in between leaves the same rows in fewer files, and nothing to be told.
-    done = stores.tables.compact(name)
-    if done.n_before == done.n_after:
-        return Compacted(group.label, done.n_before, done.n_after, None)
-    figures = {"group": group.label, "table": name, "n_before": done.n_before, "n_after": done.n_after}
-    return Compacted(group.label, done.n_before, done.n_after, _told(stores, group, "compact", figures))
+    done = {name: stores.tables.compact(name) for name in store.tables_of(stores, group)}
+    n_before = sum(each.n_before for each in done.values())
+    n_after = sum(each.n_after for each in done.values())
+    if n_before == n_after:
+        return Compacted(group.label, n_before, n_after, None)
+    figures = {"group": group.label, "tables": list(done), "n_before": n_before, "n_after": n_after}
+    with _execution(stores, group, "compact") as work:
+        receipt_id = _told(group, work, "compact", figures)
+    return Compacted(group.label, n_before, n_after, receipt_id)
 
 
 def vacuum(stores: Stores, group: FeatureGroupSpec, *, older_than: timedelta, dry_run: bool) -> Vacuumed:
@@ -71,37 +74,55 @@ def vacuum(stores: Stores, group: FeatureGroupSpec, *, older_than: timedelta, dr
     a version of the table.
 
     Raises:
-        InputError: `older_than` is shorter than an hour.
+        InputError: `older_than` is no span of time, or shorter than an hour.
     """
+    _check_age(older_than, f"feature group {group.label}, vacuum")
+    left = {name: stores.tables.left_behind(name) for name in store.tables_of(stores, group)}
+    before = datetime.now(UTC) - older_than
+    due = {name: [item for item in found if item.removed_at < before] for name, found in left.items()}
+    files, size_bytes = _sum(due)
+    n_younger = sum(map(len, left.values())) - len(files)
+    if dry_run or not files:
+        return Vacuumed(group.label, files, size_bytes, n_younger, None)
+    stores.graph.check_writable(f"vacuum {group.label}")
+    # Durable: one that is killed is seen to have begun.
+    with _execution(stores, group, "vacuum", durable=True) as work:
+        for name, found in due.items():
+            gone = set(stores.tables.discard(name, [item.file for item in found]))
+            due[name] = [item for item in found if item.file in gone]
+        files, size_bytes = _sum(due)
+        named = {name: [item.file for item in found] for name, found in due.items() if found}
+        figures = {"group": group.label, "files": named, "size_bytes": size_bytes}
+        receipt_id = _told(group, work, "vacuum", figures)
+    return Vacuumed(group.label, files, size_bytes, n_younger, receipt_id)
+
+
+def _check_age(older_than: object, where: str) -> None:
+    if not isinstance(older_than, timedelta):
+        raise InputError.of_kind(
+            "a timedelta", older_than, where, "Write vacuum(older_than=timedelta(days=7))."
+        )
     if older_than < YOUNGEST:
         raise InputError(
             expected="at least one hour",
             got=str(older_than),
-            where=f"feature group {group.label}, vacuum",
+            where=where,
             hint="Somebody may still be reading an earlier version of the table.",
         )
-    name = store.table_name(group)
-    left = stores.tables.left_behind(name) if stores.tables.exists(name) else []
-    before = datetime.now(UTC) - older_than
-    due = [item for item in left if item.removed_at < before]
-    n_younger = len(left) - len(due)
-    if dry_run or not due:
-        return Vacuumed(group.label, tuple(item.file for item in due), _size(due), n_younger, None)
-    gone = set(stores.tables.discard(name, [item.file for item in due]))
-    given_up = [item for item in due if item.file in gone]
-    files, size_bytes = [item.file for item in given_up], _size(given_up)
-    figures = {"group": group.label, "table": name, "files": files, "size_bytes": size_bytes}
-    receipt_id = _told(stores, group, "vacuum", figures)
-    return Vacuumed(group.label, tuple(files), size_bytes, n_younger, receipt_id)
 
 
-def _size(files: list[LeftBehind]) -> int:
-    return sum(item.size_bytes for item in files)
+def _sum(found: Mapping[str, list[LeftBehind]]) -> tuple[tuple[str, ...], int]:
+    """The files, table by table, and their bytes."""
+    items = [item for each in found.values() for item in each]
+    return tuple(item.file for item in items), sum(item.size_bytes for item in items)
 
 
-def _told(stores: Stores, group: FeatureGroupSpec, kind: str, figures: dict[str, object]) -> str:
+def _execution(stores: Stores, group: FeatureGroupSpec, kind: str, *, durable: bool = False) -> Publication:
+    return stores.graph.execution(kind, group.label, parameters={"group": group.label}, durable=durable)
+
+
+def _told(group: FeatureGroupSpec, work: Publication, kind: str, figures: dict[str, object]) -> str:
     """The receipt: a report whose attributes say all."""
-    with stores.graph.execution(kind, group.label, parameters={"group": group.label}) as work:
-        receipt = work.add(AssetKind.REPORT, kind, attributes=figures)
-        work.event(f"feature_group.{kind}ed", group.group_id, {"group": group.label, "receipt": receipt.id})
+    receipt = work.add(AssetKind.REPORT, kind, attributes=figures)
+    work.event(f"feature_group.{kind}ed", group.group_id, {"group": group.label, "receipt": receipt.id})
     return receipt.id

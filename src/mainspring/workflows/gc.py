@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import select
 
 from mainspring.errors import InputError
-from mainspring.features.store import table_name
+from mainspring.features.store import rejects_table_name, table_name
 from mainspring.lineage.spec import AssetKind, ExecutionState, Standing, Value
 from mainspring.lineage.store import executions
 from mainspring.log.progress import Progress, silent
@@ -211,8 +211,9 @@ def _files(project: Project, removed_before: datetime) -> list[Rubbish]:
 
 
 def _tables(project: Project) -> list[str]:
-    groups = [table_name(group.spec) for group in project.features.groups(archived=True)]
-    return [*log_tables(project), *(name for name in groups if project.tables.exists(name))]
+    groups = (group.spec for group in project.features.groups(archived=True))
+    names = (name for group in groups for name in (table_name(group), rejects_table_name(group)))
+    return [*log_tables(project), *(name for name in names if project.tables.exists(name))]
 
 
 def _appends(project: Project, progress: Progress) -> list[Rubbish]:

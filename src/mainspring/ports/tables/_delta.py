@@ -134,7 +134,10 @@ class DeltaTables(Tables):
             head.log.make_durable(version)
             # The shortcut that is newest then, so that the older ones can go.
             head.checkpoint()
-            return Erasure(n_rows, tuple(head.log.forget(head.live(), version)))
+            live, newest = head.live()
+            # Others may have written anew what is left since: what they read goes when theirs survives power loss.
+            head.log.make_durable(newest)
+            return Erasure(n_rows, tuple(head.log.forget(live, version)))
 
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
@@ -414,13 +417,14 @@ class _Head:
         told = table.delete(predicate=predicate, post_commithook_properties=_NO_HOOKS)
         return int(told["num_deleted_rows"])
 
-    def live(self) -> set[str]:
-        """The data files that the newest version reads, relative to the folder."""
+    def live(self) -> tuple[set[str], int]:
+        """The data files that the newest version reads, relative to the folder, and that version."""
         table = self.refresh()
         assert table is not None
         # delta-rs follows symbolic links in the folder's path.
         root = self.folder.resolve()
-        return {Path(unquote(uri)).relative_to(root).as_posix() for uri in table.file_uris()}
+        files = {Path(unquote(uri)).relative_to(root).as_posix() for uri in table.file_uris()}
+        return files, table.version()
 
     def _until_first(self, attempt: Callable[[], _Done], what: str) -> _Done:
         """What `attempt` comes to once nobody else's commit comes in between."""
