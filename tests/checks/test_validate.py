@@ -292,3 +292,10 @@ def test_a_regex_that_compiles_alone_but_not_as_a_whole_is_refused() -> None:
     """A comment at the end swallows what anchors it."""
     with pytest.raises(InputError, match="compiles"):
         expect.matches("s", "(?x)AND # hi")
+
+
+def test_categories_of_two_lists_compare_within_a_row() -> None:
+    """They are texts, whatever else their columns may hold."""
+    schema = {"a": pl.Enum(["x", "y"]), "b": pl.Enum(["y", "z"])}
+    frame = pl.DataFrame({"a": ["x", "y"], "b": ["y", "y"]}, schema=schema)
+    assert failing_rows(frame, [expect.unique_within_row(["a", "b"])])["_row"].to_list() == [1]

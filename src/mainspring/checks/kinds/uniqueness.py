@@ -23,6 +23,7 @@ from mainspring.checks.kinds.nulls import is_missing
 from mainspring.checks.kinds.ranges import LOW_HIGH, within
 from mainspring.checks.rule import Found, Of, RowJudge, Rule, Types
 from mainspring.checks.spec import Expectation
+from mainspring.checks.values import plain
 
 
 def _repeated(expectation: Expectation, _schema: pl.Schema) -> pl.Expr:
@@ -71,8 +72,8 @@ def unique_together(
     return made("unique_together", column_names(columns, where, 2), given, options)
 
 
-def _equal_within(expectation: Expectation, _schema: pl.Schema) -> pl.Expr:
-    pairs = combinations(map(pl.col, expectation.columns), 2)
+def _equal_within(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
+    pairs = combinations([plain(column, schema) for column in expectation.columns], 2)
     return pl.any_horizontal([one.eq_missing(other) for one, other in pairs])
 
 
