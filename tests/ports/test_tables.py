@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -365,3 +368,24 @@ def test_an_erasure_deletes_no_file_whose_successor_could_be_lost(
     assert tables.erase("t", pl.DataFrame({"a": [0]})).n_rows == 1
     assert DeltaLog(tmp_path / "t").synced() == DeltaTable(tmp_path / "t").version()
     assert sorted(tables.scan("t").collect()["a"]) == [1, 2, 10, 11, 12]
+
+
+def test_what_a_killed_writer_left_is_left_behind(tmp_path: Path) -> None:
+    """Once nobody has written to it for an hour, and as long as the log can tell that no version names it."""
+    tables = open_tables(tmp_path)
+    tables.append("t", ROW, token="1")
+    (named,) = (tmp_path / "t").glob("*.parquet")
+    young, old = (named.with_name(f"part-{age}.parquet") for age in ("young", "old"))
+    long_ago = time.time() - 2 * 3_600
+    for place in (young, old):
+        shutil.copy(named, place)
+    for place in (named, old):
+        os.utime(place, (long_ago, long_ago))
+    (left,) = tables.left_behind("t")
+    assert (left.file, left.removed_at.timestamp()) == (old.name, pytest.approx(long_ago, abs=1))
+    assert tables.discard("t", [old.name, young.name, named.name]) == [old.name]
+    assert (old.exists(), young.exists(), tables.scan("t").collect().rows()) == (False, True, [(1,)])
+    shutil.copy(named, old)
+    os.utime(old, (long_ago, long_ago))
+    log_place(tmp_path, 1).write_text("torn")
+    assert tables.left_behind("t") == []

@@ -54,11 +54,13 @@ class TableDamage:
 
 @dataclass(frozen=True, slots=True)
 class LeftBehind:
-    """A file that the newest version reads no more, because its rows were taken out or written anew elsewhere.
+    """A file that the newest version reads no more, because its rows were taken out or written anew elsewhere; or that
+    no version ever read, because who wrote it was killed.
 
     Attributes:
         file: its path relative to the table.
-        removed_at: when the version that reads it no more was made, by the machine's clock.
+        removed_at: when the version that reads it no more was made, or when it was written last; by the machine's
+            clock.
     """
 
     file: str

@@ -190,16 +190,38 @@ class DeltaLog:
         return found
 
     def left_behind(self) -> list[LeftBehind]:
-        """Files that are there and that no version that is durable and the newest reads."""
-        removed: dict[str, int] = {}
-        for number in range(self.synced() + 1):
+        """Files that are there and that no version that is durable and the newest reads, or that no version names and
+        nobody has written to for so long that who did is gone.
+        """
+        removed: dict[str, float] = {}
+        named: set[str] = set()
+        synced = self.synced()
+        is_readable = True
+        for number in range(max([*self._versions(), synced]) + 1):
             commit = self._read(number)
-            removed |= commit.removed if commit is not None else {}
+            if commit is None:
+                is_readable = False
+                continue
+            named |= set(commit.files)
+            if number <= synced:
+                removed |= {file: at_ms / 1_000 for file, at_ms in commit.removed.items()}
+        # What a damaged entry named may be what others read.
+        removed |= self._abandoned(named) if is_readable else {}
         found = []
-        for file, removed_ms in sorted(removed.items()):
+        for file, since_s in sorted(removed.items()):
             with contextlib.suppress(FileNotFoundError):
                 size_bytes = (self.folder / file).stat().st_size
-                found.append(LeftBehind(file, size_bytes, datetime.fromtimestamp(removed_ms / 1_000, UTC)))
+                found.append(LeftBehind(file, size_bytes, datetime.fromtimestamp(since_s, UTC)))
+        return found
+
+    def _abandoned(self, named: set[str]) -> dict[str, float]:
+        """Data files beside those that are named, with the time at which they were written last, long ago."""
+        found = {}
+        for place in self.folder.glob("*.parquet"):
+            with contextlib.suppress(FileNotFoundError):
+                written_s = place.stat().st_mtime
+                if place.name not in named and time.time() - written_s >= ABANDONED_S:
+                    found[place.name] = written_s
         return found
 
     def forget(self, live: set[str], version: int) -> list[str]:
