@@ -25,6 +25,9 @@ Longs: TypeAlias = NDArray[np.int64]
 #: What two numbers may come to that are packed into one.
 _LIMIT: Final = 2**62
 
+#: With more pieces than that rows are sorted one by one.
+_MAX_RUNS: Final = 10_000
+
 
 class Questions:
     """Keys and moments that are asked about, made ready once for every table that shares the keys' numbers.
@@ -96,10 +99,16 @@ def search(asked: Questions, rows: pl.DataFrame, *, delay_us: int) -> Longs:
     """
     if not len(asked) or not rows.height:
         return np.full(len(asked), -1, dtype=np.int64)
-    runs = _runs(rows)
+    written = rows.select("number", "ordinal")
     rows = rows.drop("number", "ordinal")
-    if runs is None:
+    falls = _falls(written)
+    if not falls:
         return _search(asked, rows, delay_us)
+    runs = _runs(written, falls)
+    if runs is None:
+        order = written.select(pl.arg_sort_by("number", "ordinal")).to_series()
+        found = _search(asked, rows.select(pl.all().gather(order)), delay_us)
+        return np.where(found >= 0, order.cast(pl.Int64).to_numpy()[found], -1)
     # Files come newest first, each in its own order: what is copied in runs need not be sorted.
     found = _search(asked, pl.concat([rows.slice(*run) for run in runs], rechunk=True), delay_us)
     starts = np.cumsum([0, *(length for _, length in runs[:-1])])
@@ -108,23 +117,24 @@ def search(asked: Questions, rows: pl.DataFrame, *, delay_us: int) -> Longs:
     return np.where(found >= 0, found + offsets[run], -1)
 
 
-def _runs(rows: pl.DataFrame) -> list[tuple[int, int]] | None:
-    """Offset and length of the pieces that make up the order of writing; None where the rows stand in it."""
+def _falls(written: pl.DataFrame) -> list[int]:
+    """Positions of rows that were written before the row that they stand behind."""
     number, ordinal = pl.col("number").diff(), pl.col("ordinal").diff()
-    falls = rows.select(pl.arg_where((number < 0) | ((number == 0) & (ordinal < 0)))).to_series().to_list()
-    if not falls:
+    return written.select(pl.arg_where((number < 0) | ((number == 0) & (ordinal < 0)))).to_series().to_list()
+
+
+def _runs(written: pl.DataFrame, falls: list[int]) -> list[tuple[int, int]] | None:
+    """Offset and length of the pieces that make up the order of writing; None where they are torn, or too many."""
+    if len(falls) > _MAX_RUNS:
         return None
     starts = [0, *falls]
-    firsts = rows.select(pl.col("number", "ordinal").gather(starts)).rows()
-    lasts = rows.select(
-        pl.col("number", "ordinal").gather([fall - 1 for fall in falls] + [rows.height - 1])
-    ).rows()
-    lengths = [end - start for start, end in zip(starts, [*falls, rows.height], strict=True)]
+    ends = [*falls, written.height]
+    pairs = written.select(pl.col("number", "ordinal").gather([*starts, *(end - 1 for end in ends)])).rows()
+    firsts, lasts = pairs[: len(starts)], pairs[len(starts) :]
     order = sorted(range(len(starts)), key=firsts.__getitem__)
-    if all(lasts[before] < firsts[after] for before, after in pairwise(order)):
-        return [(starts[place], lengths[place]) for place in order]
-    by_row = rows.select(pl.arg_sort_by("number", "ordinal")).to_series().to_list()
-    return [(position, 1) for position in by_row]
+    if any(lasts[before] > firsts[after] for before, after in pairwise(order)):
+        return None
+    return [(starts[place], ends[place] - starts[place]) for place in order]
 
 
 def _search(asked: Questions, rows: pl.DataFrame, delay_us: int) -> Longs:
