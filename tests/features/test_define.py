@@ -140,3 +140,14 @@ def test_a_search_for_what_is_no_text(features: Features) -> None:
     """Refused with the way to write it."""
     with pytest.raises(InputError, match="text to look for"):
         features.search(5)  # type: ignore[arg-type]
+
+
+def test_what_becomes_of_broken_rows_stays_until_it_is_said_otherwise(features: Features) -> None:
+    """Asking for the group again, without naming the policy, does not let bad rows in."""
+    rules = {"keys": ["k"], "expectations": [ms.expect.between("v", 0, 1)]}
+    features.group("q", **rules, on_failure="quarantine")  # type: ignore[arg-type]
+    again = features.group("q", keys=["k"])
+    commit = again.insert(pl.DataFrame({"k": [1, 2], "v": [0.5, 9.0]}))
+    assert (again.spec.on_failure, commit.n_rows, commit.n_rejected) == ("quarantine", 1, 1)
+    assert features.group("q", keys=["k"], on_failure="alert").spec.on_failure == "alert"
+    assert features.group("r", keys=["k"]).spec.on_failure == "alert"

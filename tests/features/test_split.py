@@ -184,3 +184,11 @@ def test_a_part_without_rows_is_refused(bounds: dict[str, str], message: str) ->
     times = pl.Series([at(0), at(9)], dtype=pl.Datetime("us", "UTC"))
     with pytest.raises(InputError, match=message):
         split.check_parts(times, pl.Series(parts(spec, [0, 9])), spec)
+
+
+@pytest.mark.parametrize("given", ["random", 0.2])
+def test_what_is_no_division_is_refused(given: object) -> None:
+    """With the way to write one."""
+    with pytest.raises(InputError, match=r"ms.split.random\(test=0.2\)"):
+        split.check_split(given, "here")
+    split.check_split(None, "here")

@@ -16,7 +16,7 @@ from tests.features.killed_inserts import open_features, rows
 from tests.features.killed_versions import fill
 
 import mainspring as ms
-from mainspring.errors import ConflictError, InputError
+from mainspring.errors import ConflictError, InputError, UnknownNameError
 from mainspring.features.api import Features
 from mainspring.features.group import FeatureGroup
 from mainspring.ports.clock import ReplayClock
@@ -119,3 +119,21 @@ def test_a_killed_back_fill_goes_on(records_url: str, tmp_path: Path) -> None:
         assert [commit.number for commit in new.commits()] == [1, 2, 3, 4]
         expected = [value for _ in range(4) for value in (2.0, 4.0)]
         assert new.read(history=True).to_polars()["x"].to_list() == expected
+
+
+def test_a_back_fill_that_would_leave_a_column_empty_is_refused(features: Features) -> None:
+    """A typing mistake, a column that nobody fills, an expression over none: said before anything is made."""
+    group = features.group("amounts", keys=["k"])
+    group.insert(pl.DataFrame({"k": [1], "v": [2]}))
+    wanted = {"k": int, "cents": int}
+    with pytest.raises(UnknownNameError, match="'cent'.*Did you mean 'cents'"):
+        group.next_version(schema=wanted, backfill={"cent": pl.col("v")})
+    with pytest.raises(UnknownNameError, match="'w'"):
+        group.next_version(schema=wanted, backfill={"cents": "w"})
+    with pytest.raises(InputError, match="back-fill of the new columns cents"):
+        group.next_version(schema=wanted)
+    assert [item.version for item in features.groups()] == [1]
+    with pytest.raises(InputError, match="expressions over the columns k, v"):
+        group.next_version(schema=wanted, backfill={"cents": pl.col("w")})
+    filled = group.next_version(schema=wanted, backfill={"cents": pl.col("v") * 100})
+    assert filled.read().to_polars().rows() == [(1, 200)]

@@ -319,3 +319,12 @@ def test_smoothing_is_a_number_of_rows(smoothing: float) -> None:
     frame = pl.DataFrame({"c": ["a", "b"], "y": [0.0, 1.0]})
     with pytest.raises(InputError, match="rows"):
         wrangle.fit_target_means(frame, ["c"], "y", smoothing=smoothing)
+
+
+def test_ways_that_there_are_not() -> None:
+    """Refused by name, not taken for another."""
+    frame = pl.DataFrame({"y": [0, 1, 1], "x": [1.0, 2.0, 3.0]})
+    with pytest.raises(InputError, match="'over' or 'under'"):
+        wrangle.resample(frame, "y", how="banana", seed=1)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="one of iqr"):
+        wrangle.fit_bounds(frame, ["x"], rule="z")  # type: ignore[arg-type]

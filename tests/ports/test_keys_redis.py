@@ -77,7 +77,7 @@ class TestRedisKeys(KeysContract):
 
 
 @given(st.lists(ENTRIES, max_size=12))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_newest_wins(entries: list[Entry]) -> None:
     """Whatever the ages, what is kept and counted is what a dictionary with the contract's rule keeps."""
     keys = open_keys(shared_redis(), namespace=f"test-{new_id()}")

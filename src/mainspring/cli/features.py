@@ -267,6 +267,14 @@ def next_version(
 
 def _pairs(given: list[str], where: str) -> dict[str, str]:
     """`NEW=OLD` as name → value."""
+    names = [text.partition("=")[0] for text in given]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(
+            expected="every name once",
+            got=f"{twice[0]!r} twice",
+            where=where,
+            hint="One call for each value.",
+        )
     for text in given:
         if not all(text.partition("=")[::2]):
             raise InputError(
@@ -333,12 +341,27 @@ def _entity(given: dict[str, str], spec: Any, with_times: Any) -> Any:
     """Text of the command line as the group's keys."""
     import polars as pl
 
-    from mainspring.features.schema import STORAGE, types_of
+    from mainspring.features.schema import types_of
 
     types = types_of(spec.columns)
-    frame = with_times(pl.DataFrame({key: [value] for key, value in given.items()}), types)
-    whole = [key for key in given if types.get(key) == "int64"]
-    return frame.with_columns(pl.col(whole).cast(STORAGE["int64"]))
+    values = {key: [_key(key, text, types.get(key, ""))] for key, text in given.items()}
+    return with_times(pl.DataFrame(values), types)
+
+
+def _key(key: str, text: str, kind: str) -> int | bool | str:
+    """One key's value; times stay text here."""
+    if kind == "int64" and text.removeprefix("-").isdecimal() and int(text) in range(-(2**63), 2**63):
+        return int(text)
+    if kind == "bool" and text in {"true", "false"}:
+        return text == "true"
+    if kind in {"int64", "bool"}:
+        raise InputError(
+            expected="a whole number of 64 bits" if kind == "int64" else "true or false",
+            got=repr(text),
+            where=f"features erase, key {key!r}",
+            hint="`mainspring features head` shows the keys of a group.",
+        )
+    return text
 
 
 @app.command("changes")

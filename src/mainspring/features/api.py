@@ -86,7 +86,7 @@ class Features:
         jurisdiction: str | None = None,
         ttl_s: float | None = None,
         source_delay_s: float = 0.0,
-        on_failure: str = "alert",
+        on_failure: str | None = None,
     ) -> FeatureGroup:
         """The group of that name and version; created when there is none.
 
@@ -129,7 +129,7 @@ class Features:
                 f"features.get_group({name!r}, {version}).",
             )
         plan.check_group(
-            name, version, keys, event_time, known_time, ttl_s, source_delay_s, on_failure, where
+            name, version, keys, event_time, known_time, ttl_s, source_delay_s, on_failure or "alert", where
         )
         columns = None if schema is None else declared(schema, where)
         wanted = FeatureGroupSpec(
@@ -143,7 +143,7 @@ class Features:
             online=online,
             ttl_s=ttl_s,
             source_delay_s=source_delay_s,
-            on_failure=on_failure,
+            on_failure=on_failure or "alert",
             columns=columns,
             expectations=tuple(item.model_dump(mode="json") for item in checked(expectations or ())),
             description=description or "",
@@ -160,6 +160,7 @@ class Features:
             "owner": owner is not None,
             "tags": tags is not None,
             "jurisdiction": jurisdiction is not None,
+            "on_failure": on_failure is not None,
         }
         settled = settle(self._stores, wanted, given, ingest.check_expectations, where)
         return FeatureGroup(self._stores, settled)

@@ -141,7 +141,6 @@ def evolved(
             )
     update: dict[str, Any] = {field: getattr(wanted, field) for field, is_given in given.items() if is_given}
     update["online"] = found.online or wanted.online
-    update["on_failure"] = wanted.on_failure
     if wanted.columns is not None and found.columns is None:
         update["columns"] = wanted.columns
     elif wanted.columns is not None and found.columns is not None and wanted.columns != found.columns:

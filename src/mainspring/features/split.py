@@ -165,6 +165,17 @@ def _by_time(times: pl.Series, spec: SplitSpec) -> pl.Series:
     return times.alias("t").to_frame().select(part.alias("split")).get_column("split")
 
 
+def check_split(given: object, where: str) -> None:
+    """Refuses what is no division; None is one.
+
+    Raises:
+        InputError: it was not made by this module.
+    """
+    if given is not None and not isinstance(given, SplitSpec):
+        hint = "Write split=ms.split.random(test=0.2), or ms.split.by_time(test_from='2013-04-01')."
+        raise InputError.of_kind("a division made by ms.split", given, where, hint)
+
+
 def check_parts(times: pl.Series, parts: pl.Series, spec: SplitSpec) -> None:
     """Refuses a division by time or column that leaves nothing to train on, or nothing for a part that it names.
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from mainspring.errors import InputError
+from mainspring.errors import InputError, UnknownNameError
 from mainspring.features import ingest, store
 from mainspring.features.define import settle
 from mainspring.features.join import DELETE, OP
@@ -43,6 +43,7 @@ def next_version(
             that do not fit.
         ConflictError: the next version exists with another definition.
     """
+    _check_backfill(group, changes.get("columns"), backfill)
     new = _define(stores, group, changes, backfill)
     told = {"from": group.label, "to": new.label}
     done = 0
@@ -56,6 +57,33 @@ def next_version(
         work.event("feature_group.backfilled", new.group_id, {**told, "up_to": done})
     with stores.records.read() as connection:
         return store.get_group_by_id(connection, new.group_id)
+
+
+def _check_backfill(
+    group: FeatureGroupSpec, columns: tuple[FeatureSpec, ...] | None, backfill: Backfill | None
+) -> None:
+    """Refuse what would leave a column empty without a word; of a function only its frames will tell."""
+    if callable(backfill):
+        return
+    where = f"feature group {group.label}, next_version"
+    old, names = [item.name for item in group.columns or ()], backfill or {}
+    for given in names.values():
+        if isinstance(given, str) and given not in old:
+            raise UnknownNameError.of("column", given, old, f"{where}, backfill")
+    if columns is None:
+        return
+    known = [item.name for item in columns]
+    for name in names:
+        if name not in known:
+            raise UnknownNameError.of("column", name, known, f"{where}, backfill")
+    empty = [item.name for item in columns if item.name not in {*old, *names} and item.default is None]
+    if empty:
+        raise InputError(
+            expected=f"a back-fill of the new columns {', '.join(empty)}",
+            got=f"one of {', '.join(names)}" if names else "none",
+            where=where,
+            hint=f"Write backfill={{{empty[0]!r}: 'old_column'}} or an expression: pl.lit(None) for no value.",
+        )
 
 
 def _define(
@@ -90,7 +118,7 @@ def _define(
             wanted = wanted.model_copy(update={"columns": columns})
         ingest.check_columns(wanted, columns, where)
     # What is said of a version that is there already stays.
-    given = {"expectations": "expectations" in changes}
+    given = {name: name in changes for name in ("expectations", "on_failure")}
     return settle(stores, wanted, given, ingest.check_expectations, where)
 
 
@@ -146,7 +174,7 @@ def _transformed(
     backfill: Backfill | None,
     where: str,
 ) -> pl.DataFrame:
-    made: object = backfill(rows) if callable(backfill) else _mapped(rows, backfill or {})
+    made: object = backfill(rows) if callable(backfill) else _mapped(rows, backfill or {}, where)
     if not isinstance(made, pl.DataFrame):
         hint = "Return the rows that the new version is to have."
         raise InputError.of_kind("a polars frame from the back-fill", made, where, hint)
@@ -162,8 +190,16 @@ def _transformed(
     return frame if callable(backfill) else frame.select(item.name for item in new.columns)
 
 
-def _mapped(rows: pl.DataFrame, names: Mapping[str, str | pl.Expr]) -> pl.DataFrame:
+def _mapped(rows: pl.DataFrame, names: Mapping[str, str | pl.Expr], where: str) -> pl.DataFrame:
     """The rows with the new columns, without the old ones that only have another name."""
     made = [(pl.col(given) if isinstance(given, str) else given).alias(name) for name, given in names.items()]
     gone = {given for given in names.values() if isinstance(given, str)} - set(names)
-    return rows.with_columns(made).drop(gone, strict=False)
+    try:
+        return rows.with_columns(made).drop(gone, strict=False)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(
+            expected=f"expressions over the columns {', '.join(rows.columns)}",
+            got=str(error).splitlines()[0],
+            where=where,
+            hint="Correct the back-fill and call again; what is filled already stays.",
+        ) from error

@@ -32,6 +32,7 @@ from mainspring.features.spec import (
     is_late,
     is_strict,
 )
+from mainspring.features.split import check_split
 from mainspring.features.store import Stores
 from mainspring.ports.tables.collect import collect
 from mainspring.types import from_us, to_us
@@ -201,6 +202,7 @@ class FeatureView:
             InputError: as for `join`, or no row has a label.
             StateError: the view is archived.
         """
+        check_split(split, f"view {self.spec.title}")
         self._stores.graph.check_usable(self.spec.view_id)
         asked = self._spine(spine, source)
         result = self._join(asked, as_of, pins)

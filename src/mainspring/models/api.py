@@ -93,7 +93,6 @@ class Models:
                 hint="Wrap the estimator: ms.Model(estimator, features=[...], categorical=[...]).fit(frame).",
             )
         check_dataset(data, "models.register(data=)")
-        _check_transformations(model, data)
         if run is not None and not isinstance(run, RunReference):
             raise InputError.of_kind(
                 "a tracked run", run, "models.register(run=)", "Pass what tracking.run(...) gives."
@@ -102,6 +101,7 @@ class Models:
         with self._graph.records.read() as connection:
             stored, name = names.resolve(connection, Noun.MODEL, self._graph.project_id, name)
             check_usable(connection, self._graph.project_id, [named(Noun.MODEL, stored), *used])
+        _check_transformations(model, data)
         content = store_package(model, self._graph.blobs, format_name=stored_as)
         for _ in range(NUMBERING_ATTEMPTS):
             try:

@@ -80,6 +80,13 @@ def fit_bounds(
         UnknownNameError: a column is not there.
         InputError: a column does not hold numbers or has none, its spread is zero, or the factor is not positive.
     """
+    if rule not in _FACTORS:
+        raise InputError(
+            expected=f"one of {', '.join(_FACTORS)}",
+            got=repr(rule),
+            where="fit_bounds, rule",
+            hint="'iqr' goes by quartiles.",
+        )
     factor = _FACTORS[rule] if factor is None else factor
     if not (math.isfinite(factor) and factor > 0):
         raise InputError(

@@ -40,6 +40,13 @@ def resample(
     """
     check_columns(frame, [label], "resample")
     _check(frame, label, ratio)
+    if how not in {"over", "under"}:
+        raise InputError(
+            expected="'over' or 'under'",
+            got=repr(how),
+            where="resample",
+            hint="'over' draws rows of small classes again, 'under' leaves rows of large ones out.",
+        )
     random = np.random.default_rng(seed)
     classes = frame.get_column(label)
     places = {
