@@ -153,7 +153,7 @@ def test_alerting_publishes_and_tells(features: Features, graph: Graph) -> None:
     assert event.payload["broken"] == [RULES[0].name]
 
 
-@pytest.mark.parametrize("given", ["warn", "refuse", "ignore", None])
+@pytest.mark.parametrize("given", ["warn", "refuse", "ignore", 3])
 def test_other_policies_are_refused(features: Features, given: Any) -> None:
     """The message names the three, and what the words of 0.1.0 have become."""
     with pytest.raises(InputError, match="quarantine"):

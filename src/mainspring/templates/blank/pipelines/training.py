@@ -56,7 +56,8 @@ def train(
     estimator = HistGradientBoostingClassifier(learning_rate=learning_rate, random_state=seed)
     with tracking.run(model, experiment=model, seeds={"numpy": seed}) as run:
         run.use(data, role="training_dataset")
-        fitted = ms.Model(estimator, data.features).fit(data["train"], label)
+        fitted = ms.Model(estimator, data.features, transformations=data.transformations)
+        fitted.fit(data["train"], label)
         truth = data["test"][label].cast(float).to_numpy()
         run.log(
             params={"learning_rate": learning_rate},
