@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from mainspring import expect
 from mainspring.cli._app import app
 from mainspring.errors import InputError
+from mainspring.features.store import rejects_table_name
 from mainspring.lineage import AssetKind
 from mainspring.project import Project
 from mainspring.workflows.doctor.examine import examine
@@ -145,3 +149,22 @@ def test_the_command(filled: Filled) -> None:
     done = json.loads(CliRunner().invoke(app, [*words, "--delete", "--json"]).stdout)
     assert done["deleted"] == [sha256]
     assert "Nothing" in CliRunner().invoke(app, words).stdout
+
+
+@pytest.mark.once
+def test_files_of_rejects_are_collected(project: Project) -> None:
+    """What a killed writer left beside the rows that a group did not take."""
+    group = project.features.group(
+        "g", keys=["k"], on_failure="quarantine", expectations=[expect.between("x", 0, 9)]
+    )
+    group.insert(pl.DataFrame({"k": [1, 2], "x": [1.0, 99.0]}))
+    name = rejects_table_name(group.spec)
+    files = project.tables.files(name, project.tables.version(name)).fixed
+    (named,) = (place for file, place in files.items() if file.endswith(".parquet") and "/" not in file)
+    left = named.with_name("part-left.parquet")
+    shutil.copy(named, left)
+    age(left, 30)
+    found = collect(project)
+    assert [item.name for item in found.rubbish if item.kind is RubbishKind.FILE] == [
+        f"{name}/part-left.parquet"
+    ]
