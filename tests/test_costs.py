@@ -25,7 +25,7 @@ SQLITE: Final = {
     "part of a long execution": (5, 1, 1),
     "long execution, end": (4, 1, 1),
     # Of the fsyncs four are of the table: data, log entry and both folders.
-    "feature commit": (15, 2, 6),
+    "feature commit": (17, 2, 6),
     # One is of the environment's blob, which is there: its folder.
     "tracked run, begin": (10, 2, 3),
     "tracked run, parameters": (2, 1, 1),
@@ -45,7 +45,7 @@ POSTGRES: Final = {
     "long execution, begin": (5, 1, 0),
     "part of a long execution": (6, 1, 0),
     "long execution, end": (5, 1, 0),
-    "feature commit": (18, 2, 4),
+    "feature commit": (20, 2, 4),
     "tracked run, begin": (12, 2, 1),
     "tracked run, parameters": (2, 1, 0),
     "tracked run, metrics": (1, 1, 0),
