@@ -485,7 +485,8 @@ def _tell_drift(work: Publication, asset_id: str, found: BatchDrift, parameters:
     work.evidence(asset_id, profiles.DRIFT, verdict=found.verdict, figures=figures)
     if found.told:
         said = {"columns": list(found.told), "reason": found.reason}
-        work.event("commit.drifted", asset_id, {**parameters, **said}, loudness="warning")
+        # Seasons drift too: it is there for whoever listens, and no warning to whoever inserts.
+        work.event("commit.drifted", asset_id, {**parameters, **said})
 
 
 def _attributes(group: FeatureGroupSpec, spec: CommitSpec, looked: Looked | None) -> dict[str, Any]:
