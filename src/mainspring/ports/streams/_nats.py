@@ -16,6 +16,7 @@ from mainspring.errors import (
     UnavailableError,
     UnknownNameError,
 )
+from mainspring.log import get_logger
 from mainspring.ports.streams._base import Message, Stream
 
 try:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from nats.js import JetStreamContext
 
 #: How long a connection, or an answer that should come at once, is waited for.
+_log = get_logger(__name__)
+
 ANSWER_S: Final = 5.0
 PORT: Final = 4222
 
@@ -82,8 +85,14 @@ class NatsStream(Stream):
         try:
             if self._client is not None:
                 self._run(self._leave(), 2 * ANSWER_S)
-        except (errors.Error, OSError, TimeoutError):
-            pass  # The server is away: it gives unacknowledged messages back by itself.
+        except (errors.Error, OSError, TimeoutError) as error:
+            # Nothing is lost: the server gives unacknowledged messages back by itself.
+            _log.info(
+                "stream.left_without_goodbye",
+                f"the server of the stream is away: {error}",
+                error=error,
+                n_unacknowledged=len(self._unacknowledged),
+            )
         finally:
             self._run(_cancel_the_rest(), ANSWER_S)
             self._loop.call_soon_threadsafe(self._loop.stop)
