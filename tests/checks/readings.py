@@ -155,6 +155,8 @@ ALONE: list[tuple[Expectation, Reading]] = [
     (expect.lengths("s", high=2, strict_max=True), each("s", lambda v: len(v) < 2)),
     (expect.length("s", 1), each("s", lambda v: len(v) == 1)),
     (expect.in_set("s", ["a", "b"]), each("s", lambda v: v in {"a", "b"})),
+    (expect.in_set("s", TEXTS[1:11]), each("s", lambda v: v in TEXTS[1:11])),
+    (expect.in_set("s", ["a", "a text of many bytes"]), each("s", lambda v: v == "a")),
     (expect.in_set("i", [0, 1.0, 2.5]), each("i", lambda v: v in {0, 1})),
     (expect.in_set("b", [True]), each("b", lambda v: v is True)),
     (expect.in_set("x", [0, 1.0]), each("x", lambda v: v in {0, 1})),
@@ -205,6 +207,7 @@ ALONE: list[tuple[Expectation, Reading]] = [
 #: Expectations that judge rows beside other rows.
 BESIDE: list[tuple[Expectation, Reading]] = [
     (expect.unique("i"), once(["i"], "any")),
+    (expect.unique("x"), once(["x"], "any")),
     (expect.unique(["i", "s"]), once(["i", "s"], "any")),
     (expect.unique_together(["i", "s"]), once(["i", "s"], "all")),
     (expect.unique_together(["x", "s"], ignore_row_if="never"), once(["x", "s"], "never")),

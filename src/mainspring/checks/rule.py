@@ -46,6 +46,8 @@ class Rule:
             expectation. Its value on rows that are not judged does not matter, unless `judges_nulls`.
         holds: for rules about the number of rows: whether a frame of that many rows is right.
         judges_nulls: whether null rows are judged too; otherwise they are counted apart and pass.
+        clear: for rules about rows: a boolean aggregate that is true only where no row breaks it. Where there is no
+            condition it is asked first, because finding the rows takes much longer.
         check: raises InputError for an expectation whose columns or parameters are wrong; None = any will do. It is
             called when the expectation is made.
         judged: a boolean expression (n,) without nulls that is true where a row is judged; None = where none of the
@@ -62,6 +64,7 @@ class Rule:
     breaks: Callable[[Expectation, pl.Schema], pl.Expr] | None = None
     holds: Callable[[Expectation, int], bool] | None = None
     judges_nulls: bool = False
+    clear: Callable[[Expectation], pl.Expr | None] | None = None
     check: Callable[[Expectation], None] | None = None
     judged: Callable[[Expectation], pl.Expr] | None = None
     alone: bool = False

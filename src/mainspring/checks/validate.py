@@ -41,7 +41,7 @@ class Judged:
     @cached_property
     def n_failed(self) -> int:
         """Rows that break at least one expectation."""
-        return self._reasons(self.broken).height
+        return _positions(self.broken.values()).n_unique()
 
     def failing(self) -> pl.DataFrame:
         """Every row that breaks an expectation: see `failing_rows`."""
@@ -53,7 +53,7 @@ class Judged:
 
     def passed(self) -> pl.DataFrame:
         """The other rows, as they are in the frame."""
-        rejected = self._reasons(self._rejecting).get_column("_row")
+        rejected = _positions(self.broken[index] for index in self._rejecting)
         if not len(rejected):
             return self.frame
         kept = pl.repeat(value=True, n=self.frame.height, eager=True).scatter(rejected, values=False)
@@ -84,6 +84,11 @@ class Judged:
     def _with_reasons(self, reasons: pl.DataFrame) -> pl.DataFrame:
         rows = self.frame[reasons.get_column("_row")]
         return pl.concat([reasons.select("_row"), rows, reasons.select("_broken")], how="horizontal")
+
+
+def _positions(parts: Iterable[pl.Series]) -> pl.Series:
+    """Those of all parts, some of them several times."""
+    return pl.concat([pl.Series(dtype=pl.UInt32), *parts])
 
 
 def validate(
@@ -184,9 +189,10 @@ def _result(
     }
     if asked.broken is not None:
         positions = found[asked.broken]
-        shown = examples(frame, expectation.columns, positions.head(n_examples).to_list())
         told["n_failed"] = len(positions)
-        told["examples"] = tuple(_example(value) for value in shown)
+        if len(positions):
+            shown = examples(frame, expectation.columns, positions.head(n_examples).to_list())
+            told["examples"] = tuple(_example(value) for value in shown)
         return Result(**told, verdict=_verdict(n_rows - n_null, len(positions), expectation.mostly))
     whole = _whole(asked, found, n_rows, schema)
     if asked.rule.holds is not None:
@@ -223,6 +229,8 @@ def _json(value: Any) -> Any:
 def _verdict(n_judged: int, n_failed: int, mostly: float) -> Verdict:
     if n_judged == 0:
         return Verdict.INSUFFICIENT_DATA
+    if n_failed == 0:
+        return Verdict.PASS
     # Compared as counts, and by the share as it is written: a row more or less must not hang on its binary digits.
     allowed = math.floor((1 - Fraction(str(mostly))) * n_judged + _TOLERANCE)
     return Verdict.PASS if n_failed <= allowed else Verdict.FAIL

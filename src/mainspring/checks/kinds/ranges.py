@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import polars as pl
 
@@ -23,7 +23,17 @@ from mainspring.checks.rule import Rule, Types, ValueJudge
 from mainspring.checks.spec import Expectation
 from mainspring.checks.values import as_text, check_number, check_text, is_nan, plain, typed_bound
 
+if TYPE_CHECKING:
+    from polars._typing import ClosedInterval
+
 LOW_HIGH = {"low": "min_value", "high": "max_value"}
+_CLOSED: Final[dict[tuple[bool, bool], ClosedInterval]] = {
+    (False, False): "both",
+    (True, False): "right",
+    (False, True): "left",
+    (True, True): "none",
+}
+"""By which ends are strict, which ones belong to a range."""
 
 
 def within(low: Any, high: Any, parameters: Mapping[str, Any]) -> Callable[[Any], bool]:
@@ -40,12 +50,12 @@ def within(low: Any, high: Any, parameters: Mapping[str, Any]) -> Callable[[Any]
 
 def outside(values: pl.Expr, low: Any, high: Any, parameters: Mapping[str, Any]) -> pl.Expr:
     """An expression (n,) that is true where values lie outside of such a range; NaN may count as above it."""
-    breaks: list[pl.Expr] = []
-    if low is not None:
-        breaks.append(values <= low if parameters.get("strict_min") else values < low)
-    if high is not None:
-        breaks.append(values >= high if parameters.get("strict_max") else values > high)
-    return pl.any_horizontal(breaks) if len(breaks) > 1 else breaks[0]
+    is_strict = bool(parameters.get("strict_min")), bool(parameters.get("strict_max"))
+    if low is None:
+        return values.ge(high) if is_strict[1] else values.gt(high)
+    if high is None:
+        return values.le(low) if is_strict[0] else values.lt(low)
+    return ~values.is_between(pl.lit(low), pl.lit(high), closed=_CLOSED[is_strict])
 
 
 def _bounds_of(expectation: Expectation, column: str, dtype: pl.DataType) -> tuple[Any, Any]:
@@ -57,14 +67,6 @@ def _bounds_of(expectation: Expectation, column: str, dtype: pl.DataType) -> tup
 def _between(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
     (column,) = expectation.columns
     low, high = _bounds_of(expectation, column, schema[column])
-    if (
-        schema[column].is_numeric()
-        and low is not None
-        and high is not None
-        and len(expectation.parameters) == 2
-    ):
-        # One pass instead of three; NaN is between nothing.
-        return ~pl.col(column).is_between(low, high)
     breaks = outside(plain(column, schema), low, high, expectation.parameters)
     # Polars orders NaN above every number, so that only an open upper side lets it pass; for us it lies in no range.
     nan = is_nan(column, schema)

@@ -16,12 +16,22 @@ from mainspring.checks.values import typed_set
 VALUES: Final = {"values": "value_set"}
 N_OBSERVED: Final = 100
 """Of the distinct values of a column so many are told."""
+N_COMPARED: Final = 8
+INLINE: Final = 12
+"""Bytes that polars keeps of a text beside its length. Up to `N_COMPARED` texts of no more are compared one by one in
+less than half the time that `is_in` takes."""
 
 
 def _in_set(expectation: Expectation, schema: pl.Schema) -> pl.Expr:
     (column,) = expectation.columns
     values = typed_set(expectation.parameters["values"], column, schema[column], expectation.kind)
+    if 0 < len(values) <= N_COMPARED and _is_inline(values):
+        return ~pl.any_horizontal([pl.col(column) == value for value in values])
     return ~pl.col(column).is_in(values.implode())
+
+
+def _is_inline(values: pl.Series) -> bool:
+    return values.dtype == pl.String and all(len(value.encode()) <= INLINE for value in values)
 
 
 def _not_in_set(expectation: Expectation, schema: pl.Schema) -> pl.Expr:

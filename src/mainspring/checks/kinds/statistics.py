@@ -29,6 +29,8 @@ from mainspring.checks.values import check_number, is_text, typed_bound, typed_s
 
 _CLOSE: Final = 1e-4
 """A quantile so near to a bound, relative to it, counts as on it, as in Great Expectations."""
+_TYPES: Final[dict[type, pl.DataType]] = {int: pl.Int128(), float: pl.Float64()}
+"""Of an aggregate, by what Python makes of it; others are looked up."""
 _INTERPOLATIONS: Final = ("nearest", "linear", "lower", "higher", "midpoint")
 
 
@@ -60,7 +62,7 @@ def _aggregated(name: str, aggregate: Callable[[pl.Expr], pl.Expr], *, numbers: 
         observed, *n_known = given.values()
         if observed is None or n_known == [0]:
             return Found(None, None)
-        dtype = pl.Int128() if isinstance(observed, int) else pl.Series([observed]).dtype
+        dtype = _TYPES.get(type(observed)) or pl.Series([observed]).dtype
         low, high = _typed(expectation, dtype)
         return Found(within(low, high, expectation.parameters)(observed), observed)
 

@@ -31,6 +31,13 @@ def _repeated(expectation: Expectation, _schema: pl.Schema) -> pl.Expr:
     return (pl.col(columns[0]) if len(columns) == 1 else pl.struct(columns)).is_duplicated()
 
 
+def _is_unique(expectation: Expectation) -> pl.Expr | None:
+    if len(expectation.columns) > 1:
+        return None
+    values = pl.col(expectation.columns[0])
+    return values.drop_nulls().n_unique() == values.count()
+
+
 def _several_in_gx(expectation: Expectation) -> tuple[str, dict[str, Any]] | None:
     if len(expectation.columns) == 1:
         return None
@@ -39,7 +46,7 @@ def _several_in_gx(expectation: Expectation) -> tuple[str, dict[str, Any]] | Non
 
 
 @kind(
-    Rule(breaks=_repeated),
+    Rule(breaks=_repeated, clear=_is_unique),
     "expect_column_values_to_be_unique",
     names={"columns": "column"},
     nearest=_several_in_gx,
