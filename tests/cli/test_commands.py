@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from typer.testing import CliRunner, Result
 from mainspring.checks import expect
 from mainspring.cli._app import app
 from mainspring.errors import AccessError, InputError, IntegrityError, MainspringError, StateError
+from mainspring.features import split
 from mainspring.project import open_project
 
 CSV = "customer_id,updated_at,plan,spend\n1,2024-01-01T00:00:00Z,basic,9.5\n2,2024-01-02T00:00:00Z,pro,30\n"
@@ -273,6 +275,27 @@ def test_names_that_do_not_exist_are_said(shop: Path, words: list[str], said: st
     with pytest.raises(MainspringError) as refused:
         ask(*words, "-p", str(shop))
     assert said in f"{refused.value} {refused.value.hint}"
+
+
+def test_a_training_dataset_is_shown_with_its_splits(shop: Path) -> None:
+    """By name, with what it was made of and the columns of every split; of row keys no value."""
+    with open_project(shop) as project:
+        customers = project.features.get_group("customers")
+        view = project.features.view("shop", features=[customers[customers.features]])
+        rows = {
+            "customer_id": [71717, 71718],
+            "event_time": [datetime(2030, 1, day, tzinfo=UTC) for day in (1, 2)],
+        }
+        data = view.training_dataset(
+            pl.DataFrame(rows), split=split.by_time(test_from=datetime(2030, 1, 2, tzinfo=UTC))
+        )
+    told = json.loads(ask("features", "dataset", "shop", "-p", str(shop), "--json").output)
+    assert (told["asset_id"], told["counts"]) == (data.asset_id, {"train": 1, "test": 1})
+    assert {part: found["n_rows"] for part, found in told["splits"].items()} == {"train": 1, "test": 1}
+    shown = ask("features", "dataset", data.digest[:12], "--split", "test", "-p", str(shop)).output
+    assert "test: 1 rows" in shown
+    assert "train:" not in shown
+    assert "71717" not in json.dumps(told["splits"])
 
 
 def test_a_group_is_searched_kept_small_and_forgets(shop: Path, tmp_path: Path) -> None:

@@ -94,14 +94,44 @@ def test_rows_in_two_parts() -> None:
 
 
 def test_times_after_the_row() -> None:
-    """A value that became true or known later than its row is a warning, and so is what the join warned of."""
+    """A row that got a value which became true or known later is counted once, and warned of."""
     frame = pl.DataFrame({"t": [at(1), at(2)]})
-    provenance = pl.DataFrame({"g.event_time": [at(1), None], "g.known_time": [at(1), at(3)]})
+    provenance = pl.DataFrame({"g.event_time": [at(1), at(3)], "g.known_time": [at(1), at(3)]})
     finding = later_times(frame, "t", provenance, {}, ["g"])
     assert (finding.look, finding.figures["n_later"]) == (Look.WARNING, {"g": 1})
-    timely = provenance.with_columns(pl.lit(at(1)).alias("g.known_time"))
-    assert later_times(frame, "t", timely, {}, ["g"]).look is Look.OK
-    assert later_times(frame, "t", timely, {"g": {"warnings": ["hm"]}}, ["g"]).look is Look.WARNING
+    earlier = pl.DataFrame({"g.event_time": [at(1), None], "g.known_time": [at(1), at(2)]})
+    assert later_times(frame, "t", earlier, {}, ["g"]).look is Look.OK
+
+
+def test_times_after_the_label() -> None:
+    """What became true when the label was known already may tell it; until then, however late, it cannot."""
+    frame = pl.DataFrame({"t": [at(9), at(9)]})
+    provenance = pl.DataFrame(
+        {
+            "g.event_time": [at(5), at(5)],
+            "g.known_time": [at(5), at(5)],
+            "y.event_time": [at(1), at(1)],
+            "y.known_time": [at(4), at(6)],
+        }
+    )
+    finding = later_times(frame, "t", provenance, {}, ["g"], ["y"])
+    assert (finding.look, finding.figures["n_after_label"]) == (Look.WARNING, {"g": 1})
+    assert (
+        later_times(frame, "t", provenance.with_columns(**{"y.known_time": at(6)}), {}, ["g"], ["y"]).look
+        is Look.OK
+    )
+
+
+def test_a_history_that_was_loaded_later_is_no_warning() -> None:
+    """When rows were published says nothing of when they were learnt; answers of the very moment are looked at."""
+    frame = pl.DataFrame({"t": [at(2)]})
+    provenance = pl.DataFrame({"g.event_time": [at(1)], "g.known_time": [at(1)]})
+    told = {"n_matched": 1, "n_published_later": 1, "n_simultaneous": 0}
+    finding = later_times(frame, "t", provenance, {"g": told}, ["g"])
+    assert (finding.look, finding.figures["n_published_later"]) == (Look.OK, {"g": 1})
+    very = later_times(frame, "t", provenance, {"g": {**told, "n_simultaneous": 1}}, ["g"])
+    assert very.look is Look.WARNING
+    assert "1 of 1 answers are of the very moment" in very.summary
 
 
 def test_the_report_is_evidence(features: Features, graph: Graph) -> None:

@@ -619,6 +619,16 @@ def test_is_read_back_by_id(delay: FeatureView, reopen: Callable[[], Features]) 
         reopen().get_training_dataset(delay.asset_id)
 
 
+def test_is_found_by_name_and_digest(delay: FeatureView, features: Features) -> None:
+    """A name means the newest of it; the beginning of a digest does, where it is one's alone."""
+    first = delay.training_dataset(spine(1, 2, 3), as_of=at(9))
+    second = delay.training_dataset(spine(1, 2), as_of=at(9))
+    assert features.get_training_dataset("delay").asset_id == second.asset_id
+    assert features.get_training_dataset(first.digest[:8]).asset_id == first.asset_id
+    with pytest.raises(UnknownNameError, match="known training dataset"):
+        features.get_training_dataset(first.digest[:7])
+
+
 def test_links_name_only_commits_that_contributed(
     delay: FeatureView, features: Features, weather: FeatureGroup, graph: Graph
 ) -> None:

@@ -449,3 +449,39 @@ def datasets(archived: Archived = False, project: In = None, json: Json = False)
         made = found.features.training_datasets(archived=archived)
         rows = [found.graph.get_asset(dataset.asset_id) for dataset in made]
     print_rows(rows, ["name", "digest", "created_at", "id"], as_json=json, none="No training datasets yet.")
+
+
+@app.command("dataset")
+def show_dataset(
+    reference: Annotated[
+        str,
+        typer.Argument(metavar="DATASET", help="A name (its newest), a digest or its beginning, or an id."),
+    ],
+    part: Annotated[
+        str | None, typer.Option("--split", help="Only this one: train, validation, test.")
+    ] = None,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """One training dataset: what it was made of, and the columns of each split; of row keys no value."""
+    with opened(project) as found:
+        data = found.features.get_training_dataset(reference)
+        profiles = {name: data.profile(name) for name in ([part] if part else data.splits)}
+        spec = data.spec
+    told: dict[str, Any] = {"name": data.name, "asset_id": data.asset_id, "digest": data.digest}
+    if json:
+        print_json({**told, **spec.model_dump(mode="json"), "splits": plain(profiles)})
+        return
+    told |= {
+        "view": f"{spec.view}@{spec.view_version}",
+        "label": spec.label,
+        "split": spec.split.kind,
+        "pins": spec.pins,
+        "as_of": spec.as_of,
+        "without_label": spec.n_unlabelled,
+    }
+    print_fields({key: value for key, value in told.items() if value is not None}, as_json=False)
+    for name, profile in profiles.items():
+        typer.echo(f"\n{name}: {profile.n_rows:,} rows")
+        rows = [_described(column) for column in profile.columns]
+        print_rows(rows, list(rows[0]), as_json=False, none="No columns.")

@@ -401,13 +401,14 @@ class Features:
 
     # --- training datasets
 
-    def get_training_dataset(self, asset_id: str) -> TrainingDataset:
-        """The training dataset of that asset.
+    def get_training_dataset(self, reference: str) -> TrainingDataset:
+        """The training dataset of that asset id, of that digest (eight digits may do), or the newest of that name.
 
         Raises:
             UnknownNameError: there is none.
+            InputError: several begin with these digits of a digest.
         """
-        return dataset.get(self._stores, asset_id)
+        return dataset.get(self._stores, reference)
 
     def training_datasets(self, name: str | None = None, *, archived: bool = False) -> list[TrainingDataset]:
         """Every training dataset, oldest first; with `archived` also what is archived or deleted."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -34,6 +34,8 @@ from mainspring.types import digest, utc
 
 #: Column of the stored frame that names the part a row belongs to.
 PART = "_split"
+SHORTEST_DIGEST: Final = 8
+"""How many digits of a digest may name a dataset."""
 LEAKAGE = "leakage"
 """Of the evidence that `TrainingDataset.leakage` keeps."""
 
@@ -177,13 +179,14 @@ class TrainingDataset:
             view = find_view(connection, self._stores.project_id, spec.view, spec.view_version)
         assert view is not None
         sides = [item.side for item in view.joined(inference=False) if not is_late(view, item)]
+        labels = [item.side for item in view.labels]
         report = LeakageReport(
             self.name,
             (
                 leakage.label_like(frame.filter(pl.col(PART) == TRAIN), self.features, self.labels),
                 leakage.shared_keys(frame, PART, keys if spec.label else [], spec.split.kind),
                 leakage.shared_rows(frame, PART),
-                leakage.later_times(frame, spec.spine_time, self.provenance, spec.report, sides),
+                leakage.later_times(frame, spec.spine_time, self.provenance, spec.report, sides, labels),
             ),
         )
         figures = report.to_dict()
@@ -422,21 +425,45 @@ def _publish(
     return asset
 
 
-def get(stores: Stores, asset_id: str) -> TrainingDataset:
-    """The dataset of that asset.
+def get(stores: Stores, reference: str) -> TrainingDataset:
+    """The dataset of that asset id, of that digest or a beginning of it that no other has, or the newest of that name.
+
+    Names and digests find what is neither archived nor deleted; of equal digests the newest is meant.
 
     Raises:
-        UnknownNameError: there is no such asset, or it is something else.
+        UnknownNameError: there is none, or the asset is something else.
+        InputError: the beginning of a digest is that of several.
     """
-    asset = stores.graph.get_asset(asset_id)
-    if asset.kind is not AssetKind.TRAINING_DATASET:
+    asset = stores.graph.find_asset(reference)
+    if asset is not None and asset.kind is not AssetKind.TRAINING_DATASET:
         raise UnknownNameError(
             expected="the asset of a training dataset",
             got=f"a {asset.kind.value}",
-            where=f"asset {asset_id}",
+            where=f"asset {reference}",
             hint="Give TrainingDataset.asset_id.",
         )
-    return TrainingDataset(stores, asset)
+    return TrainingDataset(stores, asset or _named(stores, reference))
+
+
+def _named(stores: Stores, reference: str) -> Asset:
+    """The newest dataset of that name, else of that digest."""
+    away = stores.graph.hidden()
+    known = [
+        item for item in stores.graph.find_assets(kind=AssetKind.TRAINING_DATASET) if item.id not in away
+    ]
+    found = [item for item in known if item.name == reference]
+    if not found and len(reference) >= SHORTEST_DIGEST:
+        found = [item for item in known if item.digest.startswith(reference)]
+    if not found:
+        raise UnknownNameError.of("training dataset", reference, {item.name for item in known}, "features")
+    if len({item.digest for item in found}) > 1 and found[-1].name != reference:
+        raise InputError(
+            expected="more digits of the digest",
+            got=f"{reference!r}, with which {len(found)} training datasets begin",
+            where="features",
+            hint="`mainspring features datasets` shows them.",
+        )
+    return found[-1]
 
 
 @dataclass(frozen=True)

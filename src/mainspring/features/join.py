@@ -178,7 +178,7 @@ def check_names(spine: Sequence[str], sides: Sequence[Side]) -> None:
 
 def answer(spine: Spine, side: Side) -> Answers:
     """What the side says to every row of the spine."""
-    rows = side.frame.drop_nulls([key for key, _ in side.keys]) if side.keys else side.frame
+    rows = _whole_keys(side.frame, [key for key, _ in side.keys])
     n_null_keys = side.frame.height - rows.height
     n_unknown = 0
     if side.cutoff:
@@ -196,6 +196,11 @@ def answer(spine: Spine, side: Side) -> Answers:
     # Times are whole microseconds, so that e + delay < t is e + delay + 1 <= t.
     picked = search(asked, pl.DataFrame(table), delay_us=side.delay_us + int(side.strict))
     return _answers(spine, asked.moments, side, rows, picked, (n_null_keys, n_unknown))
+
+
+def _whole_keys(rows: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """The rows without those that have a null in a key; the very rows, and no copy, where none has."""
+    return rows.drop_nulls(keys) if any(rows.get_column(key).null_count() for key in keys) else rows
 
 
 def _longs(frame: pl.DataFrame, column: str) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from mainspring import notebook
+from mainspring.features.side_report import of_the_moment
 from mainspring.features.split import TRAIN
 from mainspring.features.wrangle import target_means_out_of_fold
 from mainspring.lineage.spec import Verdict
@@ -168,39 +169,76 @@ def shared_rows(frame: pl.DataFrame, part: str) -> LeakFinding:
 
 
 def later_times(
-    frame: pl.DataFrame, time: str, provenance: pl.DataFrame, report: Mapping[str, Any], sides: Sequence[str]
+    frame: pl.DataFrame,
+    time: str,
+    provenance: pl.DataFrame,
+    report: Mapping[str, Any],
+    sides: Sequence[str],
+    labels: Sequence[str] = (),
 ) -> LeakFinding:
-    """Feature rows that became true or known after the row that got them, and what the join warned of.
+    """Feature rows that became true or known after the row that got them or after its label was known, and answers of
+    the very moment asked about.
+
+    What is known is asked of groups that say when their rows were learnt. A history that was loaded in one go, after
+    all that it tells of, says nothing by when it was published: that is counted, and is no warning.
 
     Args:
         time: the column of each row's moment.
         provenance: row by row what answered, as a training dataset keeps it.
         report: what the join reported, by side.
         sides: those of features.
+        labels: the sides of labels that were looked up in groups.
     """
-    moments = frame.get_column(time)
-    n_later = {
+    told = {side: report.get(side, {}) for side in sides}
+    n_later = {side: _n_later(provenance, side, frame.get_column(time)) for side in sides}
+    n_after_label = {
         side: sum(
-            int((provenance.get_column(f"{side}.{column}") > moments).sum())
-            for column in ("event_time", "known_time")
-            if f"{side}.{column}" in provenance.columns
+            _n_later(provenance, side, known) for label in labels for known in _times(provenance, label)[-1:]
         )
         for side in sides
     }
-    warned = [f"{side}: {text}" for side in sides for text in report.get(side, {}).get("warnings", ())]
-    figures = {"n_later": n_later, "warnings": warned}
+    very = {
+        side: of_the_moment(item.get("n_simultaneous", 0), item.get("n_matched", 0))
+        for side, item in told.items()
+    }
+    figures = {
+        "n_later": n_later,
+        "n_after_label": n_after_label,
+        "n_simultaneous": {side: item.get("n_simultaneous", 0) for side, item in told.items()},
+        "n_published_later": {side: item.get("n_published_later", 0) for side, item in told.items()},
+    }
     if not sides:
         return LeakFinding("later_times", Look.INSUFFICIENT_DATA, "not judged: nothing is joined", figures)
-    later = [
-        f"{side}: {count} values are later than the rows that got them"
-        for side, count in n_later.items()
+    said = [
+        f"{side}: {count} values are later than {what}"
+        for counts, what in (
+            (n_later, "the rows that got them"),
+            (n_after_label, "what their rows' label tells of: they may tell it too"),
+        )
+        for side, count in counts.items()
         if count
     ]
-    if later or warned:
-        return LeakFinding("later_times", Look.WARNING, " · ".join([*later, *warned]), figures)
+    said += [f"{side}: {text}" for side, text in very.items() if text is not None]
+    if said:
+        return LeakFinding("later_times", Look.WARNING, " · ".join(said), figures)
+    than = "its row, or its label" if labels else "its row"
     return LeakFinding(
-        "later_times", Look.OK, f"no value of {', '.join(sides)} is later than its row", figures
+        "later_times", Look.OK, f"no value of {', '.join(sides)} is later than {than}", figures
     )
+
+
+def _times(provenance: pl.DataFrame, side: str) -> list[pl.Series]:
+    """When what answered was true, and when it was known: the same where the group does not say."""
+    names = [f"{side}.{column}" for column in ("event_time", "known_time")]
+    return [provenance.get_column(name) for name in names if name in provenance.columns]
+
+
+def _n_later(provenance: pl.DataFrame, side: str, moments: pl.Series) -> int:
+    """Rows of which a time of the side is after a moment; nulls are not."""
+    later = pl.zeros(provenance.height, pl.Boolean, eager=True)
+    for times in _times(provenance, side):
+        later |= (times > moments).fill_null(False)
+    return int(later.sum())
 
 
 def _parts(

@@ -57,14 +57,21 @@ class Questions:
         return int(self.moments.max())
 
     @cached_property
-    def instants(self) -> Longs:
-        """The distinct moments, ascending."""
-        return np.unique(self.moments)
+    def by_time(self) -> Longs:
+        """(n,) positions of the questions by their moments."""
+        return np.argsort(self.moments)
 
     @cached_property
-    def instant(self) -> Longs:
-        """(n,) where each moment stands among the distinct ones."""
-        return np.searchsorted(self.instants, self.moments)
+    def ascending(self) -> Longs:
+        """(n,) the moments in that order."""
+        return self.moments[self.by_time]
+
+    def n_up_to(self, stamps: Longs, delay_us: int = 0) -> Longs:
+        """(n,) how many of some ascending stamps, delayed, have come by each moment."""
+        found = np.empty(len(self), dtype=np.int64)
+        # Ascending moments walk through the stamps once, instead of jumping about in them.
+        found[self.by_time] = np.searchsorted(stamps, self.ascending - delay_us, side="right")
+        return found
 
     @cached_property
     def order(self) -> Longs:
@@ -83,7 +90,7 @@ class Questions:
             lowest: (n,) where the question's key begins.
         """
         found = np.empty(len(self), dtype=np.int64)
-        # Ascending questions walk through the table once, instead of jumping about in it.
+        # As above: once through the table.
         found[self.order] = np.searchsorted(places, asked[self.order], side="right") - 1
         reached = places[np.maximum(found, 0)] >= lowest
         return np.where(reached & (found >= 0) & (self.keys >= 0), found, -1)
@@ -169,7 +176,7 @@ def _by_place(asked: Questions, rows: pl.DataFrame, delay_us: int) -> Longs:
     packed, bits = _sorted(rows.get_column("key"))
     places = packed.to_numpy()
     events = rows.get_column("event").to_numpy()
-    usable = np.searchsorted(events, asked.instants - delay_us, side="right")[asked.instant]
+    usable = asked.n_up_to(events, delay_us)
     lowest = asked.keys << bits
     found = asked.find(places, lowest + usable - 1, lowest)
     return np.where(found >= 0, places[found] & ((1 << bits) - 1), -1)
@@ -216,10 +223,11 @@ def _by_availability(asked: Questions, rows: pl.DataFrame, order: Longs) -> Long
         usable = pl.col("available").clip(first, asked.last + 1) - first
         moments = asked.moments - first
     else:
-        width = len(asked.instants) + 1
-        ranks = np.searchsorted(asked.instants, rows.get_column("available").to_numpy())
+        # Where it would stand among the questions' moments; those that are equal have all come by any of them.
+        width = len(asked) + 1
+        ranks = np.searchsorted(asked.ascending, rows.get_column("available").to_numpy())
         rows = rows.with_columns(pl.Series("rank", ranks))
-        usable, moments = pl.col("rank"), asked.instant
+        usable, moments = pl.col("rank"), asked.n_up_to(asked.ascending) - 1
     places = rows.select((pl.col("key") * width + usable).cum_min(reverse=True)).to_series().to_numpy()
     lowest = asked.keys * width
     found = asked.find(places, lowest + moments, lowest)

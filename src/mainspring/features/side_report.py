@@ -117,12 +117,8 @@ class SideReport:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What looks like a leak, in sentences; empty where nothing does."""
-        out = []
-        if self.n_matched and self.n_simultaneous >= _MANY * self.n_matched:
-            out.append(
-                f"{self.n_simultaneous} of {self.n_matched} answers are of the very moment asked about: is the value "
-                "known then, or does it tell what happened? Give the group a source_delay_s, or a known_time."
-            )
+        very = of_the_moment(self.n_simultaneous, self.n_matched)
+        out = [] if very is None else [very]
         if self.n_published_later:
             out.append(
                 f"{self.n_published_later} of {self.n_matched} answers came in a commit published after the moment "
@@ -137,3 +133,13 @@ class SideReport:
             "commits": {str(number): count for number, count in self.commits.items()},
             "warnings": list(self.warnings),
         }
+
+
+def of_the_moment(n_simultaneous: int, n_matched: int) -> str | None:
+    """What to think of when many answers are of the very moment asked about; None where few are."""
+    if not n_matched or n_simultaneous < _MANY * n_matched:
+        return None
+    return (
+        f"{n_simultaneous} of {n_matched} answers are of the very moment asked about: is the value "
+        "known then, or does it tell what happened? Give the group a source_delay_s, or a known_time."
+    )

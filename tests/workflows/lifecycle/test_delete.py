@@ -77,6 +77,8 @@ def test_what_is_needed_is_refused_and_named(shelf: Shelf) -> None:
         delete(project, "feature_group", "weather", reason="old")
     with pytest.raises(InputError, match="reason"):
         delete(project, "model_version", "trial/1", reason=" ")
+    with pytest.raises(InputError, match="the id of a training dataset"):
+        delete(project, "training_dataset", shelf.data.name, reason="the newest of that name?")
     assert shelf.filled.rows() == rows
     archive(project, "model_version", "trial/1")
     with pytest.raises(StateError, match="trial/1"):

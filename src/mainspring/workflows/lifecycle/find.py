@@ -63,6 +63,14 @@ def _view(project: Project, name: str) -> Thing:
 
 def _dataset(project: Project, name: str) -> Thing:
     found = project.features.get_training_dataset(name)
+    if found.asset_id != name:
+        # What a name finds changes with the next dataset: that is not enough to delete by.
+        raise InputError(
+            expected="the id of a training dataset",
+            got=repr(name),
+            where="training_dataset",
+            hint=f"The newest of it is {found.asset_id}; `mainspring features datasets` shows them all.",
+        )
     return Thing(
         subject_id=found.asset_id,
         noun=Noun.TRAINING_DATASET,
