@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mainspring.config import Config, defaults, keys
-from mainspring.errors import InputError, UnknownNameError
+from mainspring.errors import AccessError, InputError, UnknownNameError
 
 
 def write(folder: Path, text: str) -> Path:
@@ -64,3 +64,23 @@ def test_every_key_is_described() -> None:
     """The reference page and the CLI show these texts."""
     assert all(keys().values())
     assert set(keys()) == set(defaults())
+
+
+def test_a_secret_is_text_or_what_a_file_has(tmp_path: Path) -> None:
+    """Relative to the project's folder; what is no secret's name has none, and what is text is never shown."""
+    (tmp_path / "people.secret").write_text("from a file\n")
+    config = Config.load(tmp_path, {"privacy.secrets": "people=file:people.secret others=text=with=signs"})
+    found = [config.find_secret(name) for name in ("people", "others", "nobody")]
+    assert found == [b"from a file", b"text=with=signs", None]
+    assert config.secrets == ("text=with=signs",)
+    assert "signs" not in repr(config)
+    (tmp_path / "people.secret").unlink()
+    with pytest.raises(AccessError, match=r"people\.secret"):
+        config.find_secret("people")
+
+
+@pytest.mark.parametrize("given", ["hunter2hunter2hunter2", "a=hunter2 a=other", "a b=hunter2", "a="])
+def test_a_secret_that_is_malformed_is_not_shown(tmp_path: Path, given: str) -> None:
+    with pytest.raises(InputError, match="NAME=SECRET") as refused:
+        Config.load(tmp_path, {"privacy.secrets": given})
+    assert "hunter2" not in str(refused.value)

@@ -22,6 +22,8 @@ from mainspring.log.output import Format, Level
 from mainspring.types import new_id
 
 FILE_NAME: Final = "mainspring.toml"
+_FILE: Final = "file:"
+"""Before the path of a file that has a secret."""
 ENVIRONMENT_PREFIX: Final = "MAINSPRING_"
 HOME_VARIABLE: Final = "MAINSPRING_HOME"
 READ_ONLY_VARIABLE: Final = "MAINSPRING_HOME_READ_ONLY"
@@ -156,6 +158,32 @@ class AlertsSection(Section):
     )
 
 
+def _named_secrets(given: tuple[str, ...]) -> tuple[str, ...]:
+    names = [entry.partition("=")[0] for entry in given]
+    if len(set(names)) < len(names) or not all(
+        name.isidentifier() and entry.partition("=")[2] for name, entry in zip(names, given, strict=True)
+    ):
+        # Nothing of it is shown: whoever left the name out wrote a secret.
+        raise InputError(
+            expected="entries NAME=SECRET or NAME=file:PATH, each name once",
+            got="something else",
+            where="an entry",
+            hint="A name is letters, digits and underscores; a secret has no space.",
+        )
+    return given
+
+
+class PrivacySection(Section):
+    """What personal data is made less personal with."""
+
+    secrets: Annotated[tuple[str, ...], BeforeValidator(_words), AfterValidator(_named_secrets)] = Field(
+        default=(),
+        repr=False,
+        description="Secrets that columns are hashed with before anything is written: NAME=SECRET, or NAME=file:PATH "
+        "of a file that has nothing else in it; at least 16 bytes. A list; in the environment, separated by spaces.",
+    )
+
+
 class RetentionSection(Section):
     """What `mainspring gc` gives up by age; never what is pinned, in force, or needed by what is kept."""
 
@@ -257,6 +285,7 @@ class Config(Section):
     leases: LeasesSection = LeasesSection()
     log: LogSection = LogSection()
     serving: ServingSection = ServingSection()
+    privacy: PrivacySection = PrivacySection()
     retention: RetentionSection = RetentionSection()
 
     folder: Path = Field(Path("."), exclude=True)
@@ -295,8 +324,26 @@ class Config(Section):
         """Tokens, and passwords in addresses: what nobody is ever shown."""
         addresses = [self.records.url, self.blobs.url, self.tables.url, self.keys.url, *self.alerts.channels]
         passwords = [_password(address) for address in addresses]
-        found = [self.openlineage.token, self.alerts.token, *passwords, *map(unquote, passwords)]
+        named = [entry.partition("=")[2] for entry in self.privacy.secrets]
+        written = [secret for secret in named if not secret.startswith(_FILE)]
+        found = [self.openlineage.token, self.alerts.token, *passwords, *map(unquote, passwords), *written]
         return tuple(dict.fromkeys(filter(None, found)))
+
+    def find_secret(self, name: str) -> bytes | None:
+        """The secret of that name in `privacy.secrets`; None where there is none.
+
+        Raises:
+            AccessError: its file cannot be read.
+        """
+        for entry in self.privacy.secrets:
+            known, _, secret = entry.partition("=")
+            if known == name:
+                return (
+                    _secret_file(self.folder / secret.removeprefix(_FILE))
+                    if secret.startswith(_FILE)
+                    else secret.encode()
+                )
+        return None
 
     @property
     def actor_name(self) -> str:
@@ -346,6 +393,18 @@ class Config(Section):
             variable = _variable(".".join(map(str, error.errors()[0]["loc"][:2])))
             where = variable if variable in os.environ else FILE_NAME
             raise InputError.of_value(error, where, "Correct the value.") from error
+
+
+def _secret_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes().strip()
+    except OSError as error:
+        raise AccessError(
+            expected="a file with a secret that can be read",
+            got=str(error.strerror),
+            where=str(path),
+            hint="Correct the path in privacy.secrets, or the file's permissions.",
+        ) from error
 
 
 def _variable(key: str) -> str:

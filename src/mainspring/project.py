@@ -217,7 +217,7 @@ class Project:
         from mainspring.features.api import Features
 
         # Looking at groups needs no keys, and must not need a place where they could be written.
-        return Features(self.graph, self.tables, lambda: self.keys)
+        return Features(self.graph, self.tables, lambda: self.keys, self.config.find_secret)
 
     @cached_property
     def tracking(self) -> Tracking:

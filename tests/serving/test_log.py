@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tests.serving.airport import KEYS, REQUEST, START, Airport
 
 from mainspring.errors import InputError
 from mainspring.features.api import request
+from mainspring.features.column import column
+from mainspring.features.treatment import hash_with
 from mainspring.lineage import AssetKind
 from mainspring.models.spec import Signature, Task
 from mainspring.serving.api import Deployment
@@ -49,6 +52,30 @@ def test_a_row_holds_features_commits_and_times_of_its_values(
     assert (row["lookup_weather"], row["key_carrier"]) == ('{"origin":"JFK"}', "AA")
     assert (row["status_weather"], row["request_distance"]) == ("present", 1400.0)
     assert row["now"] == answer.now
+
+
+def test_a_key_that_is_hashed_is_logged_as_its_hash(airport: Airport) -> None:
+    """And is found by that again: a prediction names nobody."""
+    stores = replace(airport.features._stores, find_secret=lambda _name: b"sixteen bytes and more")
+    airport.features._stores = stores
+    name = column(str, personal="direct", anonymise=hash_with("people"))
+    pilots = airport.features.group(
+        "pilots", keys=["pilot"], online=True, schema={"pilot": name, "age": float}
+    )
+    pilots.insert(pl.DataFrame({"pilot": ["Zebedee"], "age": [50.0]}))
+    pilots.materialize(airport.project.clock.now())
+    parts = [
+        airport.features.get_group("weather")["wind", "temp"],
+        pilots["age"].static(),
+        request("distance"),
+    ]
+    view = airport.features.view("piloted", features=parts, spine_time="now")
+    deployment = airport.deployments.create("flights", airport.versions[0], view)
+    deployment.predict({"origin": "JFK", "pilot": "Zebedee"}, REQUEST)
+    (row,) = deployment.log().to_dicts()
+    assert (row["age"], row["key_pilot"]) == (50.0, pilots.read().to_polars()["pilot"][0])
+    assert "Zebedee" not in str(row)
+    assert all(b"Zebedee" not in path.read_bytes() for path in segments(airport))
 
 
 def test_a_key_that_came_as_text_is_logged_as_the_groups_value(

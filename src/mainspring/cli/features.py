@@ -341,9 +341,7 @@ def _entity(given: dict[str, str], spec: Any, with_times: Any) -> Any:
     """Text of the command line as the group's keys."""
     import polars as pl
 
-    from mainspring.features.schema import types_of
-
-    types = types_of(spec.columns)
+    types = spec.given_types
     values = {key: [_key(key, text, types.get(key, ""))] for key, text in given.items()}
     return with_times(pl.DataFrame(values), types)
 

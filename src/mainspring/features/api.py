@@ -18,12 +18,14 @@ from mainspring.features.define import check_tags, settle
 from mainspring.features.group import FeatureGroup, Selection
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.parts import check_helpers, check_parts, check_where, given_as, labels_of
+from mainspring.features.personal import FindSecret, check_treated, check_unread, of_spine, treated_columns
 from mainspring.features.schema import declared
 from mainspring.features.search import Asked, Found, search
 from mainspring.features.spec import (
     FeatureGroupSpec,
     FeatureViewSpec,
     RequestSpec,
+    SelectionSpec,
     TransformSpec,
 )
 from mainspring.features.store import Stores
@@ -62,10 +64,17 @@ class Features:
 
     Args:
         keys: opens the online store, or gives the one that is open; called when it is first needed.
+        find_secret: from its name to the secret that personal data is hashed with; None where there is none.
     """
 
-    def __init__(self, graph: Graph, tables: Tables, keys: Callable[[], Keys]) -> None:
-        self._stores = Stores(graph=graph, tables=tables, open_keys=keys)
+    def __init__(
+        self,
+        graph: Graph,
+        tables: Tables,
+        keys: Callable[[], Keys],
+        find_secret: FindSecret = lambda _name: None,
+    ) -> None:
+        self._stores = Stores(graph=graph, tables=tables, open_keys=keys, find_secret=find_secret)
 
     # --- groups
 
@@ -103,8 +112,8 @@ class Features:
             online: whether `materialize` may write it to the keys store.
             expectations: made by `ms.expect`; validated at every insert. None = leave as it is.
             schema: column → type (name, Python or polars type) or `ms.column(type, default=…, description=…,
-                personal=…)`; None = the first insert's. A default is what rows have that were written before the
-                column was added.
+                personal=…, anonymise=…)`; None = the first insert's. A default is what rows have that were written
+                before the column was added.
             description, owner, tags, jurisdiction: what people and `search` know of it; None = leave as it is.
             ttl_s: a value older than this, at the moment asked about, is no value; None = never. Not 0.
             source_delay_s: rows can be used this long after their event time at the earliest.
@@ -118,6 +127,7 @@ class Features:
             InputError: an argument is not what it should be, or an expectation does not fit its column's type.
             UnknownNameError: an expectation reads a column that the group does not have.
             FencedError: it would be made or changed inside a run or step that was called lost.
+            StateError: the configuration lacks a secret that a new column is to be hashed with.
         """
         where = f"feature group {name}@{version}"
         if keys is None:
@@ -150,8 +160,10 @@ class Features:
             owner=owner,
             tags=check_tags(tags or (), where),
             jurisdiction=jurisdiction,
+            treated=treated_columns(schema or {}, where),
             created_at=self._stores.graph.clock.now(),
         )
+        check_treated(wanted, where)
         if columns is not None:
             ingest.check_columns(wanted, columns, where)
         given = {
@@ -291,6 +303,11 @@ class Features:
         functions = plan.described(on_demand, parts, labels, groups, place)
         plan.check_clashes(parts, labels, functions, groups, spine_time, place)
         plan.check_condition(where, parts, labels, functions, place)
+        selections = [*labels, *(item for item in parts if isinstance(item, SelectionSpec))]
+        read = [name for item in parts if isinstance(item, RequestSpec) for name in item.columns]
+        read += [name for item in functions for name in item.inputs]
+        read += [spine_time, *(where.columns if where is not None else ())]
+        check_unread(of_spine(selections, groups, place), read, place)
         fitted_later = plan.checked_transforms(transforms, parts, functions, place)
         with self._stores.records.read() as connection:
             # A definition stays what it is, and so does its digest, whichever name of the view the code says.

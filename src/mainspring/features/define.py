@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features import plan, store
 from mainspring.features.column import Column
+from mainspring.features.personal import sealed
 from mainspring.features.spec import Deprecation, FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.lineage import names
@@ -38,6 +39,7 @@ def settle(
     Raises:
         ConflictError: it exists with another definition.
         FencedError: inside a run or step that was called lost.
+        StateError: the configuration lacks a secret that a new column is to be hashed with.
     """
     with stores.records.read() as connection:
         found = store.find_group(connection, stores.project_id, wanted.name, wanted.version)
@@ -50,13 +52,16 @@ def settle(
         if found is None:
             check(wanted)
             stored, called = names.resolve(connection, Noun.FEATURE_GROUP, stores.project_id, wanted.name)
-            wanted = wanted.model_copy(update={"name": stored, "called": called})
+            treated = sealed(wanted.treated, stores.find_secret, where)
+            wanted = wanted.model_copy(update={"name": stored, "called": called, "treated": treated})
             store.add_group(connection, wanted, stores.project_id)
             return wanted
         lock_group(stores, connection, found.group_id)
         found = store.get_group_by_id(connection, found.group_id)
         drawn = max(store.tickets(connection, found.group_id), default=0)
         changed = plan.evolved(found, wanted, given, where, drawn=drawn)
+        treated = sealed(changed.treated, stores.find_secret, where)
+        changed = changed.model_copy(update={"treated": treated})
         check(changed)
         store.replace_group(connection, changed, stores.project_id)
         return changed
@@ -126,12 +131,12 @@ def _check_notes(group: FeatureGroupSpec, columns: Mapping[str, Column], where: 
     for name, column in columns.items():
         if name not in known:
             raise UnknownNameError.of("column", name, known, where)
-        if not isinstance(column, Column) or column.type is not None or column.default is not None:
+        if not isinstance(column, Column) or (column.type, column.default, column.anonymise) != (None,) * 3:
             raise InputError(
                 expected="ms.column(description=…, personal=…)",
                 got=repr(column),
                 where=f"{where}, column {name!r}",
-                hint="A type and a default belong to the definition: features.group(…, schema=…).",
+                hint="Type, default and what is anonymised belong to the definition: features.group(…, schema=…).",
             )
 
 

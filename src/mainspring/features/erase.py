@@ -16,7 +16,7 @@ from typing import Any, Final
 import polars as pl
 
 from mainspring.errors import InputError
-from mainspring.features import journal, profiles, push, schema, store
+from mainspring.features import ingest, journal, profiles, push, schema, store
 from mainspring.features.copies import Copies, find_copies
 from mainspring.features.define import lock_group
 from mainspring.features.digest import frame_digest
@@ -110,7 +110,7 @@ def erase(
     stores.graph.check_writable(f"erase in {group.label}")
     where = f"feature group {group.label}, erase"
     _check_reason(reason, where, is_needed=not dry_run)
-    named = _keys(group, keys, where)
+    named = _keys(stores, group, keys, where)
     if dry_run:
         plan = _planned(stores, group, named)
         n_profiles = len(_profiles(stores, group, {item.ticket for item in plan.commits}))
@@ -161,12 +161,12 @@ def _carry_out(stores: Stores, group: FeatureGroupSpec, plan: _Plan, copies: Cop
     return _erased(group, plan, n_online, n_profiles, copies, receipt.id)
 
 
-def _keys(group: FeatureGroupSpec, keys: object, where: str) -> pl.DataFrame:
+def _keys(stores: Stores, group: FeatureGroupSpec, keys: object, where: str) -> pl.DataFrame:
     """The keys in the group's types, each once."""
     rows = [keys] if isinstance(keys, dict) else keys
     if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
         rows = pl.DataFrame(rows)
-    frame = frame_of(rows, where, schema.types_of(group.columns))
+    frame = ingest.anonymised(stores, group, frame_of(rows, where, group.given_types), where)
     unknown = [column for column in frame.columns if column not in group.keys]
     if unknown or not frame.width or not frame.height or group.columns is None:
         raise InputError(

@@ -34,10 +34,11 @@ from mainspring.features.erase import Erased
 from mainspring.features.frames import frame_of
 from mainspring.features.ingest import Commit
 from mainspring.features.join import NUMBER
+from mainspring.features.personal import treated_columns
 from mainspring.features.profiles import GroupProfile
 from mainspring.features.push import Pushed
 from mainspring.features.read import Read
-from mainspring.features.schema import declared, types_of
+from mainspring.features.schema import declared
 from mainspring.features.spec import Deprecation, FeatureGroupSpec, SelectionSpec
 from mainspring.features.store import Stores
 from mainspring.features.upkeep import OLDER_THAN, Compacted, Vacuumed
@@ -136,6 +137,7 @@ class FeatureGroup:
 
     def _repr_html_(self) -> str:
         spec = self.spec
+        anonymised = {item.name: str(item.treatment) for item in spec.treated}
         told = (
             "description",
             "owner",
@@ -151,8 +153,11 @@ class FeatureGroup:
             f"feature group {spec.label}",
             notebook.fields({name.replace("_", " "): getattr(spec, name) for name in told}),
             notebook.table(
-                ("column", "type", "description", "personal"),
-                [(item.name, item.type, item.description, item.personal) for item in spec.columns or ()],
+                ("column", "type", "description", "personal", "anonymised"),
+                [
+                    (item.name, item.type, item.description, item.personal, anonymised.get(item.name))
+                    for item in spec.columns or ()
+                ],
             ),
         )
 
@@ -378,6 +383,9 @@ class FeatureGroup:
             "ttl_s": ttl_s,
             "source_delay_s": source_delay_s,
             "columns": None if schema is None else declared(schema, f"{self.spec.label}, next version"),
+            "treated": None
+            if schema is None
+            else treated_columns(schema, f"{self.spec.label}, next version"),
             "expectations": None
             if expectations is None
             else tuple(item.model_dump(mode="json") for item in checked(expectations)),
@@ -423,9 +431,9 @@ class FeatureGroup:
         """
         expectations = ingest.expectations_of(self.spec)
         if not isinstance(data, Commit | int):
-            types = types_of(self.spec.columns)
-            frame = frame_of(data, f"feature group {self.spec.label}", types)
-            return failing_rows(frame, expectations)
+            where = f"feature group {self.spec.label}"
+            frame = frame_of(data, where, self.spec.given_types)
+            return failing_rows(ingest.anonymised(self._stores, self.spec, frame, where), expectations)
         number = data if isinstance(data, int) else data.number
         frame = self.read(number, history=True).filter(pl.col(NUMBER) == number).to_polars()
         return failing_rows(frame, expectations)
@@ -491,6 +499,7 @@ class FeatureGroup:
 
         Args:
             keys: a dictionary of key column → value, a list of them, or a frame; a part of a composite key is enough.
+                What is hashed at the door is given as it is, or as it is read.
             reason: in your words; kept for ever.
             dry_run: only say what would go.
 

@@ -27,6 +27,7 @@ from mainspring.features.digest import frame_digest
 from mainspring.features.frames import frame_of
 from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
 from mainspring.features.origin import Origin, read, source_asset
+from mainspring.features.personal import open_door
 from mainspring.features.profiles import Looked
 from mainspring.features.rejects import Screened
 from mainspring.features.remains import remains
@@ -163,6 +164,7 @@ def insert_rows(
     """The same with rows that were read."""
     where = f"feature group {group.label}"
     _check_nonempty(frame, where)
+    frame = anonymised(stores, group, frame, where)
     columns = group.columns or schema.infer(frame, _times(group), where)
     check_columns(group, columns, where)
     rows = schema.conform(frame, columns, not_null=not_null(group), where=where)
@@ -194,6 +196,7 @@ def delete_rows(
     where = f"feature group {group.label}, delete"
     needed = [*group.keys, *_times(group)]
     assert group.columns is not None
+    frame = anonymised(stores, group, frame, where)
     columns = [item for item in group.columns if item.name in needed]
     named = schema.conform(frame, columns, not_null=not_null(group), where=where)
     rows = named.select(
@@ -202,6 +205,16 @@ def delete_rows(
     )
     batch = Screened(rows, rows.height)
     return commit(stores, group, group.columns, batch, DELETE, idempotency_key, origin)
+
+
+def anonymised(stores: Stores, group: FeatureGroupSpec, frame: pl.DataFrame, where: str) -> pl.DataFrame:
+    """The rows as they may be written: see `personal`.
+
+    Raises:
+        StateError, ConflictError: the secret that they are to be hashed with is not there, or another one.
+        InputError: a column is of another type.
+    """
+    return open_door(group.treated, stores.find_secret, where).frame(frame, where)
 
 
 def _check_nonempty(frame: pl.DataFrame, where: str) -> None:
@@ -221,7 +234,7 @@ def _times(group: FeatureGroupSpec) -> list[str]:
 
 def _types(group: FeatureGroupSpec) -> dict[str, str]:
     """Column → logical type as far as it is known: before the first insert, that times are times."""
-    return {**dict.fromkeys(_times(group), "datetime"), **schema.types_of(group.columns)}
+    return {**dict.fromkeys(_times(group), "datetime"), **group.given_types}
 
 
 def not_null(group: FeatureGroupSpec) -> list[str]:

@@ -18,6 +18,7 @@ from mainspring.features import on_demand
 from mainspring.features.iso8601 import PARSERS
 from mainspring.features.keycode import encoder
 from mainspring.features.packing import ASSET_BYTES, SPACE, decode_row, unpack
+from mainspring.features.personal import of_spine, open_door
 from mainspring.features.rows import delay_us, ttl_us
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import (
@@ -169,10 +170,13 @@ class OnlineReader:
         self._checks = [
             (name, _PYTHON.get(kind, list), kind) for name, kind in types.items() if kind is not None
         ]
+        where = f"request to view {view.name}@{view.version}"
+        self._door = open_door(of_spine(view.everything, groups, where).values(), stores.find_secret, where)
         key_types = {
             item.on.get(key, key): groups[item.group, item.version].type_of(key)
             for item in view.selections
             for key in groups[item.group, item.version].keys
+            if item.on.get(key, key) not in self._door.columns
         }
         self._parsers = [
             (name, PARSERS[kind], kind)
@@ -291,6 +295,18 @@ class OnlineReader:
         features = {name: columns[name] for name in self._feature_names}
         return Vectors(features, status, commits, assets, events, self._sides, self._types)
 
+    def anonymised(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What is kept of keys or a request: values that are hashed or coarsened in the groups are so here.
+
+        Raises:
+            InputError: one is of another type.
+        """
+        treated = self._door.columns
+        return {
+            name: self._door.value(name, value, "request") if name in treated else value
+            for name, value in given.items()
+        }
+
     def _asked(
         self, keys: Mapping[str, Any], request: Mapping[str, Any]
     ) -> tuple[list[list[Any]], dict[str, Any]]:
@@ -305,6 +321,8 @@ class OnlineReader:
                     given[name] = parse(value)
                 except ValueError as error:
                     raise _wrong_type(name, kind, value) from error
+        if self._door.columns:
+            given = self.anonymised(given)
         try:
             wanted = [[given[column] for column in lookup.columns] for lookup in self._lookups]
             values: dict[str, Any] = {name: given[name] for name in self.request_columns}

@@ -19,6 +19,7 @@ from mainspring.features.spec import (
     SelectionSpec,
     TransformSpec,
 )
+from mainspring.features.treatment import TreatedColumn
 
 GroupKey = tuple[str, int]
 Part = SelectionSpec | RequestSpec
@@ -141,6 +142,8 @@ def evolved(
             )
     update: dict[str, Any] = {field: getattr(wanted, field) for field, is_given in given.items() if is_given}
     update["online"] = found.online or wanted.online
+    if wanted.columns is not None:
+        update["treated"] = _treated(found, wanted, where)
     if wanted.columns is not None and found.columns is None:
         update["columns"] = wanted.columns
     elif wanted.columns is not None and found.columns is not None and wanted.columns != found.columns:
@@ -148,6 +151,28 @@ def evolved(
         if len(update["columns"]) > len(found.columns):
             update["revision"] = found.revision + 1
     return found.model_copy(update=update)
+
+
+def _treated(found: FeatureGroupSpec, wanted: FeatureGroupSpec, where: str) -> tuple[TreatedColumn, ...]:
+    """The treatments that there are, and those of columns that are added."""
+    before = {item.name: item for item in found.treated}
+    after = {item.name: item for item in wanted.treated}
+    for name in [*before, *(item.name for item in found.columns or ())]:
+        old, new = before.get(name), after.get(name)
+        if old is None and new is None:
+            continue
+        if old is None or new is None or (old.type, old.treatment) != (new.type, new.treatment):
+            raise ConflictError(
+                expected=f"{name!r} {_anonymised(old)}, as the group was defined",
+                got=_anonymised(new),
+                where=where,
+                hint="What is written already was treated so. " + _next(found, "schema={…}"),
+            )
+    return (*found.treated, *(item for name, item in after.items() if name not in before))
+
+
+def _anonymised(item: TreatedColumn | None) -> str:
+    return "kept as it is" if item is None else f"of type {item.type} with anonymise={item.treatment}"
 
 
 def _next(found: FeatureGroupSpec, change: str) -> str:

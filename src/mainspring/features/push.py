@@ -28,6 +28,7 @@ from mainspring.features.join import NUMBER, OP, ORDINAL, PUT
 from mainspring.features.materialize import entries_of, materialize, newest
 from mainspring.features.origin import Origin
 from mainspring.features.packing import SPACE
+from mainspring.features.personal import Door, open_door
 from mainspring.features.rows import AVAILABLE, available, with_times
 from mainspring.features.spec import FeatureGroupSpec, Push
 from mainspring.features.store import Stores
@@ -74,11 +75,12 @@ def push(stores: Stores, group: FeatureGroupSpec, data: object, *, event_id: str
             where=where,
             hint="Declare schema= when you define the group, or insert rows first.",
         )
+    door = open_door(group.treated, stores.find_secret, where)
     if not isinstance(data, Iterator):
-        return _push_frame(stores, group, _frame(group, data, event_id, where), event_id, where)
+        return _push_frame(stores, group, _frame(group, door, data, event_id, where), event_id, where)
     done = Pushed()
     while rows := list(islice(data, ROWS_AT_ONCE)):
-        done += _push_frame(stores, group, _frame(group, rows, event_id, where), event_id, where)
+        done += _push_frame(stores, group, _frame(group, door, rows, event_id, where), event_id, where)
     return done
 
 
@@ -119,25 +121,27 @@ def flush_due(stores: Stores) -> list[Commit]:
     return done
 
 
-def _frame(group: FeatureGroupSpec, data: object, event_id: str, where: str) -> pl.DataFrame:
+def _frame(group: FeatureGroupSpec, door: Door, data: object, event_id: str, where: str) -> pl.DataFrame:
+    """The rows with the column of their ids, and nothing that must not be written."""
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
-        return _of_mappings(group, data, event_id, where)
-    frame = frame_of(data, where, schema.types_of(group.columns))
+        return _of_mappings(group, door, data, event_id, where)
+    frame = frame_of(data, where, group.given_types)
     if event_id not in frame.columns:
         raise _without_id(event_id, frame.columns, where)
-    return frame
+    return door.frame(frame, where)
 
 
 def _of_mappings(
-    group: FeatureGroupSpec, rows: Sequence[Mapping[str, Any]], event_id: str, where: str
+    group: FeatureGroupSpec, door: Door, rows: Sequence[Mapping[str, Any]], event_id: str, where: str
 ) -> pl.DataFrame:
     """Rows of a stream as a frame; times may be text of ISO 8601, as JSON has them."""
     types: dict[str, str | None] = {event_id: None, **schema.types_of(group.columns)}
     defaults = {item.name: item.default for item in group.columns or () if item.default is not None}
     needed = types.keys() - defaults.keys()
+    known = types.keys() | door.columns.keys()
     columns = []
     for place, row in enumerate(rows):
-        if not isinstance(row, Mapping) or not needed <= row.keys() <= types.keys():
+        if not isinstance(row, Mapping) or not needed <= row.keys() <= known:
             got = ", ".join(row) if isinstance(row, Mapping) else type(row).__name__
             raise InputError(
                 expected=f"a mapping with {', '.join(types)}",
@@ -148,9 +152,13 @@ def _of_mappings(
     for name, kind in types.items():
         values = [row.get(name, defaults.get(name)) for row in rows]
         try:
-            if kind is not None and (parse := PARSERS.get(kind)) is not None:
+            if name in door.columns:
+                values = [door.value(name, item, where) for item in values]
+            elif kind is not None and (parse := PARSERS.get(kind)) is not None:
                 values = [parse(item) if type(item) is str else _time(item, kind) for item in values]
             columns.append(pl.Series(name, values, dtype=None if kind is None else schema.STORAGE[kind]))
+        except InputError:
+            raise
         except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
             raise InputError(
                 expected="text or whole numbers" if kind is None else f"values of type {kind}",

@@ -116,10 +116,22 @@ def infer(frame: pl.DataFrame, times: Iterable[str], where: str) -> tuple[Featur
 
 
 def declared(schema: Mapping[str, object] | Sequence[FeatureSpec], where: str) -> tuple[FeatureSpec, ...]:
-    """The schema that a user wrote: column → logical type name, Python type or polars type."""
+    """The table's schema, from what a user wrote: column → logical type name, Python type or polars type.
+
+    A column that is dropped at the door is none of the table's, and one that is hashed there is text in it.
+    """
     if not isinstance(schema, Mapping):
         return tuple(schema)
-    return tuple(_declared(name, kind, f"{where}, column {name!r}") for name, kind in schema.items())
+    return tuple(
+        _declared(name, kind, f"{where}, column {name!r}")
+        for name, kind in schema.items()
+        if _how(kind) != "drop"
+    )
+
+
+def _how(kind: object) -> str | None:
+    treatment = kind.anonymise if isinstance(kind, Column) else None
+    return None if treatment is None else treatment.how
 
 
 def _declared(name: str, kind: object, where: str) -> FeatureSpec:
@@ -128,7 +140,7 @@ def _declared(name: str, kind: object, where: str) -> FeatureSpec:
     named = type_name(kind.type, where)
     return FeatureSpec(
         name=name,
-        type=named,
+        type="string" if _how(kind) == "hash" else named,
         description=kind.description or "",
         personal=kind.personal or None,
         default=_default(kind.default, named, where),

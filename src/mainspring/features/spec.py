@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator
 
 from mainspring.features.condition import Condition
+from mainspring.features.treatment import TreatedColumn
 from mainspring.lineage.spec import Value
 
 #: What a part of a view is: a feature, a further label, or a column that is there in training or in serving alone.
@@ -83,6 +84,7 @@ class FeatureGroupSpec(Value):
         tags: words that people find it by.
         jurisdiction: whose law its rows are under, such as `EU`; None = nobody said.
         deprecation: that it is not to be used any more; None = it is.
+        treated: columns of personal data, with what becomes of them before anything is written.
         called: what it is called now; empty while that is `name`, the lasting one, which views, pins and the table
             are made of.
     """
@@ -106,6 +108,7 @@ class FeatureGroupSpec(Value):
     tags: tuple[str, ...] = ()
     jurisdiction: str | None = None
     deprecation: Deprecation | None = None
+    treated: tuple[TreatedColumn, ...] = ()
     called: str = Field(default="", exclude=True)
 
     @field_validator("on_failure", mode="before")
@@ -136,6 +139,12 @@ class FeatureGroupSpec(Value):
     def features(self) -> tuple[str, ...]:
         """Columns that are neither keys nor times, in order; () before the first insert."""
         return tuple(item.name for item in self.columns or () if item.name not in self.system_columns)
+
+    @property
+    def given_types(self) -> dict[str, str]:
+        """Column → logical type in which rows and keys are given; with what is dropped, as far as it is known."""
+        stored = {item.name: item.type for item in self.columns or ()}
+        return {**stored, **{item.name: item.type for item in self.treated}}
 
     def type_of(self, column: str) -> str:
         """The logical type of a column that exists."""

@@ -83,6 +83,7 @@ class Stores:
         materializing: held while rows go to the keys store.
         join_memory_bytes: a group that is estimated to need more is joined in buckets of its keys.
         engine: runs the buckets.
+        find_secret: from its name to the secret that personal data is hashed with; None where there is none.
     """
 
     graph: Graph
@@ -94,6 +95,7 @@ class Stores:
     materializing: threading.Lock = field(default_factory=threading.Lock)
     join_memory_bytes: int = field(default_factory=default_memory_bytes)
     engine: Callable[[], Engine] = field(default=lambda: open_engine(n_workers=1))
+    find_secret: Callable[[str], bytes | None] = field(default=lambda _name: None, repr=False)
 
     @property
     def keys(self) -> Keys:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -12,10 +12,12 @@ from mainspring.features import ingest, store
 from mainspring.features.define import settle
 from mainspring.features.join import DELETE, OP
 from mainspring.features.origin import Origin
+from mainspring.features.personal import check_treated
 from mainspring.features.rows import scan
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec, FeatureSpec
 from mainspring.features.store import Stores
+from mainspring.features.treatment import TreatedColumn
 from mainspring.log.progress import Progress
 from mainspring.ports.tables.collect import collect
 from mainspring.types import new_id
@@ -44,6 +46,8 @@ def next_version(
         ConflictError: the next version exists with another definition.
     """
     _check_backfill(group, changes.get("columns"), backfill)
+    changes = {"treated": _carried_treatments(group, backfill), **changes}
+    _check_treated(group, changes["treated"], backfill)
     new = _define(stores, group, changes, backfill)
     told = {"from": group.label, "to": new.label}
     done = 0
@@ -117,6 +121,7 @@ def _define(
             columns = (*columns, FeatureSpec(name=known, type="datetime"))
             wanted = wanted.model_copy(update={"columns": columns})
         ingest.check_columns(wanted, columns, where)
+    check_treated(wanted, where)
     # What is said of a version that is there already stays.
     given = {name: name in changes for name in ("expectations", "on_failure")}
     return settle(stores, wanted, given, ingest.check_expectations, where)
@@ -132,6 +137,35 @@ def _carried(group: FeatureGroupSpec, backfill: Backfill | None) -> tuple[Featur
         item.model_copy(update={"name": renamed.get(item.name, item.name), "absent_until": 0})
         for item in group.columns or ()
     )
+
+
+def _carried_treatments(group: FeatureGroupSpec, backfill: Backfill | None) -> tuple[TreatedColumn, ...]:
+    """The old treatments, of columns that only have another name under that."""
+    names = {} if backfill is None or callable(backfill) else backfill
+    renamed = {old: new for new, old in names.items() if isinstance(old, str)}
+    return tuple(
+        item.model_copy(update={"name": renamed.get(item.name, item.name)}) for item in group.treated
+    )
+
+
+def _check_treated(
+    group: FeatureGroupSpec, wanted: Sequence[TreatedColumn], backfill: Backfill | None
+) -> None:
+    """Refuse to treat values in another way that were treated: what they were nobody has any more."""
+    names = {} if backfill is None or callable(backfill) else backfill
+    before = {item.name: item for item in group.treated}
+    for item in wanted:
+        old = before.get(str(names.get(item.name, item.name)))
+        if old is None or item.treatment.how == "drop":
+            continue
+        if (old.type, old.treatment) != (item.type, item.treatment):
+            raise InputError(
+                expected=f"{item.name!r} with anonymise={old.treatment} of {old.type}, as it is stored",
+                got=f"anonymise={item.treatment} of {item.type}",
+                where=f"feature group {group.label}, next_version",
+                hint="Values that are gone cannot be treated anew: define the version with features.group(…, "
+                f"version={group.version + 1}), and insert from where the rows came.",
+            )
 
 
 def _published(stores: Stores, group: FeatureGroupSpec, after: int) -> list[CommitSpec]:

@@ -20,6 +20,7 @@ from mainspring.features.join import NUMBER, Answers, Side, answer
 from mainspring.features.join import Spine as Lookup
 from mainspring.features.online import OnlineReader, Vector
 from mainspring.features.origin import Origin, read, source_asset
+from mainspring.features.personal import of_spine, open_door
 from mainspring.features.read import Read
 from mainspring.features.rows import delay_us, scan, ttl_us
 from mainspring.features.side_report import SideReport
@@ -322,6 +323,7 @@ class FeatureView:
         else:
             frame, origin = read(given, source, self._where())
         self._check_spine(frame, inference)
+        frame = self._anonymised(frame, inference)
         times = schema.instants(frame.get_column(self.spec.spine_time), self._where())
         if times.null_count():
             raise InputError(
@@ -342,6 +344,14 @@ class FeatureView:
         if self.spec.condition is None:
             return spine
         return spine.only(self.spec.condition.of(whole, self._where()))
+
+    def _anonymised(self, frame: pl.DataFrame, inference: bool) -> pl.DataFrame:
+        """Keys of groups that hash or coarsen them are so from here on, in what is joined and stored too."""
+        parts = self.spec.joined(inference=inference)
+        columns = of_spine(parts, self._groups(parts), self._where())
+        return open_door(columns.values(), self._stores.find_secret, self._where()).frame(
+            frame, self._where()
+        )
 
     def _check_spine(self, frame: pl.DataFrame, inference: bool) -> None:
         produced = {name for item in self.spec.everything for name in item.outputs}

@@ -69,6 +69,10 @@ class OnlineArm:
                 hint="Deploy with the view that the model was trained on.",
             )
 
+    def anonymised(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What may be logged of keys or a request: as the view's groups keep their keys."""
+        return self._reader.anonymised(given)
+
     def look_up(self, keys: Mapping[str, Any], request: Mapping[str, Any], now: datetime) -> Looked:
         """The features as they are at `now`, with the commit, event time and key of every group's value."""
         check_keys({**request, **keys}, self._reader.key_columns)

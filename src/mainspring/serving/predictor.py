@@ -57,6 +57,9 @@ _NOTHING: Final = Looked({}, (), (), (), (), (), ())
 class LoadedArm(Protocol):
     """One arm in memory: its features can be looked up and its model can score."""
 
+    def anonymised(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What may be logged of keys or a request."""
+
     def look_up(self, keys: Mapping[str, Any], request: Mapping[str, Any], now: datetime) -> Looked:
         """The features as they are at `now`."""
 
@@ -349,6 +352,8 @@ class Predictor:
                     hint="Wait until the server is ready; what cannot be loaded is tried again and again.",
                 )
             in_force.table.check_answers()
+            champion = in_force.arms[in_force.table.champion.name]
+            keys, request = champion.anonymised(keys), champion.anonymised(request)
             content = ""
             if prediction_id is not None:
                 content = _content(prediction_id, keys, request)
@@ -381,8 +386,8 @@ class Predictor:
     def _fresh(
         self,
         in_force: _InForce,
-        keys: Mapping[str, Any],
-        request: Mapping[str, Any],
+        keys: dict[str, Any],
+        request: dict[str, Any],
         prediction_id: str,
         content: str,
     ) -> tuple[Answer, Callable[[], None] | None]:
@@ -398,8 +403,8 @@ class Predictor:
             table.context_id,
             champion.name,
             to_us(now),
-            dict(keys),
-            dict(request),
+            keys,
+            request,
             looked.features,
             looked.statuses,
             looked.commits,

@@ -10,6 +10,7 @@ with a model and applied to a single row of a request exactly as to the training
 Fit on the training rows alone: what is fitted on all rows tells the model about those it is tested on.
 """
 
+from mainspring.features.treatment import drop, generalise_to, hash_with
 from mainspring.features.wrangle.anonymise import Anonymisation, anonymisation_of, generalise, keyed_hash
 from mainspring.features.wrangle.duplicates import deduplicate
 from mainspring.features.wrangle.encode import (
@@ -34,12 +35,15 @@ __all__ = [
     "TargetMeans",
     "anonymisation_of",
     "deduplicate",
+    "drop",
     "fit_bounds",
     "fit_fill",
     "fit_one_hot",
     "fit_ordinal",
     "fit_target_means",
     "generalise",
+    "generalise_to",
+    "hash_with",
     "keyed_hash",
     "resample",
     "target_means_out_of_fold",

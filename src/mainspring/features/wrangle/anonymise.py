@@ -6,21 +6,19 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 import polars as pl
 from pydantic import Field
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.spec import FeatureSpec
+from mainspring.features.treatment import Coarse
 from mainspring.features.wrangle.refuse import check_columns
 from mainspring.lineage.spec import Value
 from mainspring.types import canonical_bytes
 
 KEY_MIN_BYTES: Final = 16
-
-#: Numbers: the width of a band. Text: how many leading characters stay. Times and dates: a polars duration.
-Coarse: TypeAlias = int | float | str
 
 
 class Anonymisation(Value):
@@ -136,13 +134,22 @@ def generalise(frame: pl.DataFrame, columns: Mapping[str, Coarse]) -> pl.DataFra
         InputError: a column cannot be made coarser in that way.
     """
     check_columns(frame, columns, "generalise")
-    return frame.with_columns(_coarse(name, frame.schema[name], how) for name, how in columns.items())
+    coarser = [_coarse(name, frame.schema[name], how) for name, how in columns.items()]
+    try:
+        return frame.with_columns(coarser)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(
+            expected="a width that polars knows: of times and dates a duration such as '1d', '1mo' or '1y'",
+            got=", ".join(repr(how) for how in columns.values()),
+            where=f"generalise, {', '.join(columns)}",
+            hint="Correct the width.",
+        ) from error
 
 
 def _hashed(series: pl.Series, key: bytes) -> pl.Series:
     distinct = series.drop_nulls().unique()
     try:
-        digests = [hmac.new(key, _bytes(value), hashlib.sha256).hexdigest() for value in distinct]
+        digests = [hash_of(value, key) for value in distinct]
     except TypeError as error:
         raise InputError(
             expected="numbers, text, booleans, bytes, dates or times",
@@ -155,6 +162,15 @@ def _hashed(series: pl.Series, key: bytes) -> pl.Series:
     return series.replace_strict(
         distinct, pl.Series(digests, dtype=pl.String), default=None, return_dtype=pl.String
     )
+
+
+def hash_of(value: object, key: bytes) -> str:
+    """What `keyed_hash` makes of one value that is not null.
+
+    Raises:
+        TypeError: it cannot be hashed.
+    """
+    return hmac.new(key, _bytes(value), hashlib.sha256).hexdigest()
 
 
 def _bytes(value: object) -> bytes:

@@ -7,7 +7,7 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
-FILLS = {"feature_groups.tags": "'[]'"}
+FILLS = {"feature_groups.tags": "'[]'", "feature_groups.treated": "'[]'"}
 
 
 def upgrade() -> None:
@@ -127,10 +127,15 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("deprecation", sa.JSON(none_as_null=True), autoincrement=False, nullable=True)
         )
+        batch_op.add_column(sa.Column("treated", sa.JSON(none_as_null=True), nullable=True))
 
     op.execute('UPDATE "feature_groups" SET "tags" = \'[]\'')
     with op.batch_alter_table("feature_groups", schema=None) as batch_op:
         batch_op.alter_column("tags", existing_type=sa.JSON(none_as_null=True), nullable=False)
+
+    op.execute('UPDATE "feature_groups" SET "treated" = \'[]\'')
+    with op.batch_alter_table("feature_groups", schema=None) as batch_op:
+        batch_op.alter_column("treated", existing_type=sa.JSON(none_as_null=True), nullable=False)
 
     with op.batch_alter_table("feature_views", schema=None) as batch_op:
         batch_op.add_column(
