@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mainspring.errors import InputError
-from mainspring.features.keycode import MAX_KEY_BYTES, encoder
+from mainspring.features.keycode import MAX_KEY_BYTES, columns_encoder, encoder
 
 VALUES = {
     "int64": st.integers(-(2**63), 2**63 - 1),
@@ -68,3 +68,42 @@ def test_other_types_are_refused(kind: str, value: object) -> None:
     """1 is not "1", True is not 1, and null is never asked for."""
     with pytest.raises(InputError, match=f"a key of type {kind}"):
         encode([kind], (value,))
+
+
+class _Text(str):
+    """No str to the last letter."""
+
+    __slots__ = ()
+
+
+ODD = [None, 2**63, True, 1.0, "1", "x" * 1000, _Text("1"), date(2013, 1, 1)]
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(data=st.data(), types=TYPES)
+def test_columns_are_encoded_as_one_by_one(data: Any, types: list[str]) -> None:
+    """Many keys at once have the bytes that each has alone; nulls are left out, and what is refused is refused."""
+    values = [
+        VALUES[name] | st.sampled_from(ODD) if data.draw(st.booleans()) else VALUES[name] for name in types
+    ]
+    rows = data.draw(st.lists(st.tuples(*values), max_size=4))
+    names = [f"k{i}" for i in range(len(types))]
+    one, many = encoder(types, names, b"start"), columns_encoder(types, names, b"start")
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in types]
+    asked = [(place, row) for place, row in enumerate(rows) if None not in row]
+
+    def apart() -> object:
+        return [(place, one(row)) for place, row in asked]
+
+    def together() -> object:
+        return list(zip(*many(columns, len(rows)), strict=True))
+
+    assert said(together) == said(apart)
+
+
+def said(ask: Any) -> Any:
+    """What a call answers, or what it refuses."""
+    try:
+        return ask()
+    except InputError as refused:
+        return str(refused)

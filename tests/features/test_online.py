@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -207,46 +207,6 @@ def test_same_group_twice_with_on_demand(features: Features) -> None:
     assert list(vector.values.items()) == [("carrier", "AA"), ("span", 7.0)]
     assert vector.inputs == {"origin_lat": 40.0, "dest_lat": 33.0}
     assert set(vector.status) == {"origin_airports", "dest_airports"}
-
-
-@pytest.mark.parametrize(
-    ("keys", "asked", "message"),
-    [
-        ({}, {"carrier": "AA"}, "no 'origin'"),
-        ({"origin": "JFK"}, {}, "no 'carrier'"),
-        ({"origin": 1}, {"carrier": "AA"}, "a key of type string"),
-        ({"origin": "JFK"}, {"carrier": 7}, "type string"),
-        (
-            {"origin": "JFK"},
-            {"carrier": "AA", "carier": "AA"},
-            "keys origin and request carrier, got unknown column 'carier'",
-        ),
-        ({"origin": "JFK"}, {"carrier": "AA", "temp": 7.0}, "got unknown column 'temp'. Leave it out"),
-        ({}, {}, "got no 'origin', no 'carrier'"),
-    ],
-)
-def test_bad_requests_are_refused(features: Features, keys: Any, asked: Any, message: str) -> None:
-    """A missing, unknown or wrongly typed column is named."""
-    group = weather_group(features)
-    group.insert(weather_rows(("JFK", 1, 1, 10.0)))
-    view = features.view("v", features=[group["temp"], request(carrier=str)], spine_time="t")
-    with pytest.raises(InputError, match=message):
-        view.online().read(keys, asked, at(2))
-
-
-def test_times_may_come_as_text(features: Features) -> None:
-    """What JSON can only say as text is the same request: as a key, and as a column of its own."""
-    group = features.group("days", keys=["day"], online=True)
-    group.insert(pl.DataFrame({"day": [date(2013, 6, 24)], "holiday": [True]}))
-    group.materialize(at(1))
-    view = features.view("v", features=[group["holiday"].static(), request(booked=datetime)], spine_time="t")
-    told = view.online().read({"day": "2013-06-24"}, {"booked": "2013-06-24T15:40:00+02:00"}, at(1))
-    booked = datetime(2013, 6, 24, 13, 40, tzinfo=UTC)
-    assert told == view.online().read({"day": date(2013, 6, 24)}, {"booked": booked}, at(1))
-    assert told.values == {"holiday": True, "booked": booked}
-    assert told.keys == {"days": {"day": date(2013, 6, 24)}}
-    with pytest.raises(InputError, match="ISO 8601"):
-        view.online().read({"day": "2013-06-24"}, {"booked": "noon"}, at(1))
 
 
 def test_offline_groups_cannot_be_read_online(features: Features) -> None:

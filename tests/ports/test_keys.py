@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.errors import AccessError, InputError, IntegrityError
-from mainspring.ports.keys import Entry, open_keys
+from mainspring.ports.keys import Columns, Entry, open_keys
 from mainspring.ports.keys._codec import decode, encode, is_newer, prefix
 from mainspring.ports.keys._lmdb import LmdbKeys
 from mainspring.testing import KeysContract
@@ -67,6 +67,33 @@ def test_codec_spaces(one: str, other: str, key: bytes, other_key: bytes) -> Non
     if one != other:
         assert not (prefix(one) + key).startswith(prefix(other))
         assert prefix(one) + key != prefix(other) + other_key
+
+
+@given(st.lists(ENTRIES, min_size=1, max_size=5), INT64, INT64)
+def test_columns_in_bounds(entries: list[Entry], event_us: int, known_us: int) -> None:
+    """What is said to be within bounds is; and so it is said of what lies between 1970 and them."""
+    columns = Columns.of("s", [], [encode("s", entry) for entry in entries])
+    until = all(entry.event_us <= event_us for entry in entries)
+    known = all(entry.known_us <= known_us for entry in entries)
+    since = all(entry.event_us >= event_us for entry in entries)
+    are_later = all(entry.event_us >= 0 and entry.known_us >= 0 for entry in entries)
+    for said, so in (
+        (columns.are_until(event_us), until),
+        (columns.are_until(event_us, known_us), until and known),
+        (columns.are_since(event_us), since),
+    ):
+        assert so if said else not (so and are_later)
+
+
+def test_columns_of_before_and_of_damage() -> None:
+    """What an older version wrote is read beside the rest; what cannot be read is refused."""
+    old, new = Entry(b"a", 1, 2, 3, b"old"), Entry(b"b", 4, 5, 6, b"new", 7)
+    before = struct.pack(">Bqqq", 1, 1, 2, 3) + b"old"
+    found = Columns.of("s", [b"x", b"a", b"b"], [None, before, encode("s", new)])
+    assert list(found.places) == [1, 2]
+    assert (found.values(), found.commits) == ([old.value, new.value], [3, 6])
+    with pytest.raises(IntegrityError, match="key b'a'.*materialise it again"):
+        Columns.of("s", [b"b", b"a"], [encode("s", new), b"\x03" + bytes(40)])
 
 
 @pytest.mark.parametrize("stored", [b"", b"\x03" + b"\x00" * 40, b"\x02" + b"\x00" * 27, b"\x01short"])

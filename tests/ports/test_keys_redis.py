@@ -19,7 +19,8 @@ from tests.redis_servers import OwnRedis, shared_redis
 
 from mainspring.errors import AccessError, ConflictError, InputError, IntegrityError, UnavailableError
 from mainspring.ports.keys import Entry, Keys, open_keys
-from mainspring.ports.keys._redis import ENTRIES_AT_ONCE, RedisKeys
+from mainspring.ports.keys._redis import RedisKeys
+from mainspring.ports.keys._redis_put import ENTRIES_AT_ONCE
 from mainspring.testing import KeysContract
 from mainspring.types import new_id
 

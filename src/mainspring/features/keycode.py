@@ -67,34 +67,63 @@ _ENCODERS: Final[Mapping[str, Callable[[object], bytes]]] = {
 
 KEY_TYPES: Final = frozenset(_ENCODERS)
 
+#: Of values that need no closer look. 1 is not True, and an instant may come as a subclass.
+_EXACTLY: Final[Mapping[str, type]] = {
+    "int64": int,
+    "string": str,
+    "bool": bool,
+    "date": date,
+    "datetime": datetime,
+    "binary": bytes,
+}
 
-def encode_columns(types: Sequence[str], columns: Sequence[Sequence[object]], n: int) -> list[bytes]:
-    """What `encoder` makes of n keys, given column by column in storage types without null."""
+
+def encode_columns(
+    types: Sequence[str], columns: Sequence[Sequence[object]], n: int, start: bytes = b""
+) -> list[bytes]:
+    """What `encoder` makes of n keys, given column by column in exactly the types of `_EXACTLY`.
+
+    Raises:
+        struct.error: a whole number has more than 64 bits.
+    """
     if not types:
-        return [b"n"] * n
-    parts = [_encode_column(name, column) for name, column in zip(types, columns, strict=True)]
-    keys = parts[0] if len(parts) == 1 else list(map(b"".join, zip(*parts, strict=True)))
-    return [key if len(key) <= MAX_KEY_BYTES else _shortened(key) for key in keys]
+        return [start + b"n"] * n
+    first, *others = zip(types, columns, strict=True)
+    keys = _encode_column(*first, start)
+    if others:
+        parts = [_encode_column(name, column, b"") for name, column in others]
+        keys = list(map(b"".join, zip(keys, *parts, strict=True)))
+    longest = len(start) + MAX_KEY_BYTES
+    if n and max(map(len, keys)) > longest:
+        keys = [key if len(key) <= longest else start + _shortened(key[len(start) :]) for key in keys]
+    return keys
 
 
-def _encode_column(name: str, column: Sequence[object]) -> list[bytes]:
+def _encode_column(name: str, column: Sequence[object], start: bytes) -> list[bytes]:
+    """The most common types without a call for each value."""
     if name == "string":
-        # The most common type, without a call for each value.
         texts = list(map(str.encode, cast("Sequence[str]", column)))
-        return [b"s" + _pack_length(len(text)) + text for text in texts]
-    return list(map(_ENCODERS[name], column))
+        heads = {length: start + b"s" + _pack_length(length) for length in set(map(len, texts))}
+        return [heads[len(text)] + text for text in texts]
+    if name == "int64":
+        head = start + b"i"
+        return [head + packed for packed in map(_pack_int, column)]
+    return [start + part for part in map(_ENCODERS[name], column)]
 
 
 def _shortened(key: bytes) -> bytes:
     return _LONG_TAG + bytes.fromhex(digest_bytes(key))
 
 
-def encoder(types: Sequence[str], names: Sequence[str]) -> Callable[[Sequence[object]], bytes]:
+def encoder(
+    types: Sequence[str], names: Sequence[str], start: bytes = b""
+) -> Callable[[Sequence[object]], bytes]:
     """A function from one key's values, in the order of `types`, to its bytes.
 
     Args:
         types: logical types, each one of `KEY_TYPES`.
         names: what the values are called in error messages, same length.
+        start: what goes before all keys.
 
     The returned function raises InputError for a value of another type (1 is not "1", True is not 1) and for None:
     a null never matches, so the caller asks nobody about it.
@@ -114,6 +143,29 @@ def encoder(types: Sequence[str], names: Sequence[str]) -> Callable[[Sequence[ob
                     where=f"key {name!r}",
                     hint="Pass the key in the type that the feature group declares.",
                 ) from error
-        return out if len(out) <= MAX_KEY_BYTES else _shortened(out)
+        return start + (out if len(out) <= MAX_KEY_BYTES else _shortened(out))
+
+    return encode
+
+
+def columns_encoder(
+    types: Sequence[str], names: Sequence[str], start: bytes = b""
+) -> Callable[[Sequence[Sequence[object]], int], tuple[Sequence[int], list[bytes]]]:
+    """A function from n keys, given column by column, to which of them have no null, and the bytes of these.
+
+    It raises as the function of `encoder`, whose arguments these are.
+    """
+    one = encoder(types, names, start)
+
+    def encode(columns: Sequence[Sequence[object]], n: int) -> tuple[Sequence[int], list[bytes]]:
+        if all({*map(type, column)} == {_EXACTLY[name]} for name, column in zip(types, columns, strict=True)):
+            try:
+                return range(n), encode_columns(types, columns, n, start)
+            except struct.error:
+                # One of them is too large a number: one by one, to say which.
+                pass
+        rows = list(zip(*columns, strict=True))
+        places = [place for place, values in enumerate(rows) if None not in values]
+        return places, [one(rows[place]) for place in places]
 
     return encode

@@ -269,10 +269,9 @@ def _assets(commits: list[CommitSpec]) -> dict[int, bytes]:
 
 def entries_of(group: FeatureGroupSpec, rows: pl.DataFrame, assets: Mapping[int, bytes]) -> list[Entry]:
     """One entry a row, in order."""
-    space = bytes.fromhex(group.group_id)
     types = [group.type_of(name) for name in group.keys]
     columns = [rows.get_column(name).to_list() for name in group.keys]
-    keys = [space + key for key in encode_columns(types, columns, rows.height)]
+    keys = encode_columns(types, columns, rows.height, bytes.fromhex(group.group_id))
     packed = _packed(group, rows)
     numbers, ops = rows.get_column(NUMBER).to_list(), rows.get_column(OP).to_list()
     values = [

@@ -18,7 +18,7 @@ from mainspring.features.dataset import Asked, TrainingDataset
 from mainspring.features.digest import frame_digest
 from mainspring.features.join import NUMBER, Answers, Side, answer
 from mainspring.features.join import Spine as Lookup
-from mainspring.features.online import OnlineReader, Vector
+from mainspring.features.online import OnlineReader
 from mainspring.features.origin import Origin, read, source_asset
 from mainspring.features.personal import of_spine, open_door
 from mainspring.features.read import Read
@@ -35,6 +35,7 @@ from mainspring.features.spec import (
 )
 from mainspring.features.split import check_split
 from mainspring.features.store import Stores
+from mainspring.features.vectors import Vector
 from mainspring.ports.tables.collect import collect
 from mainspring.types import from_us, to_us
 

@@ -50,6 +50,26 @@ class KeysContract:
         assert keys.get("s", []) == []
         assert keys.put("s", []) == 0
 
+    def test_get_columns(self, keys: Keys) -> None:
+        """Column by column the same entries, without those that are not there; a part is of a part of the keys."""
+        a, b = entry("a", 5, -2, 3, 7, value=b"first"), entry("b", -(2**60), 2**60, 2**40, value=b"-")
+        keys.put("s", [a, b])
+        asked = [b"x", b"b", b"a", b"y", b"b"]
+        found = keys.get_columns("s", asked)
+        assert list(found.places) == [1, 2, 4]
+        assert found.event_us == [each.event_us for each in (b, a, b)]
+        assert found.known_us == [each.known_us for each in (b, a, b)]
+        assert found.commits == [each.commit for each in (b, a, b)]
+        assert (found.values(), found.values(1, 3)) == ([b"-", b"first", b"-"], [b"", b"ir", b""])
+        part = found.part(2, 5)
+        assert (list(part.places), part.values()) == ([0, 2], [b"first", b"-"])
+        assert found.part(0, 1).values() == []
+        assert list(part.moved([5, 6, 7]).places) == [5, 7]
+        assert list(found.those([True, False, True]).places) == [1, 4]
+        assert len(keys.get_columns("s", [])) == len(keys.get_columns("none", [b"a"])) == 0
+        with pytest.raises(InputError, match="1 to 440 bytes"):
+            keys.get_columns("s", [b"a", b""])
+
     def test_get_before_put(self, keys: Keys) -> None:
         """A store that was never written is empty, not an error."""
         assert keys.get("s", [b"a"]) == [None]

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Final
 
 from mainspring.ports._address import Backends, path_of, scheme_of
-from mainspring.ports.keys._base import Entry, Keys
+from mainspring.ports.keys._base import Keys
+from mainspring.ports.keys._columns import Columns
+from mainspring.ports.keys._entry import Entry
 
-__all__ = ["BACKENDS", "Entry", "Keys", "open_keys"]
+__all__ = ["BACKENDS", "Columns", "Entry", "Keys", "open_keys"]
 
 BACKENDS: Final[Backends[Keys]] = Backends(
     "keys",

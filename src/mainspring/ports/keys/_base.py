@@ -4,41 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Final
 
-import msgspec
-
-from mainspring.errors import InputError
-
-SPACE_MAX_BYTES: Final = 64
-KEY_MAX_BYTES: Final = 440
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """The value of one key, and how new it is.
-
-    A struct, not a dataclass: a frozen dataclass takes eight times as long to make, and reads make many.
-
-    Attributes:
-        key: 1 to 440 bytes.
-        event_us: when it was true, microseconds since the epoch, UTC.
-        known_us: when it became known, likewise.
-        commit: the number of the commit that it came with.
-        value: any bytes.
-        ordinal: its place in that commit, 0 to 2^32 - 1.
-    """
-
-    key: bytes
-    event_us: int
-    known_us: int
-    commit: int
-    value: bytes
-    ordinal: int = 0
-
-    @property
-    def age(self) -> tuple[int, int, int, int]:
-        """What decides which of two entries is newer: event time, then known time, then commit, then ordinal."""
-        return self.event_us, self.known_us, self.commit, self.ordinal
+from mainspring.ports.keys._codec import encode
+from mainspring.ports.keys._columns import Columns
+from mainspring.ports.keys._entry import Entry
 
 
 class Keys(ABC):
@@ -90,6 +59,15 @@ class Keys(ABC):
             UnavailableError: the store cannot be reached.
         """
 
+    def get_columns(self, space: str, keys: Sequence[bytes]) -> Columns:
+        """What `get` answers, for whoever reads many keys at once: a backend may have a quicker way to it.
+
+        Raises:
+            InputError, IntegrityError, UnavailableError: as `get`.
+        """
+        found = self.get(space, keys)
+        return Columns.of(space, keys, [None if entry is None else encode(space, entry) for entry in found])
+
     @abstractmethod
     def entries(self, space: str) -> Iterator[Entry]:
         """Every entry of a space, for whoever checks the store. What is put or removed meanwhile may be left out.
@@ -112,26 +90,3 @@ class Keys(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give up files and connections. A later call opens them again."""
-
-
-def check_space(space: str) -> bytes:
-    """The space's name in UTF-8, or InputError."""
-    name = space.encode()
-    if 1 <= len(name) <= SPACE_MAX_BYTES:
-        return name
-    raise InputError(
-        expected=f"a space of 1 to {SPACE_MAX_BYTES} bytes",
-        got=f"{len(name)} bytes",
-        where="keys.space",
-        hint="Shorten the name.",
-    )
-
-
-def refuse_key(space: str, key: bytes) -> InputError:
-    """For a key whose length is outside the limits."""
-    return InputError(
-        expected=f"a key of 1 to {KEY_MAX_BYTES} bytes",
-        got=f"{len(key)} bytes",
-        where=f"keys space {space!r}",
-        hint="Key by something shorter, for example a digest of the long name.",
-    )

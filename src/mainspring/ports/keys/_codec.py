@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Final
 
 from mainspring.errors import InputError, IntegrityError
-from mainspring.ports.keys._base import KEY_MAX_BYTES, Entry, check_space, refuse_key
+from mainspring.ports.keys._entry import KEY_MAX_BYTES, Entry, check_space, refuse_key
 
 FORMAT: Final = 2
-_HEADER: Final = struct.Struct(">BqqqI")
+HEADER: Final = struct.Struct(">BqqqI")
 #: Of the format before, whose entries have no ordinal.
 _HEADER_1: Final = struct.Struct(">Bqqq")
 
@@ -33,7 +33,7 @@ def encode(space: str, entry: Entry) -> bytes:
     if not 1 <= len(entry.key) <= KEY_MAX_BYTES:
         raise refuse_key(space, entry.key)
     try:
-        header = _HEADER.pack(FORMAT, entry.event_us, entry.known_us, entry.commit, entry.ordinal)
+        header = HEADER.pack(FORMAT, entry.event_us, entry.known_us, entry.commit, entry.ordinal)
     except struct.error as error:
         raise InputError(
             expected="event_us, known_us and commit as whole numbers of 64 bits, ordinal as one of 32 without sign",
@@ -50,7 +50,7 @@ def encode_many(space: str, start: bytes, entries: Sequence[Entry]) -> list[tupl
     Raises:
         InputError: as for `encode`.
     """
-    pack = _HEADER.pack
+    pack = HEADER.pack
     try:
         rows = [
             (
@@ -76,9 +76,9 @@ def decode(space: str, key: bytes, stored: bytes) -> Entry:
     Raises:
         IntegrityError: the bytes have another format.
     """
-    if len(stored) >= _HEADER.size and stored[0] == FORMAT:
-        _, event_us, known_us, commit, ordinal = _HEADER.unpack_from(stored)
-        return Entry(key, event_us, known_us, commit, stored[_HEADER.size :], ordinal)
+    if len(stored) >= HEADER.size and stored[0] == FORMAT:
+        _, event_us, known_us, commit, ordinal = HEADER.unpack_from(stored)
+        return Entry(key, event_us, known_us, commit, stored[HEADER.size :], ordinal)
     if len(stored) < _HEADER_1.size or stored[0] != 1:
         raise IntegrityError(
             expected=f"a value of format {FORMAT}",
@@ -90,6 +90,13 @@ def decode(space: str, key: bytes, stored: bytes) -> Entry:
     return Entry(key, event_us, known_us, commit, stored[_HEADER_1.size :])
 
 
+def decode_many(space: str, keys: Sequence[bytes], stored: Sequence[bytes | None]) -> list[Entry | None]:
+    """The entry of each key, None where nothing is stored; raises as `decode`."""
+    return [
+        None if found is None else decode(space, key, found) for key, found in zip(keys, stored, strict=True)
+    ]
+
+
 def is_newer(encoded: bytes, stored: bytes | None) -> bool:
     """Whether an encoded entry replaces the stored one."""
     return stored is None or _age(encoded) > _age(stored)
@@ -97,8 +104,8 @@ def is_newer(encoded: bytes, stored: bytes | None) -> bool:
 
 def _age(stored: bytes) -> tuple[int, ...]:
     """What cannot be read is older than everything, so that a put repairs it."""
-    if len(stored) >= _HEADER.size and stored[0] == FORMAT:
-        return tuple(_HEADER.unpack_from(stored)[1:])
+    if len(stored) >= HEADER.size and stored[0] == FORMAT:
+        return tuple(HEADER.unpack_from(stored)[1:])
     if len(stored) >= _HEADER_1.size and stored[0] == 1:
         return (*_HEADER_1.unpack_from(stored)[1:], 0)
     return ()

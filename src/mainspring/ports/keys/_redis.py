@@ -2,77 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Final, TypeAlias
+from typing import Final
 from urllib.parse import quote
 
-from mainspring.errors import (
-    AccessError,
-    ConflictError,
-    InputError,
-    IntegrityError,
-    MainspringError,
-    MissingExtraError,
-    UnavailableError,
-)
-from mainspring.ports.keys._base import KEY_MAX_BYTES, Entry, Keys, check_space, refuse_key
-from mainspring.ports.keys._codec import decode, encode_many
+from redis.connection import ConnectionInterface
 
-try:
-    from redis import exceptions
-    from redis.backoff import NoBackoff
-    from redis.connection import Connection, ConnectionPool
-    from redis.retry import Retry
-except ImportError as missing:
-    raise MissingExtraError.of("redis", "redis", "keys.url") from missing
+from mainspring.errors import AccessError, ConflictError
+from mainspring.ports.keys._base import Keys
+from mainspring.ports.keys._codec import decode, decode_many, encode_many
+from mainspring.ports.keys._columns import Columns
+from mainspring.ports.keys._entry import Entry, check_keys, check_space
+from mainspring.ports.keys._redis_connections import Command, RedisConnections
+from mainspring.ports.keys._redis_put import ENTRIES_AT_ONCE, rounds
 
-#: How many entries one script writes: the server does nothing else in that time, about a millisecond.
-ENTRIES_AT_ONCE: Final = 1_000
-#: A script's arguments lie in the server's memory as a whole.
-BYTES_AT_ONCE: Final = 1 << 20
-#: What is sent before replies are read.
-BYTES_IN_FLIGHT: Final = 16 << 20
-
-#: Lua's numbers hold 53 bits and its comparison of strings follows the server's locale, so the header's 64-bit
-#: numbers are compared in halves: the upper one signed, the lower one not. What has no header is replaced; format 1
-#: has no ordinal.
-_PUT: Final = b"""
-local header = '>Bi4I4i4I4i4I4I4'
-local header_1 = '>Bi4I4i4I4i4I4'
-local n_written = 0
-local function is_newer(new, old)
-  if not old then return true end
-  local a = {struct.unpack(header, new)}
-  local b
-  if #old >= 29 and string.byte(old) == 2 then
-    b = {struct.unpack(header, old)}
-  elseif #old >= 25 and string.byte(old) == 1 then
-    b = {struct.unpack(header_1, old)}
-    b[8] = 0
-  else
-    return true
-  end
-  for i = 2, 8 do
-    if a[i] ~= b[i] then return a[i] > b[i] end
-  end
-  return false
-end
-for i = 1, #ARGV, 2 do
-  if is_newer(ARGV[i + 1], redis.call('HGET', KEYS[1], ARGV[i])) then
-    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
-    n_written = n_written + 1
-  end
-end
-return n_written
-"""
 #: The field, in the hash whose space has no name, that says whose the entries are.
 _BELONGS: Final = b"belongs"
-_PUT_SHA1: Final = hashlib.sha1(_PUT, usedforsecurity=False).hexdigest().encode()
-
-Command: TypeAlias = tuple[bytes | int, ...]
 
 
 class RedisKeys(Keys):
@@ -106,49 +51,29 @@ class RedisKeys(Keys):
     ) -> None:
         self._start = b"mainspring:{" + quote(namespace, safe="").encode() + b"}:"
         self._names: dict[str, bytes] = {}
-        self._asks_again_s = 0.0
-        self._waits_s = (connect_timeout_s, read_timeout_s)
         self._stores_id = stores_id.encode()
         self._read_only = read_only
-        try:
-            self._pool = ConnectionPool.from_url(
-                address,
-                protocol=2,
-                retry=Retry(NoBackoff(), 0),
-                redis_connect_func=self._greet,
-                socket_connect_timeout=connect_timeout_s,
-                socket_timeout=read_timeout_s,
-                socket_keepalive=True,
-            )
-        except ValueError as error:
-            raise InputError(
-                expected="redis://[user:password@]host[:port][/database], or rediss: for TLS",
-                got=str(error),
-                where="keys.url",
-                hint="Correct it in mainspring.toml or in MAINSPRING_KEYS_URL.",
-            ) from error
-        known = self._pool.connection_kwargs
-        self._where = (
-            f"redis://{known.get('host', 'localhost')}:{known.get('port', 6379)}/{known.get('db') or 0}"
-        )
+        self._connections = RedisConnections(address, connect_timeout_s, read_timeout_s, self._greet)
 
     def put(self, space: str, entries: Sequence[Entry]) -> int:
         name = self._name(space)
         rows = encode_many(space, b"", entries)
-        return sum(sum(self._ask(commands)) for commands in _rounds(name, rows))
+        return sum(sum(self._connections.ask(commands)) for commands in rounds(name, rows))
 
     def get(self, space: str, keys: Sequence[bytes]) -> list[Entry | None]:
+        return decode_many(space, keys, self._stored(space, keys))
+
+    def get_columns(self, space: str, keys: Sequence[bytes]) -> Columns:
+        return Columns.of(space, keys, self._stored(space, keys))
+
+    def _stored(self, space: str, keys: Sequence[bytes]) -> Sequence[bytes | None]:
         name = self._name(space)
-        for key in keys:
-            if not 1 <= len(key) <= KEY_MAX_BYTES:
-                raise refuse_key(space, key)
+        check_keys(space, keys)
         if not keys:
             return []
-        (found,) = self._ask([(b"HMGET", name, *keys)])
-        return [
-            None if stored is None else decode(space, key, stored)
-            for key, stored in zip(keys, found, strict=True)
-        ]
+        found: list[bytes | None]
+        (found,) = self._connections.ask([(b"HMGET", name, *keys)])
+        return found
 
     def entries(self, space: str) -> Iterator[Entry]:
         """Every entry of a space. What is put or removed meanwhile may be left out.
@@ -162,7 +87,7 @@ class RedisKeys(Keys):
         seen: set[bytes] = set()
         cursor = b"0"
         while True:
-            ((cursor, flat),) = self._ask([(b"HSCAN", name, cursor, b"COUNT", ENTRIES_AT_ONCE)])
+            ((cursor, flat),) = self._connections.ask([(b"HSCAN", name, cursor, b"COUNT", ENTRIES_AT_ONCE)])
             for key, stored in zip(flat[::2], flat[1::2], strict=True):
                 if key not in seen:
                     seen.add(key)
@@ -175,19 +100,19 @@ class RedisKeys(Keys):
         if not keys:
             return 0
         parts = [keys[at : at + ENTRIES_AT_ONCE] for at in range(0, len(keys), ENTRIES_AT_ONCE)]
-        return sum(self._ask([(b"HDEL", name, *part) for part in parts]))
+        return sum(self._connections.ask([(b"HDEL", name, *part) for part in parts]))
 
     def clear(self, space: str) -> None:
         # The server frees the entries later, in a thread of its own.
-        self._ask([(b"UNLINK", self._name(space))])
+        self._connections.ask([(b"UNLINK", self._name(space))])
 
     def close(self) -> None:
-        self._pool.disconnect()
+        self._connections.close()
 
     def claim(self, stores_id: str) -> None:
         """From now on the entries are of these stores; who is connected already is not asked again."""
         self._stores_id = b""
-        self._ask([(b"HSET", self._start, _BELONGS, stores_id.encode())])
+        self._connections.ask([(b"HSET", self._start, _BELONGS, stores_id.encode())])
         self._stores_id = stores_id.encode()
 
     def _name(self, space: str) -> bytes:
@@ -196,45 +121,15 @@ class RedisKeys(Keys):
             name = self._names[space] = self._start + quote(check_space(space), safe="").encode()
         return name
 
-    def _ask(self, commands: Sequence[Command]) -> list[Any]:
-        """Send all commands, then read all replies: one round trip.
+    def _greet(self, connection: ConnectionInterface) -> None:
+        """On each new connection: refuse a server that may drop entries unseen, or whose entries are another's."""
+        connection.send_command("INFO", "memory")
+        report = bytes(connection.read_response()).decode()
+        self._refuse_evicting(dict(line.split(":", 1) for line in report.splitlines() if ":" in line))
+        if self._stores_id:
+            self._compare(connection)
 
-        Without the library's client, whose retries would make the wait several times as long as configured.
-        """
-        began_s = time.monotonic()
-        if began_s < self._asks_again_s:
-            raise self._silent("it did not answer a moment ago, and was not asked again yet")
-        with self._translated(began_s):
-            connection = self._pool.get_connection()
-            try:
-                connection.send_packed_command(connection.pack_commands(commands))
-                replies = [_reply(connection) for _ in commands]
-            except BaseException:
-                # A reply that nobody read must not answer the next command.
-                connection.disconnect()
-                raise
-            finally:
-                self._pool.release(connection)
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise reply
-        return replies
-
-    def _greet(self, connection: Connection) -> None:
-        """On each new connection: log in, and refuse a server that may drop entries unseen."""
-        try:
-            connection.on_connect()
-            connection.send_command("INFO", "memory")
-            report = bytes(connection.read_response()).decode()
-            self._refuse_evicting(dict(line.split(":", 1) for line in report.splitlines() if ":" in line))
-            if self._stores_id:
-                self._compare(connection)
-        except BaseException:
-            # The library would keep a connection that was not greeted to the end.
-            connection.disconnect()
-            raise
-
-    def _compare(self, connection: Connection) -> None:
+    def _compare(self, connection: ConnectionInterface) -> None:
         """The entries are ours, or nobody's yet: then they are ours from now on."""
         asks: Command = (b"HGET", self._start, _BELONGS)
         connection.send_command(*asks)
@@ -248,7 +143,7 @@ class RedisKeys(Keys):
             raise ConflictError(
                 expected=f"the keys of home {self._stores_id.decode()}",
                 got=f"those of home {bytes(found).decode(errors='replace')}",
-                where=self._where,
+                where=self._connections.where,
                 hint="Another home of this project's id keeps its online values there: give this one a server or "
                 "database of its own in keys.url. Where it is meant so: `mainspring adopt`.",
             )
@@ -259,98 +154,6 @@ class RedisKeys(Keys):
             raise AccessError(
                 expected="a Redis that keeps what it was given: maxmemory-policy noeviction or volatile-*",
                 got=policy,
-                where=self._where,
+                where=self._connections.where,
                 hint="Set it in the server's configuration; evicted rows would be served as missing.",
             )
-
-    @contextmanager
-    def _translated(self, began_s: float) -> Iterator[None]:
-        try:
-            yield
-        except exceptions.TimeoutError as error:
-            now_s = time.monotonic()
-            self._asks_again_s = now_s + (now_s - began_s)
-            raise self._silent(str(error)) from error
-        except (exceptions.RedisError, OSError) as error:
-            if isinstance(error, MainspringError):
-                raise
-            raise self._meaning(error) from error
-
-    def _silent(self, got: str) -> UnavailableError:
-        return UnavailableError(
-            expected="a connection within {:g} s and a reply within {:g} s".format(*self._waits_s),
-            got=got,
-            where=self._where,
-            hint="Look whether the server is overloaded, or raise keys.connect_timeout_s, keys.read_timeout_s.",
-        )
-
-    def _meaning(self, error: exceptions.RedisError | OSError) -> MainspringError:
-        got = str(error) or type(error).__name__
-        if isinstance(
-            error,
-            exceptions.AuthenticationError | exceptions.NoPermissionError | exceptions.ReadOnlyError,
-        ):
-            return AccessError(
-                expected="a primary, and a user who may call EVAL, EVALSHA, UNLINK, INFO and the commands of hashes",
-                got=got,
-                where=self._where,
-                hint="Correct user, password or host in keys.url (MAINSPRING_KEYS_URL keeps them out of the file).",
-            )
-        if got.startswith("WRONGTYPE"):
-            return IntegrityError(
-                expected="a hash under this project's name",
-                got=got,
-                where=self._where,
-                hint="Something else wrote there: use a database of its own, and materialise again.",
-            )
-        if isinstance(error, exceptions.ResponseError):
-            return UnavailableError(
-                expected="a server that takes reads and writes",
-                got=got,
-                where=self._where,
-                hint="Look at the server's memory, disk and log.",
-            )
-        return UnavailableError(
-            expected="a Redis server that answers",
-            got=got,
-            where=self._where,
-            hint="Start it, or correct keys.url in mainspring.toml. What it had can be materialised again.",
-        )
-
-
-def _reply(connection: Connection) -> Any:
-    """One reply; an error is returned, so that the replies behind it are read as well."""
-    try:
-        return connection.read_response()
-    except exceptions.ResponseError as error:
-        return error
-
-
-def _rounds(name: bytes, rows: Sequence[tuple[bytes, bytes]]) -> Iterator[list[Command]]:
-    """The scripts of one put, in lists that are sent at once."""
-    commands: list[Command] = []
-    in_flight = 0
-    for part, n_bytes in _parts(rows):
-        arguments = [item for row in part for item in row]
-        # The text goes first and teaches the server its digest: also one that was restarted in between.
-        script = (b"EVALSHA", _PUT_SHA1) if commands else (b"EVAL", _PUT)
-        commands.append((*script, 1, name, *arguments))
-        in_flight += n_bytes
-        if in_flight >= BYTES_IN_FLIGHT:
-            yield commands
-            commands, in_flight = [], 0
-    if commands:
-        yield commands
-
-
-def _parts(rows: Sequence[tuple[bytes, bytes]]) -> Iterator[tuple[list[tuple[bytes, bytes]], int]]:
-    part: list[tuple[bytes, bytes]] = []
-    n_bytes = 0
-    for row in rows:
-        part.append(row)
-        n_bytes += len(row[0]) + len(row[1])
-        if len(part) == ENTRIES_AT_ONCE or n_bytes >= BYTES_AT_ONCE:
-            yield part, n_bytes
-            part, n_bytes = [], 0
-    if part:
-        yield part, n_bytes
