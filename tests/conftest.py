@@ -27,6 +27,7 @@ from mainspring.ports.records import open_records
 from mainspring.project import Project, open_project
 from tests.databases import PostgresSchemas
 from tests.endpoints import endpoint as endpoint  # noqa: PLC0414 - a fixture of every room
+from tests.memory import write_to_memory
 from tests.permissions import bound_by_permissions
 
 RECORDS = os.environ.get("MAINSPRING_TEST_RECORDS", "sqlite")
@@ -37,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """UTC everywhere, also in child processes; no project or actor of the developer leaks in."""
     os.environ["TZ"] = "UTC"
     time.tzset()
+    write_to_memory()
     # As many workers as processors: threads inside a fit or a query would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
