@@ -1,7 +1,8 @@
 """Write the reference pages that are derived from the code: `python scripts/write_reference.py`.
 
 docs/reference/commands.md from the command line's own help, docs/reference/configuration.md from the configuration's
-sections. A test compares the pages with what this prints.
+sections, docs/reference/expectations.md from `ms.expect`, docs/reference/python/ from docstrings. Tests compare the
+pages with what this prints.
 """
 
 from __future__ import annotations
@@ -132,6 +133,13 @@ PAGES = {
 def main() -> None:
     for name, render in PAGES.items():
         (FOLDER / name).write_text(render(), encoding="utf-8")
+    # Beside this file, which is where Python looks when it runs as a script.
+    import python_reference
+
+    (FOLDER / "python").mkdir(exist_ok=True)
+    for name, page in python_reference.PAGES.items():
+        text = python_reference.page_text(page)
+        (FOLDER / "python" / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

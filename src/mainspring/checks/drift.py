@@ -97,7 +97,7 @@ def drift(
         alpha: false discovery rate across the columns that could be tested.
         min_effect: by how much the JS distance (base 2) must exceed the noise floor to matter.
         design_effects: by column, how many times more its shares vary than those of independent rows, because
-            rows share days, users or sessions; 1.0 where absent.
+            rows share days, users or sessions; 1.0 where absent. None = 1.0 for all.
 
     Returns:
         One value per column, the largest excess first.

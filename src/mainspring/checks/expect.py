@@ -148,6 +148,9 @@ def of(
     Args:
         kind: the plug-in's name in the group `mainspring.expectations`.
         columns: the columns that it reads.
+        severity: "critical" fails a validation, "warning" and "info" are only told.
+        mostly: share of the judged rows that must hold, in (0, 1].
+        row_condition: which rows are judged; None = all.
         parameters: the rule's own, as its plug-in documents them: plain values, or lists of them.
 
     Raises:

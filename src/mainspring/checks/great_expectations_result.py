@@ -26,6 +26,9 @@ def to_gx_result(validation: Validation, suite_name: str = "") -> dict[str, Any]
     Our own answer stands beside it, in each result's `meta` as `mainspring.verdict`. Positions of rows and the batch's
     own keys are left out.
 
+    Args:
+        suite_name: as `suite_name` of the result; "" = the suite had none.
+
     Raises:
         InputError: an expectation is of a kind that a plug-in adds.
     """

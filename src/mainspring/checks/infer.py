@@ -142,7 +142,7 @@ def _mostly(rate: float, confidence: float, n_batch: int) -> float:
 
 
 def as_python(expectations: Iterable[Expectation]) -> str:
-    """A list that can be pasted into the definition of a group, and edited."""
+    """Expectations as the text of a Python list that can be pasted into the definition of a group, and edited."""
     lines = [f"    {_call(expectation)},\n" for expectation in expectations]
     return "[\n" + "".join(lines) + "]\n"
 

@@ -36,6 +36,11 @@ class Profile(Frozen):
     columns: tuple[ColumnProfile, ...]
 
     def __getitem__(self, name: str) -> ColumnProfile:
+        """The profile of one column.
+
+        Raises:
+            UnknownNameError: there is no such column.
+        """
         found = self.find(name)
         if found is None:
             raise UnknownNameError.of("column", name, self.names, where="profile")
@@ -161,9 +166,9 @@ def profile(
 
     Args:
         frame: polars frame (n rows); of a lazy one the columns are collected.
-        edges_from: a reference whose columns, bins and levels are used as they are. Without it bins are laid on this
+        edges_from: a reference whose columns, bins and levels are used as they are. None = bins are laid on this
             frame's own quantiles, and levels are its most frequent values (ties by name).
-        columns: which columns; all of the frame or of `edges_from` by default.
+        columns: which columns; None = all of the frame or of `edges_from`.
         private: columns of which no value is kept: no range, quantiles, levels or frequent values, only how many
             rows, nulls and different values there are, and how long texts are.
         n_bins: bins of about equal counts of a numeric column, fewer where quantiles coincide; besides them one below

@@ -99,6 +99,11 @@ class Suite(Frozen):
 def suite(name: str, expectations: Iterable[Expectation], *, meta: Mapping[str, Any] | None = None) -> Suite:
     """A named list of expectations.
 
+    Args:
+        name: what people call it.
+        expectations: made by `ms.expect`.
+        meta: plain JSON that goes along; None = {}.
+
     Raises:
         InputError: something else than an expectation is listed, or `meta` is not plain JSON.
     """
@@ -110,6 +115,9 @@ def suite(name: str, expectations: Iterable[Expectation], *, meta: Mapping[str, 
 
 def read_suite(given: object) -> Suite:
     """The suite that JSON of either spelling says; the keys tell which.
+
+    Args:
+        given: ours, as `Suite.to_dict` has it, or a suite of Great Expectations: the parsed dictionary.
 
     Raises:
         InputError: it is of no such form, or an argument is wrong; the message names which expectation.

@@ -117,7 +117,9 @@ class Evaluation:
     def compare(
         self, first: ModelVersion, second: ModelVersion, rows: object, *, cluster: str | None = None
     ) -> Comparison:
-        """Both versions on the same rows, every metric, paired. Reads only; `check.beats` stores evidence.
+        """Both versions, the first and the second, on the same rows, every metric, paired.
+
+        Reads only; `check.beats` stores evidence.
 
         Args:
             cluster: a column whose equal values are drawn together; None = rows are independent.

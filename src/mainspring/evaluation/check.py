@@ -31,9 +31,9 @@ def metric(
     Args:
         name: `roc_auc` or `average_precision` (give `at_least`), `brier` or `log_loss` (give `at_most`), or one
             that a plug-in adds.
-        at_least, at_most: the bound; exactly one, in the metric's direction.
+        at_least, at_most: the bound; exactly one, in the metric's direction, the other None.
         level: confidence of the two-sided interval.
-        cluster: a column whose equal values belong together, such as the day.
+        cluster: a column whose equal values belong together, such as the day; None = rows are independent.
 
     Raises:
         UnknownNameError: no such metric.
@@ -72,7 +72,7 @@ def beats(
         metric: what is compared: DeLong's test for `roc_auc`, the paired bootstrap for the others.
         alpha: how often an equally good version may pass.
         margin: positive: "not worse by that much" is enough.
-        cluster: a column whose equal values belong together, such as the day.
+        cluster: a column whose equal values belong together, such as the day; None = rows are independent.
 
     Raises:
         UnknownNameError: no such metric.
@@ -139,7 +139,11 @@ def slice(  # noqa: A001 - read as `check.slice`
 
 
 def latency(*, p95_ms: float, n_calls: int = 1_000) -> LatencyCheck:
-    """One prediction in this process takes at most `p95_ms` milliseconds in 95 of 100 calls."""
+    """One prediction in this process takes at most `p95_ms` milliseconds in 95 of 100 calls.
+
+    Args:
+        n_calls: timed calls, after some that are not.
+    """
     made = _made(LatencyCheck, "check.latency", p95_ms=p95_ms, n_calls=n_calls)
     if made.p95_ms <= 0 or made.n_calls < 100:
         raise InputError(

@@ -213,8 +213,9 @@ class Features:
 
         Args:
             text: words that must all occur in the names, descriptions, owners and tags; case does not matter.
-            tag, owner, jurisdiction: of a group, and so of its columns; a view has none.
-            personal: a mark of a column, or True for any; of a view, that one of its features has it.
+            tag, owner, jurisdiction: of a group, and so of its columns; a view has none. None = any or none.
+            personal: a mark of a column, or True for any; of a view, that one of its features has it. None = any or
+                none.
             archived: also what is archived.
         """
         groups = [group.spec for group in self.groups(archived=archived)]
@@ -267,6 +268,7 @@ class Features:
                 The first is the one that `data.label` names, and a row of a dataset has all of them.
             on_demand: functions made by `@ms.on_demand`; their columns follow, in this order.
             spine_time: the spine's column that says at which moment each row asks.
+            description: for people, and for search.
             where: the rows of a spine that the view is about, such as `ms.spine("distance") > 100`; None = all.
                 Joins, training datasets and batches leave the others out; an online request is answered as it is.
             training_only: columns of training datasets that are no features and are not there in serving, such as
@@ -421,6 +423,9 @@ class Features:
     def get_training_dataset(self, reference: str) -> TrainingDataset:
         """The training dataset of that asset id, of that digest (eight digits may do), or the newest of that name.
 
+        Args:
+            reference: an asset id, a digest or its first eight digits or more, or a name.
+
         Raises:
             UnknownNameError: there is none.
             InputError: several begin with these digits of a digest.
@@ -428,7 +433,11 @@ class Features:
         return dataset.get(self._stores, reference)
 
     def training_datasets(self, name: str | None = None, *, archived: bool = False) -> list[TrainingDataset]:
-        """Every training dataset, oldest first; with `archived` also what is archived or deleted."""
+        """Training datasets, oldest first; with `archived` also what is archived or deleted.
+
+        Args:
+            name: what people call them; None = of any name.
+        """
         graph = self._stores.graph
         found = graph.find_assets(kind=AssetKind.TRAINING_DATASET, name=name)
         away = frozenset() if archived else graph.hidden()

@@ -60,7 +60,11 @@ class Selection:
     keys: tuple[str, ...]
 
     def on(self, columns: Mapping[str, str] | None = None, *, prefix: str = "") -> Selection:
-        """Join by other names: {key of the group: column of the spine}; a prefix keeps the results apart.
+        """Join by other names; a prefix keeps the results of a group apart that is joined twice.
+
+        Args:
+            columns: key of the group → column of the spine; None, or a key that is not named: the same name.
+            prefix: goes before the names of the columns; "" = none.
 
         Raises:
             UnknownNameError: something on the left is not a key of the group.
@@ -170,9 +174,10 @@ class FeatureGroup:
             data: a polars or pandas frame, Arrow data (a table, batches, a reader, or anything with the Arrow C
                 stream), the path of a csv, parquet, json or jsonl file, a pattern such as `days/*.parquet`, a list
                 of paths, a query made by `ms.sql`, or a read of a group. Naive times are read as UTC.
-            idempotency_key: the same key twice is one commit, also after a crash in the middle.
-            source: the file that the rows were made from, or a name for where they came from; by default the files,
-                query or group that was given as data, or the rows themselves.
+            idempotency_key: the same key twice is one commit, also after a crash in the middle; None = every call is
+                a commit of its own.
+            source: the file that the rows were made from, or a name for where they came from; None = the files, query
+                or group that was given as data, or the rows themselves.
 
         Raises:
             InputError: an empty frame, an unknown or missing column, a wrong type, a null key or event time; a
@@ -187,7 +192,12 @@ class FeatureGroup:
         """Publish that keys have no row from an event time on, until a later row of the same key.
 
         Args:
-            data: the keys, the event time and the known time, as far as the group declares them.
+            data: the keys, the event time and the known time, as far as the group declares them; as for `insert`.
+            idempotency_key: as for `insert`.
+
+        Raises:
+            InputError: as for `insert`.
+            ConflictError: the idempotency key came with other rows before.
         """
         return ingest.delete(self._stores, self.spec, data, idempotency_key=idempotency_key)
 
@@ -200,10 +210,12 @@ class FeatureGroup:
         jurisdiction: str | None = None,
         columns: Mapping[str, Column] | None = None,
     ) -> None:
-        """Say what people are to know of the group and its columns; what is not named stays, "" takes it back.
+        """Say what people are to know of the group and its columns.
 
         Args:
-            columns: name → `ms.column(description=…, personal=…)`.
+            description, owner, tags, jurisdiction: as for `features.group`; None = leave as it is, "" (of tags [])
+                takes it back.
+            columns: name → `ms.column(description=…, personal=…)`; None = leave them as they are.
 
         Raises:
             UnknownNameError: the group has no such column.
@@ -219,7 +231,7 @@ class FeatureGroup:
 
         Args:
             reason: in your words; "" takes the deprecation back.
-            successor: `name@version` of what is to be used instead.
+            successor: `name@version` of what is to be used instead; None = nothing takes its place.
         """
         deprecation = Deprecation(reason=reason, successor=successor) if reason.strip() else None
         self._spec = define.deprecate(self._stores, self.spec, deprecation)
@@ -261,7 +273,8 @@ class FeatureGroup:
 
         Goes on for as long as it is iterated over: each step is one poll, and says what became of it.
 
-            for done in group.consume(open_stream("nats://127.0.0.1/EVENTS/features")): ...
+            for done in group.consume(open_stream("nats://127.0.0.1/EVENTS/features")):
+                print(done.n_rows)
 
         Args:
             stream: a consumer of a stream. The ids of its messages are the ids of the events.
@@ -293,7 +306,7 @@ class FeatureGroup:
         """The group as it stood: the same rows for ever, whatever is written later.
 
         Args:
-            as_of: a commit, its number, or a moment of the project clock; None = now.
+            as_of: a commit, its number, or a moment of the project clock (naive = UTC); None = now.
             history: every version of every row, deletes included, instead of the current ones.
 
         Raises:
@@ -318,7 +331,7 @@ class FeatureGroup:
         """The rows that were inserted, updated and deleted after one commit and up to another, by key and event time.
 
         Args:
-            since, until: as `as_of` of `read`; 0 = before the first commit.
+            since, until: as for `read`'s `as_of` (until None = now); 0 = before the first commit.
 
         Raises:
             UnknownNameError: there is no such commit.
@@ -439,7 +452,7 @@ class FeatureGroup:
         return failing_rows(frame, expectations)
 
     def rejects(self, commit: Commit | int | None = None) -> pl.DataFrame:
-        """Rows that inserts did not publish, with reasons: of a commit or its number, or of all commits.
+        """Rows that inserts did not publish, with reasons: of a commit or its number; None = of all commits.
 
         Returns:
             The group's columns, with `_number` (of the commit) and `_row` (its place in the batch, from 0) in front

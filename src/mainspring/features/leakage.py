@@ -80,6 +80,7 @@ class LeakageReport:
         return next(look for look in order if look in found)
 
     def __getitem__(self, rule: str) -> LeakFinding:
+        """What one rule found: label_like, shared_keys, shared_rows or later_times."""
         return next(finding for finding in self.findings if finding.rule == rule)
 
     def to_dict(self) -> dict[str, Any]:

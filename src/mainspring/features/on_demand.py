@@ -87,8 +87,8 @@ def on_demand(
     Args:
         function: its argument names are columns of the view, of the spine (in training) or of the request (in
             serving); an annotation `str`, `float`, `int`, `bool`, `date` or `datetime` says what a request column is,
-            float where there is none.
-        name: of the resulting column; the function's name by default.
+            float where there is none. None where the decorator is written with arguments.
+        name: of the resulting column; None = the function's name.
         samples: rows, column → value, of values that matter: that the function gives for all of them at once what it
             gives for each alone is checked when a view is defined, beside our own samples.
 

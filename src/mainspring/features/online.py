@@ -124,7 +124,7 @@ class OnlineReader:
         )
 
     def anonymised(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """What is kept of keys or a request: values that are hashed or coarsened in the groups are so here.
+        """What is kept of given keys or a request: values that are hashed or coarsened in the groups are so here.
 
         Raises:
             InputError: one is of another type.

@@ -39,7 +39,7 @@ class Read:
         return (self.commits[-1].number or 0) if self.commits else 0
 
     def filter(self, *predicates: pl.Expr) -> Read:
-        """Only the rows that satisfy polars expressions over the group's columns."""
+        """Only the rows that satisfy all of these polars expressions (predicates) over the group's columns."""
         return replace(self, predicates=(*self.predicates, *predicates))
 
     def lazy(self, *, system: bool = False) -> pl.LazyFrame:
@@ -55,7 +55,11 @@ class Read:
         return rows if system else rows.select([item.name for item in self.group.columns or ()])
 
     def to_polars(self, *, system: bool = False) -> pl.DataFrame:
-        """The rows as a polars frame; times are aware UTC."""
+        """The rows as a polars frame (n, columns of the group); times are aware UTC.
+
+        Args:
+            system: with the columns that say where each row came from: commit, number, place in the batch, operation.
+        """
         return collect(self.lazy(system=system), f"feature group {self.group.label}")
 
     def to_arrow(self) -> Any:

@@ -32,7 +32,10 @@ def by_time(
     Args:
         test_from: ISO text, date or datetime; without zone it is UTC.
         validation_from: None = no validation part.
-        gap_s: rows of an earlier part that lie less than this before the next part's start are left out.
+        gap_s: seconds: rows of an earlier part that lie less than this before the next part's start are left out.
+
+    Raises:
+        InputError: validation_from is not before test_from, or the gap is negative.
     """
     test = instant(test_from, "split.by_time, test_from")
     validation = (
@@ -57,6 +60,12 @@ def random(*, test: float, validation: float = 0.0) -> SplitSpec:
 
     A row never moves when others are added; it does when the spine gains a column. `by_entity` with the columns that
     name a row depends on nothing else.
+
+    Args:
+        test, validation: shares in (0, 1) that leave something to train on; validation 0 = no such part.
+
+    Raises:
+        InputError: shares of another size.
     """
     _check_shares(test, validation, "split.random")
     return SplitSpec(kind="random", test=test, validation=validation)
@@ -70,7 +79,10 @@ def by_entity(*columns: str, test: float, validation: float = 0.0) -> SplitSpec:
 
     Args:
         columns: of the spine; several name an entity together.
-        test, validation: shares in (0, 1) that leave something to train on.
+        test, validation: shares in (0, 1) that leave something to train on; validation 0 = no such part.
+
+    Raises:
+        InputError: no column, one twice, or shares of another size.
     """
     _check_shares(test, validation, "split.by_entity")
     if not columns or len(set(columns)) < len(columns):

@@ -65,7 +65,7 @@ def sql(
     Args:
         url: of SQLAlchemy, such as `postgresql+psycopg://user:password@host/database` or `sqlite:///file.db`.
         query: one statement that returns rows; values of its `:name` go into `parameters`.
-        parameters: name → value.
+        parameters: name → value; None = the query has none.
         chunk_rows: rows that are fetched at a time, at least 1.
 
     Raises:

@@ -89,7 +89,7 @@ class Gates:
         return sorted({*files, *(policy.environment for policy in stored)})
 
     def history(self, environment: str) -> list[StoredPolicy]:
-        """All versions of a policy, oldest first."""
+        """All versions of the policy of an environment, oldest first."""
         with self._graph.records.read() as connection:
             found = store.list_policies(connection, self._graph.project_id)
         return [policy for policy in found if policy.environment == environment]
@@ -121,7 +121,7 @@ class Gates:
         return decision
 
     def check_fresh(self, decision: Decision) -> None:
-        """Refuse to act on a ruling that an alias of the model has moved since.
+        """Refuse to act on a ruling (decision) that an alias of the model has moved since.
 
         Raises:
             OvertakenError: one has.

@@ -103,8 +103,8 @@ class Graph:
         Args:
             kind: what sort of work, lower case: `insert`, `train`, `evaluate` …
             name: what it works on.
-            parameters: plain JSON.
-            parent_id: the execution that this one is a part of.
+            parameters: plain JSON; None = {}.
+            parent_id: the execution that this one is a part of; None = of none.
             durable: commit a `running` row at once, so that long work is seen while it runs and, if it
                 fails, is recorded as failed. Short work costs one transaction less without it. While it
                 runs this process holds a lease on it: when that is not renewed, anybody may call it lost.
@@ -209,7 +209,7 @@ class Graph:
     def find_assets(
         self, *, kind: AssetKind | None = None, name: str | None = None, digest: str | None = None
     ) -> list[Asset]:
-        """Assets by any of kind, name and content digest, oldest first."""
+        """Assets by any of kind, name and content digest (None = any), oldest first."""
         with self.records.read() as connection:
             return store.find_assets(connection, self.project_id, kind, name, digest)
 
@@ -224,7 +224,7 @@ class Graph:
             return store.count_assets(connection, self.project_id)
 
     def marks(self, kind: MarkKind | None = None) -> list[Mark]:
-        """What is archived, pinned or deleted, in the order of the decisions."""
+        """What is archived, pinned or deleted, in the order of the decisions; of one kind, or None for all."""
         with self.records.read() as connection:
             return marks.find_marks(connection, self.project_id, kind=kind)
 
@@ -258,7 +258,7 @@ class Graph:
             marks.check_there(marks.find_marks(connection, self.project_id, subject_ids=subject_ids))
 
     def upstream(self, *asset_ids: str, depth: int | None = None) -> Subgraph:
-        """What made these assets: their inputs, the inputs' inputs, and so on, `depth` hops or to the end.
+        """What made these assets: their inputs, the inputs' inputs, and so on, `depth` hops, or None to the end.
 
         Raises:
             UnknownNameError: one of the ids is not an asset of this project.
@@ -266,7 +266,7 @@ class Graph:
         return self._walk(asset_ids, Direction.INPUT, depth)
 
     def downstream(self, *asset_ids: str, depth: int | None = None) -> Subgraph:
-        """What was made of these assets, `depth` hops or to the end.
+        """What was made of these assets, `depth` hops, or None to the end.
 
         Raises:
             UnknownNameError: one of the ids is not an asset of this project.
@@ -290,7 +290,7 @@ class Graph:
         return sorted(found.values(), key=lambda work: (work.execution.started_at, work.execution.id))
 
     def evidence_for(self, *subject_ids: str, kind: str | None = None) -> list[Evidence]:
-        """Findings about these assets, oldest first, expired ones included."""
+        """Findings about these assets (subject ids), oldest first, expired ones included; kind None = of all kinds."""
         with self.records.read() as connection:
             return store.evidence_for(connection, subject_ids, kind)
 

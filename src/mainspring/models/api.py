@@ -72,9 +72,9 @@ class Models:
         Args:
             name: letters, digits, `_`, `-` and `.`.
             model: fitted.
-            data: what it learnt from.
-            run: the tracked run that trained it.
-            metadata: plain JSON, such as the parameters.
+            data: what it learnt from; None = it is not said.
+            run: the tracked run that trained it; None = none did.
+            metadata: plain JSON, such as the parameters; None = {}.
             stored_as: `skops`; `pickle` for an estimator that skops cannot hold, whose loading takes trust; or a format
                 that a plug-in adds.
 
@@ -116,7 +116,7 @@ class Models:
         )
 
     def get(self, name: str, version: int | str) -> ModelVersion:
-        """The version of that number or alias.
+        """The version of the model `name` of that number or alias.
 
         Raises:
             UnknownNameError: no such model, number or alias; it lists what there is.
@@ -141,17 +141,21 @@ class Models:
         )
 
     def find(self, name: str, version: int | str) -> ModelVersion | None:
-        """The version of that number (`2` or `"2"`) or alias; None if there is none."""
+        """The version of the model `name` of that number (`2` or `"2"`) or alias; None if there is none."""
         with self._graph.records.read() as connection:
             return self._find(connection, name, version)
 
     def find_by_asset(self, asset_id: str) -> ModelVersion | None:
-        """The version whose asset it is; None if there is none."""
+        """The version whose asset has that id; None if there is none."""
         with self._graph.records.read() as connection:
             return store.find_version_by_asset(connection, self._graph.project_id, asset_id)
 
     def versions(self, name: str | None = None, *, archived: bool = False) -> list[ModelVersion]:
-        """Versions of one model, or of all, by name and number; with `archived` also what is archived or deleted."""
+        """Versions by name and number; with `archived` also what is archived or deleted.
+
+        Args:
+            name: of the model; None = of all.
+        """
         with self._graph.records.read() as connection:
             return store.list_versions(connection, self._graph.project_id, name, archived=archived)
 
@@ -160,12 +164,21 @@ class Models:
         return sorted({version.name for version in self.versions(archived=archived)})
 
     def aliases(self, name: str | None = None) -> list[Alias]:
-        """Where each alias stands, of one model or of all."""
+        """Where each alias stands.
+
+        Args:
+            name: of the model; None = of all.
+        """
         with self._graph.records.read() as connection:
             return store.list_aliases(connection, self._graph.project_id, name)
 
     def alias_history(self, name: str, alias: str | None = None) -> list[AliasMove]:
-        """Every move of a model's aliases, oldest first, each with the decision that allowed it."""
+        """Every move of a model's aliases, oldest first, each with the decision that allowed it.
+
+        Args:
+            name: of the model.
+            alias: one of its aliases; None = all.
+        """
         with self._graph.records.read() as connection:
             return list(store.list_moves(connection, self._graph.project_id, name, alias))
 

@@ -36,7 +36,8 @@ class Model:
         estimator: as it was given, or with its preprocessing; fitted by `fit`.
         features: names of the inputs, in order.
         categorical: those of them that are categories.
-        label: the column to predict.
+        label: the column to predict; None = `fit` says it.
+        max_categories: of a categorical feature with more values the most frequent stay, the others count as unseen.
         transformations: what a training dataset fitted; `fit` and `predict` apply them to the features first. None =
             the estimator gets the features as they are.
         signature: None before `fit`.
@@ -82,7 +83,7 @@ class Model:
 
         Args:
             rows: a frame with the features, untransformed, and the label.
-            label: the column to predict, where the model was made without one.
+            label: the column to predict; None = the one that the model was made with.
 
         Raises:
             UnknownNameError: a column is missing.
@@ -104,6 +105,9 @@ class Model:
 
     def predict(self, rows: object) -> NDArray[np.float64]:
         """One number a row, (n,): the probability of label 1, or the value.
+
+        Args:
+            rows: a frame (n, …) with the features, untransformed.
 
         Raises:
             StateError: the model is not fitted.

@@ -81,7 +81,7 @@ class LoadedModel:
         return predict(self.estimator, self.signature, rows)
 
     def predict_row(self, values: Mapping[str, Any]) -> float:
-        """The same for one row, given by feature name; further names are ignored. Tens of microseconds.
+        """The same for one row: values by feature name; further names are ignored. Tens of microseconds.
 
         Raises:
             UnknownNameError: a feature is missing (a null is None, and is there).

@@ -209,7 +209,7 @@ class Monitors:
             return other.finding
 
     def findings(self, name: str) -> list[Finding]:
-        """Findings of a monitor by window; one that could not be judged yet stays beside its successor.
+        """Findings of the monitor `name` by window; one that could not be judged yet stays beside its successor.
 
         Raises:
             UnknownNameError: there is no such monitor.
@@ -232,7 +232,11 @@ class Monitors:
         raise UnknownNameError.of("profile of the window", days, [], where=f"monitor {finding.monitor!r}")
 
     def alerts(self, name: str | None = None) -> list[Alert]:
-        """Alerts of one monitor or of all, oldest window first."""
+        """Alerts, oldest window first.
+
+        Args:
+            name: of the monitor; None = of all.
+        """
         with self._graph.records.read() as connection:
             return store.get_alerts(connection, self._graph.project_id, name)
 

@@ -45,6 +45,11 @@ class Outputs(Mapping[str, Any]):
         self._load = load
 
     def __getitem__(self, name: str) -> Any:
+        """The object of that output, loaded when it is asked for.
+
+        Raises:
+            UnknownNameError: the run has no such output.
+        """
         if name not in self._stored:
             raise UnknownNameError.of("output", name, self._stored, "pipeline run")
         return self._load(*self._stored[name])
@@ -56,7 +61,7 @@ class Outputs(Mapping[str, Any]):
         return len(self._stored)
 
     def asset_id(self, name: str) -> str:
-        """The asset of an output."""
+        """The asset of the output of that name."""
         if name not in self._stored:
             raise UnknownNameError.of("output", name, self._stored, "pipeline run")
         return self._stored[name][0].asset_id
@@ -114,7 +119,7 @@ class PipelineRun:
         return sorted({note for step in self.steps for note in step.notes})
 
     def step(self, node: str) -> StepRun:
-        """What became of one step.
+        """What became of one step, by its name in the plan (node).
 
         Raises:
             UnknownNameError: the run has no such step.
@@ -219,7 +224,7 @@ class Pipelines:
 
         Args:
             force: True, or names of steps, to execute in any case.
-            on_step: called after each step, in the caller's thread.
+            on_step: called after each step, in the caller's thread; None = nobody is told.
             parameters: the pipeline's parameters, by name.
 
         Raises:
@@ -308,7 +313,12 @@ class Pipelines:
         return self._past([row])[0]
 
     def runs(self, pipeline: str | None = None, *, limit: int = RUNS_LISTED) -> list[PipelineRun]:
-        """Runs, newest first; of one pipeline, or of all."""
+        """Runs, newest first.
+
+        Args:
+            pipeline: its name; None = of all.
+            limit: so many at most.
+        """
         with self._graph.records.read() as connection:
             rows = store.list_runs(connection, self._graph.project_id, pipeline, limit)
         return self._past(rows)
@@ -331,7 +341,7 @@ class Pipelines:
         return runs
 
     def explain(self, old: StepRun, new: StepRun) -> list[Change]:
-        """Field by field, what made the keys of two runs of a step differ; empty where they are equal."""
+        """Field by field, what made the keys of two runs of a step, an old and a new one, differ; [] where equal."""
         return explain_keys(self._entry(old).fields, self._entry(new).fields)
 
     def _entry(self, step: StepRun) -> CacheEntry:
@@ -376,6 +386,9 @@ class Pipelines:
 
     def handle_events(self, *, on_step: Callable[[StepRun], None] | None = None) -> list[PipelineRun]:
         """Read new events for every trigger and run what they ask for, and what a dead process left undone.
+
+        Args:
+            on_step: as for `run`.
 
         Raises:
             StateError: a run failed; its request is recorded as failed, the others wait for the next call.

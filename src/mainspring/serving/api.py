@@ -206,7 +206,7 @@ class Deployments:
             )
 
     def list(self, *, archived: bool = False) -> list[Deployment]:
-        """All deployments, by name; retired ones only if asked for.
+        """All deployments, by name; retired ones only where `archived` asks for them.
 
         Raises:
             IntegrityError: the records know one, whose weight tables are gone.
@@ -231,7 +231,7 @@ class Deployments:
         self._predictors.clear()
 
     def record(self, name: str) -> int:
-        """Bring into the records what only lies on disk yet; returns how many changes that were."""
+        """Bring into the records what only lies on disk yet of the deployment `name`; returns how many changes."""
         return self._replay.record(name)
 
     def predictor(
@@ -245,6 +245,7 @@ class Deployments:
         """What answers for a deployment in this process; made anew, knowing the ids that callers gave.
 
         Args:
+            name: of the deployment.
             writer: who writes the log, for people who look into a segment.
             background: load new versions beside the old ones' work, and the version before as well.
             when_log_fails: `refuse` answers nothing that cannot be logged; `gap` answers and counts.

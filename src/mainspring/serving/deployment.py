@@ -171,6 +171,10 @@ class Deployment:
     ) -> WeightTable:
         """Score `version` on every request from now on, without ever answering; logged as arm `shadow`.
 
+        Args:
+            view: whose features it takes; None = the view that is served.
+            reason: in your words, kept with the change.
+
         Raises:
             InputError: it is no model version or view, or the view lacks features of the model.
             StateError: there is a shadow already.
@@ -190,7 +194,7 @@ class Deployment:
         return self._change("shadow", reason, "human", following)
 
     def end_shadow(self, *, reason: str = "") -> WeightTable:
-        """Stop scoring the shadow; the champion goes on.
+        """Stop scoring the shadow; the champion goes on. The reason is kept with the change.
 
         Raises:
             StateError: there is none.
@@ -210,6 +214,8 @@ class Deployment:
 
     def rollback(self, *, reason: str = "") -> RolledBack:
         """Serve again what was served before the present revision. Works while the database is away.
+
+        The reason is kept with the change.
 
         The alias that the promotion moved goes back too, in the transaction that records the rollback, if the
         same gate had let through what is served again.
@@ -265,6 +271,8 @@ class Deployment:
     def retire(self, *, reason: str = "") -> WeightTable:
         """Let nothing answer any more: requests are refused (`deployment.retired`), servers drop what they loaded.
 
+        The reason is kept with the change.
+
         Its predictions, outcomes and evidence can be read, and outcomes still be posted. It leaves the list of
         deployments, and holds the versions that it served no more. `resume` has it answer again.
 
@@ -280,6 +288,8 @@ class Deployment:
 
     def resume(self, *, reason: str = "") -> WeightTable:
         """Have a retired deployment answer again, with the version that it served last.
+
+        The reason is kept with the change.
 
         Raises:
             StateError: it is not retired; or that version, or its view, was archived meanwhile.
@@ -336,7 +346,7 @@ class Deployment:
         return self.post_outcomes(outcomes.rows_of(frame, f"outcomes of deployment {self.name!r}"))
 
     def post_outcomes(self, rows: Sequence[tuple[str, float, datetime]]) -> OutcomeCounts:
-        """As `outcomes`, for rows of (prediction id, value, known at), none of them null."""
+        """As `outcomes`, for rows of (prediction id, value, known at; naive = UTC), none of them null."""
         self._graph.check_writable(f"outcomes of deployment {self.name}")
         table = self.table
         signature = self._room._signature(table.champion)
@@ -355,8 +365,8 @@ class Deployment:
         """The prediction log with what became known of each prediction.
 
         Args:
-            start, end: predictions with start <= `now` < end; None is no bound.
-            outcomes_as_of: only labels known until then; None = all.
+            start, end: predictions with start <= `now` < end (naive = UTC); None is no bound.
+            outcomes_as_of: only labels known until then (naive = UTC); None = all.
 
         Returns:
             One row for every (prediction, arm) in order of `now`, with everything that was acknowledged
@@ -377,7 +387,7 @@ class Deployment:
         return _complete(joined, self.table)
 
     def check_kept(self, start: datetime) -> None:
-        """Nothing of the log from `start` on was deleted: neither predictions nor what became known of them.
+        """Nothing of the log from `start` (naive = UTC) on was deleted: no prediction, nor what became known of one.
 
         Raises:
             DeletedError: something was; it says by whom, when and why.
@@ -389,9 +399,10 @@ class Deployment:
                 raise retention.deleted(cut, f"deployment {self.name!r} from {utc(start).isoformat()}")
 
     def days_before(self, part: LogPart, before: datetime) -> dict[date, int]:
-        """How many predictions were logged, or outcomes received, on each day before a moment, oldest first.
+        """How many predictions were logged, or outcomes received, on each day (UTC) before a moment, oldest first.
 
-        Rows are counted: a prediction that was logged twice, or with its shadow, counts twice.
+        The part says which of the two. Rows are counted: a prediction that was logged twice, or with its shadow,
+        counts twice.
         """
         return retention.days_before(self._graph, self._room._log(self.name), self.name, part, before)
 
@@ -402,6 +413,7 @@ class Deployment:
         remembered: asking for it answers `content.deleted`. Bytes of predictions go with a later `gc`.
 
         Args:
+            part: predictions or outcomes.
             before: the beginning of a day in UTC, on the project clock.
             reason: in your words; kept for ever.
 

@@ -31,6 +31,7 @@ def assert_frames_equal(
     Null, NaN and every value differ from each other, and each equals itself.
 
     Args:
+        found, expected: (n, …).
         keys: columns that name a row: rows are matched by them, in any order; None = by their position.
         rel, abs_tol: how far floats may be apart: abs_tol + rel * |expected|.
 

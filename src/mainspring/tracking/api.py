@@ -44,6 +44,7 @@ class Runs(Sequence[Run]):
         self._runs = list(runs)
 
     def __getitem__(self, index: Any) -> Any:
+        """The run at that place, or the `Runs` of a slice."""
         return Runs(self._runs[index]) if isinstance(index, slice) else self._runs[index]
 
     def __len__(self) -> int:
@@ -164,8 +165,8 @@ class ActiveRun:
         """Record parameters and metrics at once.
 
         Args:
-            params: plain data by name. Logging the same value again is the same as once.
-            metrics: numbers by name; NaN and infinities are kept.
+            params: plain data by name; None = none. Logging the same value again is the same as once.
+            metrics: numbers by name; NaN and infinities are kept. None = none.
             step: where in the training the metrics were taken.
 
         Raises:
@@ -231,6 +232,9 @@ class ActiveRun:
     def use(self, asset: HasAsset | str, role: str = "input") -> None:
         """Name what the run works on, by the object or its asset id.
 
+        Args:
+            role: what it is to the run, in a word: `training_dataset`.
+
         Raises:
             StateError: it is archived, or its content was deleted.
         """
@@ -295,7 +299,7 @@ class Tracking:
         self._points = open_points(graph.records, graph.project_id)
 
     def within(self, execution_id: str) -> Tracking:
-        """The same, for runs that are parts of an execution."""
+        """The same, for runs that are parts of the execution of that id."""
         inner = Tracking(self._graph, parent_id=execution_id)
         inner._points = self._points
         return inner
@@ -321,9 +325,9 @@ class Tracking:
         Args:
             name: need not be unique.
             experiment: made when it does not exist.
-            parent_id: the run or step that this one is a part of.
-            tags: texts by name.
-            seeds: the seeds that the work uses, by library.
+            parent_id: the run or step that this one is a part of; None = of none.
+            tags: texts by name; None = none.
+            seeds: the seeds that the work uses, by library; None = none are known.
 
         Raises:
             InputError: a name is empty.
@@ -371,7 +375,11 @@ class Tracking:
     def runs(
         self, experiment: str | None = None, *, limit: int | None = None, archived: bool = False
     ) -> Runs:
-        """Runs, newest first; of one experiment, or of all; with `archived` also what is archived or deleted.
+        """Runs, newest first; with `archived` also what is archived or deleted.
+
+        Args:
+            experiment: its name; None = of all.
+            limit: so many at most; None = all.
 
         Raises:
             UnknownNameError: there is no such experiment.
@@ -411,11 +419,16 @@ class Tracking:
         return next(iter(self._whole(rows)), None)
 
     def points(self, run_id: str, key: str | None = None) -> list[MetricPoint]:
-        """A run's metric points in the order of key and step; of one metric, or of all."""
+        """A run's metric points in the order of key and step.
+
+        Args:
+            run_id: of the run.
+            key: the metric's name; None = of all.
+        """
         return self._points.of(self.get_run(run_id).id, key)
 
     def packages(self, run: Run) -> dict[str, str]:
-        """The distributions that were installed, name → version."""
+        """The distributions that were installed when the run began, name → version."""
         found: dict[str, str] = json.loads(self._graph.blobs.get(run.environment.packages_sha256))
         return found
 

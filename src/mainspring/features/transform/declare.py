@@ -21,8 +21,9 @@ def impute(
     """Fill null and NaN, as `wrangle.Fill` does.
 
     Args:
-        how: fitted: "mean" or "median" of numbers, or "most_frequent" of several the smallest.
-        value: a constant instead.
+        columns: features of the view.
+        how: fitted: "mean" or "median" of numbers, or "most_frequent" of several the smallest; None = `value`.
+        value: a constant instead; None = `how`.
 
     Raises:
         InputError: no column, or not exactly one of `how` and `value`.
@@ -50,7 +51,11 @@ def clip(*columns: str, lower: float = 0.01, upper: float = 0.99) -> TransformSp
     """Move numbers outside of two quantiles of the training rows to the nearest of them; null and NaN become null.
 
     Args:
+        columns: features of the view, of numbers.
         lower, upper: 0 <= lower < upper <= 1; quantiles are interpolated linearly between finite values.
+
+    Raises:
+        InputError: no column, or bounds out of order.
     """
     if not 0 <= lower < upper <= 1:
         raise InputError(
@@ -67,17 +72,28 @@ def standardise(*columns: str) -> TransformSpec:
     """Numbers less their mean, divided by their standard deviation (of the training rows, over n); null stays null.
 
     A column that does not vary is only shifted. Booleans count as 0 and 1.
+
+    Args:
+        columns: features of the view, of numbers or booleans.
     """
     return TransformSpec(kind="standardise", columns=_columns(columns, "transform.standardise"))
 
 
 def one_hot(*columns: str) -> TransformSpec:
-    """Categories as one column of 0 and 1 each, as `wrangle.OneHot`: `carrier=AA`. Null and unknown are 0 in all."""
+    """Categories as one column of 0 and 1 each, as `wrangle.OneHot`: `carrier=AA`. Null and unknown are 0 in all.
+
+    Args:
+        columns: features of the view, of text, whole numbers or booleans.
+    """
     return TransformSpec(kind="one_hot", columns=_columns(columns, "transform.one_hot"))
 
 
 def ordinal(*columns: str) -> TransformSpec:
-    """Categories as their place in sorted order, as `wrangle.Ordinal`. Null and the unknown are null."""
+    """Categories as their place in sorted order, from 0, as `wrangle.Ordinal`. Null and the unknown are null.
+
+    Args:
+        columns: features of the view, of text, whole numbers or booleans.
+    """
     return TransformSpec(kind="ordinal", columns=_columns(columns, "transform.ordinal"))
 
 

@@ -38,7 +38,8 @@ class Anonymisation(Value):
         """The frame without what it should not hold; other columns stay as they are.
 
         Args:
-            key: of the hash; needed where columns are hashed.
+            frame: (n, …), with every column that is named.
+            key: of the hash, as for `keyed_hash`; None where no column is hashed.
 
         Raises:
             UnknownNameError: a column is not there.
@@ -125,6 +126,7 @@ def generalise(frame: pl.DataFrame, columns: Mapping[str, Coarse]) -> pl.DataFra
     """Columns made coarser, so that more rows are alike (Sweeney, k-anonymity, 2002).
 
     Args:
+        frame: (n, …).
         columns: column → how. A number for columns of numbers: the width of a band, whose lower end replaces the
             value, whole numbers as Int64. A whole number for text: how many leading characters stay. A polars
             duration ("1d", "1mo", "1y") for times and dates: the beginning of that span, in UTC.

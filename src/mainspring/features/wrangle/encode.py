@@ -124,6 +124,11 @@ class TargetMeans(Value):
 def fit_ordinal(frame: pl.DataFrame, columns: Sequence[str], *, unknown: Unknown = "refuse") -> Ordinal:
     """The categories of each column, sorted; null is none.
 
+    Args:
+        frame: the training rows (n, …).
+        columns: of text, whole numbers or booleans.
+        unknown: what `apply` does with a category that was not there: "refuse", or "null" makes it null.
+
     Raises:
         UnknownNameError: a column is not there.
         InputError: a column is not of text, whole numbers or booleans.
@@ -132,7 +137,14 @@ def fit_ordinal(frame: pl.DataFrame, columns: Sequence[str], *, unknown: Unknown
 
 
 def fit_one_hot(frame: pl.DataFrame, columns: Sequence[str], *, unknown: Unknown = "refuse") -> OneHot:
-    """As `fit_ordinal`, for one column a category."""
+    """The categories of each column, sorted, for one column of 0 and 1 a category.
+
+    Args:
+        frame, columns, unknown: as for `fit_ordinal`; an unknown category that is not refused is 0 in all.
+
+    Raises:
+        UnknownNameError, InputError: as for `fit_ordinal`.
+    """
     return OneHot(columns=_categories(frame, columns), unknown=unknown)
 
 
@@ -151,8 +163,11 @@ def fit_target_means(
     `target_means_out_of_fold` for those.
 
     Args:
+        frame: the training rows (n, …).
+        columns: of text, whole numbers or booleans.
         target: a column of numbers or booleans without null.
         smoothing: m: how many rows the prior counts for; 0 = none.
+        unknown: what `apply` does with a category that was not there: "refuse", or "null" gives it the prior.
 
     Raises:
         UnknownNameError: a column is not there.
@@ -181,6 +196,7 @@ def target_means_out_of_fold(
     its value.
 
     Args:
+        frame, columns, target, smoothing: as for `fit_target_means`.
         seed: of the division into folds, at random and of equal size; the same rows and seed give the same result.
         folds: at least 2, at most the number of rows.
 

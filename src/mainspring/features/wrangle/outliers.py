@@ -38,6 +38,10 @@ class Bounds(Value):
 
         Null and NaN are no outliers; infinities are.
 
+        Args:
+            frame: (n, …).
+            suffix: behind the column's name.
+
         Raises:
             UnknownNameError: a column is not there.
             InputError: a column does not hold numbers.
