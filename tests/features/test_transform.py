@@ -228,6 +228,15 @@ def test_inputs_of_another_type_are_refused_and_narrow_ones_widened() -> None:
     assert transform.apply(made, narrow)["x"].to_list() == [2.0]
 
 
+def test_whole_numbers_may_be_stored_as_doubles() -> None:
+    """As in a prediction log, where a model is examined on what it was asked; fractions and NaN stay refused."""
+    made = transform.fit([transform.ordinal("n")], pl.DataFrame({"n": [3, 5, 7]}), ["n"])
+    assert transform.apply(made, pl.DataFrame({"n": [5.0, None, 9.0]}))["n"].to_list() == [1, None, None]
+    for wrong in (5.5, math.nan, math.inf, 1e300):
+        with pytest.raises(InputError, match="int64"):
+            transform.apply(made, pl.DataFrame({"n": [5.0, wrong]}))
+
+
 @pytest.mark.parametrize("factor", [2.0**-600, 1e-13, 1.0, 2.0**600])
 def test_columns_of_any_size_are_standardised(factor: float) -> None:
     """What varies gets a standard deviation of one, however small or large; equal values are only shifted."""

@@ -23,7 +23,7 @@ def apply(transformations: Transformations, frame: pl.DataFrame) -> pl.DataFrame
     """The frame with the outputs in place of the inputs; other columns stay, in front.
 
     Args:
-        frame: (n, …) with every input, untransformed.
+        frame: (n, …) with every input, untransformed; whole numbers may be stored as floats.
 
     Raises:
         UnknownNameError: an input is missing.
@@ -31,13 +31,22 @@ def apply(transformations: Transformations, frame: pl.DataFrame) -> pl.DataFrame
     """
     check_columns(frame, transformations.inputs, "transformations")
     inputs = zip(transformations.inputs, transformations.kinds, strict=True)
-    made = pl.DataFrame([cast(frame.get_column(name), kind, "transformations") for name, kind in inputs])
+    made = pl.DataFrame([_typed(frame.get_column(name), kind) for name, kind in inputs])
     _check_names(transformations, frame)
     for step in transformations.steps:
         made = apply_step(step, made)
     replaced = {*transformations.inputs, *transformations.outputs}
     others = [column for column in frame.get_columns() if column.name not in replaced]
     return pl.DataFrame([*others, *made.get_columns()])
+
+
+def _typed(series: pl.Series, kind: str) -> pl.Series:
+    """The column in its type of training; a prediction log has whole numbers as doubles."""
+    if kind == "int64" and series.dtype.is_float():
+        whole = series.cast(pl.Int64, strict=False)
+        if whole.cast(series.dtype).eq_missing(series).all():
+            return whole
+    return cast(series, kind, "transformations")
 
 
 def _check_names(transformations: Transformations, frame: pl.DataFrame) -> None:
