@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -76,6 +77,40 @@ def test_filter_reads_only_what_can_match(tmp_path: Path) -> None:
     tables.append("t", pl.DataFrame({"a": [2]}), token="2")
     first.unlink()
     assert tables.scan("t").filter(pl.col("a") == 2).collect().rows() == [(2,)]
+
+
+def test_statistics_bound_the_rows_of_each_file(tmp_path: Path) -> None:
+    """Counts are exact, ends of whole numbers and dates are values, times end a little later; of the rest nothing."""
+    times = [datetime(1850, 1, 1, 0, 0, 0, 1, tzinfo=UTC), datetime(2013, 1, 1, 0, 0, 0, 999_999, tzinfo=UTC)]
+    frame = pl.DataFrame(
+        {
+            "n": [2**62 + 1, None],
+            "t": times,
+            "d": [date(1900, 1, 1), None],
+            "x": [math.nan, 1.0],
+            "s": ["a" * 99, "b"],
+            "none": pl.Series([None, None], dtype=pl.Int64),
+            "a": [{"b": 7}, {"b": 8}],
+        }
+    )
+    tables = open_tables(tmp_path)
+    tables.append("rows", frame, token="1")
+    tables.append("rows", frame.head(1), token="2")
+    one, both = sorted(tables.statistics("rows") or (), key=lambda file: file.n_rows)
+    assert (one.n_rows, both.n_rows) == (1, 2)
+    assert {name: both.n_null[name] for name in ("n", "t", "x", "s", "none")} == {
+        "n": 1,
+        "t": 0,
+        "x": 0,
+        "s": 0,
+        "none": 2,
+    }
+    assert (both.low["n"], both.high["n"], both.low["d"]) == (2**62 + 1, 2**62 + 1, date(1900, 1, 1))
+    assert both.low["t"] <= times[0] <= times[1] <= both.high["t"] < times[1] + timedelta(milliseconds=1)
+    assert (both.low["none"], both.high["none"]) == (None, None)
+    assert not {"x", "s", "a", "a.b"} & set(both.low)
+    tables.append("rows", frame.head(1).with_columns(pl.lit(1).alias("a.b")), token="3")
+    assert tables.statistics("rows") is None
 
 
 def test_after_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

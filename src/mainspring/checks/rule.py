@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -46,6 +46,8 @@ class Rule:
             expectation. Its value on rows that are not judged does not matter, unless `judges_nulls`.
         holds: for rules about the number of rows: whether a frame of that many rows is right.
         judges_nulls: whether null rows are judged too; otherwise they are counted apart and pass.
+        told_by: for rules about rows of one column: what tells that no row breaks it. "bounds": neither the least nor
+            the greatest value does. "presence": it only asks whether there is a value. None = only the rows tell.
         clear: for rules about rows: a boolean aggregate that is true only where no row breaks it. Where there is no
             condition it is asked first, because finding the rows takes much longer.
         check: raises InputError for an expectation whose columns or parameters are wrong; None = any will do. It is
@@ -64,6 +66,7 @@ class Rule:
     breaks: Callable[[Expectation, pl.Schema], pl.Expr] | None = None
     holds: Callable[[Expectation, int], bool] | None = None
     judges_nulls: bool = False
+    told_by: Literal["presence", "bounds"] | None = None
     clear: Callable[[Expectation], pl.Expr | None] | None = None
     check: Callable[[Expectation], None] | None = None
     judged: Callable[[Expectation], pl.Expr] | None = None

@@ -123,6 +123,8 @@ class Scan:
         columns = part.expectation.columns
         if part.rule.judges_nulls or not columns:
             return None
+        if len(columns) == 1 and part.rule.judged is None:
+            return self._add(f"n_null({columns[0]})", part, part.n_null())
         ignored = part.expectation.parameters.get("ignore_row_if", "") if part.rule.judged else ""
         return self._add(f"n_null {(*columns, ignored)!r}", part, part.n_null())
 

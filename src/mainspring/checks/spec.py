@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -134,6 +134,7 @@ class Result(Frozen):
         plugin: the distribution, version and code that judged, for the rule of a plug-in; None for our own.
         observed: for a rule about the whole frame, what it compared; None for a rule about rows.
         details: what else such a rule found, as its documentation says.
+        answered_from: "rows", or "statistics" of a table's files, with the same answer and no row read.
     """
 
     expectation: Expectation
@@ -145,6 +146,7 @@ class Result(Frozen):
     plugin: dict[str, str] | None = None
     observed: Any = None
     details: dict[str, Any] = Field(default_factory=dict)
+    answered_from: Literal["rows", "statistics"] = "rows"
 
     @property
     def n_judged(self) -> int:
@@ -196,6 +198,7 @@ class Validation(Frozen):
                     **({} if result.n_rows == self.n_rows else {"n_rows": result.n_rows}),
                     **({} if result.observed is None else {"observed": result.observed}),
                     **({} if not result.details else {"details": result.details}),
+                    **({} if result.answered_from == "rows" else {"answered_from": result.answered_from}),
                 }
                 for result in self.results
             ],

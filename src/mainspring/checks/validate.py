@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -166,16 +166,17 @@ def checked(expectations: Iterable[Expectation]) -> Sequence[Expectation]:
 
 def _judge(frame: pl.DataFrame, scan: Scan, n_examples: int) -> Judged:
     found = scan.run(frame)
-    results = tuple(_result(asked, found, frame, scan.schema, n_examples) for asked in scan.asked)
+    results = tuple(result_of(asked, found, frame, scan.schema, n_examples) for asked in scan.asked)
     broken = {
         index: found[asked.broken] for index, asked in enumerate(scan.asked) if asked.broken is not None
     }
     return Judged(frame, Validation(n_rows=int(found["n_rows"]), results=results), broken)
 
 
-def _result(
-    asked: Asked, found: dict[str, Any], frame: pl.DataFrame, schema: pl.Schema, n_examples: int
+def result_of(
+    asked: Asked, found: Mapping[str, Any], frame: pl.DataFrame, schema: pl.Schema, n_examples: int
 ) -> Result:
+    """What one expectation says of the aggregates that it asked for; `frame` has its examples."""
     expectation = asked.expectation
     n_rows = int(found[asked.n_rows])
     n_null = 0 if asked.n_null is None else int(found[asked.n_null])
@@ -205,7 +206,7 @@ def _result(
 _VERDICTS: Final = {True: Verdict.PASS, False: Verdict.FAIL, None: Verdict.INSUFFICIENT_DATA}
 
 
-def _whole(asked: Asked, found: dict[str, Any], n_rows: int, schema: pl.Schema) -> Found:
+def _whole(asked: Asked, found: Mapping[str, Any], n_rows: int, schema: pl.Schema) -> Found:
     """What a rule about the whole frame found."""
     rule, expectation = asked.rule, asked.expectation
     if rule.shape is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from mainspring import notebook
-from mainspring.checks.spec import Expectation
+from mainspring.checks.spec import Expectation, Validation
 from mainspring.checks.validate import checked, failing_rows
 from mainspring.errors import InputError, StateError, UnknownNameError
 from mainspring.features import (
@@ -450,6 +450,28 @@ class FeatureGroup:
         number = data if isinstance(data, int) else data.number
         frame = self.read(number, history=True).filter(pl.col(NUMBER) == number).to_polars()
         return failing_rows(frame, expectations)
+
+    def check(
+        self,
+        expectations: Iterable[Expectation] | None = None,
+        as_of: Commit | int | datetime | None = None,
+        *,
+        history: bool = False,
+    ) -> Validation:
+        """What expectations find in the group's rows as it stood; nothing is written.
+
+        Args:
+            expectations: None = the group's own.
+            as_of, history: as for `read`. With `history` rules that the table's statistics answer read no file: see
+                `Read.check`.
+
+        Raises:
+            UnknownNameError: an expectation reads a column that the group does not have; there is no such commit.
+            InputError: an expectation's parameters do not fit the column's type.
+            StateError: the group has no schema yet.
+        """
+        found = self.read(as_of, history=history)
+        return found.check(ingest.expectations_of(found.group) if expectations is None else expectations)
 
     def rejects(self, commit: Commit | int | None = None) -> pl.DataFrame:
         """Rows that inserts did not publish, with reasons: of a commit or its number; None = of all commits.

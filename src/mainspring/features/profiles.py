@@ -19,8 +19,8 @@ from mainspring.checks import kept
 from mainspring.checks.batch import MIN_ROWS, N_BATCHES, BatchDrift, batch_drift
 from mainspring.checks.profile import SCHEME_VERSION, Profile, pooled, profile
 from mainspring.features import store
-from mainspring.features.join import EVENT, OP, PUT
-from mainspring.features.rows import current, scan
+from mainspring.features.join import OP, PUT
+from mainspring.features.rows import all_current, current, scan
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
@@ -166,7 +166,7 @@ def give_up(stores: Stores, digests: set[str]) -> int:
 
 def of_group(stores: Stores, group: FeatureGroupSpec, commits: Sequence[CommitSpec]) -> GroupProfile:
     """The profile of the rows that are current as of the last of these commits."""
-    merged = _all_current(stores, group, commits)
+    merged = all_current(stores, group, commits)
     found = of_history(stores, group, commits) if merged else _scanned(stores, group, commits)
     return GroupProfile(
         **dict(found),
@@ -199,14 +199,3 @@ def _put(stores: Stores, group: FeatureGroupSpec, commits: Sequence[CommitSpec])
         return pl.DataFrame(schema={item.name: STORAGE[item.type] for item in group.columns or ()})
     rows = scan(stores, group, list(commits)).filter(pl.col(OP) == PUT)
     return collect(rows, f"profile of feature group {group.label}")
-
-
-def _all_current(stores: Stores, group: FeatureGroupSpec, commits: Sequence[CommitSpec]) -> bool:
-    """Whether no row was deleted or replaced: told from keys and event times alone."""
-    if any(commit.n_deletes for commit in commits):
-        return False
-    rows = scan(stores, group, list(commits), columns=group.keys).select(
-        pl.struct(*group.keys, EVENT).n_unique().alias("current"), pl.len().alias("put")
-    )
-    counts = collect(rows, f"profile of feature group {group.label}")
-    return bool(counts["current"].item() == counts["put"].item())

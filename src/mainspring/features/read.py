@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
+from mainspring.checks.known import answered
+from mainspring.checks.spec import Expectation, Result, Validation
+from mainspring.checks.validate import checked, validate
 from mainspring.errors import MissingExtraError
 from mainspring.features.join import NUMBER
-from mainspring.features.rows import current, scan
+from mainspring.features.known_rows import find_known
+from mainspring.features.rows import all_current, current, scan
+from mainspring.features.schema import STORAGE
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
-from mainspring.ports.tables.collect import collect
+from mainspring.ports.tables.collect import collect, told_of_lost_files
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,42 @@ class Read:
             return self.to_polars().to_pandas()
         except ImportError as error:
             raise MissingExtraError.of("pandas", "pandas", "to_pandas") from error
+
+    def check(self, expectations: Iterable[Expectation]) -> Validation:
+        """What the expectations find in these rows, in one scan of the columns that they read.
+
+        Counts of rows, `not_null`, `null` and `between` of whole numbers, dates and times, and their `minimum` and
+        `maximum`, are answered from the table's statistics where these say the same as the rows: `answered_from` of a
+        result says so. With `history` no file is read for them; of the current rows keys and event times are read to
+        see that none was replaced, and only where the statistics then answer all.
+
+        Raises:
+            UnknownNameError: an expectation reads a column that the group does not have.
+            InputError: an expectation's parameters do not fit the column's type.
+        """
+        asked = checked(expectations)
+        told = self._told(asked)
+        rest = [expectation for expectation, result in zip(asked, told, strict=True) if result is None]
+        if asked and not rest:
+            found = [result for result in told if result is not None]
+            return Validation(n_rows=found[0].n_rows, results=tuple(found))
+        with told_of_lost_files(f"feature group {self.group.label}"):
+            judged = validate(self.lazy(), rest)
+        scanned = iter(judged.results)
+        return Validation(n_rows=judged.n_rows, results=tuple(result or next(scanned) for result in told))
+
+    def _told(self, asked: Sequence[Expectation]) -> Sequence[Result | None]:
+        """The results that follow from the table's statistics."""
+        nothing = [None] * len(asked)
+        known = None if self.predicates else find_known(self.stores, self.group, self.commits)
+        if known is None:
+            return nothing
+        schema = pl.Schema({item.name: STORAGE[item.type] for item in self.group.columns or ()})
+        told = answered(asked, schema, known)
+        if self.history:
+            return told
+        is_all = None not in told and all_current(self.stores, self.group, self.commits)
+        return told if is_all else nothing
 
     def commits_of(self, numbers: Sequence[int]) -> list[CommitSpec]:
         """The commits of these numbers, in order."""

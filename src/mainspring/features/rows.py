@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import polars as pl
@@ -13,6 +13,7 @@ from mainspring.features.join import ALWAYS_US, COMMIT, DELETE, EVENT, KNOWN, NU
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec, FeatureSpec
 from mainspring.features.store import Stores
+from mainspring.ports.tables.collect import collect
 from mainspring.types import to_us
 
 AVAILABLE = "_available_us"
@@ -131,6 +132,17 @@ def available(spec: FeatureGroupSpec) -> pl.Expr:
         return ready.alias(AVAILABLE)
     later = pl.when(pl.col(KNOWN) > ready).then(pl.col(KNOWN)).otherwise(ready)
     return pl.when(pl.col(KNOWN).is_not_null()).then(later).alias(AVAILABLE)
+
+
+def all_current(stores: Stores, spec: FeatureGroupSpec, commits: Sequence[CommitSpec]) -> bool:
+    """Whether no row of these commits was deleted or replaced: told from keys and event times alone."""
+    if any(commit.n_deletes for commit in commits):
+        return False
+    rows = scan(stores, spec, list(commits), columns=spec.keys).select(
+        pl.struct(*spec.keys, EVENT).n_unique().alias("current"), pl.len().alias("put")
+    )
+    counts = collect(rows, f"feature group {spec.label}")
+    return bool(counts["current"].item() == counts["put"].item())
 
 
 def current(rows: pl.LazyFrame, spec: FeatureGroupSpec) -> pl.LazyFrame:

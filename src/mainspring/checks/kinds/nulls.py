@@ -37,7 +37,7 @@ def _null_value(_expectation: Expectation, _types: Types) -> ValueJudge:
 
 
 @kind(
-    Rule(breaks=_not_null, judges_nulls=True, value=_not_null_value, alone=True),
+    Rule(breaks=_not_null, judges_nulls=True, told_by="presence", value=_not_null_value, alone=True),
     "expect_column_values_to_not_be_null",
 )
 def not_null(column: str, **options: Unpack[RowOptions]) -> Expectation:
@@ -45,7 +45,10 @@ def not_null(column: str, **options: Unpack[RowOptions]) -> Expectation:
     return made("not_null", (column,), {}, options)
 
 
-@kind(Rule(breaks=_null, judges_nulls=True, value=_null_value, alone=True), "expect_column_values_to_be_null")
+@kind(
+    Rule(breaks=_null, judges_nulls=True, told_by="presence", value=_null_value, alone=True),
+    "expect_column_values_to_be_null",
+)
 def null(column: str, **options: Unpack[RowOptions]) -> Expectation:
     """No value is there: it is null or NaN. Here every row is judged."""
     return made("null", (column,), {}, options)

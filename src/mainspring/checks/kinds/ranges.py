@@ -84,7 +84,7 @@ def _between_value(expectation: Expectation, types: Types) -> ValueJudge:
 
 
 @kind(
-    Rule(breaks=_between, value=_between_value, alone=True),
+    Rule(breaks=_between, told_by="bounds", value=_between_value, alone=True),
     "expect_column_values_to_be_between",
     names=LOW_HIGH,
 )

@@ -4,12 +4,21 @@ from pathlib import Path
 from typing import Final
 
 from mainspring.ports._address import Backends, path_of, scheme_of
-from mainspring.ports.tables._base import Compaction, Erasure, LeftBehind, TableDamage, TableFiles, Tables
+from mainspring.ports.tables._base import (
+    Compaction,
+    Erasure,
+    FileStatistics,
+    LeftBehind,
+    TableDamage,
+    TableFiles,
+    Tables,
+)
 
 __all__ = [
     "BACKENDS",
     "Compaction",
     "Erasure",
+    "FileStatistics",
     "LeftBehind",
     "TableDamage",
     "TableFiles",

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mainspring.errors import InputError, UnknownNameError
 
@@ -34,6 +34,24 @@ class TableFiles:
     fixed: Mapping[str, Path]
     written: Mapping[str, bytes]
     digests: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FileStatistics:
+    """What a table knows of the rows of one of its files without reading it.
+
+    Attributes:
+        n_rows: how many there are.
+        n_null: column → rows without a value. A column that is not named has none that are known; so below.
+        low, high: column → bounds of its values; None where there is no value. Of whole numbers, booleans and dates
+            they are values themselves, of times no value is beyond them. Floats have none, as nothing is said of NaN,
+            nor have texts.
+    """
+
+    n_rows: int
+    n_null: Mapping[str, int]
+    low: Mapping[str, Any]
+    high: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +276,15 @@ class Tables(ABC):
         Args:
             read: by their digests too, as far as a backend knows them.
         """
+
+    def statistics(self, name: str) -> list[FileStatistics] | None:  # noqa: ARG002 - of no table, unless a backend has any
+        """Of each file that the newest version reads; None where a file has none. No row is read.
+
+        Raises:
+            UnknownNameError: no such table.
+            IntegrityError: the table's own files are damaged.
+        """
+        return None
 
     def without_digest(self, name: str) -> list[str]:  # noqa: ARG002 - of no table, unless a backend keeps digests
         """Files of what was acknowledged whose digest was not taken, or was lost: a bit that flips in one is not found.

@@ -33,6 +33,7 @@ from mainspring.ports._disk import make_folder, refusal, refusals
 from mainspring.ports.tables._base import (
     Compaction,
     Erasure,
+    FileStatistics,
     LeftBehind,
     TableDamage,
     TableFiles,
@@ -42,6 +43,7 @@ from mainspring.ports.tables._base import (
     unknown_version,
 )
 from mainspring.ports.tables._delta_log import CHECKPOINT_EVERY, DeltaLog, alone
+from mainspring.ports.tables._statistics import statistics_of
 from mainspring.ports.tables._types import stored_form
 
 _Done = TypeVar("_Done")
@@ -181,6 +183,17 @@ class DeltaTables(Tables):
             if table is None:
                 raise unknown_table(name, str(self._folder))
             return table.version()
+
+    def statistics(self, name: str) -> list[FileStatistics] | None:
+        head = self._head(name)
+        with _meanings(head.folder), head.lock:
+            table = head.refresh()
+            if table is None:
+                raise unknown_table(name, str(self._folder))
+            if self._verify:
+                # It is all in the log: no data file is looked at.
+                head.log.check([], table.version())
+            return statistics_of(table)
 
     def exists(self, name: str) -> bool:
         head = self._head(name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import polars as pl
 
 from mainspring.errors import IntegrityError
@@ -17,8 +20,19 @@ def collect(rows: pl.LazyFrame, where: str, *, streaming: bool = False) -> pl.Da
     Raises:
         IntegrityError: a file of the table is not there any more.
     """
-    try:
+    with told_of_lost_files(where):
         return rows.collect(engine="streaming" if streaming else "auto")
+
+
+@contextmanager
+def told_of_lost_files(where: str) -> Iterator[None]:
+    """Say in our words that a file of the table which is read within is not there any more.
+
+    Raises:
+        IntegrityError: one is not.
+    """
+    try:
+        yield
     except FileNotFoundError as error:
         raise IntegrityError(
             expected="the files of the table",
