@@ -69,7 +69,7 @@ def sources(found: Validation) -> list[str]:
     return [result.answered_from for result in found.results]
 
 
-def test_no_file_is_read(reopen: Callable[[], Features], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_no_file_is_read(reopen: Callable[[], Features]) -> None:
     """Without any of its data files the table answers as with them, in a process that never read of it."""
     features = reopen()
     group = weather(features)
@@ -77,11 +77,11 @@ def test_no_file_is_read(reopen: Callable[[], Features], tmp_path_factory: pytes
     group.insert(rows([4, 5], [1, 2]))
     asked = [each for each in TOLD if each.kind != "null"]
     expected = of_rows(group.read(history=True), asked)
-    (folder,) = {
-        place.parent for base in [tmp_path_factory.getbasetemp()] for place in base.rglob("*.parquet")
-    }
-    for place in folder.glob("*.parquet"):
-        place.unlink()
+    tables = group.read().stores.tables
+    (name,) = tables.names()
+    for place in tables.files(name, tables.version(name)).fixed.values():
+        if place.suffix == ".parquet":
+            place.unlink()
     again = weather(reopen())
     assert again.check(asked, history=True) == expected
     assert again.check(asked, as_of=1, history=True).n_rows == 3
