@@ -12,7 +12,7 @@ WRITES: Final = {
     "blobs": frozenset({"put", "put_file", "collect", "delete", "delete_draft"}),
     # Looking for an append syncs what it finds.
     "tables": frozenset({"append", "find_append", "delete_before", "compact", "erase", "alone", "discard"}),
-    "keys": frozenset({"put", "delete", "clear"}),
+    "keys": frozenset({"put", "delete", "remove", "clear"}),
     "clock": frozenset({"set"}),
 }
 """The methods of each port that change something."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mainspring.errors import InputError
-from mainspring.ports.keys import Entry, Keys
+from mainspring.ports.keys import Entry, Keys, OvertakenError
 from mainspring.testing._processes import in_processes
 
 
@@ -123,6 +123,38 @@ class KeysContract:
         assert keys.delete("s", [b"a", b"b", b"x", b"a"]) == 2
         assert keys.get("s", [b"a", b"b", b"c"]) == [None, None, entry("c")]
         assert keys.put("s", [entry("a", 1)]) == 1
+
+    def test_remove(self, keys: Keys) -> None:
+        """A key goes that holds the very entry; one that holds another by now stays."""
+        old = [entry(name, 1) for name in "abc"]
+        keys.put("s", [*old, entry("b", 2)])
+        keys.delete("s", [b"c"])
+        assert keys.remove("s", [*old, entry("x"), old[0]]) == 1
+        assert keys.get("s", [b"a", b"b", b"c"]) == [None, entry("b", 2), None]
+        assert keys.remove("s", []) == 0
+
+    def test_guards(self, keys: Keys) -> None:
+        """A put with guards writes where all are as given, and nothing else: also one that is to hold nothing."""
+        guard = entry("guard", 1)
+        assert keys.put("s", [entry("a", 1)], guards={b"guard": None}) == 1
+        keys.put("s", [guard])
+        assert keys.put("s", [entry("a", 2)], guards={b"guard": guard, b"x": None}) == 1
+        for wrong in ({b"guard": None}, {b"guard": entry("guard", 1, value=b"other")}, {b"a": entry("a", 1)}):
+            with pytest.raises(OvertakenError, match="another one by now"):
+                keys.put("s", [entry("a", 3), entry("b")], guards=wrong)
+        keys.delete("s", [b"guard"])
+        with pytest.raises(OvertakenError):
+            keys.put("s", [entry("a", 3)], guards={b"guard": guard})
+        assert keys.get("s", [b"a", b"b"]) == [entry("a", 2), None]
+
+    def test_a_long_put_compares_guards(self, keys: Keys) -> None:
+        """Each of its parts: nothing of it comes after the guard was changed."""
+        entries = [entry(str(number), 1) for number in range(2_500)]
+        assert keys.put("s", entries, guards={b"guard": None}) == 2_500
+        keys.put("s", [entry("guard")])
+        with pytest.raises(OvertakenError):
+            keys.put("s", [entry(str(number), 2) for number in range(2_500)], guards={b"guard": None})
+        assert {each.event_us for each in keys.entries("s")} == {0, 1}
 
     def test_limits(self, keys: Keys) -> None:
         """Keys, spaces and numbers outside the limits are refused, and nothing of that put is written."""

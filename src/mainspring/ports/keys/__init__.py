@@ -7,8 +7,9 @@ from mainspring.ports._address import Backends, path_of, scheme_of
 from mainspring.ports.keys._base import Keys
 from mainspring.ports.keys._columns import Columns
 from mainspring.ports.keys._entry import Entry
+from mainspring.ports.keys._guards import Guards, OvertakenError
 
-__all__ = ["BACKENDS", "Columns", "Entry", "Keys", "open_keys"]
+__all__ = ["BACKENDS", "Columns", "Entry", "Guards", "Keys", "OvertakenError", "open_keys"]
 
 BACKENDS: Final[Backends[Keys]] = Backends(
     "keys",

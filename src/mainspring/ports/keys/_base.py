@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from mainspring.ports.keys._codec import encode
 from mainspring.ports.keys._columns import Columns
 from mainspring.ports.keys._entry import Entry
+from mainspring.ports.keys._guards import Guards
 
 
 class Keys(ABC):
@@ -31,7 +32,8 @@ class Keys(ABC):
 
     Order: an entry replaces another only if its (event_us, known_us, commit, ordinal) is greater, so that puts
     may come twice and in any order and the end is the same. A delete leaves no trace: an older entry may come
-    back by a later put.
+    back by a later put, unless that put has guards. They are compared in the same step as its entries are written:
+    whoever changes a guard and then deletes knows that nobody who saw the guard before will write any more.
 
     Limits: a space is 1 to 64 bytes of UTF-8, a key 1 to 440 bytes; there may be any number of spaces.
     """
@@ -40,10 +42,15 @@ class Keys(ABC):
     """How many entries of one call become visible together, at most; None = all."""
 
     @abstractmethod
-    def put(self, space: str, entries: Sequence[Entry]) -> int:
+    def put(self, space: str, entries: Sequence[Entry], *, guards: Guards | None = None) -> int:
         """Store those entries that are newer than what is there; returns how many were written.
 
+        Args:
+            guards: write nothing unless all of these are as given, compared with what is written, each time that a
+                part of a long put is; None = none.
+
         Raises:
+            OvertakenError: a guard is not as given. Of a put that becomes visible in parts earlier ones were written.
             InputError: a space, key or number outside the limits. Nothing was written.
             AccessError: the store cannot be written.
             UnavailableError: it is full, failing, or cannot be reached.
@@ -79,6 +86,10 @@ class Keys(ABC):
     @abstractmethod
     def delete(self, space: str, keys: Sequence[bytes]) -> int:
         """Remove keys; returns how many were there."""
+
+    @abstractmethod
+    def remove(self, space: str, entries: Sequence[Entry]) -> int:
+        """Remove those keys that still hold exactly these entries, and no newer ones; returns how many they were."""
 
     @abstractmethod
     def clear(self, space: str) -> None:

@@ -70,6 +70,14 @@ def encode_many(space: str, start: bytes, entries: Sequence[Entry]) -> list[tupl
     return rows
 
 
+def forms(space: str, entry: Entry) -> tuple[bytes, bytes]:
+    """The bytes that an entry may be stored as: in this format and in the one before; the same twice if only in one."""
+    new = encode(space, entry)
+    if entry.ordinal:
+        return new, new
+    return new, _HEADER_1.pack(1, entry.event_us, entry.known_us, entry.commit) + entry.value
+
+
 def decode(space: str, key: bytes, stored: bytes) -> Entry:
     """The entry that `encode` wrote.
 

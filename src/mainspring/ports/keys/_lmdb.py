@@ -14,9 +14,10 @@ import lmdb
 from mainspring.errors import AccessError, IntegrityError, MainspringError, UnavailableError
 from mainspring.ports._disk import refusals
 from mainspring.ports.keys._base import Keys
-from mainspring.ports.keys._codec import decode, decode_many, encode_many, is_newer, prefix
+from mainspring.ports.keys._codec import decode, decode_many, encode_many, forms, is_newer, prefix
 from mainspring.ports.keys._columns import Columns
 from mainspring.ports.keys._entry import Entry, check_keys
+from mainspring.ports.keys._guards import Guards, encode_guards, overtaken
 from mainspring.ports.keys._lmdb_store import (
     DATA_FILE,
     ENTRIES_AT_ONCE,
@@ -46,11 +47,19 @@ class LmdbKeys(Keys):
         self._first_map_bytes = first_map_bytes
         self._store: LmdbStore | None = None
 
-    def put(self, space: str, entries: Sequence[Entry]) -> int:
-        rows = encode_many(space, prefix(space), entries)
+    def put(self, space: str, entries: Sequence[Entry], *, guards: Guards | None = None) -> int:
+        start = prefix(space)
+        rows = encode_many(space, start, entries)
+        guarded = encode_guards(space, start, guards)
         # In the order of the tree, in which neighbours share pages.
         rows.sort(key=itemgetter(0))
-        return self._write(lambda transaction: _put(transaction, rows))
+
+        def put(transaction: lmdb.Transaction[bytes]) -> int:
+            if any(transaction.get(key) != stored for key, stored in guarded):
+                raise overtaken(space, str(self._folder))
+            return _put(transaction, rows)
+
+        return self._write(put)
 
     def get(self, space: str, keys: Sequence[bytes]) -> list[Entry | None]:
         return decode_many(space, keys, self._stored(space, keys))
@@ -85,6 +94,15 @@ class LmdbKeys(Keys):
     def delete(self, space: str, keys: Sequence[bytes]) -> int:
         start = prefix(space)
         return self._write(lambda transaction: sum(transaction.delete(start + key) for key in keys))
+
+    def remove(self, space: str, entries: Sequence[Entry]) -> int:
+        start = prefix(space)
+        rows = [(start + entry.key, forms(space, entry)) for entry in entries]
+        return self._write(
+            lambda transaction: sum(
+                transaction.get(key) in stored and transaction.delete(key) for key, stored in rows
+            )
+        )
 
     def clear(self, space: str) -> None:
         start = prefix(space)

@@ -10,11 +10,12 @@ from redis.connection import ConnectionInterface
 
 from mainspring.errors import AccessError, ConflictError
 from mainspring.ports.keys._base import Keys
-from mainspring.ports.keys._codec import decode, decode_many, encode_many
+from mainspring.ports.keys._codec import decode, decode_many, encode_many, forms
 from mainspring.ports.keys._columns import Columns
 from mainspring.ports.keys._entry import Entry, check_keys, check_space
+from mainspring.ports.keys._guards import Guards, encode_guards, overtaken
 from mainspring.ports.keys._redis_connections import Command, RedisConnections
-from mainspring.ports.keys._redis_put import ENTRIES_AT_ONCE, rounds
+from mainspring.ports.keys._redis_put import ENTRIES_AT_ONCE, OVERTAKEN, removals, rounds
 
 #: The field, in the hash whose space has no name, that says whose the entries are.
 _BELONGS: Final = b"belongs"
@@ -55,10 +56,17 @@ class RedisKeys(Keys):
         self._read_only = read_only
         self._connections = RedisConnections(address, connect_timeout_s, read_timeout_s, self._greet)
 
-    def put(self, space: str, entries: Sequence[Entry]) -> int:
+    def put(self, space: str, entries: Sequence[Entry], *, guards: Guards | None = None) -> int:
         name = self._name(space)
         rows = encode_many(space, b"", entries)
-        return sum(sum(self._connections.ask(commands)) for commands in rounds(name, rows))
+        guarded = encode_guards(space, b"", guards)
+        n_written = 0
+        for commands in rounds(name, rows, guarded):
+            replies = self._connections.ask(commands)
+            if OVERTAKEN in replies:
+                raise overtaken(space, self._connections.where)
+            n_written += sum(replies)
+        return n_written
 
     def get(self, space: str, keys: Sequence[bytes]) -> list[Entry | None]:
         return decode_many(space, keys, self._stored(space, keys))
@@ -101,6 +109,10 @@ class RedisKeys(Keys):
             return 0
         parts = [keys[at : at + ENTRIES_AT_ONCE] for at in range(0, len(keys), ENTRIES_AT_ONCE)]
         return sum(self._connections.ask([(b"HDEL", name, *part) for part in parts]))
+
+    def remove(self, space: str, entries: Sequence[Entry]) -> int:
+        rows = [(entry.key, *forms(space, entry)) for entry in entries]
+        return sum(sum(self._connections.ask([each])) for each in removals(self._name(space), rows))
 
     def clear(self, space: str) -> None:
         # The server frees the entries later, in a thread of its own.

@@ -1,4 +1,4 @@
-"""A put on Redis: a script that compares and sets up to 1,000 entries, and the scripts of a larger put."""
+"""What writes on Redis: a script that compares and sets up to 1,000 entries, those of a larger put, and of a removal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ BYTES_IN_FLIGHT: Final = 16 << 20
 
 #: Lua's numbers hold 53 bits and its comparison of strings follows the server's locale, so the header's 64-bit
 #: numbers are compared in halves: the upper one signed, the lower one not. What has no header is replaced; format 1
-#: has no ordinal.
+#: has no ordinal. First come the guards: how many, and of each the field and what it has to hold, of no bytes where
+#: it has to hold nothing.
 _PUT: Final = b"""
 local header = '>Bi4I4i4I4i4I4I4'
 local header_1 = '>Bi4I4i4I4i4I4'
@@ -39,7 +40,11 @@ local function is_newer(new, old)
   end
   return false
 end
-for i = 1, #ARGV, 2 do
+local first = 2 + 2 * ARGV[1]
+for i = 2, first - 1, 2 do
+  if (redis.call('HGET', KEYS[1], ARGV[i]) or '') ~= ARGV[i + 1] then return -1 end
+end
+for i = first, #ARGV, 2 do
   if is_newer(ARGV[i + 1], redis.call('HGET', KEYS[1], ARGV[i])) then
     redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
     n_written = n_written + 1
@@ -47,24 +52,48 @@ for i = 1, #ARGV, 2 do
 end
 return n_written
 """
+OVERTAKEN: Final = -1
+"""What the script answers where a guard is not as given."""
+
+#: Field and the forms that an entry may be stored as, of each entry.
+_REMOVE: Final = b"""
+local n_removed = 0
+for i = 1, #ARGV, 3 do
+  local stored = redis.call('HGET', KEYS[1], ARGV[i])
+  if stored and (stored == ARGV[i + 1] or stored == ARGV[i + 2]) then
+    n_removed = n_removed + redis.call('HDEL', KEYS[1], ARGV[i])
+  end
+end
+return n_removed
+"""
 _PUT_SHA1: Final = hashlib.sha1(_PUT, usedforsecurity=False).hexdigest().encode()
 
 
-def rounds(name: bytes, rows: Sequence[tuple[bytes, bytes]]) -> Iterator[list[Command]]:
-    """The scripts of one put, in lists that are sent at once."""
+def rounds(
+    name: bytes, rows: Sequence[tuple[bytes, bytes]], guards: Sequence[tuple[bytes, bytes | None]]
+) -> Iterator[list[Command]]:
+    """The scripts of one put, in lists that are sent at once; each compares the guards."""
+    asked = [b"%d" % len(guards), *(item for key, stored in guards for item in (key, stored or b""))]
     commands: list[Command] = []
     in_flight = 0
     for part, n_bytes in _parts(rows):
         arguments = [item for row in part for item in row]
         # The text goes first and teaches the server its digest: also one that was restarted in between.
         script = (b"EVALSHA", _PUT_SHA1) if commands else (b"EVAL", _PUT)
-        commands.append((*script, 1, name, *arguments))
+        commands.append((*script, 1, name, *asked, *arguments))
         in_flight += n_bytes
         if in_flight >= BYTES_IN_FLIGHT:
             yield commands
             commands, in_flight = [], 0
     if commands:
         yield commands
+
+
+def removals(name: bytes, rows: Sequence[tuple[bytes, bytes, bytes]]) -> Iterator[Command]:
+    """The scripts of a removal: of each entry the field and the forms that it may be stored as."""
+    for at in range(0, len(rows), ENTRIES_AT_ONCE):
+        part = rows[at : at + ENTRIES_AT_ONCE]
+        yield (b"EVAL", _REMOVE, 1, name, *(item for row in part for item in row))
 
 
 def _parts(rows: Sequence[tuple[bytes, bytes]]) -> Iterator[tuple[list[tuple[bytes, bytes]], int]]:
