@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -11,11 +16,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.features.conftest import at
+from tests.features.killed_inserts import open_features
+from tests.features.killed_inserts import rows as killed_rows
 
 import mainspring as ms
 from mainspring.errors import InputError
 from mainspring.features.api import Features
 from mainspring.features.group import FeatureGroup
+from mainspring.features.maintenance import role_of
 from mainspring.features.store import table_name
 
 
@@ -152,3 +160,56 @@ def test_an_age_is_a_span_of_time(features: Features, older_than: Any) -> None:
     """Anything else is refused, also where there is nothing to do."""
     with pytest.raises(InputError, match="a timedelta"):
         some(features).vacuum(older_than=older_than)
+
+
+def test_files_of_a_compaction_that_takes_hours_are_nobodys_leftovers(
+    reopen: Callable[[], Features], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A vacuum and an erasure wait for it: what it has written looks as old as what a killed one left."""
+    features, other = reopen(), reopen()
+    group = some(features)
+    for k in range(3):
+        group.insert(rows(k, 1.0))
+    tables, compact = features._stores.tables, features._stores.tables.compact
+    folder = tables._head(table_name(group.spec)).folder  # type: ignore[attr-defined]
+    waiting = other.get_group("g")
+    with ThreadPoolExecutor(2) as threads:
+        work: list[Future[Any]] = []
+
+        def slow(name: str) -> Any:
+            written = folder / "part-of-a-long-compaction.parquet"
+            written.write_bytes(b"PAR1 rows PAR1")
+            os.utime(written, (0, 0))
+            work.append(threads.submit(waiting.vacuum, older_than=timedelta(hours=1)))
+            work.append(threads.submit(waiting.erase, {"k": 1}, reason="asked"))
+            assert not wait(work, timeout=0.5).done
+            assert written.exists()
+            return compact(name)
+
+        monkeypatch.setattr(tables, "compact", slow)
+        assert group.compact().n_files == 1
+        vacuumed, erased = (each.result() for each in work)
+    # Nothing was to hinder what came after.
+    assert "part-of-a-long-compaction.parquet" in vacuumed.files
+    assert erased.n_rows == 1
+    assert group.read().to_polars()["k"].sort().to_list() == [0, 2]
+
+
+@pytest.fixture
+def urls(records_url: str, tmp_path: Path) -> list[str]:
+    return [records_url, f"file:{tmp_path}/tables", f"lmdb:{tmp_path}/keys", f"file:{tmp_path}/blobs"]
+
+
+def test_a_killed_maintenance_is_taken_over(urls: list[str]) -> None:
+    """Its lock file is free with its process, and its lease by the first look of who waits."""
+    with open_features(*urls) as mine:
+        group = mine.group("killed", keys=["step"], event_time="t")
+        for step in (1, 2):
+            group.insert(killed_rows(step))
+        child = subprocess.run([sys.executable, "-m", "tests.features.killed_upkeep", *urls], check=False)
+        assert child.returncode == -9
+        leases = mine._stores.graph.leases
+        role = role_of(table_name(group.spec))
+        assert [each.lease.subject for each in leases.list()] == [role]
+        assert group.compact().n_files == 1
+        assert leases.list() == []

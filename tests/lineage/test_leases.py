@@ -465,3 +465,33 @@ def test_a_forked_child_holds_nothing(graph: Graph) -> None:
         assert os.waitstatus_to_exitcode(status) == 0
         assert state(graph, work.id) is ExecutionState.RUNNING
     assert state(graph, work.id) is ExecutionState.COMPLETED
+
+
+def test_a_role_that_only_one_may_have_is_waited_for(graph: Graph, watch: Watch) -> None:
+    """Whoever comes second has it when the first is through, under a greater token."""
+    has, over, got = threading.Event(), threading.Event(), list[int]()
+
+    def second() -> None:
+        has.wait()
+        with watch.leases.exclusive("maintenance/t") as token:
+            got.append(token)
+            over.set()
+
+    waiting = threading.Thread(target=second)
+    waiting.start()
+    with graph.leases.exclusive("maintenance/t") as token:
+        has.set()
+        assert not over.wait(0.3)
+        assert got == []
+    waiting.join()
+    assert got == [token + 1]
+    watch.leases.close()
+
+
+def test_copied_records_say_who_had_a_role_elsewhere(graph: Graph) -> None:
+    """Freed by whoever knows that nobody has it there, it can be had at once; others of other names stay."""
+    with graph.leases.exclusive("maintenance/t") as first, graph.leases.exclusive("other"):
+        graph.leases.free("maintenance/")
+        assert [each.lease.subject for each in graph.leases.list()] == ["other"]
+        with Leases(lambda: graph._scope, graph.vacate).exclusive("maintenance/t") as second:
+            assert second == first + 1

@@ -323,8 +323,8 @@ def erase(
 ) -> None:
     """Count the rows of an entity, and with --yes erase them from every file of a group, for ever.
 
-    What holds them beside is listed and not erased: training datasets, examples of broken expectations. So are not
-    backups, logged predictions and the files that were inserted.
+    Training datasets that were made of it lose their rows too. What else holds them is listed and not erased, such as
+    models and examples of broken expectations. So are not backups, logged predictions and the files that were inserted.
     """
     from mainspring.features.files import with_times
 

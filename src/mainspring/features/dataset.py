@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import polars as pl
 
@@ -20,6 +20,7 @@ from mainspring.features.digest import frame_digest
 from mainspring.features.leakage import LeakageReport
 from mainspring.features.profiles import KEPT_FROM_ROWS
 from mainspring.features.spec import (
+    ErasedRows,
     FeatureViewSpec,
     SplitSpec,
     TrainingDatasetSpec,
@@ -30,7 +31,10 @@ from mainspring.features.split import GAP, TRAIN, assign, check_parts
 from mainspring.features.store import Stores, find_view
 from mainspring.lineage.api import Graph
 from mainspring.lineage.spec import Asset, AssetKind, Direction
+from mainspring.log import get_logger
 from mainspring.types import digest, utc
+
+_log = get_logger(__name__)
 
 #: Column of the stored frame that names the part a row belongs to.
 PART = "_split"
@@ -45,16 +49,35 @@ class TrainingDataset:
 
     Attributes:
         asset_id: in the graph.
-        digest: of its rows, its split and its view: the same inputs give the same one.
+        made_digest: the digest that it was made with; the same as `digest` unless rows were erased.
         spec: what is stored about it.
     """
 
     def __init__(self, stores: Stores, asset: Asset) -> None:
         self._stores = stores
         self.asset_id = asset.id
-        self.digest = asset.digest
+        self.made_digest = asset.digest
         self.name = asset.name
         self.spec = TrainingDatasetSpec.model_validate(asset.attributes)
+
+    @property
+    def digest(self) -> str:
+        """Of its rows, its split and its view: the same inputs give the same one; after an erasure, of what is left."""
+        return self.spec.edition or self.made_digest
+
+    @property
+    def erasures(self) -> tuple[ErasedRows, ...]:
+        """What erasures took of its rows, with their receipts, oldest first; () = it is what was made."""
+        return self.spec.erasures
+
+    def compare(self, digest: str) -> Literal["same", "erased", "differs"]:
+        """What a digest that somebody noted is to this dataset: "same" is that of its rows; "erased" that of rows of
+        which an erasure took some since, as its receipts say; "differs" is of anything else.
+        """
+        self._look_again()
+        if digest == self.digest:
+            return "same"
+        return "erased" if digest in {item.digest for item in self.erasures} else "differs"
 
     @property
     def features(self) -> list[str]:
@@ -96,8 +119,22 @@ class TrainingDataset:
         """The parts that have rows, in the order train, validation, test."""
         return list(self.spec.counts)
 
+    def _look_again(self) -> None:
+        """Rows may have been erased since this was opened: what it says is of those that are left."""
+        now = TrainingDatasetSpec.model_validate(self._stores.graph.get_asset(self.asset_id).attributes)
+        if now.content != self.spec.content:
+            self.__dict__.pop("_stored", None)
+            _log.info(
+                "training_dataset.erased",
+                f"rows of training dataset {self.name!r} were erased since it was opened",
+                asset_id=self.asset_id,
+                receipts=[item.receipt_id for item in now.erasures],
+            )
+        self.spec = now
+
     @cached_property
     def _stored(self) -> pl.DataFrame:
+        self._look_again()
         self._stores.graph.check_there(self.asset_id)
         frame = pl.read_parquet(io.BytesIO(self._stores.graph.blobs.get(self.spec.blob)))
         if frame_digest(frame) != self.spec.content:
@@ -117,6 +154,7 @@ class TrainingDataset:
     @property
     def provenance(self) -> pl.DataFrame:
         """Row by row, `SIDE.commit`, `SIDE.number`, `SIDE.event_time` … of the rows that answered."""
+        self._look_again()
         self._stores.graph.check_there(self.asset_id)
         return pl.read_parquet(io.BytesIO(self._stores.graph.blobs.get(self.spec.provenance)))
 
@@ -204,7 +242,11 @@ class TrainingDataset:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{part} {count:,}" for part, count in self.spec.counts.items())
-        return f"<TrainingDataset {self.name!r} {self.digest[:12]}: {counts}>"
+        gone = f", {self._n_erased()} erased" if self.erasures else ""
+        return f"<TrainingDataset {self.name!r} {self.digest[:12]}: {counts}{gone}>"
+
+    def _n_erased(self) -> int:
+        return sum(item.n_rows for item in self.erasures)
 
     def _repr_html_(self) -> str:
         spec = self.spec
@@ -219,6 +261,7 @@ class TrainingDataset:
                     "as of": spec.as_of,
                     "pins": spec.pins,
                     "digest": self.digest,
+                    **({"rows that were erased": self._n_erased()} if self.erasures else {}),
                 }
             ),
             notebook.table(("split", "rows"), spec.counts.items()),
@@ -294,7 +337,7 @@ def make(
     columns = list(dict.fromkeys([*spine.columns, *view.features, *view.training_only, *labels]))
     frame = joined.select(columns).with_columns(parts.alias(PART)).filter(taken)
     content = frame_digest(frame)
-    key = digest(["training_dataset", view.digest, split, seed, content])
+    key = _digest(view, split, seed, content)
     rows = _provenance(provenance, taken)
     used = [("view", view.view_id), *(("spine", asset_id) for asset_id in spine_assets(taken))]
     for side, numbers in assets.items():
@@ -304,7 +347,8 @@ def make(
         if found.id in away:
             continue
         existing = TrainingDataset(stores, found)
-        if asked.fits(existing.spec) and _inputs(stores, found) == set(used):
+        # Of one that rows were erased from, what was asked for is not there any more.
+        if existing.digest == key and asked.fits(existing.spec) and _inputs(stores, found) == set(used):
             return existing
     counts = _counts(frame)
     spec = TrainingDatasetSpec(
@@ -333,6 +377,36 @@ def make(
         transformations=_fitted(view, frame),
     )
     return TrainingDataset(stores, _publish(stores, spec, name, key, used))
+
+
+def _digest(view: FeatureViewSpec, split: SplitSpec, seed: int, content: str) -> str:
+    return digest(["training_dataset", view.digest, split, seed, content])
+
+
+def edition(
+    stores: Stores, spec: TrainingDatasetSpec, view: FeatureViewSpec, gone: pl.Series
+) -> TrainingDatasetSpec:
+    """What a dataset is without some of its rows, as if made so: its bytes are put, and nothing is published.
+
+    Args:
+        gone: which rows it is to be without, (n,) booleans.
+    """
+    blobs = stores.graph.blobs
+    frame = pl.read_parquet(io.BytesIO(blobs.get(spec.blob))).filter(~gone)
+    rows = pl.read_parquet(io.BytesIO(blobs.get(spec.provenance)))
+    counts = _counts(frame)
+    content = frame_digest(frame)
+    return spec.model_copy(
+        update={
+            "edition": _digest(view, spec.split, spec.seed, content),
+            "blob": _store(stores, frame),
+            "provenance": _store(stores, rows.filter(~gone) if rows.width else rows),
+            "content": content,
+            "counts": counts,
+            "profiles": _profiles(stores, frame, counts, spec.row_key, view),
+            "transformations": _fitted(view, frame) if TRAIN in counts else None,
+        }
+    )
 
 
 def _fitted(view: FeatureViewSpec, frame: pl.DataFrame) -> Transformations | None:
@@ -452,11 +526,12 @@ def _named(stores: Stores, reference: str) -> Asset:
         item for item in stores.graph.find_assets(kind=AssetKind.TRAINING_DATASET) if item.id not in away
     ]
     found = [item for item in known if item.name == reference]
+    digests = [(digest, item) for item in known for digest in _digests(item) if digest.startswith(reference)]
     if not found and len(reference) >= SHORTEST_DIGEST:
-        found = [item for item in known if item.digest.startswith(reference)]
+        found = [item for _, item in digests]
     if not found:
         raise UnknownNameError.of("training dataset", reference, {item.name for item in known}, "features")
-    if len({item.digest for item in found}) > 1 and found[-1].name != reference:
+    if found[-1].name != reference and len({digest for digest, _ in digests}) > 1:
         raise InputError(
             expected="more digits of the digest",
             got=f"{reference!r}, with which {len(found)} training datasets begin",
@@ -464,6 +539,13 @@ def _named(stores: Stores, reference: str) -> Asset:
             hint="`mainspring features datasets` shows them.",
         )
     return found[-1]
+
+
+def _digests(asset: Asset) -> list[str]:
+    """What a dataset was made with, and has become by erasures: any of them may be what somebody noted."""
+    erased = [item["digest"] for item in asset.attributes.get("erasures", ())]
+    now = asset.attributes.get("edition")
+    return [*dict.fromkeys([asset.digest, *erased, *([] if now is None else [now])])]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from mainspring.errors import InputError
-from mainspring.types import canonical_bytes
+from mainspring.types import canonical_bytes, digest
 
 SCHEME: Final = "frame/1"
 AT_ONCE: Final = min(4, os.cpu_count() or 1)
@@ -37,6 +37,11 @@ def frame_digest(frame: pl.DataFrame) -> str:
     for series, inner in zip(frame.get_columns(), _column_digests(frame), strict=True):
         outer.update(canonical_bytes([series.name, _type_name(series.dtype, series.name), inner]))
     return outer.hexdigest()
+
+
+def commit_digest(op: int, rows: pl.DataFrame) -> str:
+    """The digest of a commit: of its rows in order, in the group's columns, and whether they were put or deleted."""
+    return digest([op, frame_digest(rows)])
 
 
 def _column_digests(frame: pl.DataFrame) -> Iterable[bytes]:

@@ -25,12 +25,12 @@ from mainspring.features import (
     upkeep,
     versions,
 )
-from mainspring.features import erase as erasure
 from mainspring.features.changes import Changes
 from mainspring.features.column import Column
 from mainspring.features.consume import Decode, Refused, consume, of_json
 from mainspring.features.define import check_tags, warn_of_use
-from mainspring.features.erase import Erased
+from mainspring.features.erasure import api as erasure
+from mainspring.features.erasure.spec import Erased
 from mainspring.features.frames import frame_of
 from mainspring.features.ingest import Commit
 from mainspring.features.join import NUMBER
@@ -529,8 +529,9 @@ class FeatureGroup:
     def erase(self, keys: object, *, reason: str, dry_run: bool = False) -> Erased:
         """Erase entities: their rows leave every file of the group, the online store and kept profiles. For ever.
 
-        Commits keep their numbers and lineage; a read as of any of them answers without the rows. Training datasets
-        that hold the entities, and what else is not erased, are listed in the receipt.
+        Commits keep their numbers and lineage; a read as of any of them answers without the rows. So do training
+        datasets that were made of the group: see `TrainingDataset.erasures`. What else holds the entities, and is not
+        erased, is listed in the receipt.
 
         Args:
             keys: a dictionary of key column → value, a list of them, or a frame; a part of a composite key is enough.

@@ -23,7 +23,7 @@ from mainspring.checks.validate import in_environment, validate
 from mainspring.errors import ConflictError, InputError
 from mainspring.features import profiles, rejects, schema, store
 from mainspring.features.define import lock_group, warn_of_use
-from mainspring.features.digest import frame_digest
+from mainspring.features.digest import commit_digest
 from mainspring.features.frames import frame_of
 from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
 from mainspring.features.origin import Origin, read, source_asset
@@ -36,7 +36,7 @@ from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import AssetKind
-from mainspring.types import digest, new_id
+from mainspring.types import new_id
 
 EVIDENCE_KIND: Final = "expectations"
 """Of the evidence about a commit that keeps its validation."""
@@ -292,7 +292,7 @@ def commit(
         with_it: what is written in the transaction that publishes them.
     """
     rows = batch.rows
-    content = digest([op, frame_digest(rows)])
+    content = commit_digest(op, rows)
     staged = _stage(stores, group, columns, rows, op, idempotency_key or new_id(), content)
     group = staged[0]
     spec = staged[1]

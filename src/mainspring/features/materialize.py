@@ -9,7 +9,8 @@ from typing import Final
 import polars as pl
 
 from mainspring.errors import StateError
-from mainspring.features import store
+from mainspring.features import erasure_mark, store
+from mainspring.features.erasure_mark import GROUP_BYTES, mark_key
 from mainspring.features.join import DELETE, EVENT, KNOWN, NUMBER, OP, ORDINAL
 from mainspring.features.keycode import encode_columns
 from mainspring.features.packing import SPACE, encode_row, packable
@@ -18,7 +19,7 @@ from mainspring.features.rows import AVAILABLE, available, scan
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
-from mainspring.ports.keys import Entry, Keys
+from mainspring.ports.keys import Entry, Guards, Keys, OvertakenError
 from mainspring.ports.tables.collect import collect
 from mainspring.types import from_us, to_us
 
@@ -29,9 +30,6 @@ _ORDER: Final = [AVAILABLE, NUMBER, ORDINAL]
 
 #: No typed key begins with a zero byte. It is written together with the entries that it speaks of.
 _CURSOR: Final = b"\x00cursor"
-
-#: Every key begins with its group's id.
-GROUP_BYTES: Final = 16
 
 
 def materialize(stores: Stores, group: FeatureGroupSpec, until: datetime) -> int:
@@ -73,30 +71,42 @@ def _materialize(
     stores: Stores, numbers: Mapping[str, int], groups: Mapping[str, FeatureGroupSpec], until_us: int
 ) -> int:
     with stores.materializing:
-        _forget_lost(stores, groups)
         batch = _Batch(stores.keys)
-        try:
-            for group_id, number in numbers.items():
-                _bring_up(stores, groups[group_id], number, until_us, batch)
-            batch.flush()
-        except BaseException:
-            # What was taken but not written would be lost: begin again from the stored cursors.
-            stores.pending.clear()
-            raise
-        return batch.written
+        while True:
+            try:
+                _begin(stores, numbers)
+                for group_id, number in numbers.items():
+                    _bring_up(stores, groups[group_id], number, until_us, batch)
+                batch.flush()
+            except OvertakenError:
+                # Of rows that were read an erasure took some: read again what is left.
+                stores.pending.clear()
+                batch.drop()
+                continue
+            except BaseException:
+                # What was taken but not written would be lost: begin again from the stored cursors.
+                stores.pending.clear()
+                raise
+            return batch.written
 
 
-def _forget_lost(stores: Stores, groups: Mapping[str, FeatureGroupSpec]) -> None:
-    """Begin again from the store where it lacks the cursor that was written: a server may lose its latest, or all."""
-    written = [
-        (group_id, pending.cursor)
-        for group_id, pending in stores.pending.items()
-        if pending.cursor is not None and group_id in groups
-    ]
-    found = stores.keys.get(SPACE, [cursor.key for _, cursor in written])
-    for (group_id, cursor), stored in zip(written, found, strict=True):
-        if stored is None or stored.age < cursor.age:
-            del stores.pending[group_id]
+def _begin(stores: Stores, numbers: Mapping[str, int]) -> None:
+    """Read the marks of erasures, and begin again from the store where what is held does not fit it any more.
+
+    It does not where the store lacks the cursor that was written, because a server may lose its latest, or all; nor
+    where an erasure was since the rows were read.
+    """
+    names = [name for group_id in numbers for name in (mark_key(group_id), _cursor_key(group_id))]
+    found = dict(zip(names, stores.keys.get(SPACE, names), strict=True))
+    for group_id in numbers:
+        key, cursor = mark_key(group_id), found[_cursor_key(group_id)]
+        pending = stores.pending.get(group_id)
+        if (
+            pending is None
+            or pending.guards != {key: found[key]}
+            or (pending.cursor is not None and (cursor is None or cursor.age < pending.cursor.age))
+        ):
+            stores.pending[group_id] = Pending(guards={key: found[key]})
 
 
 class _Batch:
@@ -106,10 +116,12 @@ class _Batch:
         self._keys = keys
         self._entries: list[Entry] = []
         self._cursors: list[Entry] = []
+        self._guards: dict[bytes, Entry | None] = {}
         self.written = 0
 
-    def add(self, entries: Sequence[Entry], cursor: Entry | None) -> None:
-        """Take the newest of these entries by key, and the cursor with them."""
+    def add(self, entries: Sequence[Entry], cursor: Entry | None, guards: Guards) -> None:
+        """Take the newest of these entries by key, and the cursor with them, all under these guards."""
+        self._guards.update(guards)
         best: dict[bytes, Entry] = dict(zip([entry.key for entry in entries], entries, strict=True))
         # Most often no key comes twice.
         for entry in entries if len(best) < len(entries) else ():
@@ -128,12 +140,17 @@ class _Batch:
             before = self._keys.get(SPACE, [cursor.key for cursor in self._cursors])
             pairs = zip(self._cursors, before, strict=True)
             moved = sum(1 for cursor, old in pairs if old is None or cursor.age > old.age)
-            self.written += self._keys.put(SPACE, [*self._entries, *self._cursors]) - moved
-        self._entries, self._cursors = [], []
+            entries = [*self._entries, *self._cursors]
+            self.written += self._keys.put(SPACE, entries, guards=self._guards) - moved
+        self.drop()
+
+    def drop(self) -> None:
+        """Write nothing of what was taken."""
+        self._entries, self._cursors, self._guards = [], [], {}
 
 
 def _bring_up(stores: Stores, group: FeatureGroupSpec, number: int, until_us: int, batch: _Batch) -> None:
-    pending = stores.pending.setdefault(group.group_id, Pending())
+    pending = stores.pending[group.group_id]
     if pending.done_us == NEVER_US:
         _resume(stores, group, pending)
     if until_us < pending.done_us:
@@ -149,7 +166,7 @@ def _bring_up(stores: Stores, group: FeatureGroupSpec, number: int, until_us: in
 
 def watermark(stores: Stores, group: FeatureGroupSpec) -> tuple[datetime, int] | None:
     """Until when, and up to which commit, the keys store was filled at least; None when it never was."""
-    (cursor,) = stores.keys.get(SPACE, [_cursor_key(group)])
+    (cursor,) = stores.keys.get(SPACE, [_cursor_key(group.group_id)])
     return None if cursor is None else (from_us(cursor.event_us), cursor.known_us)
 
 
@@ -161,20 +178,26 @@ def cursor_number(entry: Entry) -> int | None:
 def forget(keys: Keys, group_id: str) -> int:
     """Remove every entry of a group, so that the next `materialize` of a new process writes all of them again.
 
+    The mark of its erasures stays: who read rows before one of them must not put them still.
+
     Returns:
         How many entries there were, the cursor included.
     """
     start = bytes.fromhex(group_id)
-    found = [entry.key for entry in keys.entries(SPACE) if entry.key.startswith(start)]
+    found = [
+        entry.key
+        for entry in keys.entries(SPACE)
+        if entry.key.startswith(start) and not erasure_mark.is_mark(entry)
+    ]
     return keys.delete(SPACE, found)
 
 
-def _cursor_key(group: FeatureGroupSpec) -> bytes:
-    return bytes.fromhex(group.group_id) + _CURSOR
+def _cursor_key(group_id: str) -> bytes:
+    return bytes.fromhex(group_id) + _CURSOR
 
 
 def _resume(stores: Stores, group: FeatureGroupSpec, pending: Pending) -> None:
-    (cursor,) = stores.keys.get(SPACE, [_cursor_key(group)])
+    (cursor,) = stores.keys.get(SPACE, [_cursor_key(group.group_id)])
     if cursor is None:
         return
     pending.number, pending.done_us, pending.cursor = cursor.known_us, cursor.event_us, cursor
@@ -214,7 +237,7 @@ def _take_in(
     while after_us is not None:
         rows = _ready(stores, group, fresh, after_us).filter(pl.col(AVAILABLE) <= pending.done_us)
         past, after_us = _window(rows, fresh, group.label)
-        batch.add(entries_of(group, newest(group, past), pending.assets), None)
+        batch.add(entries_of(group, newest(group, past), pending.assets), None, pending.guards)
     coming = _ready(stores, group, fresh, pending.done_us)
     if pending.horizon_us is not None:
         coming = coming.filter(pl.col(AVAILABLE) <= pending.horizon_us)
@@ -247,8 +270,8 @@ def _advance(stores: Stores, group: FeatureGroupSpec, pending: Pending, until_us
         pending.done_us = max(pending.done_us, bound)
         if taken or pending.cursor is None or pending.cursor.known_us != pending.number:
             # It also vouches for rows of late commits, which went before it.
-            pending.cursor = Entry(_cursor_key(group), pending.done_us, pending.number, 0, b"")
-            batch.add(taken, pending.cursor)
+            pending.cursor = Entry(_cursor_key(group.group_id), pending.done_us, pending.number, 0, b"")
+            batch.add(taken, pending.cursor, pending.guards)
         if bound == until_us:
             return
         _load(stores, group, pending)

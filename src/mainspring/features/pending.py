@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from mainspring.ports.keys import Entry
+from mainspring.ports.keys import Entry, Guards
 
 #: Before every availability.
 NEVER_US: Final = -(2**62)
@@ -32,6 +32,7 @@ class Pending:
         assets: number → asset id (16 bytes) of the commits that rows may come from.
         ahead: entries of the rows from position `ahead_from` on.
         cursor: the last entry that says how far the keys store was filled; None before the first.
+        guards: under which they may be put: the mark of erasures, as it was before any of the rows was read.
     """
 
     number: int = 0
@@ -44,6 +45,7 @@ class Pending:
     ahead: list[Entry] = field(default_factory=list)
     ahead_from: int = 0
     cursor: Entry | None = None
+    guards: Guards = field(default_factory=dict)
 
     def remaining(self) -> pl.DataFrame | None:
         """What has not been taken; None when nothing was ever loaded."""

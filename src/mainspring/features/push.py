@@ -19,7 +19,7 @@ from typing import Any, Final
 import polars as pl
 
 from mainspring.errors import InputError, MainspringError, StateError
-from mainspring.features import ingest, journal, rejects, schema, store
+from mainspring.features import erasure_mark, ingest, journal, rejects, schema, store
 from mainspring.features.define import lock_group
 from mainspring.features.frames import frame_of
 from mainspring.features.ingest import Commit
@@ -33,6 +33,7 @@ from mainspring.features.rows import AVAILABLE, available, with_times
 from mainspring.features.spec import FeatureGroupSpec, Push
 from mainspring.features.store import Stores
 from mainspring.log import get_logger
+from mainspring.ports.keys import Guards, OvertakenError
 from mainspring.types import new_id, to_us
 
 _log = get_logger(__name__)
@@ -216,6 +217,8 @@ def _push_part(
     stores: Stores, group: FeatureGroupSpec, rows: pl.DataFrame, ids: list[str], where: str
 ) -> Pushed:
     now = stores.graph.clock.now()
+    # Before the rows are in the journal, of which an erasure takes what was there before it.
+    guards = erasure_mark.seen(stores.keys, [group.group_id]) if group.online else {}
     with stores.records.write() as connection:
         stores.graph.check_stands(connection, where)
         lock_group(stores, connection, group.group_id)
@@ -246,19 +249,37 @@ def _push_part(
         again = journal.pushes_of(connection, known)
         number = store.last_numbers(connection, [group.group_id]).get(group.group_id, 0) + 1
     if group.online:
-        _bring_online(stores, group, [*again, *([pushed] if new else [])], number)
+        _bring_online(stores, group, [*again, *([pushed] if new else [])], number, guards)
     commits: tuple[int, ...] = ()
     if n_before + len(new) >= BATCH_ROWS or to_us(now) - began_us >= BATCH_AGE_S * 1_000_000:
         commits = tuple(commit.number for commit in flush(stores, group))
     return Pushed(len(new), len(ids) - len(new), commits)
 
 
-def _bring_online(stores: Stores, group: FeatureGroupSpec, pushes: Sequence[Push], number: int) -> None:
+def _bring_online(
+    stores: Stores, group: FeatureGroupSpec, pushes: Sequence[Push], number: int, guards: Guards
+) -> None:
     """Put what is available now into the online store; the rest comes with its commit.
 
     Args:
         number: what the commit's will be at least.
+        guards: the mark of erasures before the pushes were read.
     """
+    while True:
+        try:
+            return _put(stores, group, pushes, number, guards)
+        except OvertakenError:
+            # An erasure committed what was in the journal: of that what it left comes with its commit.
+            guards = erasure_mark.seen(stores.keys, [group.group_id])
+            with stores.records.read() as connection:
+                waiting = journal.pushes(connection, {item.batch_id for item in pushes})
+            there = {(item.batch_id, item.ordinal) for item in waiting}
+            pushes = [item for item in pushes if (item.batch_id, item.ordinal) in there]
+
+
+def _put(
+    stores: Stores, group: FeatureGroupSpec, pushes: Sequence[Push], number: int, guards: Guards
+) -> None:
     now_us = to_us(stores.graph.clock.now())
     for pushed in pushes:
         rows = _as_of_now(group, journal.unpacked(pushed)).with_columns(
@@ -269,7 +290,7 @@ def _bring_online(stores: Stores, group: FeatureGroupSpec, pushes: Sequence[Push
         timed = with_times(rows, group, pushed.pushed_at)
         ready = timed.with_columns(available(group)).filter(pl.col(AVAILABLE) <= now_us)
         asset = {number: bytes.fromhex(pushed.batch_id)}
-        stores.keys.put(SPACE, entries_of(group, newest(group, ready), asset))
+        stores.keys.put(SPACE, entries_of(group, newest(group, ready), asset), guards=guards)
 
 
 def _commit(stores: Stores, group: FeatureGroupSpec, batch_id: str) -> Commit | None:

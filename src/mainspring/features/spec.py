@@ -534,6 +534,22 @@ class SplitSpec(Value):
     columns: tuple[str, ...] = Field(default=(), exclude_if=_is_nothing)
 
 
+class ErasedRows(Value):
+    """Rows that an erasure took out of a training dataset.
+
+    Attributes:
+        execution_id: the erasure.
+        receipt_id: its report in the graph; None until it has ended, or another of the same entities has for it.
+        digest: of the dataset when it had these rows.
+    """
+
+    execution_id: str
+    receipt_id: str | None
+    digest: str
+    n_rows: int
+    erased_at: datetime
+
+
 class TrainingDatasetSpec(Value):
     """A materialised, split, pinned read of a view; stored as the attributes of its asset.
 
@@ -553,7 +569,10 @@ class TrainingDatasetSpec(Value):
         labels: where there are several; `label` is the first.
         training_only: columns that are neither features nor labels.
         n_filtered: spine rows that the view is not about.
-        transformations: fitted on the part `train`; None where the view has none.
+        transformations: fitted on the part `train`; None where the view has none, or an erasure left no rows there.
+        erasures: what erasures took, oldest first; everything else here is then of the rows that are left.
+        edition: digest of the dataset with the rows that are left; None = none were erased.
+        superseded: SHA-256 of what earlier editions had, until the erasure that is to delete it has ended.
     """
 
     view: str
@@ -579,3 +598,6 @@ class TrainingDatasetSpec(Value):
     training_only: tuple[str, ...] = Field(default=(), exclude_if=_is_nothing)
     n_filtered: int = Field(default=0, exclude_if=_is_nothing)
     transformations: Transformations | None = Field(default=None, exclude_if=_is_none)
+    erasures: tuple[ErasedRows, ...] = Field(default=(), exclude_if=_is_nothing)
+    edition: str | None = Field(default=None, exclude_if=_is_none)
+    superseded: tuple[str, ...] = Field(default=(), exclude_if=_is_nothing)

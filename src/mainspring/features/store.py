@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 from sqlalchemy import (
@@ -33,6 +33,7 @@ from mainspring.features.spec import (
     FeatureViewSpec,
     Push,
     PushedEvent,
+    TrainingDatasetSpec,
 )
 from mainspring.lineage import names
 from mainspring.lineage.api import Graph
@@ -121,9 +122,17 @@ def table_name(spec: FeatureGroupSpec) -> str:
     return f"features_{spec.name}_v{spec.version}_{spec.group_id[-8:]}"
 
 
+_REJECTS: Final = "_rejects"
+
+
 def rejects_table_name(spec: FeatureGroupSpec) -> str:
     """The columnar table of the rows that a group did not take."""
-    return f"{table_name(spec)}_rejects"
+    return f"{table_name(spec)}{_REJECTS}"
+
+
+def main_table(name: str) -> str:
+    """The group's table, of the name of it or of that of its rejects; any other name as it is."""
+    return name.removesuffix(_REJECTS)
 
 
 def tables_of(stores: Stores, spec: FeatureGroupSpec) -> list[str]:
@@ -399,6 +408,56 @@ def numbered(found: list[CommitSpec]) -> pl.DataFrame:
         },
         schema={"_commit": pl.Int64, "_number": pl.Int64, "_published_us": pl.Int64},
     )
+
+
+def backfills_of(connection: Connection, project_id: str, group: FeatureGroupSpec) -> list[FeatureGroupSpec]:
+    """Versions of a group that have staged rows made of its commits, which nobody can read."""
+    others = [
+        item
+        for item in all_groups(connection, project_id)
+        if item.name == group.name and item.group_id != group.group_id
+    ]
+    made = (commits.c.number.is_(None), commits.c.token.startswith(backfill_token(group.group_id)))
+    query = select(commits.c.group_id).where(
+        among(commits.c.group_id, [item.group_id for item in others]), *made
+    )
+    found = set(connection.execute(query).scalars())
+    return [item for item in others if item.group_id in found]
+
+
+def backfill_token(group_id: str) -> str:
+    """How the idempotency keys begin of commits that are made of those of an earlier version."""
+    return f"{group_id}/"
+
+
+# --- training datasets
+
+
+def dataset_lock_name(asset_id: str) -> str:
+    """The lock under which a training dataset is given an edition."""
+    return f"training_dataset/{asset_id}"
+
+
+def dataset_spec(connection: Connection, asset_id: str) -> TrainingDatasetSpec:
+    """What is stored of a training dataset."""
+    query = select(assets.c.attributes).where(assets.c.id == asset_id)
+    return TrainingDatasetSpec.model_validate(connection.execute(query).scalar_one())
+
+
+def replace_dataset(connection: Connection, asset_id: str, spec: TrainingDatasetSpec) -> None:
+    """What an erasure leaves of a training dataset; its asset's digest stays. The caller holds its lock."""
+    attributes = spec.model_dump(mode="json")
+    connection.execute(update(assets).where(assets.c.id == asset_id).values(attributes=attributes))
+
+
+def dataset_blobs_in_use(connection: Connection, digests: Iterable[str]) -> set[str]:
+    """Those of the digests that are content of a training dataset, in any project."""
+    wanted, found = set(digests), set[str]()
+    for name in ("blob", "provenance", "profiles"):
+        column = assets.c.attributes[name].as_string()
+        query = select(column).where(assets.c.kind == AssetKind.TRAINING_DATASET.value, among(column, wanted))
+        found |= set(connection.execute(query).scalars())
+    return found
 
 
 # --- views

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from mainspring.errors import InputError
-from mainspring.features import store
+from mainspring.features import maintenance, store
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.lineage.publication import Publication
@@ -55,6 +55,11 @@ class Vacuumed:
 def compact(stores: Stores, group: FeatureGroupSpec) -> Compacted:
     """Write the rows of many small files into few; commits keep their tickets and so every read its answer."""
     stores.graph.check_writable(f"compact {group.label}")
+    with maintenance.of_group(stores, group):
+        return _compacted(stores, group)
+
+
+def _compacted(stores: Stores, group: FeatureGroupSpec) -> Compacted:
     # Bytes first: a process that dies in between leaves the same rows in fewer files, and nothing to be told.
     done = {name: stores.tables.compact(name) for name in store.tables_of(stores, group)}
     n_before = sum(each.n_before for each in done.values())
@@ -77,6 +82,15 @@ def vacuum(stores: Stores, group: FeatureGroupSpec, *, older_than: timedelta, dr
         InputError: `older_than` is no span of time, or shorter than an hour.
     """
     _check_age(older_than, f"feature group {group.label}, vacuum")
+    if dry_run:
+        return _vacuumed(stores, group, older_than, dry_run=True)
+    stores.graph.check_writable(f"vacuum {group.label}")
+    # What a compaction is writing looks like what a killed one left.
+    with maintenance.of_group(stores, group):
+        return _vacuumed(stores, group, older_than, dry_run=False)
+
+
+def _vacuumed(stores: Stores, group: FeatureGroupSpec, older_than: timedelta, *, dry_run: bool) -> Vacuumed:
     left = {name: stores.tables.left_behind(name) for name in store.tables_of(stores, group)}
     before = datetime.now(UTC) - older_than
     due = {name: [item for item in found if item.removed_at < before] for name, found in left.items()}
@@ -84,7 +98,6 @@ def vacuum(stores: Stores, group: FeatureGroupSpec, *, older_than: timedelta, dr
     n_younger = sum(map(len, left.values())) - len(files)
     if dry_run or not files:
         return Vacuumed(group.label, files, size_bytes, n_younger, None)
-    stores.graph.check_writable(f"vacuum {group.label}")
     # Durable: one that is killed is seen to have begun.
     with _execution(stores, group, "vacuum", durable=True) as work:
         for name, found in due.items():

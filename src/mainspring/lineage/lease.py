@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
@@ -41,13 +42,46 @@ def take_over(
     project_id: str,
 ) -> int:
     """Take a role, from whoever has it; returns the token, greater than that of every holder before."""
-    taken = _row(present, subject, holder, 1, ttl_s, project_id)
-    statement = records.insert(leases).values(taken)
-    change = {name: given for name, given in taken.items() if name not in {"project_id", "subject", "token"}}
-    statement = statement.on_conflict_do_update(
-        index_elements=["project_id", "subject"], set_={**change, "token": leases.c.token + 1}
-    )
+    statement = _taking(records, present, subject, holder, ttl_s, project_id, where=None)
     return int(connection.execute(statement.returning(leases.c.token)).scalar_one())
+
+
+def take_free(
+    connection: Connection,
+    records: Records,
+    present: Present,
+    subject: str,
+    holder: str,
+    ttl_s: float,
+    project_id: str,
+) -> int | None:
+    """Take a role that nobody has; returns the token as `take_over` does, None where somebody has it."""
+    free = leases.c.holder.is_(None)
+    statement = _taking(records, present, subject, holder, ttl_s, project_id, where=free)
+    found = connection.execute(statement.returning(leases.c.token)).scalar_one_or_none()
+    return None if found is None else int(found)
+
+
+def _taking(
+    records: Records,
+    present: Present,
+    subject: str,
+    holder: str,
+    ttl_s: float,
+    project_id: str,
+    where: ColumnElement[bool] | None,
+) -> Any:
+    taken = _row(present, subject, holder, 1, ttl_s, project_id)
+    change = {name: given for name, given in taken.items() if name not in {"project_id", "subject", "token"}}
+    return (
+        records.insert(leases)
+        .values(taken)
+        .on_conflict_do_update(
+            index_elements=["project_id", "subject"],
+            set_={**change, "token": leases.c.token + 1},
+            where=where,
+        )
+    )
 
 
 def _row(
@@ -115,6 +149,12 @@ def leave(connection: Connection, subject: str, holder: str, token: int, project
         leases.c.token == token,
     )
     return connection.execute(update(leases).where(mine).values(holder=None)).rowcount == 1
+
+
+def free(connection: Connection, start: str, project_id: str) -> None:
+    """Take every role whose name begins so away from whoever has it."""
+    mine = and_(leases.c.project_id == project_id, leases.c.subject.startswith(start, autoescape=True))
+    connection.execute(update(leases).where(mine).values(holder=None, suspected_us=None))
 
 
 def take_away(connection: Connection, seen: Lease, project_id: str) -> bool:

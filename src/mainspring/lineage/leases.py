@@ -27,6 +27,8 @@ from mainspring.log import bound, carried, get_logger
 _log = get_logger(__name__)
 
 DEFAULT_TTL_S: Final = 30.0
+LOOK_EVERY_S: Final = 0.2
+"""How often whoever waits for a role looks."""
 
 
 @dataclass(frozen=True)
@@ -165,9 +167,43 @@ class Leases:
         Yields:
             The token.
         """
+        with self._scope().records.write() as connection:
+            token = self.take(connection, name)
+        with self._having(name, token, when_lost):
+            yield token
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[int]:
+        """Have a role while the block runs, as soon as nobody else has it: who lost it is no longer waited for.
+
+        Yields:
+            The token.
+        """
+        token = self._take_free(name)
+        while token is None:
+            # Who waits is here to look again: it takes both looks, and its own clock.
+            self._look(stays=True)
+            time.sleep(LOOK_EVERY_S)
+            token = self._take_free(name)
+        with self._having(name, token, None):
+            yield token
+
+    def _take_free(self, name: str) -> int | None:
         scope = self._scope()
         with scope.records.write() as connection:
-            token = self.take(connection, name)
+            return rows.take_free(
+                connection,
+                scope.records,
+                self._now(scope),
+                name,
+                process_name(),
+                self.ttl_s,
+                scope.project_id,
+            )
+
+    @contextmanager
+    def _having(self, name: str, token: int, when_lost: Callable[[], object] | None) -> Iterator[int]:
+        scope = self._scope()
         self.keep(name, token, when_lost)
         try:
             yield token
@@ -176,6 +212,12 @@ class Leases:
             # Where the database is away, the role lapses by itself.
             with suppress(MainspringError, SQLAlchemyError), scope.records.write() as connection:
                 rows.leave(connection, name, process_name(), token, scope.project_id)
+
+    def free(self, start: str) -> None:
+        """Nobody has the roles whose names begin so: of records that were copied while somebody had them."""
+        scope = self._scope()
+        with scope.records.write() as connection:
+            rows.free(connection, start, scope.project_id)
 
     def close(self) -> None:
         """End the thread. What is still held lapses, unless something is begun again."""

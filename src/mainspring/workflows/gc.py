@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import select
 
 from mainspring.errors import InputError
+from mainspring.features import maintenance
 from mainspring.features.store import rejects_table_name, table_name
 from mainspring.lineage.spec import AssetKind, ExecutionState, Standing, Value
 from mainspring.lineage.store import executions
@@ -269,11 +270,11 @@ def _discard(project: Project, names: Sequence[str]) -> set[str]:
     for name in names:
         table, _, file = name.partition("/")
         by_table.setdefault(table, []).append(file)
-    return {
-        f"{table}/{file}"
-        for table, files in by_table.items()
-        for file in project.tables.discard(table, files)
-    }
+    gone = set()
+    for table, files in by_table.items():
+        with maintenance.of_table(project.tables, project.graph.leases, table):
+            gone |= {f"{table}/{file}" for file in project.tables.discard(table, files)}
+    return gone
 
 
 def _receipt(found: Collection, deleted: Sequence[Rubbish]) -> bytes:

@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 from mainspring import __version__
 from mainspring.config import Config, Section
 from mainspring.errors import InputError, IntegrityError
+from mainspring.features import maintenance
 from mainspring.features import store as features
 from mainspring.log import get_logger
 from mainspring.log.progress import Progress, silent
@@ -85,7 +86,7 @@ def make_backup(
             # We write here alone: what is staged is left of a backup that was killed.
             target.contents.delete_draft(draft.name)
         copy = _Copy(project, target, before, verify, progress)
-        with _work_folder(target.path) as work:
+        with _work_folder(target.path) as work, _at_rest(project):
             manifest = _copied(copy, work, number, created_at)
         target.complete(manifest)
     made = Backup(
@@ -105,6 +106,27 @@ def make_backup(
         **made.model_dump(exclude={"project_id"}),
     )
     return made
+
+
+@contextmanager
+def _at_rest(project: Project) -> Iterator[None]:
+    """While no group's files are compacted, vacuumed or erased from: what the snapshot refers to stays as it was.
+
+    Rows come as ever. Nobody maintains tables of a home that is only there for reading.
+    """
+    with ExitStack() as held:
+        if not project.read_only:
+            with project.records.read() as connection:
+                groups = features.all_groups(connection, project.config.project.id)
+            # In the order in which they were made, as whoever fills a version from the one before takes them.
+            for group in sorted(groups, key=lambda each: each.group_id):
+                table = features.table_name(group)
+                if project.records.schema_revision() == HEAD:
+                    held.enter_context(maintenance.of_table(project.tables, project.graph.leases, table))
+                else:
+                    # Processes of the version that made the database know the lock file alone.
+                    held.enter_context(project.tables.alone(table))
+        yield
 
 
 def _check_same(target: BackupFolder, before: Manifest | None, project_id: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from mainspring.config import FILE_NAME
 from mainspring.errors import InputError, IntegrityError, StateError
+from mainspring.features.maintenance import ROLES
 from mainspring.log import get_logger
 from mainspring.log.progress import Progress, silent
 from mainspring.ports._disk import locked, make_folder, refusals, sync_file, sync_folder
@@ -238,6 +239,8 @@ def _settle(home: Path, target: Path, records_url: str | None) -> int:
     }
     with open_project(home, overrides=places, as_is=True, importable=False) as project:
         n_online = _materialize(project)
+        # The backup held them while it copied the records.
+        project.graph.leases.free(ROLES)
         project.identity.claim(lies_at=target.resolve())
         return n_online
 

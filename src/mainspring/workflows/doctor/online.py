@@ -10,7 +10,8 @@ from typing import Final
 from sqlalchemy import select
 
 from mainspring.features import journal, store
-from mainspring.features.materialize import GROUP_BYTES, cursor_number
+from mainspring.features.erasure_mark import GROUP_BYTES, is_mark
+from mainspring.features.materialize import cursor_number
 from mainspring.features.packing import ASSET_BYTES, SPACE
 from mainspring.workflows.doctor.spec import Finding, Patient, Repair, Severity, shown
 
@@ -41,6 +42,8 @@ def check_online(patient: Patient) -> Iterator[Finding]:
         highest[group_id] = max(highest[group_id], number)
     with patient.progress("online entries", 0) as advance:
         for entry in project.keys.entries(SPACE):
+            if is_mark(entry):
+                continue
             group_id = entry.key[:GROUP_BYTES].hex()
             reached = cursor_number(entry)
             if group_id not in labels:

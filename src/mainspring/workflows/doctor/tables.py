@@ -10,12 +10,11 @@ from polars.exceptions import PolarsError
 
 from mainspring.errors import MainspringError
 from mainspring.features import store
-from mainspring.features.digest import frame_digest
-from mainspring.features.erase import is_edition
+from mainspring.features.digest import commit_digest
+from mainspring.features.erasure.editions import is_edition
 from mainspring.features.join import COMMIT, OP, ORDINAL
 from mainspring.features.spec import CommitSpec, EditionSpec, FeatureGroupSpec
 from mainspring.project import Project
-from mainspring.types import digest
 from mainspring.workflows.doctor.spec import Finding, Patient, Severity, shown, told
 from mainspring.workflows.prediction_logs import log_tables
 from mainspring.workflows.upgrade import UPGRADED
@@ -183,7 +182,7 @@ def _flaw(group: FeatureGroupSpec, commit: CommitSpec, rows: pl.DataFrame | None
     op = int(ordered[OP][0])
     names = [column.name for column in group.columns or () if column.name in ordered.columns]
     while names:
-        if digest([op, frame_digest(ordered.select(names))]) == commit.digest:
+        if commit_digest(op, ordered.select(names)) == commit.digest:
             return ""
         # The group may have gained its last columns after this commit; its rows then have nulls there.
         if ordered[names.pop()].null_count() < n_found:

@@ -21,9 +21,9 @@ import mainspring as ms
 from mainspring.checks import kept
 from mainspring.checks.profile import Profile
 from mainspring.errors import InputError
-from mainspring.features import erase as erasure
 from mainspring.features import ingest
 from mainspring.features.api import Features
+from mainspring.features.erasure import online
 from mainspring.features.group import FeatureGroup
 from mainspring.features.profiles import KEPT_FROM_ROWS
 from mainspring.features.store import editions_of, table_name
@@ -98,16 +98,17 @@ def test_the_receipt_names_nobody_and_says_what_is_left(features: Features) -> N
     dataset = view.training_dataset(spine)
     other = view.training_dataset(spine.head(1))
     done = group.erase([{"name": "Zebedee"}], reason="asked")
-    assert done.copies.datasets == {dataset.asset_id: 1}
-    assert other.asset_id not in done.copies.datasets
+    assert done.datasets == {dataset.asset_id: 1}
+    assert other.asset_id not in done.datasets
     assert len(done.copies.examples) == 2
     graph = features._stores.graph
     receipt = graph.get_asset(str(done.receipt_id))
     text = graph.blobs.get(receipt.digest).decode()
     assert "Zebedee" not in text
-    assert json.loads(text)["copies"]["datasets"] == {dataset.asset_id: 1}
+    assert json.loads(text)["datasets"] == {dataset.asset_id: 1}
     (work,) = graph.works([receipt.execution_id])
-    assert {tie.asset.id for tie in work.inputs()} == {commit.asset_id for commit in group.commits()}
+    commits = {commit.asset_id for commit in group.commits()}
+    assert {tie.asset.id for tie in work.inputs()} == {*commits, dataset.asset_id}
 
 
 def test_the_online_store_forgets(features: Features) -> None:
@@ -210,7 +211,7 @@ def test_an_erasure_that_has_not_ended_is_told(project: Project) -> None:
     """Only one of the same entities ends it: of others, its own may be online still."""
     group = people(project.features)
     with pytest.raises(ZeroDivisionError), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(erasure, "_erase_online", lambda *_: 1 / 0)
+        patch.setattr(online, "remove", lambda *_: 1 / 0)
         group.erase({"name": "Zebedee"}, reason="asked")
     assert ["1 erasures that have not ended" in what for what in warned(project)] == [True]
     group.erase({"name": "Bob"}, reason="asked")
@@ -294,9 +295,9 @@ def test_datasets_of_other_integers_and_deleted_ones_are_listed(project: Project
     spine = pl.DataFrame({"id": pl.Series([1, 2], dtype=pl.Int32), "event_time": [at(1)] * 2})
     dataset = view.training_dataset(spine)
     delete(project, "training_dataset", dataset.asset_id, reason="old")
-    assert group.erase({"id": 2}, reason="asked", dry_run=True).copies.datasets == {dataset.asset_id: 1}
+    assert group.erase({"id": 2}, reason="asked", dry_run=True).datasets == {dataset.asset_id: 1}
     project.blobs.delete(dataset.spec.blob)
-    assert group.erase({"id": 2}, reason="asked").copies.datasets == {}
+    assert group.erase({"id": 2}, reason="asked").datasets == {}
 
 
 def test_a_dry_run_counts_what_would_go(features: Features) -> None:

@@ -1,0 +1,134 @@
+"""What an erasure is to take, took, and left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from mainspring.features.join import COMMIT, ORDINAL
+from mainspring.features.spec import CommitSpec
+from mainspring.types import digest
+
+REJECTED_PLACE: Final[dict[str, pl.DataType]] = {COMMIT: pl.Int64(), "_row": pl.Int64()}
+"""Where a rejected row is: the ticket of its batch's commit, and its place in the batch."""
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What else holds the entity, and was not erased: each has a reason of its own to stay until somebody decides.
+
+    Attributes:
+        models: model versions that were made of training datasets with rows of the entity: they learnt from them.
+        commits: commit of another group, or of another version of this one, that rows were copied to → how many of its
+            rows; None where that group has no such keys to look by.
+        backfills: versions of this group that a killed `next_version` was filling: rows of it that nobody can read
+            may have the entity until it is called again.
+        examples: evidence about commits that shows values of the rows among its examples.
+        unsettled: files that an append, which was under way, may have been writing.
+    """
+
+    models: tuple[str, ...]
+    commits: dict[str, int | None]
+    backfills: tuple[str, ...]
+    examples: tuple[str, ...]
+    unsettled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What an erasure took, or would take.
+
+    Attributes:
+        n_rows: rows of the group, in all their versions, deletes too.
+        n_waiting: rows that were pushed and that no commit holds yet; an erasure commits them first, so that they are
+            among `n_rows`.
+        commits: numbers of the commits that they came with; 0 stands for appends that were never published.
+        n_rejected: rows that the group had not taken, in the table of its rejects.
+        n_online: entries of the online store.
+        n_profiles: kept profiles of commits; they are computed again from the rows that are left.
+        datasets: training dataset → how many of its rows; deleted ones too, as long as their bytes are there. Each has
+            a new edition without them: see `TrainingDataset.erasures`.
+        receipt_id: the report in the graph; None where nothing was erased yet.
+    """
+
+    group: str
+    n_rows: int
+    n_waiting: int
+    commits: tuple[int, ...]
+    n_rejected: int
+    n_online: int
+    n_profiles: int
+    datasets: dict[str, int]
+    copies: Copies
+    receipt_id: str | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What of the entities there is.
+
+    Attributes:
+        keys: of the entities, as they were named.
+        rows: every row of theirs as the table has it.
+        rejected: every row of theirs among the rejects.
+        waiting: rows of theirs that were pushed and that no commit holds.
+        batches: of waiting rows, theirs and others: the asset ids that their commits will have.
+        commits: every commit of the group, staged or published.
+        pending: tickets of the commits that erasures which have not ended began to take rows of.
+        number: of the last commit that was published before the tables were read; 0 before the first.
+    """
+
+    keys: pl.DataFrame
+    rows: pl.DataFrame
+    rejected: pl.DataFrame
+    waiting: pl.DataFrame
+    batches: tuple[str, ...]
+    commits: tuple[CommitSpec, ...]
+    pending: frozenset[int]
+    number: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to go.
+
+    Attributes:
+        found: where it is decided from.
+        commits: staged and published ones that rows came with, and those of erasures that have not ended.
+        told: published ones that rows, also rejected ones, came with: what was made of them, or says of them, may
+            have the entity too.
+    """
+
+    found: Found
+    commits: tuple[CommitSpec, ...]
+    told: tuple[str, ...]
+
+    @property
+    def tickets(self) -> frozenset[int]:
+        """Of the commits."""
+        return frozenset(commit.ticket for commit in self.commits)
+
+    @property
+    def places(self) -> pl.DataFrame:
+        """Ticket and ordinal of each row: no log has a value of the entity for it."""
+        return self.found.rows.select(COMMIT, ORDINAL)
+
+    @property
+    def rejected_places(self) -> pl.DataFrame:
+        """Ticket and place in its batch of each rejected row."""
+        return self.found.rejected.select(*REJECTED_PLACE)
+
+
+@dataclass(frozen=True)
+class Named:
+    """The keys as they are kept: only who has them can tell that they are meant."""
+
+    salt: str
+    keys: tuple[str, ...]
+
+    @classmethod
+    def of(cls, keys: pl.DataFrame, salt: str) -> Named:
+        """Each key under a digest."""
+        return cls(salt, tuple(digest([salt, list(keys.columns), list(row)]) for row in keys.iter_rows()))

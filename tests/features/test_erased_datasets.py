@@ -1,0 +1,173 @@
+"""Training datasets of which an erasure took rows: their editions, digests and bytes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from tests.features.conftest import at
+from tests.features.test_erasure import holders
+
+import mainspring as ms
+from mainspring.features.dataset import TrainingDataset, find_learnt
+from mainspring.features.erasure import datasets, receipt
+from mainspring.features.group import FeatureGroup
+from mainspring.features.profiles import KEPT_FROM_ROWS
+from mainspring.features.view import FeatureView
+from mainspring.project import Project
+
+N = KEPT_FROM_ROWS + 10
+
+
+def group_of(project: Project, n: int = 4) -> FeatureGroup:
+    """So many people; the second is Zebedee, whose city nobody else lives in."""
+    names = ["Ada", "Zebedee", *(f"person {number}" for number in range(n - 2))]
+    cities = ["Rome", "Zebedeeville", *["Oslo"] * (n - 2)]
+    group = project.features.group("people", keys=["name"], event_time="t")
+    rows = {"name": names, "t": [at(0)] * n, "city": cities, "x": [float(number) for number in range(n)]}
+    group.insert(pl.DataFrame(rows))
+    return group
+
+
+def view_of(project: Project, group: FeatureGroup, **options: Any) -> FeatureView:
+    names = {"name": "who"}
+    return project.features.view("v", features=[group["city", "x"].on(names)], **options)
+
+
+def spine(group: FeatureGroup) -> pl.DataFrame:
+    names = group.read().to_polars()["name"]
+    return pl.DataFrame({"who": names, "event_time": [at(1)] * len(names)})
+
+
+def made(project: Project, n: int = 4, **options: Any) -> tuple[FeatureGroup, TrainingDataset]:
+    group = group_of(project, n)
+    return group, view_of(project, group, **options).training_dataset(spine(group))
+
+
+def test_nothing_that_is_left_has_the_entity(project: Project) -> None:
+    """Neither its rows nor their profiles, provenance, nor what transformations learnt of it."""
+    transforms = [ms.transform.one_hot("city"), ms.transform.standardise("x")]
+    group, dataset = made(project, N, transforms=transforms)
+    assert dataset.spec.profiles is not None
+    assert "Zebedeeville" in str(dataset.transformed_features)
+    blobs = Path(project.home) / "blobs"
+    assert holders(blobs, "Zebedee")
+    done = group.erase({"name": "Zebedee"}, reason="asked")
+    assert done.datasets == {dataset.asset_id: 1}
+    assert holders(project.home, "Zebedee") == []
+    left = project.features.get_training_dataset(dataset.asset_id)
+    assert "Zebedeeville" not in str(left.transformed_features)
+    assert left.profile().n_rows == len(left) == len(left.provenance) == N - 1
+
+
+def test_the_edition_is_what_would_have_been_made(project: Project) -> None:
+    """The same rows, splits, profiles and digest as of a dataset of people without the entity."""
+    group, dataset = made(project)
+    group.erase({"name": "Zebedee"}, reason="asked")
+    left = project.features.get_training_dataset(dataset.asset_id)
+    again = view_of(project, group).training_dataset(spine(group))
+    assert again.asset_id != left.asset_id
+    assert again.digest == left.digest != dataset.made_digest
+    assert again.frame.equals(left.frame)
+    assert again.provenance.equals(left.provenance)
+    assert "1 erased" in repr(left)
+    assert "erased" not in repr(again)
+
+
+def test_the_old_digest_answers_erased(project: Project) -> None:
+    """With the receipt; so does that of an edition that another erasure took rows of."""
+    group, dataset = made(project)
+    first = dataset.digest
+    assert dataset.compare(first) == "same"
+    receipts = [group.erase({"name": name}, reason="asked").receipt_id for name in ("Zebedee", "Ada")]
+    left = project.features.get_training_dataset(dataset.asset_id)
+    second = left.erasures[1].digest
+    assert [left.compare(digest) for digest in (first, second, left.digest, "0" * 64)] == [
+        "erased", "erased", "same", "differs",
+    ]  # fmt: skip
+    assert [item.receipt_id for item in left.erasures] == receipts
+    assert project.graph.get_asset(dataset.asset_id).digest == left.made_digest == first
+    assert left.spec.superseded == ()
+    found = [
+        project.features.get_training_dataset(digest).asset_id for digest in (first, second, left.digest)
+    ]
+    assert found == [dataset.asset_id] * 3
+
+
+def test_one_that_is_open_reads_what_is_left(project: Project) -> None:
+    """And says so: it is another digest than it was opened with."""
+    group, dataset = made(project)
+    other = project.features.get_training_dataset(dataset.asset_id)
+    assert len(other["train"]) == 4
+    group.erase({"name": "Zebedee"}, reason="asked")
+    assert dataset["train"]["who"].to_list() == ["Ada", "person 0", "person 1"]
+    assert len(dataset.erasures) == 1
+    assert other.compare(other.made_digest) == "erased"
+    assert len(other["train"]) == 3
+    learnt = find_learnt(project.graph, dataset.asset_id)
+    assert learnt is not None
+    assert "Zebedee" not in learnt.rows["who"].to_list()
+
+
+def test_who_asks_for_the_erased_rows_again_is_given_them(project: Project) -> None:
+    """A spine that has the entity makes another dataset: the first is not what was asked for any more."""
+    group, dataset = made(project)
+    rows = spine(group)
+    group.erase({"name": "Zebedee"}, reason="asked")
+    again = view_of(project, group).training_dataset(rows)
+    assert len(again) == 4
+    assert again.asset_id != dataset.asset_id
+
+
+def test_a_column_that_is_only_called_alike_names_nobody(project: Project) -> None:
+    """Rows are found by what the view looks them up by: the order 2 is not the customer 2."""
+    group = project.features.group("customers", keys=["id"])
+    group.insert(pl.DataFrame({"id": [1, 2], "x": [1.0, 2.0]}))
+    view = project.features.view("v", features=[group["x"].static().on({"id": "customer"})])
+    orders = pl.DataFrame({"id": [2, 3, 4], "customer": [1, 2, 2], "event_time": [at(1)] * 3})
+    dataset = view.training_dataset(orders)
+    assert group.erase({"id": 2}, reason="asked").datasets == {dataset.asset_id: 2}
+    assert dataset.frame["id"].to_list() == [2]
+
+
+def test_every_row_may_go(project: Project) -> None:
+    """What is left is a dataset of no rows, which can be read."""
+    group, dataset = made(project, 2, transforms=[ms.transform.standardise("x")])
+    group.erase([{"name": "Zebedee"}, {"name": "Ada"}], reason="asked")
+    assert dataset.frame.is_empty()
+    assert (dataset.splits, len(dataset), dataset.transformations) == ([], 0, None)
+
+
+def test_equal_datasets_share_no_bytes_that_either_needs(project: Project) -> None:
+    """The same rows under two names: both are without the entity, and their new bytes are there once."""
+    group = group_of(project)
+    view = view_of(project, group)
+    first, second = (view.training_dataset(spine(group), name=name) for name in "ab")
+    assert first.spec.blob == second.spec.blob
+    assert len(group.erase({"name": "Zebedee"}, reason="asked").datasets) == 2
+    assert first.frame.equals(second.frame)
+    assert first.spec.blob == second.spec.blob
+    assert holders(project.home / "blobs", "Zebedee") == []
+
+
+@pytest.mark.parametrize("step", ["give_up_bytes", "settle", "publish"])
+def test_what_an_erasure_left_undone_the_next_does(
+    project: Project, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its new rows are there and its old bytes too: they go, and the receipt is that of who ended it."""
+    group, dataset = made(project)
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(receipt if step == "publish" else datasets, step, lambda *_: 1 / 0)
+        group.erase({"name": "Zebedee"}, reason="asked")
+    assert dataset["train"]["who"].to_list() == ["Ada", "person 0", "person 1"]
+    assert dataset.erasures[0].receipt_id is None
+    done = group.erase({"name": "Zebedee"}, reason="asked")
+    assert done.datasets == {dataset.asset_id: 1}
+    assert holders(project.home / "blobs", "Zebedee") == []
+    left = project.features.get_training_dataset(dataset.asset_id)
+    assert [item.receipt_id for item in left.erasures] == [done.receipt_id]
+    told = json.loads(project.blobs.get(project.graph.get_asset(str(done.receipt_id)).digest))
+    assert told["datasets"] == {dataset.asset_id: 1}
