@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,14 @@ from tests.features.killed_versions import fill
 
 import mainspring as ms
 from mainspring.errors import ConflictError, InputError, UnknownNameError
+from mainspring.features import ingest
 from mainspring.features.api import Features
 from mainspring.features.group import FeatureGroup
+from mainspring.features.store import all_commits, table_name
 from mainspring.ports.clock import ReplayClock
+
+FACTOR = 2
+"""Of a back-fill that reaches it."""
 
 
 def weather(features: Features, **options: Any) -> FeatureGroup:
@@ -110,7 +116,9 @@ def test_a_killed_back_fill_goes_on(records_url: str, tmp_path: Path) -> None:
         group = features.group("killed", keys=["step"], event_time="t")
         for step in range(4):
             group.insert(rows(step))
-    subprocess.run([sys.executable, "-m", "tests.features.killed_versions", *urls], check=True)
+    # Imported, as below: a function of a main module is another one to who goes on.
+    words = "from tests.features.killed_versions import main; import sys; main(sys.argv[1:])"
+    subprocess.run([sys.executable, "-c", words, *urls], check=True)
     with open_features(*urls) as features:
         assert len(features.get_group("killed", 2).commits()) < 4
     fill(urls)
@@ -137,3 +145,83 @@ def test_a_back_fill_that_would_leave_a_column_empty_is_refused(features: Featur
         group.next_version(schema=wanted, backfill={"cents": pl.col("w")})
     filled = group.next_version(schema=wanted, backfill={"cents": pl.col("v") * 100})
     assert filled.read().to_polars().rows() == [(1, 200)]
+
+
+def killed(features: Features, group: FeatureGroup, at_call: str, **options: Any) -> None:
+    """A back-fill that dies as it is about to publish its first commit, or to append its rows."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(ingest, at_call, lambda *_, **__: 1 / 0)
+        group.next_version(**options)
+    assert features.get_group(group.name, 2).commits() == []
+
+
+@pytest.mark.parametrize("at_call", ["_append", "_publish"])
+def test_one_that_was_killed_goes_on_after_an_erasure(features: Features, at_call: str) -> None:
+    """What it had staged of the rows that are erased now is in no file, and every commit is there once."""
+    group = weather(features)
+    killed(features, group, at_call)
+    found = group.erase({"place": "b"}, reason="asked")
+    assert found.copies.backfills == ("weather@2",)
+    new = group.next_version()
+    assert [commit.n_rows for commit in new.commits()] == [1, 1]
+    assert new.read(history=True).to_polars()["place"].to_list() == ["a", "a"]
+    tables = features._stores.tables
+    stored = tables.scan(table_name(new.spec)).collect()
+    assert stored["place"].to_list() == ["a", "a"]
+    with features._stores.records.read() as connection:
+        assert [item.number for item in all_commits(connection, new.spec.group_id)] == [1, 2]
+    assert group.erase({"place": "b"}, reason="asked", dry_run=True).copies.backfills == ()
+
+
+def test_an_erasure_waits_for_a_commit_that_is_being_filled(
+    features: Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows were read already: it is published before the erasure looks, and told as a copy."""
+    group = weather(features)
+    append = ingest._append
+    with ThreadPoolExecutor(1) as threads:
+        work: list[Future[Any]] = []
+
+        def slow(*given: Any) -> Any:
+            if not work:
+                work.append(threads.submit(group.erase, {"place": "b"}, reason="asked"))
+                assert not wait(work, timeout=0.5).done
+            return append(*given)
+
+        monkeypatch.setattr(ingest, "_append", slow)
+        new = group.next_version()
+        copies = work[0].result().copies.commits
+    first = new.commits()[0]
+    assert copies[first.asset_id] == 1
+    assert new.read(first).to_polars()["place"].sort().to_list() == ["a", "b"]
+
+
+def twice(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(temp=pl.col("temp") * FACTOR)
+
+
+def test_another_back_fill_is_refused_once_a_commit_was_filled(
+    features: Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other expressions, another function, a value that it reaches; the same one goes on."""
+    group = weather(features)
+    new = group.next_version(backfill=twice)
+    group.insert(pl.DataFrame({"place": ["c"], "t": [at(3)], "temp": [1.0]}))
+    for other in (None, {"temp": pl.col("temp") * 2}, lambda rows: rows):
+        with pytest.raises(ConflictError, match="the back-fill that the version was begun with"):
+            group.next_version(backfill=other)
+    with monkeypatch.context() as patch, pytest.raises(ConflictError):
+        patch.setattr(sys.modules[__name__], "FACTOR", 3)
+        group.next_version(backfill=twice)
+    assert len(new.commits()) == 3
+    assert len(group.next_version(backfill=twice).commits()) == 4
+
+
+def test_before_a_commit_was_filled_the_back_fill_may_be_corrected(features: Features) -> None:
+    """What the first one had staged is taken away."""
+    group = weather(features)
+    killed(features, group, "_publish", backfill={"temp": pl.col("temp") * 0})
+    new = group.next_version(backfill=twice)
+    assert new.read(history=True).to_polars()["temp"].to_list()[:2] == [64.0, 424.0]
+    stored = features._stores.tables.scan(table_name(new.spec)).collect()
+    assert stored.height == 4

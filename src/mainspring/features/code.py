@@ -90,6 +90,11 @@ def code_closure(function: Callable[..., Any]) -> CodeClosure:
     return _Collector().collect(function)
 
 
+def value_digest(value: object) -> str:
+    """SHA-256 over a value and the code that functions in it can reach: a function, a partial one or expressions."""
+    return _Collector().digest_of(value)
+
+
 class _Collector:
     """One walk over a function's reachable definitions."""
 
@@ -105,10 +110,7 @@ class _Collector:
 
     def collect(self, function: FunctionType) -> CodeClosure:
         self._function(function)
-        definitions = {
-            name: found[0] if len(found) == 1 else digest(sorted(found))
-            for name, found in sorted(self._definitions.items())
-        }
+        definitions = self._told()
         return CodeClosure(
             digest=digest(definitions),
             definitions=definitions,
@@ -116,6 +118,16 @@ class _Collector:
             opaque=tuple(sorted(self._opaque)),
             untraced=tuple(sorted(self._untraced)),
         )
+
+    def digest_of(self, value: object) -> str:
+        form = self._value(value, "the value")
+        return digest([form, self._told()])
+
+    def _told(self) -> dict[str, str]:
+        return {
+            name: found[0] if len(found) == 1 else digest(sorted(found))
+            for name, found in sorted(self._definitions.items())
+        }
 
     def _enter(self, thing: object, name: str) -> bool:
         """Whether `thing` is met for the first time; it is kept alive so that its id stays its own."""

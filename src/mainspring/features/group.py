@@ -25,6 +25,7 @@ from mainspring.features import (
     upkeep,
     versions,
 )
+from mainspring.features.backfill import Backfill
 from mainspring.features.changes import Changes
 from mainspring.features.column import Column
 from mainspring.features.consume import Decode, Refused, consume, of_json
@@ -42,7 +43,6 @@ from mainspring.features.schema import declared
 from mainspring.features.spec import Deprecation, FeatureGroupSpec, SelectionSpec
 from mainspring.features.store import Stores
 from mainspring.features.upkeep import OLDER_THAN, Compacted, Vacuumed
-from mainspring.features.versions import Backfill
 from mainspring.log.progress import Progress, silent
 from mainspring.ports.streams import Stream
 
@@ -374,7 +374,9 @@ class FeatureGroup:
         """Define the next version of the group and fill it with this one's rows, commit by commit.
 
         Each commit becomes one commit that was made of the old one; the old version stays as it is. Called again with
-        the same arguments it goes on where it was killed, and takes in what was inserted since.
+        the same arguments it goes on where it was killed, and takes in what was inserted since. With another
+        back-fill it is refused as soon as a commit was filled: its code, with all first-party code that it reaches, and
+        its values count.
 
         Args:
             keys, event_time, known_time, schema, ttl_s, source_delay_s, expectations: as for `features.group`;
@@ -386,7 +388,7 @@ class FeatureGroup:
             progress: told of each commit.
 
         Raises:
-            ConflictError: the next version exists with another definition.
+            ConflictError: the next version exists with another definition, or was filled by another back-fill.
             InputError: the definition, or the rows that the back-fill gives, are refused.
         """
         given = {

@@ -315,6 +315,14 @@ def profiles_in_use(connection: Connection, digests: Iterable[str]) -> set[str]:
     return set(found)
 
 
+def last_edition(connection: Connection, group_id: str, ticket: int) -> str | None:
+    """The last erasure that took rows of a commit, or began to; None where none did."""
+    mine = (editions.c.group_id == group_id, editions.c.ticket == ticket)
+    order = (editions.c.made_us.desc(), editions.c.execution_id.desc())
+    query = select(editions.c.execution_id).where(*mine).order_by(*order).limit(1)
+    return connection.execute(query).scalar_one_or_none()
+
+
 def add_editions(connection: Connection, specs: list[EditionSpec], project_id: str) -> None:
     """Write down what an erasure is to leave."""
     if specs:
@@ -423,6 +431,35 @@ def backfills_of(connection: Connection, project_id: str, group: FeatureGroupSpe
     )
     found = set(connection.execute(query).scalars())
     return [item for item in others if item.group_id in found]
+
+
+def backfilled(connection: Connection, group_id: str, start: str) -> list[CommitSpec]:
+    """Commits of a version, staged or published, whose key is `start` or goes on after it with a slash."""
+    query = select(commits).where(
+        commits.c.group_id == group_id,
+        (commits.c.token == start) | commits.c.token.startswith(f"{start}/", autoescape=True),
+    )
+    return [value(CommitSpec, found) for found in connection.execute(query).mappings()]
+
+
+def first_backfilled(connection: Connection, group_id: str, old_id: str) -> CommitSpec | None:
+    """The first published commit of a version that was made of one of another version; None where there is none."""
+    query = select(commits).where(
+        commits.c.group_id == group_id,
+        commits.c.number.is_not(None),
+        commits.c.token.startswith(backfill_token(old_id), autoescape=True),
+    )
+    found = connection.execute(query.order_by(commits.c.number).limit(1)).mappings().one_or_none()
+    return None if found is None else value(CommitSpec, found)
+
+
+def forget_staged(connection: Connection, spec: CommitSpec) -> None:
+    """Give up a ticket that was not published. The caller holds the group's lock, and took its rows away."""
+    connection.execute(
+        delete(commits).where(
+            commits.c.group_id == spec.group_id, commits.c.ticket == spec.ticket, commits.c.number.is_(None)
+        )
+    )
 
 
 def backfill_token(group_id: str) -> str:

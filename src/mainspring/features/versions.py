@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
 from mainspring.errors import InputError, UnknownNameError
-from mainspring.features import ingest, store
+from mainspring.features import ingest, maintenance, store
+from mainspring.features.backfill import Backfill, Filling, give_up
 from mainspring.features.define import settle
 from mainspring.features.join import DELETE, OP
 from mainspring.features.origin import Origin
@@ -22,9 +23,6 @@ from mainspring.log.progress import Progress
 from mainspring.ports.tables.collect import collect
 from mainspring.types import new_id
 
-Backfill: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame] | Mapping[str, str | pl.Expr]
-"""How the rows of one version become those of the next: a function of a commit's rows, or new column → old one."""
-
 
 def next_version(
     stores: Stores,
@@ -35,7 +33,8 @@ def next_version(
 ) -> FeatureGroupSpec:
     """Define the version after `group` and fill it; called again, it goes on where it was killed.
 
-    Each commit becomes one commit, in order, made of the old one in the graph; commits that come meanwhile too.
+    Each commit becomes one commit, in order, made of the old one in the graph; commits that come meanwhile too. Of what
+    a killed call had staged nothing is left where an erasure took rows of the old commit since.
 
     Args:
         changes: field of the definition → its new value.
@@ -43,19 +42,22 @@ def next_version(
     Raises:
         InputError: the known time of the rows would be that of the back-fill; the function gives no frame, or rows
             that do not fit.
-        ConflictError: the next version exists with another definition.
+        ConflictError: the next version exists with another definition, or has commits of another back-fill.
     """
     _check_backfill(group, changes.get("columns"), backfill)
     changes = {"treated": _carried_treatments(group, backfill), **changes}
     _check_treated(group, changes["treated"], backfill)
     new = _define(stores, group, changes, backfill)
     told = {"from": group.label, "to": new.label}
+    filling = Filling.of(group, backfill)
     done = 0
     with stores.graph.execution("next_version", new.label, parameters=told, durable=True) as work:
         while fresh := _published(stores, group, done):
             with progress(f"commits of {group.label}", len(fresh)) as advance:
                 for commit in fresh:
-                    _fill(stores, group, new, commit, backfill)
+                    # So that an erasure comes before the reading of the rows, or after their commit.
+                    with maintenance.of_group(stores, group):
+                        _fill(stores, filling, new, commit)
                     advance()
             done = fresh[-1].number or 0
         work.event("feature_group.backfilled", new.group_id, {**told, "up_to": done})
@@ -173,24 +175,28 @@ def _published(stores: Stores, group: FeatureGroupSpec, after: int) -> list[Comm
         return store.published(connection, group.group_id, after=after)
 
 
-def _fill(
-    stores: Stores,
-    old: FeatureGroupSpec,
-    new: FeatureGroupSpec,
-    commit: CommitSpec,
-    backfill: Backfill | None,
-) -> None:
-    """One commit of the next version; nothing where it is there already, or no row is left."""
-    key = f"{old.group_id}/{commit.number}"
+def _fill(stores: Stores, filling: Filling, new: FeatureGroupSpec, commit: CommitSpec) -> None:
+    """One commit of the next version; nothing where it is there already, or no row is left.
+
+    The caller keeps erasures away from the old version.
+    """
+    old, where = filling.group, f"feature group {new.label}, back-fill of commit {commit.number}"
     with stores.records.read() as connection:
         new = store.get_group_by_id(connection, new.group_id)
-        there = store.find_commit_by_token(connection, new.group_id, key)
-    if there is not None and there.number is not None:
+        erased = store.last_edition(connection, old.group_id, commit.ticket)
+        first = store.first_backfilled(connection, new.group_id, old.group_id)
+        made = store.backfilled(connection, new.group_id, filling.start(commit))
+    filling.check_same(first, where)
+    if any(item.number is not None for item in made):
         return
-    where = f"feature group {new.label}, back-fill of commit {commit.number}"
+    key = filling.token(commit, erased)
+    for item in made:
+        if item.token != key:
+            give_up(stores, new, item)
     rows = collect(scan(stores, old, [commit]).sort("_ordinal"), where)
     is_delete = bool(rows.height) and rows.item(0, OP) == DELETE
-    frame = _transformed(rows.select(item.name for item in old.columns or ()), new, commit, backfill, where)
+    plain = rows.select(item.name for item in old.columns or ())
+    frame = _transformed(plain, new, commit, filling.backfill, where)
     if not frame.height:
         return
     origin = Origin(assets=(commit.asset_id or "",))
@@ -235,5 +241,5 @@ def _mapped(rows: pl.DataFrame, names: Mapping[str, str | pl.Expr], where: str) 
             expected=f"expressions over the columns {', '.join(rows.columns)}",
             got=str(error).splitlines()[0],
             where=where,
-            hint="Correct the back-fill and call again; what is filled already stays.",
+            hint="Correct the back-fill and call again; once a commit was filled it stays what it was.",
         ) from error
