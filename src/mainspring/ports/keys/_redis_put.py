@@ -1,4 +1,4 @@
-"""What writes on Redis: a script that compares and sets up to 1,000 entries, those of a larger put, and of a removal."""
+"""Scripts that write on Redis: one compares and sets up to 1,000 entries, a larger put is several, one removes."""
 
 from __future__ import annotations
 
