@@ -61,7 +61,7 @@ PAGES: Final[dict[str, Page]] = {
             "mainspring.features.search:Found",
             "mainspring.features.upkeep:Compacted",
             "mainspring.features.upkeep:Vacuumed",
-            "mainspring.features.erase:Erased",
+            "mainspring.features.erasure.spec:Erased",
             "mainspring.features.profiles:GroupProfile",
         ),
     ),
