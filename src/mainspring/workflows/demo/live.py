@@ -133,7 +133,7 @@ class LiveDays:
         self._world.project.features.materialize(moment)
 
     def _correct(self, moment: datetime) -> None:
-        """Insert the corrected hour, in the hours after it became known."""
+        """Push the corrected hour, in the hours after it became known."""
         known_at = self._world.features.weather.CORRECTION_KNOWN_AT
         due = known_at <= moment < known_at + timedelta(hours=12)
         if due and self._world.options.shuffle_days_seed is None:
@@ -156,14 +156,12 @@ class LiveDays:
             )
 
 
-def correct(world: World) -> Any:
-    """Insert the corrected hour of weather; a second time changes nothing."""
-    weather = world.features.weather
-    return world.groups["weather"].insert(
-        weather.correction(world.sources),
-        idempotency_key="correction",
-        source="weather feed, hour sent again",
-    )
+def correct(world: World) -> None:
+    """Push the corrected hour of weather, as the station sends it again; a second time changes nothing."""
+    weather = world.groups["weather"]
+    weather.push(world.features.weather.correction(world.sources), event_id=world.features.weather.REPORT)
+    # The hour is whole: what comes online next comes from its commit.
+    weather.flush()
 
 
 def body_of(flight: dict[str, Any]) -> Body:

@@ -23,13 +23,25 @@ def define(features: Any) -> Any:
         keys=["flight_id"],
         event_time="arrived_at",
         known_time="known_at",
+        schema={
+            "flight_id": "string",
+            "arrived_at": "datetime",
+            "known_at": "datetime",
+            "arr_delay": ms.column("float64", description="Minutes after the timetable; below 0 is early"),
+            "late": ms.column("bool", description=f"More than {LATE_MINUTES} minutes after the timetable"),
+        },
         description="Arrivals. Flights that were cancelled or diverted have no row, hence no label.",
+        owner="delays",
+        tags=["flights", "label"],
+        jurisdiction="US",
         expectations=[
             ms.expect.unique(["flight_id"]),
             ms.expect.not_null("late"),
             ms.expect.between("arr_delay", -120, 1440),
+            ms.expect.not_null("arr_delay"),
         ],
-        on_failure="alert",
+        # Nothing is learnt from a label that cannot be; the flight is then one without.
+        on_failure="quarantine",
     )
 
 

@@ -18,15 +18,27 @@ def define(features: Any) -> Any:
         version=1,
         keys=["tailnum"],
         online=True,
+        schema={
+            "tailnum": ms.column("string", personal="indirect"),
+            "built_year": "int64",
+            "seats": "int64",
+            "engines": "int64",
+            "manufacturer": "string",
+        },
         description="FAA register: year built, seats, engines. About one flight in six has a tail number that it "
         "does not list.",
+        owner="fleet",
+        tags=["register"],
+        jurisdiction="US",
         expectations=[
             ms.expect.unique(["tailnum"]),
             ms.expect.not_null("built_year", severity="warning"),
             ms.expect.between("built_year", 1940, 2013),
             ms.expect.between("seats", 1, 900),
+            ms.expect.in_set("engines", [1, 2, 3, 4]),
         ],
-        on_failure="alert",
+        # An entry that cannot be is none; the other aircraft are known all the same.
+        on_failure="quarantine",
     )
 
 

@@ -18,15 +18,35 @@ def define(features: Any) -> Any:
         version=1,
         keys=["flight_id"],
         event_time="sched_dep",
+        schema={
+            "flight_id": "string",
+            "sched_dep": "datetime",
+            "carrier": "string",
+            # Of a small aircraft the register names its owner.
+            "tailnum": ms.column(
+                "string", personal="indirect", description="Of the aircraft; null if never set"
+            ),
+            "origin": "string",
+            "dest": "string",
+            "sched_minute": ms.column("int64", description="Minutes since local midnight"),
+            "weekday": ms.column("int64", description="Local; 1 is Monday"),
+            "flight_year": "int64",
+        },
         description="Scheduled departures from EWR, JFK and LGA. `sched_dep` is the instant; `sched_minute` and "
         "`weekday` are what the local timetable prints.",
+        owner="delays",
+        tags=["flights"],
+        jurisdiction="US",
         expectations=[
             ms.expect.unique(["flight_id"]),
             ms.expect.in_set("origin", ["EWR", "JFK", "LGA"]),
             ms.expect.not_null("carrier"),
+            ms.expect.length("dest", 3),
             ms.expect.between("sched_minute", 0, 1439),
+            ms.expect.in_set("weekday", [1, 2, 3, 4, 5, 6, 7]),
             ms.expect.not_null("tailnum", severity="warning"),
         ],
+        # Every flight is asked about, also one that is odd.
         on_failure="alert",
     )
 

@@ -32,13 +32,25 @@ def define(features: Any) -> Any:
         online=True,
         # After two hours without a new row the figure describes nothing any more.
         ttl_s=WINDOW.total_seconds(),
+        schema={
+            "origin": "string",
+            "measured_at": "datetime",
+            "known_at": "datetime",
+            "n_departures_2h": ms.column("int64", description="Flights that left in the two hours before"),
+            "mean_delay_2h": ms.column("float64", description="Minutes; null where nobody left"),
+        },
         description="Departure delays in minutes over the two hours before `measured_at`, of flights that had left.",
+        owner="delays",
+        tags=["flights"],
+        jurisdiction="US",
         expectations=[
             ms.expect.unique(["origin", "measured_at"]),
             ms.expect.between("n_departures_2h", 0, 200),
             ms.expect.between("mean_delay_2h", -60, 1440),
+            ms.expect.not_null("mean_delay_2h", row_condition="n_departures_2h > 0"),
         ],
-        on_failure="alert",
+        # These are our own sums: one that is wrong is a mistake of ours, and stops.
+        on_failure="block",
     )
 
 
@@ -48,6 +60,8 @@ def rows(sources: Sources) -> pl.DataFrame:
     The window is (t - 2 h, t]. `mean_delay_2h` is null where nobody left in it.
     """
     left = sources.flights.filter(pl.col("departed_at").is_not_null()).sort("departed_at")
+    if left.is_empty():
+        return _of_origin("", left, pl.Series([], dtype=pl.Datetime("us", "UTC")))
     first = left["sched_dep"].dt.truncate("1d").min()
     last = left["sched_dep"].max()
     grid = pl.datetime_range(first, last, EVERY, time_unit="us", time_zone="UTC", eager=True)

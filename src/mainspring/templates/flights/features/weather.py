@@ -17,22 +17,26 @@ import mainspring as ms
 
 from .sources import Sources
 
-COLUMNS: Final = [
-    "temp",
-    "dewp",
-    "humid",
-    "wind_dir",
-    "wind_speed",
-    "wind_gust",
-    "precip",
-    "pressure",
-    "visib",
-]
+COLUMNS: Final = {
+    "temp": "Temperature, °F",
+    "dewp": "Dew point, °F",
+    "humid": "Relative humidity, %",
+    "wind_dir": "Where the wind comes from, degrees",
+    "wind_speed": "Mean wind, mph",
+    "wind_gust": "Strongest gust, mph; null where there was none",
+    "precip": "Precipitation of the hour, inches",
+    "pressure": "Pressure at sea level, mbar",
+    "visib": "Visibility, miles; instruments report up to ten",
+}
+"""What is measured, and in which unit."""
 
 CORRECTED_HOUR: Final = datetime(2013, 5, 22, 14, tzinfo=UTC)
 """JFK reported no wind speed for this hour. Half an hour later the hour is sent again, whole."""
 
 CORRECTION_KNOWN_AT: Final = CORRECTED_HOUR + timedelta(hours=1, minutes=30)
+
+REPORT: Final = "report"
+"""The column that names each report of the feed: the same when it is sent again."""
 
 
 def define(features: Any) -> Any:
@@ -44,18 +48,33 @@ def define(features: Any) -> Any:
         event_time="observed_at",
         known_time="reported_at",
         online=True,
-        description="Temperature and dew point in °F, wind in mph, precipitation in inches, pressure in mbar, "
-        "visibility in miles.",
+        schema={
+            "origin": "string",
+            "observed_at": ms.column("datetime", description="The start of the hour"),
+            "reported_at": ms.column("datetime", description="The end of the hour; later for a correction"),
+            **{name: ms.column("float64", description=text) for name, text in COLUMNS.items()},
+        },
+        description="Hourly reports of the stations at EWR, JFK and LGA.",
+        owner="weather desk",
+        tags=["weather", "feed"],
+        jurisdiction="US",
         expectations=[
             ms.expect.unique(["origin", "observed_at"]),
+            ms.expect.pair_greater("reported_at", "observed_at"),
             ms.expect.not_null("wind_speed", severity="warning"),
             ms.expect.not_null("pressure", severity="warning"),
             # The strongest wind ever measured near the ground is 253 mph (Barrow Island, 1996; WMO archive).
-            ms.expect.between("wind_speed", 0, 253, severity="warning"),
-            ms.expect.between("temp", -40, 130, severity="warning"),
+            ms.expect.between("wind_speed", 0, 253),
+            ms.expect.between("wind_dir", 0, 360),
+            ms.expect.between("humid", 0, 100),
+            ms.expect.between("temp", -40, 130),
             ms.expect.between("visib", 0, 10),
+            ms.expect.pair_greater(
+                "wind_gust", "wind_speed", or_equal=True, ignore_row_if="either_value_is_missing"
+            ),
         ],
-        on_failure="alert",
+        # An hour that cannot have been is kept apart with its reasons; the hour before answers in its place.
+        on_failure="quarantine",
     )
 
 
@@ -65,12 +84,12 @@ def rows(sources: Sources) -> pl.DataFrame:
         "origin",
         "observed_at",
         (pl.col("observed_at") + pl.duration(hours=1)).alias("reported_at"),
-        pl.col(COLUMNS).cast(pl.Float64),
+        pl.col(*COLUMNS).cast(pl.Float64),
     )
 
 
 def correction(sources: Sources) -> pl.DataFrame:
-    """The corrected hour, sent again for all three origins with the missing wind speed filled in.
+    """The corrected hour as events of the feed: all three origins, with the missing wind speed filled in.
 
     What the station would have said is not in the files: the mean of the hour before and the hour after stands
     for it. This is the one value in the project that was made up.
@@ -85,6 +104,7 @@ def correction(sources: Sources) -> pl.DataFrame:
         .join(means, on="origin", how="left", maintain_order="left")
         .with_columns(
             pl.col("wind_speed").fill_null(pl.col("wind_mean")),
+            pl.format("{} {} again", "origin", "observed_at").alias(REPORT),
             reported_at=pl.lit(CORRECTION_KNOWN_AT).cast(pl.Datetime("us", "UTC")),
         )
         .drop("wind_mean")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from features.view import CATEGORIES
 from threadpoolctl import threadpool_limits
 
 import mainspring as ms
@@ -22,13 +23,6 @@ from mainspring.tracking import Tracking
 MODEL: Final = "flight_delay"
 EXPERIMENT: Final = "flights"
 SEED: Final = 7
-
-CATEGORIES: Final = ["carrier", "origin", "dest"]
-NUMBERS: Final = [
-    *["sched_minute", "weekday", "distance_km", "aircraft_age_years", "seats"],
-    *["humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"],
-    *["n_departures_2h", "mean_delay_2h"],
-]
 
 
 def what_is_read(*, features: Features, view_version: int, **_: object) -> dict[str, Any]:
@@ -77,9 +71,7 @@ def baseline(
     """Logistic regression on the same features: what the candidate has to beat."""
     from sklearn.linear_model import LogisticRegression
 
-    model = ms.Model(
-        LogisticRegression(C=penalty, max_iter=300), CATEGORIES + NUMBERS, categorical=CATEGORIES
-    )
+    model = model_of(LogisticRegression(C=penalty, max_iter=300), data)
     return fit(model, data, "baseline", {"penalty": penalty}, tracking, models)
 
 
@@ -128,8 +120,14 @@ def candidate(
         early_stopping=False,
         random_state=SEED,
     )
-    model = ms.Model(estimator, CATEGORIES + NUMBERS, categorical=CATEGORIES)
-    return fit(model, data, "spoiled" if spoiled else "candidate", parameters, tracking, models)
+    return fit(
+        model_of(estimator, data), data, "spoiled" if spoiled else "candidate", parameters, tracking, models
+    )
+
+
+def model_of(estimator: Any, data: ms.TrainingDataset) -> ms.Model:
+    """The estimator behind what the dataset fitted on its training flights: a package takes both along."""
+    return ms.Model(estimator, data.features, categorical=CATEGORIES, transformations=data.transformations)
 
 
 def fit(

@@ -50,7 +50,8 @@ def section(world: World, group_rows: list[list[object]]) -> Section:
                 [4, 5],
             ),
             paragraph(
-                "Rows that break an expectation are kept, counted and shown. The files of a month are "
+                "Rows that break an expectation are counted and shown; those that cannot be true are kept "
+                "apart, with their reasons. The files of a month are "
                 "loaded on its first day; the known time of "
                 "each row keeps it from every join and from every prediction until the moment at which it "
                 "was really known."

@@ -12,7 +12,7 @@ from mainspring.monitoring.spec import Finding
 from mainspring.server.supervisor import Server
 from mainspring.workflows.demo import chapters
 from mainspring.workflows.demo.answers import answer_to
-from mainspring.workflows.demo.live import Asks, InProcess, LiveDays, OverHttp
+from mainspring.workflows.demo.live import Asks, InProcess, LiveDays, OverHttp, body_of
 from mainspring.workflows.demo.report.months import MONTHS
 from mainspring.workflows.demo.screen import Bar
 from mainspring.workflows.demo.telling.drill import drill
@@ -45,6 +45,23 @@ def begin(story: Story) -> None:
     """What was known before the first live day goes online."""
     for name in ("planes", "airports", "weather", "traffic"):
         story.world.groups[name].materialize(story.world.clock.now())
+    show_online(story)
+
+
+def show_online(story: Story) -> None:
+    """Of the flights that the first day asks about: is there a value of each group now, and if not, why."""
+    world = story.world
+    month = world.options.live_months[0]
+    flights = LiveDays(world, InProcess(None)).asked(month, world.days_of_month(month)[0])
+    bodies = [body_of(flight) for flight in flights.iter_rows(named=True)]
+    found = world.view.online().many(
+        [body["keys"] for body in bodies], [body["request"] for body in bodies], world.clock.now()
+    )
+    told = [
+        f"{side} {', '.join(f'{states.count(state)} {state}' for state in dict.fromkeys(states))}"
+        for side, states in found.status.items()
+    ]
+    story.say(f"online at {world.clock.now():%d %b %H:%M} UTC, for {len(bodies)} flights: {'; '.join(told)}")
 
 
 def live_month(story: Story, days: LiveDays, month: int, bar: Bar, check: Callable[[], None]) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from mainspring.checks.outline import outline, spark
 from mainspring.gates.spec import Decision
 from mainspring.pipelines.api import PipelineRun
 from mainspring.workflows.demo import chapters
-from mainspring.workflows.demo.explain import (
-    find_correction,
-)
+from mainspring.workflows.demo.explain import find_correction
 from mainspring.workflows.demo.report.months import MONTHS
 from mainspring.workflows.demo.telling.story import Story
 from mainspring.workflows.demo.world import World
+
+N_MOVED: Final = 5
+"""Features whose parts are shown side by side."""
 
 
 def ingest(story: Story) -> None:
@@ -26,6 +28,9 @@ def ingest(story: Story) -> None:
                 chapters.ingest_month(world, month)
                 bar.advance(MONTHS[month])
         show_groups(story)
+        marked = [found for found in world.project.features.search(personal=True) if found.kind == "feature"]
+        names = ", ".join(f"{found.name} ({', '.join(found.personal)})" for found in marked)
+        story.say(f"marked as personal data, so that no profile keeps a value of it: {names}")
 
 
 def show_groups(story: Story) -> None:
@@ -48,10 +53,17 @@ def group_rows(world: World) -> list[list[object]]:
                 spec.known_time or "-",
                 len(commits),
                 f"{sum(commit.n_rows for commit in commits):,}",
-                "; ".join(f"{text}: {count:,}" for text, count in failures(world, commits).items()) or "none",
+                told_failures(world, commits),
             ]
         )
     return rows
+
+
+def told_failures(world: World, commits: list[Any]) -> str:
+    """What its expectations found, and how many rows were kept apart for it."""
+    told = [f"{text}: {count:,}" for text, count in failures(world, commits).items()]
+    n_rejected = sum(commit.n_rejected for commit in commits)
+    return "; ".join([*told, *([f"kept apart: {n_rejected:,}"] if n_rejected else [])]) or "none"
 
 
 def failures(world: World, commits: list[Any]) -> dict[str, int]:
@@ -73,7 +85,7 @@ def failures(world: World, commits: list[Any]) -> dict[str, int]:
 
 def in_words(name: str) -> str:
     """An expectation such as `not_null(pressure)` as what is wrong with the rows that break it."""
-    kind, _, rest = name.rstrip(")").partition("(")
+    kind, _, rest = name.removesuffix(")").partition("(")
     if kind == "not_null":
         return f"no {rest}"
     if kind == "between":
@@ -98,6 +110,8 @@ def train(story: Story) -> PipelineRun:
             "made again from its pinned commits: "
             f"{'the same digest' if first == second else 'ANOTHER DIGEST'}"
         )
+        show_leakage(story, data)
+        show_parts(story, data)
         screen.table(
             ["step", "first", "again", "why"],
             [
@@ -107,6 +121,35 @@ def train(story: Story) -> PipelineRun:
             numeric=(1,),
         )
     return run
+
+
+def show_leakage(story: Story, data: Any) -> None:
+    """What in the dataset looks like a leak; a warning is a reason to look, and says at what."""
+    for found in data.leakage().findings:
+        colour = {"ok": "green", "warning": "yellow"}.get(found.look.value, "dim")
+        story.say(f"  [{colour}]{found.look.value:<8}[/] {found.rule}: {found.summary}")
+
+
+def show_parts(story: Story, data: Any) -> None:
+    """The features whose mean moved most between the training flights and those held out, in standard deviations."""
+    train, test = data.profile("train"), data.profile("test")
+    moved = [
+        (abs(after.moments.mean - before.moments.mean) / before.moments.deviation, before, after)
+        for before, after in ((column, test[column.name]) for column in train.columns)
+        if before.name in data.features and before.moments is not None and before.moments.deviation
+    ]
+    rows = [
+        [
+            before.name,
+            *(f"{column.moments.mean:.4g}" for column in (before, after)),
+            *(f"{column.n_missing / part.n_rows:.1%}" for column, part in ((before, train), (after, test))),
+            spark(outline(before).counts),
+            spark(outline(after).counts),
+        ]
+        for _, before, after in sorted(moved, key=lambda found: -found[0])[:N_MOVED]
+    ]
+    head = ["moved most", "train", "test", "missing", "missing", "train", "test"]
+    story.screen.table(head, rows, numeric=(1, 2, 3, 4))
 
 
 def gate(story: Story, run: PipelineRun) -> None:

@@ -31,6 +31,9 @@ def _rows(**values: float | None) -> pl.DataFrame:
     return pl.DataFrame([{**row, **USUAL, **values}], schema_overrides=types)
 
 
+ELSEWHERE = _rows().with_columns(origin=pl.lit("LGA"))
+
+
 def test_a_usual_hour_passes(group: Any) -> None:
     """All that is expected holds."""
     assert group.insert(_rows()).verdict == "pass"
@@ -42,7 +45,15 @@ def test_an_impossible_visibility_is_told(group: Any) -> None:
     assert broken.startswith("between(visib")
 
 
+def test_an_hour_that_cannot_have_been_is_kept_apart(group: Any) -> None:
+    """The file has 1,048 mph at Newark; the other hours come in, and the row lies with its reason."""
+    commit = group.insert(pl.concat([_rows(wind_speed=1048.36, wind_gust=None), ELSEWHERE]))
+    assert (commit.n_rows, commit.n_rejected) == (1, 1)
+    ((reason,),) = group.rejects(commit)["_broken"]
+    assert reason.startswith("between(wind_speed")
+
+
 def test_a_missing_wind_only_warns(group: Any) -> None:
     """Four hours of the year have none; the rows are taken."""
-    commit = group.insert(_rows(wind_speed=None))
+    commit = group.insert(pl.concat([_rows(wind_speed=None), ELSEWHERE]))
     assert (commit.verdict, commit.n_failed) == ("pass", 1)
