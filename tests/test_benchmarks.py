@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from benchmarks import _graph, _harness
+from benchmarks import _graph, _harness, _peers
 from benchmarks.__main__ import main, names
 from benchmarks._bare import publish
 from benchmarks._harness import Bench, Sample, latest
@@ -47,6 +47,15 @@ def test_results_are_appended_and_the_latest_is_shown(
     assert (newest.value, newest.ratio, newest.verdict) == (1.0, 0.5, "met")
     assert main(["--report"]) == 0
     assert "toy" in capsys.readouterr().out
+
+
+def test_an_absent_peer_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without its environment another tool has no figures, and the output says so."""
+    monkeypatch.setattr(_peers, "PEERS", tmp_path)
+    assert _peers.peer("feast", "join", "folder") is None
+    assert capsys.readouterr().out.startswith("feast: not run")
 
 
 def test_an_unknown_benchmark_is_said(capsys: pytest.CaptureFixture[str]) -> None:

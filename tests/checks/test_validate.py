@@ -140,6 +140,24 @@ def test_time_bounds_hold_for_every_time_type() -> None:
         assert validate(frame, [expect.between(column, datetime(2013, 6, 2))]).verdict is Verdict.FAIL
 
 
+def test_many_rules_about_rows_are_one_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever their number: polars is asked once, with one scan for all."""
+    asked: list[int] = []
+    collect_all = pl.collect_all
+
+    def counted(frames: list[pl.LazyFrame], **options: Any) -> list[pl.DataFrame]:
+        asked.append(len(frames))
+        return collect_all(frames, **options)
+
+    monkeypatch.setattr(pl, "collect_all", counted)
+    rules = [expect.between(f"c{n % 5}", 0, 100 + n) for n in range(40)]
+    rules += [expect.not_null(f"c{n}") for n in range(5)]
+    rules += [expect.mean(f"c{n}", 0, 9) for n in range(5)]
+    frame = pl.DataFrame({f"c{n}": [float(n), 1.0, 2.0] for n in range(5)})
+    assert validate(frame, rules).verdict is Verdict.PASS
+    assert asked == [1]
+
+
 def test_warning_does_not_fail_a_validation() -> None:
     """A broken warning is listed, and the validation still passes."""
     validation = validate(pl.DataFrame({"x": [1, 2]}), [expect.between("x", 0, 1, severity="warning")])

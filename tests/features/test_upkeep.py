@@ -110,6 +110,23 @@ def test_compaction_and_vacuum_are_executions_with_receipts(features: Features) 
         group.vacuum(older_than=timedelta(minutes=5))
 
 
+def test_a_vacuum_spares_what_a_dataset_pins(features: Features) -> None:
+    """Made again from its pins after everything was compacted and vacuumed, a dataset has the same digest."""
+    group = some(features)
+    for number in range(3):
+        group.insert(rows(number, float(number)))
+    view = features.view("v", features=[group["x"]])
+    spine = pl.DataFrame({"k": [0, 1, 2], "event_time": [at(1)] * 3})
+    data = view.training_dataset(spine)
+    for number in range(3):
+        group.insert(rows(number, -1.0))
+    group.compact()
+    age(features, group)
+    assert len(group.vacuum().files) == 6
+    assert view.training_dataset(spine, pins=data.pins, name="again").digest == data.digest
+    assert view.join(spine).frame["x"].to_list() == [-1.0] * 3
+
+
 def test_a_group_without_rows_has_nothing_to_do(features: Features) -> None:
     """Neither a table is made nor a receipt."""
     group = some(features)

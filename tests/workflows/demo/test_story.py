@@ -18,7 +18,7 @@ from mainspring.serving.store import outcomes
 from mainspring.types import from_us
 from mainspring.workflows.demo import chapters, honesty
 from mainspring.workflows.demo.explain import find_correction
-from mainspring.workflows.demo.live import BUCKET, POST_EVERY, LiveDays, body_of
+from mainspring.workflows.demo.live import BUCKET, POST_EVERY, LiveDays, body_of, correct
 from mainspring.workflows.demo.options import Options
 from mainspring.workflows.demo.report.months import decided, month_name
 from mainspring.workflows.demo.screen import Screen
@@ -149,6 +149,41 @@ def test_features_follow_from_the_rows_that_lineage_names(told: Told) -> None:
         assert all(honesty.same(logged[name], again[name]) for name in logged), prediction_id
 
 
+def test_the_models_carry_what_was_fitted(told: Told) -> None:
+    """The categories of the training flights and of no others, in every version of the model."""
+    models, features = told.world.project.models, told.world.project.features
+    for version in models.versions(MODEL):
+        data = features.get_training_dataset(str(version.dataset_id))
+        made = models.load(version).signature.transformations
+        assert made is not None
+        assert made == data.transformations
+        (step,) = made.steps
+        train = data["train"]
+        assert step.fitted["columns"] == {
+            name: sorted(train[name].unique()) for name in told.world.features.view.CATEGORIES
+        }
+
+
+def test_the_correction_was_pushed(told: Told) -> None:
+    """As three events of the feed, once: sent again they change nothing."""
+    weather = told.world.groups["weather"]
+    commits = weather.commits()
+    correction = find_correction(told.world)
+    assert correction is not None
+    assert correction.n_rows == 3
+    made_of = told.world.project.graph.upstream(correction.asset_id, depth=1).assets.values()
+    assert "weather events" in {asset.name for asset in made_of}
+    correct(told.world)
+    assert weather.commits() == commits
+
+
+def test_an_hour_that_cannot_have_been_is_kept_apart(told: Told) -> None:
+    """Newark's 1,048 mph of February lie among the rejects, with the reason."""
+    (row,) = told.world.groups["weather"].rejects().to_dicts()
+    assert (row["origin"], row["wind_speed"] > 1000) == ("EWR", True)
+    assert row["_broken"] == ["between(wind_speed, low=0, high=253)"]
+
+
 def test_the_correction_reaches_forward_as_far_as_a_search_of_the_log(told: Told) -> None:
     """Directly, and through a model that learnt from it and answers in the shadow."""
     world = told.world
@@ -207,10 +242,14 @@ def test_the_report_needs_no_network(told: Told) -> None:
 
 
 def test_the_screen_tells_what_the_year_was(told: Told) -> None:
-    """The summary names the missing weather, the dataset's second digest and what lineage was checked against."""
+    """The missing weather, what was kept apart, marks, leaks, the second digest, what lineage was checked against."""
     for words in (
         "no pressure: 1,207",
         "the same digest",
+        "kept apart: 1",
+        "flights@1.tailnum (indirect)",
+        "label_like: the closest to the label is mean_delay_2h",
+        "dest_airports",
         "cached",
         "equal to the logged ones",
         "a search of the whole log finds the same",
