@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mainspring.features.condition import spine as spine
     from mainspring.features.dataset import TrainingDataset as TrainingDataset
     from mainspring.features.on_demand import on_demand as on_demand
+    from mainspring.features.reference import drift as drift
     from mainspring.features.sql import sql as sql
     from mainspring.lineage.spec import AssetKind as AssetKind
     from mainspring.lineage.spec import Verdict as Verdict
@@ -53,6 +54,7 @@ _HOMES: Final[dict[str, str]] = {
     "Verdict": "mainspring.lineage.spec:Verdict",
     "check": "mainspring.evaluation.check",
     "column": "mainspring.features.column:column",
+    "drift": "mainspring.features.reference:drift",
     "errors": "mainspring.errors",
     "expect": "mainspring.checks.expect",
     "on_demand": "mainspring.features.on_demand:on_demand",
@@ -81,6 +83,7 @@ __all__ = [
     "Verdict",
     "check",
     "column",
+    "drift",
     "errors",
     "expect",
     "on_demand",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -164,6 +164,23 @@ def test_a_mild_drift_is_told_when_it_comes_again(features: Features) -> None:
     group.insert(rows(5 * MANY))
     found = [group.insert(rows(MANY, since=n * MANY).with_columns(pl.col("temp") + 8)).drift for n in (5, 6)]
     assert [each.told if each else None for each in found] == [(), ("temp",)]
+
+
+def test_seasons_are_no_drift_where_the_group_has_them(features: Features) -> None:
+    """Every second batch is colder: each is compared with those of its own season, and told of without one."""
+    seasons = ms.drift(batches=2, season=timedelta(minutes=2 * MANY))
+    group = features.group("weather", keys=["origin"], event_time="observed_at", drift=seasons)
+    found = []
+    for n in range(6):
+        colder = 40.0 if n % 2 else 0.0
+        batch = rows(MANY, since=n * MANY).with_columns(pl.col("temp") - colder)
+        found.append(group.insert(batch).drift)
+    assert [each.against for each in found if each] == [(), (), (1,), (2,), (1, 3), (2, 4)]
+    assert [each.verdict for each in found if each] == [Verdict.INSUFFICIENT_DATA] * 2 + [Verdict.PASS] * 4
+    features.group("weather", keys=["origin"], event_time="observed_at", drift=ms.drift(batches=1))
+    unlike = features.get_group("weather").insert(rows(MANY, since=6 * MANY)).drift
+    assert unlike is not None
+    assert (unlike.against, unlike.told) == ((6,), ("temp",))
 
 
 def test_small_batches_and_deletes_are_not_judged(features: Features) -> None:

@@ -36,6 +36,7 @@ class BatchDrift(Frozen):
         told: columns that drifted, and again or severely: what the finding is about.
         verdict: `fail` if there are any, `insufficient_data` if nothing could be compared, else `pass`.
         reason: the verdict in words.
+        against: numbers of the commits whose rows are the reference.
     """
 
     n_reference: int
@@ -44,6 +45,7 @@ class BatchDrift(Frozen):
     told: tuple[str, ...] = ()
     verdict: Verdict
     reason: str
+    against: tuple[int, ...] = ()
 
     @property
     def drifted(self) -> tuple[str, ...]:

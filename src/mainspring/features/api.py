@@ -19,9 +19,11 @@ from mainspring.features.group import FeatureGroup, Selection
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.parts import check_helpers, check_parts, check_where, given_as, labels_of
 from mainspring.features.personal import FindSecret, check_treated, check_unread, of_spine, treated_columns
+from mainspring.features.reference import check_reference
 from mainspring.features.schema import declared
 from mainspring.features.search import Asked, Found, search
 from mainspring.features.spec import (
+    DriftReference,
     FeatureGroupSpec,
     FeatureViewSpec,
     RequestSpec,
@@ -96,12 +98,13 @@ class Features:
         ttl_s: float | None = None,
         source_delay_s: float = 0.0,
         on_failure: str | None = None,
+        drift: DriftReference | None = None,
     ) -> FeatureGroup:
         """The group of that name and version; created when there is none.
 
         Calling it again with the same definition changes nothing. What is said of it and of its columns, expectations,
-        on_failure, `online=True` and appended columns may change within a version; keys, times, ttl, delay and the
-        types of columns may not: `next_version` of the group makes the next one and back-fills it.
+        on_failure, drift, `online=True` and appended columns may change within a version; keys, times, ttl, delay and
+        the types of columns may not: `next_version` of the group makes the next one and back-fills it.
 
         Args:
             version: raise it for a breaking change.
@@ -121,6 +124,8 @@ class Features:
                 them and tells the event `expectations.broken`; "block" writes nothing; "quarantine" publishes the
                 good rows and keeps the others as rejects with their reasons. A `push` of rows that break them is
                 refused by both of these.
+            drift: which batches a batch is compared with, made by `ms.drift`; None = leave as it is, at first the last
+                eight.
 
         Raises:
             ConflictError: it exists with another definition.
@@ -141,6 +146,7 @@ class Features:
         plan.check_group(
             name, version, keys, event_time, known_time, ttl_s, source_delay_s, on_failure or "alert", where
         )
+        check_reference(drift, event_time, where)
         columns = None if schema is None else declared(schema, where)
         wanted = FeatureGroupSpec(
             group_id=new_id(),
@@ -161,6 +167,7 @@ class Features:
             tags=check_tags(tags or (), where),
             jurisdiction=jurisdiction,
             treated=treated_columns(schema or {}, where),
+            drift=drift,
             created_at=self._stores.graph.clock.now(),
         )
         check_treated(wanted, where)
@@ -173,6 +180,7 @@ class Features:
             "tags": tags is not None,
             "jurisdiction": jurisdiction is not None,
             "on_failure": on_failure is not None,
+            "drift": drift is not None,
         }
         settled = settle(self._stores, wanted, given, ingest.check_expectations, where)
         return FeatureGroup(self._stores, settled)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 import polars as pl
@@ -20,9 +21,10 @@ from mainspring.checks.batch import MIN_ROWS, N_BATCHES, BatchDrift, batch_drift
 from mainspring.checks.profile import SCHEME_VERSION, Profile, pooled, profile
 from mainspring.features import store
 from mainspring.features.join import OP, PUT
+from mainspring.features.reference import chosen
 from mainspring.features.rows import all_current, current, scan
 from mainspring.features.schema import STORAGE
-from mainspring.features.spec import CommitSpec, FeatureGroupSpec
+from mainspring.features.spec import CommitSpec, DriftReference, FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.ports.tables.collect import collect
 
@@ -34,8 +36,6 @@ ROWS: Final = "rows"
 """What the profile is called within its blob."""
 DRIFT: Final = "drift"
 """Kind of the evidence about a commit that keeps what its rows showed against the ones before it."""
-N_BEFORE: Final = 8
-"""The kept profiles that a batch is compared with: the latest ones."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,12 @@ def beside(
 
 def _look(stores: Stores, group: FeatureGroupSpec, rows: pl.DataFrame) -> Looked:
     found = of_rows(group, rows)
-    before = _kept_before(stores, group)
+    large = _large_before(stores, group)
+    kept_before = ((each, find_kept(stores, group, each)) for each in _reference(group, large, rows))
     # A column that was marked as private since, or came to be another kind, is no reference.
-    alike = [part for _, part in before if _alike(part, found)]
-    earlier = _drifts(stores, [commit for commit, _ in before])
-    judged = batch_drift(pooled(alike) if alike else None, found, earlier)
+    alike = {each.number or 0: part for each, part in kept_before if part is not None and _alike(part, found)}
+    judged = batch_drift(pooled(alike.values()) if alike else None, found, _drifts(stores, large))
+    judged = judged.model_copy(update={"against": tuple(alike)})
     return Looked(kept.keep(stores.graph.blobs, {ROWS: found}), judged)
 
 
@@ -91,12 +92,20 @@ def _alike(a: Profile, b: Profile) -> bool:
     return all(kinds.get(column.name) == (column.kind, column.private) for column in a.columns)
 
 
-def _kept_before(stores: Stores, group: FeatureGroupSpec) -> list[tuple[CommitSpec, Profile]]:
-    """The latest commits that have a kept profile, oldest first."""
+def _large_before(stores: Stores, group: FeatureGroupSpec) -> list[CommitSpec]:
+    """The commits that may have a kept profile and among which a reference is looked for, oldest first."""
+    reference = group.drift or DriftReference()
+    n = max(reference.batches, N_BATCHES) if reference.season_s is None else None
     with stores.records.read() as connection:
-        large = store.latest(connection, group.group_id, at_least=KEPT_FROM_ROWS, n=N_BEFORE)
-    found = ((commit, find_kept(stores, group, commit)) for commit in large)
-    return [(commit, part) for commit, part in found if part is not None]
+        return store.latest(connection, group.group_id, at_least=KEPT_FROM_ROWS, n=n)
+
+
+def _reference(group: FeatureGroupSpec, large: Sequence[CommitSpec], rows: pl.DataFrame) -> list[CommitSpec]:
+    times = None if group.event_time is None else rows.get_column(group.event_time)
+    first, last = (None, None) if times is None else (times.min(), times.max())
+    assert first is None or isinstance(first, datetime)
+    assert last is None or isinstance(last, datetime)
+    return chosen(group.drift or DriftReference(), large, first, last)
 
 
 def _drifts(stores: Stores, commits: Sequence[CommitSpec]) -> list[BatchDrift]:

@@ -65,6 +65,18 @@ class Deprecation(Value):
     successor: str | None = None
 
 
+class DriftReference(Value):
+    """Which batches a batch is compared with. Make it with `ms.drift`, which checks its arguments.
+
+    Attributes:
+        batches: the latest so many.
+        season_s: only those that lie where it does in a season of so many seconds; None = any.
+    """
+
+    batches: int = 8
+    season_s: float | None = None
+
+
 class FeatureGroupSpec(Value):
     """A versioned table of features.
 
@@ -85,6 +97,7 @@ class FeatureGroupSpec(Value):
         jurisdiction: whose law its rows are under, such as `EU`; None = nobody said.
         deprecation: that it is not to be used any more; None = it is.
         treated: columns of personal data, with what becomes of them before anything is written.
+        drift: which batches a batch is compared with; None = the last eight.
         called: what it is called now; empty while that is `name`, the lasting one, which views, pins and the table
             are made of.
     """
@@ -109,6 +122,7 @@ class FeatureGroupSpec(Value):
     jurisdiction: str | None = None
     deprecation: Deprecation | None = None
     treated: tuple[TreatedColumn, ...] = ()
+    drift: DriftReference | None = None
     called: str = Field(default="", exclude=True)
 
     @field_validator("on_failure", mode="before")

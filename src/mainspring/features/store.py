@@ -345,8 +345,8 @@ def _is_edition(spec: EditionSpec) -> ColumnElement[bool]:
     )
 
 
-def latest(connection: Connection, group_id: str, *, at_least: int, n: int) -> list[CommitSpec]:
-    """The last `n` published commits of so many rows, oldest first."""
+def latest(connection: Connection, group_id: str, *, at_least: int, n: int | None) -> list[CommitSpec]:
+    """The last `n` published commits of so many rows, oldest first; None = all."""
     query = (
         select(commits)
         .where(commits.c.group_id == group_id, commits.c.number.is_not(None), commits.c.n_rows >= at_least)

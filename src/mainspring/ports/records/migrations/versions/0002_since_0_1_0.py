@@ -128,6 +128,9 @@ def upgrade() -> None:
             sa.Column("deprecation", sa.JSON(none_as_null=True), autoincrement=False, nullable=True)
         )
         batch_op.add_column(sa.Column("treated", sa.JSON(none_as_null=True), nullable=True))
+        batch_op.add_column(
+            sa.Column("drift", sa.JSON(none_as_null=True), autoincrement=False, nullable=True)
+        )
 
     op.execute('UPDATE "feature_groups" SET "tags" = \'[]\'')
     with op.batch_alter_table("feature_groups", schema=None) as batch_op:
