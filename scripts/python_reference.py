@@ -53,6 +53,7 @@ PAGES: Final[dict[str, Page]] = {
             "mainspring.features.api:Features = project.features",
             "mainspring.features.group:FeatureGroup",
             "mainspring.features.column:column = ms.column",
+            "mainspring.features.reference:drift = ms.drift",
             "mainspring.features.sql:sql = ms.sql",
             "mainspring.features.ingest:Commit",
             "mainspring.features.read:Read",
