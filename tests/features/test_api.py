@@ -25,6 +25,7 @@ from mainspring.errors import (
 )
 from mainspring.features import ingest
 from mainspring.features.api import Features
+from mainspring.features.column import column
 from mainspring.features.group import FeatureGroup
 from mainspring.lineage import AssetKind, Graph, Verdict
 from mainspring.ports.clock import ReplayClock
@@ -377,6 +378,19 @@ def test_reads_do_not_change(features: Features) -> None:
     assert group.read(2).to_polars()["temp"].sort().to_list() == [2.0, 9.0]
     assert group.read().to_polars()["temp"].to_list() == [9.0]
     assert len(group.read(history=True).to_polars()) == 4
+
+
+def test_a_notebook_shows_commits_and_reads(features: Features) -> None:
+    """With the validation of the commit, and without reading a row; texts are escaped."""
+    group = weather(features, expectations=[expect.between("temp", -40, 1)])
+    commit = group.insert(rows(1.0, 2.0))
+    group.describe(columns={"temp": column(description="<b>°F")})
+    shown = commit._repr_html_()
+    assert "<h4>commit 1 of weather@1</h4>" in shown
+    assert "between(temp, low=-40, high=1)" in shown
+    read = group.read().filter(pl.col("temp") > 1)
+    assert repr(read) == "<Read rows of weather@1 as of commit 1, 1 filters>"
+    assert "<td>temp</td><td>float64</td><td>&lt;b&gt;°F</td>" in read._repr_html_()
 
 
 def test_read_as_of_a_moment(features: Features, clock: ReplayClock) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 import polars as pl
 from sqlalchemy import Connection
 
+from mainspring import notebook
 from mainspring.checks.batch import BatchDrift
 from mainspring.checks.profile import Profile
 from mainspring.checks.spec import Environment, Expectation, Validation
@@ -87,6 +88,19 @@ class Commit:
         """What its rows showed against those of the commits before it; None for a delete. It refuses nothing."""
         assert self.read_drift is not None
         return self.read_drift()
+
+    def _repr_html_(self) -> str:
+        told = {
+            "rows": self.n_rows,
+            "of them deletes": self.n_deletes,
+            "broke an expectation": self.n_failed,
+            "rejected": self.n_rejected,
+            "verdict": self.verdict,
+            "event times": (self.min_event, self.max_event),
+            "published at": self.published_at,
+        }
+        found = () if self.validation is None else (self.validation._repr_html_(),)
+        return notebook.panel(f"commit {self.number} of {self.group}", notebook.fields(told), *found)
 
 
 def commits_of(stores: Stores, group: FeatureGroupSpec, found: Sequence[CommitSpec]) -> list[Commit]:

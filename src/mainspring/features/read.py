@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from mainspring import notebook
 from mainspring.checks.known import answered
 from mainspring.checks.spec import Expectation, Result, Validation
 from mainspring.checks.validate import checked, validate
@@ -116,6 +117,23 @@ class Read:
             return told
         is_all = None not in told and all_current(self.stores, self.group, self.commits)
         return told if is_all else nothing
+
+    def __repr__(self) -> str:
+        return f"<Read {self._title}>"
+
+    @property
+    def _title(self) -> str:
+        what = "history" if self.history else "rows"
+        rest = f", {len(self.predicates)} filters" if self.predicates else ""
+        return f"{what} of {self.group.label} as of commit {self.number}{rest}"
+
+    def _repr_html_(self) -> str:
+        columns = [(item.name, item.type, item.description) for item in self.group.columns or ()]
+        return notebook.panel(
+            self._title,
+            notebook.note("Nothing is read before to_polars, to_pandas or to_arrow."),
+            notebook.table(("column", "type", "description"), columns),
+        )
 
     def commits_of(self, numbers: Sequence[int]) -> list[CommitSpec]:
         """The commits of these numbers, in order."""
