@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import random
@@ -39,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["TZ"] = "UTC"
     time.tzset()
     write_to_memory()
+    # Until all tests are collected nothing is garbage, and the collector would look through a million objects for it.
+    gc.disable()
     # As many workers as processors: threads inside a fit or a query would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
@@ -47,6 +50,12 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
     if RECORDS not in {"sqlite", "postgres"}:
         raise pytest.UsageError(f"MAINSPRING_TEST_RECORDS must be sqlite or postgres, got {RECORDS!r}")
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay until the end: the collector looks at what the tests make, not at them."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_report_header() -> str:
