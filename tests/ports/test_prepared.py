@@ -64,6 +64,18 @@ def test_a_number_that_json_does_not_have_is_refused(connection: Connection) -> 
         Prepared.insert_into(events).run(connection, made(1, payload={"a": float("nan")}))
 
 
+def test_all_rows_that_it_answers_are_given_in_its_order(connection: Connection) -> None:
+    """None at all as an empty list."""
+    connection.execute(insert(events), [made(1), made(2), made(3)])
+    later = Prepared(
+        select(events.c.id, events.c.occurred_us)
+        .where(events.c.occurred_us > bindparam("after_us"))
+        .order_by(events.c.occurred_us.desc())
+    )
+    assert later.ask_all(connection, {"after_us": 1}) == [(f"{n:032x}", n) for n in (3, 2)]
+    assert later.ask_all(connection, {"after_us": 3}) == []
+
+
 def test_lists_and_fixed_parameters_are_bound(connection: Connection) -> None:
     """A list of ids is one parameter, and what the statement itself holds need not be given."""
     connection.execute(insert(events), [made(1), made(2), made(3)])

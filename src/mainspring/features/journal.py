@@ -10,13 +10,15 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 import polars as pl
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from mainspring.features import store
 from mainspring.features.spec import Push, PushedEvent
 from mainspring.ports.records.among import among
+from mainspring.ports.records.prepared import Prepared
 from mainspring.ports.records.schema import row, value
 from mainspring.types import to_us
 
@@ -101,16 +103,24 @@ def forget(connection: Connection, batch_id: str) -> None:
     connection.execute(delete(store.pushes).where(store.pushes.c.batch_id == batch_id))
 
 
-def due(connection: Connection, project_id: str, before: datetime) -> list[str]:
-    """The groups of a project with rows that were pushed before a moment and that no commit holds."""
-    rows = store.pushes
-    query = (
-        select(rows.c.group_id)
-        .where(rows.c.project_id == project_id, rows.c.pushed_us <= to_us(before))
-        .distinct()
-        .order_by(rows.c.group_id)
+_DUE: Final = Prepared(
+    select(store.pushes.c.group_id)
+    .where(
+        store.pushes.c.project_id == bindparam("project_id"),
+        store.pushes.c.pushed_us <= bindparam("before_us"),
     )
-    return list(connection.execute(query).scalars())
+    .distinct()
+    .order_by(store.pushes.c.group_id)
+)
+
+
+def due(connection: Connection, project_id: str, before: datetime) -> list[str]:
+    """The groups of a project with rows that were pushed before a moment and that no commit holds.
+
+    Asked at every tick, so the statement is ready.
+    """
+    found = _DUE.ask_all(connection, {"project_id": project_id, "before_us": to_us(before)})
+    return [group_id for (group_id,) in found]
 
 
 def pending_assets(connection: Connection, project_id: str) -> set[tuple[str, str]]:

@@ -44,6 +44,7 @@ from mainspring.ports.engine import Engine, open_engine
 from mainspring.ports.keys import Keys
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
+from mainspring.ports.records.prepared import Prepared
 from mainspring.ports.records.schema import row, table, value
 from mainspring.ports.tables import Tables
 from mainspring.types import new_id, to_us
@@ -371,7 +372,7 @@ def last_numbers(connection: Connection, group_ids: list[str]) -> dict[str, int]
     return {group_id: int(number) for group_id, number in connection.execute(query)}
 
 
-_online_numbers = (
+_ONLINE_NUMBERS: Final = Prepared(
     select(commits.c.group_id, func.max(commits.c.number))
     .join(groups, groups.c.group_id == commits.c.group_id)
     .where(groups.c.project_id == bindparam("project_id"), groups.c.online, commits.c.number.is_not(None))
@@ -382,7 +383,7 @@ _online_numbers = (
 
 def online_numbers(connection: Connection, project_id: str) -> dict[str, int]:
     """Highest published number by online group that has one; asked at every tick, so the statement is ready."""
-    found = connection.execute(_online_numbers, {"project_id": project_id})
+    found = _ONLINE_NUMBERS.ask_all(connection, {"project_id": project_id})
     return {group_id: int(number) for group_id, number in found}
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
+from mainspring.ports.records.prepared import Prepared
 from mainspring.ports.records.schema import row, table, value
 from mainspring.serving.spec import DeploymentRevision, LogCut, LogPart, Outcome, Rollout, ServingContext
 from mainspring.types import to_us
@@ -87,16 +88,24 @@ def deployment_names(connection: Connection, project_id: str) -> list[str]:
     return sorted(connection.execute(query).scalars())
 
 
+_LATEST_OUTCOMES: Final = Prepared(
+    select(outcomes.c.prediction_id, outcomes.c.known_us, outcomes.c.value)
+    .where(
+        outcomes.c.project_id == bindparam("project_id"),
+        outcomes.c.deployment == bindparam("deployment"),
+        among(outcomes.c.prediction_id, bindparam("prediction_ids")),
+    )
+    .order_by(outcomes.c.known_us)
+)
+
+
 def latest_outcomes(
     connection: Connection, deployment: str, project_id: str, prediction_ids: Sequence[str]
 ) -> dict[str, tuple[int, float]]:
     """The label in force of each of these predictions that has one: (known time in µs, value)."""
-    query = (
-        select(outcomes.c.prediction_id, outcomes.c.known_us, outcomes.c.value)
-        .where(_of(outcomes, deployment, project_id), among(outcomes.c.prediction_id, prediction_ids))
-        .order_by(outcomes.c.known_us)
-    )
-    return {name: (known_us, label) for name, known_us, label in connection.execute(query)}
+    asked = {"project_id": project_id, "deployment": deployment, "prediction_ids": list(prediction_ids)}
+    found = _LATEST_OUTCOMES.ask_all(connection, asked)
+    return {name: (known_us, label) for name, known_us, label in found}
 
 
 def add_outcomes(

@@ -1,4 +1,4 @@
-"""Statements that are compiled once and handed to the driver as text: for what every publication runs.
+"""Statements that are compiled once and handed to the driver as text: for what runs at every publication and tick.
 
 SQLAlchemy's own way from a statement to the driver takes longer than SQLite does to run it.
 """
@@ -57,6 +57,12 @@ class Prepared:
         with closing(hand_over(connection, sql, bind(row))) as cursor:
             answer: Any = cursor.fetchone()
         return tuple(answer)
+
+    def ask_all(self, connection: Connection, row: Row) -> list[tuple[Any, ...]]:
+        """All rows that it answers, as the driver has them."""
+        sql, bind = self._for(connection.dialect)
+        with closing(hand_over(connection, sql, bind(row))) as cursor:
+            return [tuple(answer) for answer in cursor.fetchall()]
 
     def _for(self, dialect: Dialect) -> tuple[str, Bind]:
         ready = self._ready.get(dialect)
