@@ -114,10 +114,15 @@ class WarmCommands:
         return self._process
 
 
-def serve() -> None:
-    """Import; then, for each order on standard input, fork and say the exit code on standard output."""
+def import_libraries() -> None:
+    """Import what is slow to import, and compute nothing."""
     for name in (*LIBRARIES, *(f"mainspring.{room}.api" for room in ROOMS)):
         import_module(name)
+
+
+def serve() -> None:
+    """Import; then, for each order on standard input, fork and say the exit code on standard output."""
+    import_libraries()
     for line in sys.stdin.buffer:
         child = os.fork()
         if child == 0:

@@ -1,4 +1,8 @@
-"""Tells the story in this process and kills it right after one step: `python killed_telling.py FOLDER URL STEP`."""
+"""Tells the story again and again, each time killed one step later.
+
+`python -m tests.workflows.demo.killed_telling FOLDER URL`; each telling is a process of its own, forked from this one,
+which only imports.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +18,8 @@ from mainspring.pipelines.api import Pipelines
 from mainspring.serving.deployment import Deployment
 from mainspring.workflows.demo.options import Options
 from mainspring.workflows.demo.tell import tell_demo
+from tests.docs.warm import import_libraries
+from tests.forks import ended, forked
 
 OPTIONS = Options(until_month=8, last_days=4, over_http=False)
 Ended = Callable[[tuple[Any, ...], Any], bool]
@@ -39,7 +46,15 @@ def kill_after(step: str) -> None:
     setattr(holder, name, last)
 
 
-if __name__ == "__main__":
-    folder, url, step = sys.argv[1:]
+def tell_until(step: str, folder: Path, url: str) -> None:
+    """Tell the story up to a step, and die."""
     kill_after(step)
-    tell_demo(Path(folder), OPTIONS, overrides={"records.url": url})
+    tell_demo(folder, OPTIONS, overrides={"records.url": url})
+
+
+if __name__ == "__main__":
+    import_libraries()
+    where, records_url = sys.argv[1:]
+    for each in STEPS:
+        code = ended(forked(partial(tell_until, each, Path(where), records_url)))
+        assert code == -signal.SIGKILL, (each, code)
