@@ -22,8 +22,10 @@ from mainspring.checks.kinds.ranges import between
 from mainspring.checks.kinds.sets import in_set
 from mainspring.checks.kinds.uniqueness import unique
 from mainspring.checks.profile import Profile
+from mainspring.checks.profile import profile as profile_of
 from mainspring.checks.spec import Expectation
 from mainspring.errors import InputError
+from mainspring.frames import frame_in_memory
 
 CONFIDENCE: Final = 0.95
 MIN_ROWS: Final = 100
@@ -35,7 +37,7 @@ _INTEGERS: Final = frozenset(str(kind) for kind in pl.datatypes.group.INTEGER_DT
 
 
 def infer(
-    profile: Profile,
+    profile: object,
     *,
     confidence: float = CONFIDENCE,
     batch_rows: int | None = None,
@@ -48,7 +50,7 @@ def infer(
     they go on, nor do columns with whole numbers beyond 2**53, such as ids.
 
     Args:
-        profile: of rows that are known to be good.
+        profile: of rows that are known to be good; or those rows: a polars or pandas frame, or Arrow data.
         confidence: of each expectation by itself, in (0.5, 1).
         batch_rows: how many rows the batches to be checked will have; fewer vary more. None = as many as were profiled.
         severity: of all of them.
@@ -57,6 +59,8 @@ def infer(
         InputError: an argument is out of range.
     """
     _check(confidence, batch_rows)
+    if not isinstance(profile, Profile):
+        profile = profile_of(frame_in_memory(profile, "infer"))
     n_batch = batch_rows or profile.n_rows
     found: list[Expectation] = []
     for column in profile.columns:

@@ -22,6 +22,7 @@ from mainspring.checks.column import N_BINS, N_LEVELS, ColumnKind, ColumnProfile
 from mainspring.checks.counting import counted, kind_of
 from mainspring.checks.spec import Frozen
 from mainspring.errors import InputError, UnknownNameError
+from mainspring.frames import frame_in_memory
 
 SCHEME_VERSION: Final = 2
 """Changes when the same data would be counted into other bins, or summarised otherwise."""
@@ -154,7 +155,7 @@ def _pooled(parts: Sequence[tuple[ColumnProfile | None, int]]) -> ColumnProfile:
 
 
 def profile(
-    frame: pl.DataFrame | pl.LazyFrame,
+    frame: object,
     edges_from: Profile | None = None,
     *,
     columns: Iterable[str] | None = None,
@@ -165,7 +166,7 @@ def profile(
     """Summarises the columns of `frame` in one scan.
 
     Args:
-        frame: polars frame (n rows); of a lazy one the columns are collected.
+        frame: polars or pandas frame, or Arrow data (n rows); of a lazy polars one the columns are collected.
         edges_from: a reference whose columns, bins and levels are used as they are. None = bins are laid on this
             frame's own quantiles, and levels are its most frequent values (ties by name).
         columns: which columns; None = all of the frame or of `edges_from`.
@@ -179,7 +180,7 @@ def profile(
         UnknownNameError: the frame lacks a column.
         InputError: a column's kind is not that of the reference.
     """
-    lazy = frame.lazy()
+    lazy = frame if isinstance(frame, pl.LazyFrame) else frame_in_memory(frame, "profile").lazy()
     schema = lazy.collect_schema()
     names = list(
         columns if columns is not None else schema.names() if edges_from is None else edges_from.names

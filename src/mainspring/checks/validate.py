@@ -17,6 +17,7 @@ from mainspring.checks.rules import find_plugin
 from mainspring.checks.scan import Asked, Scan, examples
 from mainspring.checks.spec import Expectation, Plain, Result, Severity, Validation
 from mainspring.errors import InputError
+from mainspring.frames import frame_in_memory
 from mainspring.lineage.spec import Verdict
 
 N_EXAMPLES: Final = 5
@@ -92,12 +93,13 @@ def _positions(parts: Iterable[pl.Series]) -> pl.Series:
 
 
 def validate(
-    frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expectation], *, n_examples: int = N_EXAMPLES
+    frame: object, expectations: Iterable[Expectation], *, n_examples: int = N_EXAMPLES
 ) -> Validation:
     """What the expectations find in `frame`, in one scan whatever their number and conditions.
 
     Args:
-        frame: polars frame (n rows); of a lazy one the columns that are read are collected once.
+        frame: polars or pandas frame, or Arrow data (n rows); of a lazy polars one the columns that are read are
+            collected once.
         expectations: made by `ms.expect`; none gives a validation that passes.
         n_examples: how many breaking rows each result shows at most.
 
@@ -106,8 +108,9 @@ def validate(
         InputError: an expectation's parameters do not fit the column's type.
         PluginError: the plug-in that an expectation was made with is not installed, or cannot be used.
     """
-    scan = Scan(checked(expectations), frame.collect_schema())
-    return _judge(_collected(frame, scan), scan, n_examples).validation
+    given = frame if isinstance(frame, pl.LazyFrame) else frame_in_memory(frame, "expectations")
+    scan = Scan(checked(expectations), given.collect_schema())
+    return _judge(_collected(given, scan), scan, n_examples).validation
 
 
 def judge(frame: pl.DataFrame, expectations: Iterable[Expectation]) -> Judged:
@@ -119,14 +122,14 @@ def judge(frame: pl.DataFrame, expectations: Iterable[Expectation]) -> Judged:
     return _judge(frame, Scan(checked(expectations), frame.schema), N_EXAMPLES)
 
 
-def failing_rows(frame: pl.DataFrame | pl.LazyFrame, expectations: Iterable[Expectation]) -> pl.DataFrame:
+def failing_rows(frame: object, expectations: Iterable[Expectation]) -> pl.DataFrame:
     """Every row that breaks an expectation about rows, whatever its `mostly` and severity.
 
     Returns:
         The frame's columns, with `_row` (its position in the frame, from 0) in front and `_broken` (the names
         of the expectations that the row breaks) at the end, in row order.
     """
-    return judge(frame.lazy().collect(), expectations).failing()
+    return judge(frame_in_memory(frame, "failing_rows"), expectations).failing()
 
 
 def _collected(frame: pl.DataFrame | pl.LazyFrame, scan: Scan) -> pl.DataFrame:

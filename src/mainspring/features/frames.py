@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping
 
 import polars as pl
 
-from mainspring.errors import InputError, MissingExtraError
+from mainspring.errors import InputError
 from mainspring.features.files import find_paths, read_files, with_times
 from mainspring.features.sql import SqlQuery, read_query
-from mainspring.types import utc
+from mainspring.frames import find_frame
 
 
 def frame_of(data: object, where: str, types: Mapping[str, str] | None = None) -> pl.DataFrame:
@@ -28,90 +26,17 @@ def frame_of(data: object, where: str, types: Mapping[str, str] | None = None) -
         AccessError: the operating system refuses to read a file.
         UnavailableError: a database cannot be reached.
     """
-    if isinstance(data, pl.DataFrame):
-        return data
-    if isinstance(data, pl.LazyFrame):
-        return data.collect()
     if isinstance(data, SqlQuery):
         return with_times(read_query(data, where), types or {})
-    if hasattr(data, "to_polars"):
-        return frame_of(data.to_polars(), where, types)
+    found = find_frame(data, where)
+    if found is not None:
+        return found
     paths = find_paths(data, where)
     if paths is not None:
         return read_files(paths, where, types or {})
-    if type(data).__module__.split(".")[0] == "pandas":
-        return _from_pandas(data, where)
-    if _is_arrow(data):
-        return _from_arrow(data, where)
     raise InputError(
         expected="a polars or pandas frame, Arrow data, a path, or ms.sql(…)",
         got=type(data).__name__,
         where=where,
         hint="For rows as dictionaries pass polars.DataFrame(rows).",
     )
-
-
-def _is_arrow(data: object) -> bool:
-    if isinstance(data, list | tuple):
-        return bool(data) and all(_is_arrow(item) for item in data)
-    return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
-
-
-def _from_arrow(data: Any, where: str) -> pl.DataFrame:
-    parts = data if isinstance(data, list | tuple) else [data]
-    frames = [
-        pl.DataFrame(part) if hasattr(part, "__arrow_c_stream__") else pl.Series(part).struct.unnest()
-        for part in parts
-    ]
-    for frame in frames:
-        if frame.schema != frames[0].schema:
-            raise InputError(
-                expected=f"batches of one schema: {dict(frames[0].schema)}",
-                got=str(dict(frame.schema)),
-                where=where,
-                hint="Insert batches of different schemas one by one.",
-            )
-    return pl.concat(frames)
-
-
-def _from_pandas(data: Any, where: str) -> pl.DataFrame:
-    mixed = [name for name in data.columns if data[name].dtype == object]
-    times = {name: _mixed_times(data[name]) for name in mixed}
-    keep = data.drop(columns=[name for name, values in times.items() if values is not None])
-    try:
-        frame = pl.from_pandas(keep) if keep.shape[1] else pl.DataFrame()
-    except ImportError as error:
-        raise MissingExtraError.of("pyarrow", "pandas", where) from error
-    except (TypeError, ValueError) as error:
-        raise _mixed(data, [name for name in mixed if times[name] is None], error, where) from error
-    added = [pl.Series(str(name), values) for name, values in times.items() if values is not None]
-    return frame.with_columns(added).select([str(name) for name in data.columns]) if added else frame
-
-
-def _mixed(data: Any, names: Sequence[Any], error: Exception, where: str) -> InputError:
-    """The refusal of a pandas column that holds values of more than one type."""
-    for name in names:
-        missing = data[name].isna()
-        present = [(row, value) for row, value in enumerate(data[name]) if not missing.iloc[row]]
-        for row, value in present:
-            if type(value) is not type(present[0][1]):
-                return InputError(
-                    expected=f"values of one type, as the first one: {present[0][1]!r:.80}",
-                    got=f"{value!r:.80} in row {row}",
-                    where=f"{where}, column {str(name)!r}",
-                    hint="Repair that value, or make the whole column text with .astype(str).",
-                )
-    return InputError(
-        expected="columns that Arrow can hold",
-        got=str(error).splitlines()[0],
-        where=where,
-        hint="Give every column one type, for example with .astype(...).",
-    )
-
-
-def _mixed_times(column: Any) -> list[Any] | None:
-    """Python datetimes of several zones as UTC, or None where the column is not made of datetimes."""
-    values = [None if missing else value for value, missing in zip(column, column.isna(), strict=True)]
-    if not any(isinstance(value, datetime) for value in values):
-        return None
-    return [utc(value) if isinstance(value, datetime) else value for value in values]

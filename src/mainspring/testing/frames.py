@@ -11,6 +11,7 @@ import polars as pl
 
 from mainspring.errors import InputError
 from mainspring.features.schema import STORAGE, type_name
+from mainspring.frames import frame_in_memory
 
 N_SHOWN: Final = 5
 _START: Final = datetime(2013, 1, 1, tzinfo=UTC)
@@ -19,8 +20,8 @@ _NUMBERS: Final = (0.0, 1.0, -1.0, 0.5, 1e-9, -1e9, 1e9, 40.64, -73.78)
 
 
 def assert_frames_equal(
-    found: pl.DataFrame,
-    expected: pl.DataFrame,
+    found: object,
+    expected: object,
     *,
     keys: Sequence[str] | None = None,
     rel: float = 1e-9,
@@ -31,7 +32,7 @@ def assert_frames_equal(
     Null, NaN and every value differ from each other, and each equals itself.
 
     Args:
-        found, expected: (n, …).
+        found, expected: polars or pandas frames, or Arrow data (n, …).
         keys: columns that name a row: rows are matched by them, in any order; None = by their position.
         rel, abs_tol: how far floats may be apart: abs_tol + rel * |expected|.
 
@@ -39,6 +40,7 @@ def assert_frames_equal(
         AssertionError: they differ.
         InputError: a key is no column, or is there twice.
     """
+    found, expected = (frame_in_memory(frame, "assert_frames_equal") for frame in (found, expected))
     _assert_same_columns(found, expected)
     if keys is not None:
         found, expected = (_by_keys(frame, keys) for frame in (found, expected))
@@ -174,8 +176,8 @@ def _value(kind: str, random: np.random.Generator) -> Any:
 
 
 def check_feature_function(
-    function: Callable[[pl.DataFrame], pl.DataFrame],
-    rows: pl.DataFrame,
+    function: Callable[[Any], Any],
+    rows: object,
     *,
     keys: Sequence[str],
     nullable: Sequence[str] | None = None,
@@ -188,7 +190,7 @@ def check_feature_function(
     each with the same columns and types.
 
     Args:
-        function: from a frame to a frame that has the keys.
+        function: from a frame to a frame that has the keys; it is given pandas frames where `rows` is one.
         rows: a handful that it should work on.
         keys: columns of its result that name a row; the order of the result is nobody's business.
         nullable: columns of `rows` that may be null, each tried by itself; None = all but the keys.
@@ -202,6 +204,7 @@ def check_feature_function(
         AssertionError: one of these does not hold; the message says which.
         InputError: `rows` is empty, or a column of `nullable` is not there.
     """
+    function, rows = _of_polars(function, rows)
     if not rows.height:
         raise InputError(
             expected="at least one row",
@@ -243,6 +246,19 @@ def check_feature_function(
         alone = pl.concat([function(rows[at]) for at in range(rows.height)])
         _told("row by row it gives something else", assert_frames_equal, alone, found, keys=keys, rel=rel)
     return found
+
+
+def _of_polars(
+    function: Callable[[Any], Any], rows: object
+) -> tuple[Callable[[pl.DataFrame], pl.DataFrame], pl.DataFrame]:
+    """The function and its rows as polars has them; what is written for pandas gets pandas."""
+    where = "check_feature_function"
+    is_pandas = type(rows).__module__.split(".")[0] == "pandas"
+
+    def called(given: pl.DataFrame) -> pl.DataFrame:
+        return frame_in_memory(function(given.to_pandas() if is_pandas else given), f"{where}, its result")
+
+    return called, frame_in_memory(rows, where)
 
 
 def _call(function: Callable[[pl.DataFrame], pl.DataFrame], rows: pl.DataFrame) -> pl.DataFrame:

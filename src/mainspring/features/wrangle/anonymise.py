@@ -14,7 +14,7 @@ from pydantic import Field
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.spec import FeatureSpec
 from mainspring.features.treatment import Coarse
-from mainspring.features.wrangle.refuse import check_columns
+from mainspring.features.wrangle.refuse import frame_with
 from mainspring.lineage.spec import Value
 from mainspring.types import canonical_bytes
 
@@ -34,7 +34,7 @@ class Anonymisation(Value):
     coarsened: dict[str, Coarse] = Field(default_factory=dict)
     dropped: tuple[str, ...] = ()
 
-    def apply(self, frame: pl.DataFrame, key: bytes | None = None) -> pl.DataFrame:
+    def apply(self, frame: object, key: bytes | None = None) -> pl.DataFrame:
         """The frame without what it should not hold; other columns stay as they are.
 
         Args:
@@ -45,7 +45,7 @@ class Anonymisation(Value):
             UnknownNameError: a column is not there.
             InputError: no key or a short one, or a column that cannot be coarsened so.
         """
-        check_columns(frame, self.dropped, "anonymise")
+        frame = frame_with(frame, self.dropped, "anonymise")
         if self.hashed:
             frame = keyed_hash(frame, self.hashed, b"" if key is None else key)
         return generalise(frame, self.coarsened).drop(self.dropped)
@@ -93,7 +93,7 @@ def anonymisation_of(
     return Anonymisation(hashed=tuple(hashed), coarsened=named, dropped=tuple(dropped))
 
 
-def keyed_hash(frame: pl.DataFrame, columns: Sequence[str], key: bytes) -> pl.DataFrame:
+def keyed_hash(frame: object, columns: Sequence[str], key: bytes) -> pl.DataFrame:
     """Columns replaced by HMAC-SHA256 under a key (RFC 2104): equal values stay equal, and nobody without the key can
     tell which they were, nor try out which they could be.
 
@@ -111,7 +111,7 @@ def keyed_hash(frame: pl.DataFrame, columns: Sequence[str], key: bytes) -> pl.Da
         UnknownNameError: a column is not there.
         InputError: the key is too short, or a column cannot be hashed.
     """
-    check_columns(frame, columns, "keyed_hash")
+    frame = frame_with(frame, columns, "keyed_hash")
     if len(key) < KEY_MIN_BYTES:
         raise InputError(
             expected=f"a secret key of at least {KEY_MIN_BYTES} bytes",
@@ -122,7 +122,7 @@ def keyed_hash(frame: pl.DataFrame, columns: Sequence[str], key: bytes) -> pl.Da
     return frame.with_columns(_hashed(frame.get_column(name), key) for name in columns)
 
 
-def generalise(frame: pl.DataFrame, columns: Mapping[str, Coarse]) -> pl.DataFrame:
+def generalise(frame: object, columns: Mapping[str, Coarse]) -> pl.DataFrame:
     """Columns made coarser, so that more rows are alike (Sweeney, k-anonymity, 2002).
 
     Args:
@@ -135,7 +135,7 @@ def generalise(frame: pl.DataFrame, columns: Mapping[str, Coarse]) -> pl.DataFra
         UnknownNameError: a column is not there.
         InputError: a column cannot be made coarser in that way.
     """
-    check_columns(frame, columns, "generalise")
+    frame = frame_with(frame, columns, "generalise")
     coarser = [_coarse(name, frame.schema[name], how) for name, how in columns.items()]
     try:
         return frame.with_columns(coarser)

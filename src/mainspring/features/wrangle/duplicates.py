@@ -7,13 +7,13 @@ from typing import Final, Literal
 
 import polars as pl
 
-from mainspring.features.wrangle.refuse import check_columns
+from mainspring.features.wrangle.refuse import frame_with
 
 _ROW: Final = "__row"
 
 
 def deduplicate(
-    frame: pl.DataFrame,
+    frame: object,
     keys: Sequence[str],
     *,
     by: Sequence[str] = (),
@@ -31,7 +31,7 @@ def deduplicate(
     Raises:
         UnknownNameError: a column is not there.
     """
-    check_columns(frame, [*keys, *by], "deduplicate")
+    frame = frame_with(frame, [*keys, *by], "deduplicate")
     numbered = frame.with_row_index(_ROW)
     ordered = numbered.sort([*by, _ROW], nulls_last=False) if by else numbered
     kept = ordered.unique(list(keys), keep=keep, maintain_order=True) if keys else _one(ordered, keep)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from mainspring.errors import InputError
-from mainspring.features.wrangle.refuse import check_columns, check_numbers
+from mainspring.features.wrangle.refuse import frame_of_numbers, frame_with
 from mainspring.lineage.spec import Value
 
 Category: TypeAlias = bool | int | str
@@ -32,14 +32,14 @@ class Ordinal(Value):
     columns: dict[str, tuple[Category, ...]]
     unknown: Unknown = "refuse"
 
-    def apply(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def apply(self, frame: object) -> pl.DataFrame:
         """The frame with these columns as Int64: 0 for the first category. Null stays null.
 
         Raises:
             UnknownNameError: a column is not there.
             InputError: an unknown category, where they are refused.
         """
-        check_columns(frame, self.columns, "encode")
+        frame = frame_with(frame, self.columns, "encode")
         return frame.with_columns(
             _codes(frame.get_column(name), known, self.unknown) for name, known in self.columns.items()
         )
@@ -61,14 +61,14 @@ class OneHot(Value):
         """The names of the columns that are made, in order: `column=category`."""
         return tuple(f"{name}={item}" for name, known in self.columns.items() for item in known)
 
-    def apply(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def apply(self, frame: object) -> pl.DataFrame:
         """The frame without these columns, and behind the others `outputs` as Int8. Null is 0 in all of them.
 
         Raises:
             UnknownNameError: a column is not there.
             InputError: an unknown category, where they are refused; or a column that has the name of an output.
         """
-        check_columns(frame, self.columns, "encode")
+        frame = frame_with(frame, self.columns, "encode")
         self._check_names(frame)
         made = []
         for name, known in self.columns.items():
@@ -104,14 +104,14 @@ class TargetMeans(Value):
     prior: float
     unknown: Unknown = "null"
 
-    def apply(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def apply(self, frame: object) -> pl.DataFrame:
         """The frame with these columns as Float64; for rows that the means were not fitted on.
 
         Raises:
             UnknownNameError: a column is not there.
             InputError: an unknown category, where they are refused.
         """
-        check_columns(frame, self.columns, "encode")
+        frame = frame_with(frame, self.columns, "encode")
         return frame.with_columns(self._means(frame.get_column(name)) for name in self.columns)
 
     def _means(self, series: pl.Series) -> pl.Series:
@@ -121,7 +121,7 @@ class TargetMeans(Value):
         return means.gather(codes).fill_null(self.prior).alias(series.name)
 
 
-def fit_ordinal(frame: pl.DataFrame, columns: Sequence[str], *, unknown: Unknown = "refuse") -> Ordinal:
+def fit_ordinal(frame: object, columns: Sequence[str], *, unknown: Unknown = "refuse") -> Ordinal:
     """The categories of each column, sorted; null is none.
 
     Args:
@@ -133,10 +133,10 @@ def fit_ordinal(frame: pl.DataFrame, columns: Sequence[str], *, unknown: Unknown
         UnknownNameError: a column is not there.
         InputError: a column is not of text, whole numbers or booleans.
     """
-    return Ordinal(columns=_categories(frame, columns), unknown=unknown)
+    return Ordinal(columns=_categories(frame_with(frame, columns, "encode"), columns), unknown=unknown)
 
 
-def fit_one_hot(frame: pl.DataFrame, columns: Sequence[str], *, unknown: Unknown = "refuse") -> OneHot:
+def fit_one_hot(frame: object, columns: Sequence[str], *, unknown: Unknown = "refuse") -> OneHot:
     """The categories of each column, sorted, for one column of 0 and 1 a category.
 
     Args:
@@ -145,11 +145,11 @@ def fit_one_hot(frame: pl.DataFrame, columns: Sequence[str], *, unknown: Unknown
     Raises:
         UnknownNameError, InputError: as for `fit_ordinal`.
     """
-    return OneHot(columns=_categories(frame, columns), unknown=unknown)
+    return OneHot(columns=_categories(frame_with(frame, columns, "encode"), columns), unknown=unknown)
 
 
 def fit_target_means(
-    frame: pl.DataFrame,
+    frame: object,
     columns: Sequence[str],
     target: str,
     *,
@@ -174,7 +174,7 @@ def fit_target_means(
         InputError: a column is not of categories, the target not of numbers or null somewhere, there is no row, or the
             smoothing is negative or not finite.
     """
-    check_columns(frame, [target], "fit_target_means")
+    frame = frame_with(frame, [target], "fit_target_means")
     values = _target(frame, target, smoothing)
     prior = float(np.mean(values.to_numpy()))
     found = {
@@ -184,7 +184,7 @@ def fit_target_means(
 
 
 def target_means_out_of_fold(
-    frame: pl.DataFrame,
+    frame: object,
     columns: Sequence[str],
     target: str,
     *,
@@ -206,6 +206,7 @@ def target_means_out_of_fold(
     Raises:
         UnknownNameError, InputError: as for `fit_target_means`; or too few or many folds.
     """
+    frame = frame_with(frame, [*columns, target], "target_means_out_of_fold")
     if not 2 <= folds <= frame.height:
         raise InputError(
             expected=f"2 to {frame.height} folds, the number of rows",
@@ -224,7 +225,7 @@ def target_means_out_of_fold(
 
 
 def _checked(frame: pl.DataFrame, columns: Sequence[str]) -> Sequence[str]:
-    check_columns(frame, columns, "encode")
+    frame = frame_with(frame, columns, "encode")
     for name in columns:
         dtype = frame.schema[name]
         if not (dtype.is_integer() or dtype in (pl.String, pl.Boolean)):
@@ -279,7 +280,7 @@ def _target(frame: pl.DataFrame, target: str, smoothing: float) -> pl.Series:
             hint="10 is customary.",
         )
     if frame.schema[target] != pl.Boolean:
-        check_numbers(frame, [target], "fit_target_means")
+        frame = frame_of_numbers(frame, [target], "fit_target_means")
     values = frame.get_column(target).cast(pl.Float64)
     if values.is_empty() or not values.is_finite().fill_null(False).all():
         raise InputError(

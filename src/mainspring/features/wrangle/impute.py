@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 import polars as pl
 
 from mainspring.errors import InputError
-from mainspring.features.wrangle.refuse import check_columns, check_numbers, is_missing
+from mainspring.features.wrangle.refuse import frame_of_numbers, frame_with, is_missing
 from mainspring.lineage.spec import Value
 
 How = Literal["mean", "median", "most_frequent"]
@@ -27,7 +27,7 @@ class Fill(Value):
 
     values: dict[str, Filling]
 
-    def apply(self, frame: pl.DataFrame, *, mark: str | None = None) -> pl.DataFrame:
+    def apply(self, frame: object, *, mark: str | None = None) -> pl.DataFrame:
         """The frame with every null, and every NaN, of these columns filled.
 
         A column of whole numbers that is filled with a fraction becomes one of fractions; other types stay.
@@ -39,7 +39,7 @@ class Fill(Value):
             UnknownNameError: a column is not there.
             InputError: a column's type cannot hold its value.
         """
-        check_columns(frame, self.values, "fill")
+        frame = frame_with(frame, self.values, "fill")
         missing = {name: is_missing(name, frame.schema[name]) for name in self.values}
         marks = [] if mark is None else [missing[name].alias(name + mark) for name in self.values]
         return frame.with_columns(
@@ -51,7 +51,7 @@ class Fill(Value):
         )
 
 
-def fit_fill(frame: pl.DataFrame, how: Mapping[str, How]) -> Fill:
+def fit_fill(frame: object, how: Mapping[str, How]) -> Fill:
     """What to fill missing values with, from the values that are there.
 
     Args:
@@ -63,7 +63,7 @@ def fit_fill(frame: pl.DataFrame, how: Mapping[str, How]) -> Fill:
         UnknownNameError: a column or way is not there.
         InputError: a column has no value at all, or not the type that its way needs.
     """
-    check_columns(frame, how, "fit_fill")
+    frame = frame_with(frame, how, "fit_fill")
     return Fill(values={name: _fitted(frame, name, way) for name, way in how.items()})
 
 
@@ -78,7 +78,7 @@ def _fitted(frame: pl.DataFrame, name: str, how: str) -> Filling:
         )
     dtype = frame.schema[name]
     if how != "most_frequent":
-        check_numbers(frame, [name], "fit_fill")
+        frame = frame_of_numbers(frame, [name], "fit_fill")
     elif not (dtype.is_numeric() or dtype in (pl.String, pl.Boolean)):
         raise InputError(
             expected="numbers, text or booleans",

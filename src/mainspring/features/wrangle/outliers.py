@@ -9,7 +9,7 @@ from typing import Final, Literal
 import polars as pl
 
 from mainspring.errors import InputError
-from mainspring.features.wrangle.refuse import check_numbers
+from mainspring.features.wrangle.refuse import frame_of_numbers
 from mainspring.lineage.spec import Value
 
 Rule = Literal["iqr", "mad"]
@@ -33,7 +33,7 @@ class Bounds(Value):
     factor: float
     columns: dict[str, tuple[float, float]]
 
-    def flag(self, frame: pl.DataFrame, suffix: str = "_outlier") -> pl.DataFrame:
+    def flag(self, frame: object, suffix: str = "_outlier") -> pl.DataFrame:
         """The frame with one more column of booleans for each that has bounds: whether the value lies outside.
 
         Null and NaN are no outliers; infinities are.
@@ -46,13 +46,13 @@ class Bounds(Value):
             UnknownNameError: a column is not there.
             InputError: a column does not hold numbers.
         """
-        check_numbers(frame, self.columns, "flag outliers")
+        frame = frame_of_numbers(frame, self.columns, "flag outliers")
         return frame.with_columns(
             _outside(name, frame.schema[name], *bounds).alias(name + suffix)
             for name, bounds in self.columns.items()
         )
 
-    def clip(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def clip(self, frame: object) -> pl.DataFrame:
         """The frame with values outside moved to the nearest bound; null and NaN stay.
 
         Whole numbers stay whole: they move to the nearest whole number within the bounds.
@@ -60,14 +60,14 @@ class Bounds(Value):
         Raises:
             UnknownNameError, InputError: as for `flag`; or no whole number lies within the bounds.
         """
-        check_numbers(frame, self.columns, "clip outliers")
+        frame = frame_of_numbers(frame, self.columns, "clip outliers")
         return frame.with_columns(
             _clipped(name, frame.schema[name], *bounds) for name, bounds in self.columns.items()
         )
 
 
 def fit_bounds(
-    frame: pl.DataFrame, columns: Sequence[str], *, rule: Rule = "iqr", factor: float | None = None
+    frame: object, columns: Sequence[str], *, rule: Rule = "iqr", factor: float | None = None
 ) -> Bounds:
     """Bounds of ordinary values from rows that are mostly ordinary.
 
@@ -99,7 +99,7 @@ def fit_bounds(
             where="fit_bounds",
             hint="Leave it out for the customary one.",
         )
-    check_numbers(frame, columns, "fit_bounds")
+    frame = frame_of_numbers(frame, columns, "fit_bounds")
     found = {name: _fitted(frame.get_column(name), rule, factor) for name in columns}
     return Bounds(rule=rule, factor=factor, columns=found)
 

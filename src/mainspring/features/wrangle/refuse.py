@@ -7,28 +7,32 @@ from collections.abc import Iterable
 import polars as pl
 
 from mainspring.errors import InputError, UnknownNameError
+from mainspring.frames import frame_in_memory
 
 
-def check_columns(frame: pl.DataFrame, names: Iterable[str], where: str) -> None:
-    """Every name is a column of the frame.
+def frame_with(given: object, names: Iterable[str], where: str) -> pl.DataFrame:
+    """A frame of any library as polars frame, with these columns.
 
     Raises:
-        UnknownNameError: one is not.
+        UnknownNameError: one is not there.
+        InputError: it is no frame.
     """
+    frame = frame_in_memory(given, where)
     for name in names:
         if name not in frame.columns:
             raise UnknownNameError.of("column", name, frame.columns, where)
+    return frame
 
 
-def check_numbers(frame: pl.DataFrame, names: Iterable[str], where: str) -> None:
-    """Every name is a column of numbers.
+def frame_of_numbers(given: object, names: Iterable[str], where: str) -> pl.DataFrame:
+    """The same, with numbers in these columns.
 
     Raises:
         UnknownNameError: one is no column.
-        InputError: one holds something else.
+        InputError: one holds something else, or it is no frame.
     """
     names = list(names)
-    check_columns(frame, names, where)
+    frame = frame_with(given, names, where)
     for name in names:
         if not frame.schema[name].is_numeric():
             raise InputError(
@@ -37,6 +41,7 @@ def check_numbers(frame: pl.DataFrame, names: Iterable[str], where: str) -> None
                 where=f"{where}, column {name!r}",
                 hint="Leave the column out, or cast it first.",
             )
+    return frame
 
 
 def is_missing(column: str, dtype: pl.DataType) -> pl.Expr:

@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 
 from mainspring.errors import InputError
-from mainspring.features.wrangle.refuse import check_columns
+from mainspring.features.wrangle.refuse import frame_with
 
 
 def resample(
-    frame: pl.DataFrame,
+    frame: object,
     label: str,
     *,
     how: Literal["over", "under"],
@@ -38,7 +38,7 @@ def resample(
         UnknownNameError: there is no such column.
         InputError: a label is null, there are fewer than two classes, or the ratio lies outside.
     """
-    check_columns(frame, [label], "resample")
+    frame = frame_with(frame, [label], "resample")
     _check(frame, label, ratio)
     if how not in {"over", "under"}:
         raise InputError(
