@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
@@ -14,7 +16,7 @@ from mainspring.checks.great_expectations import from_gx, from_ours, mapping, to
 from mainspring.checks.row import RowCheck
 from mainspring.checks.spec import Expectation, Frozen, Validation, thawed
 from mainspring.checks.validate import N_EXAMPLES, checked, in_environment, validate
-from mainspring.errors import InputError, UnknownNameError
+from mainspring.errors import AccessError, InputError, UnknownNameError
 
 _OURS: Final = ("name", "expectations", "meta")
 _REST: Final = ("id", "notes", "suite_parameters", "evaluation_parameters", "ge_cloud_id", "data_asset_type")
@@ -38,11 +40,12 @@ class Suite(Frozen):
     def __len__(self) -> int:
         return len(self.expectations)
 
-    def check(self, frame: pl.DataFrame | pl.LazyFrame, *, n_examples: int = N_EXAMPLES) -> Validation:
+    def check(self, frame: object, *, n_examples: int = N_EXAMPLES) -> Validation:
         """What the expectations find in a frame, in one scan.
 
         Args:
-            frame: polars frame (n rows); of a lazy one the columns that are read are collected once.
+            frame: polars or pandas frame, or Arrow data (n rows); of a lazy polars one the columns that are read are
+                collected once.
             n_examples: how many breaking rows each result shows at most.
 
         Raises:
@@ -117,12 +120,16 @@ def read_suite(given: object) -> Suite:
     """The suite that JSON of either spelling says; the keys tell which.
 
     Args:
-        given: ours, as `Suite.to_dict` has it, or a suite of Great Expectations: the parsed dictionary.
+        given: ours, as `Suite.to_dict` has it, or a suite of Great Expectations: the parsed dictionary, or the path of
+            a JSON file.
 
     Raises:
         InputError: it is of no such form, or an argument is wrong; the message names which expectation.
         UnknownNameError: there is no such expectation, key or argument.
+        AccessError: the file cannot be read.
     """
+    if isinstance(given, str | Path):
+        given = _file(Path(given))
     said = mapping(given, "suite")
     listed = said.get("expectations")
     if not isinstance(listed, list | tuple):
@@ -136,6 +143,22 @@ def read_suite(given: object) -> Suite:
     rest = {key: said[key] for key in _REST if key in said}
     meta = {**mapping(said.get("meta") or {}, "suite, meta"), **({_KEPT: rest} if rest else {})}
     return suite(said.get("name", said.get("expectation_suite_name")), expectations, meta=meta)
+
+
+def _file(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AccessError(
+            expected="a file that can be read",
+            got=str(error.strerror),
+            where=str(path),
+            hint="read_suite takes the path of a JSON file, or what json.loads gives.",
+        ) from error
+    except ValueError as error:
+        raise InputError(
+            expected="a suite as JSON", got=str(error).splitlines()[0], where=str(path), hint=_HINT
+        ) from error
 
 
 def _is_theirs(said: Mapping[str, Any], listed: Iterable[object]) -> bool:

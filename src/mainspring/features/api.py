@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError as DuplicateRow
 
 from mainspring.checks.spec import Expectation
-from mainspring.checks.validate import checked
+from mainspring.checks.suite import Suite
 from mainspring.errors import ConflictError, InputError, UnknownNameError
 from mainspring.features import dataset, ingest, materialize, plan, push, schema, store
 from mainspring.features.condition import Condition
 from mainspring.features.dataset import TrainingDataset
-from mainspring.features.define import check_tags, settle
+from mainspring.features.define import check_tags, expectations_given, settle
+from mainspring.features.durations import Seconds, find_seconds, seconds
 from mainspring.features.group import FeatureGroup, Selection
+from mainspring.features.iso8601 import Moment, find_instant
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.parts import check_helpers, check_parts, check_where, given_as, labels_of
 from mainspring.features.personal import FindSecret, check_treated, check_unread, of_spine, treated_columns
@@ -31,6 +32,7 @@ from mainspring.features.spec import (
     TransformSpec,
 )
 from mainspring.features.store import Stores
+from mainspring.features.transform.check import checked_transforms
 from mainspring.features.view import FeatureView
 from mainspring.lineage import names
 from mainspring.lineage.api import Graph
@@ -89,14 +91,14 @@ class Features:
         event_time: str | None = None,
         known_time: str | None = None,
         online: bool = False,
-        expectations: Iterable[Expectation] | None = None,
+        expectations: Suite | Iterable[Expectation] | None = None,
         schema: Mapping[str, object] | None = None,
         description: str | None = None,
         owner: str | None = None,
         tags: Sequence[str] | None = None,
         jurisdiction: str | None = None,
-        ttl_s: float | None = None,
-        source_delay_s: float = 0.0,
+        ttl_s: Seconds | None = None,
+        source_delay_s: Seconds = 0.0,
         on_failure: str | None = None,
         drift: DriftReference | None = None,
     ) -> FeatureGroup:
@@ -113,12 +115,14 @@ class Features:
             known_time: column that says when a row was learnt, or "commit" for its publication. With it, a
                 point-in-time join does not use a row before it was known. None = no such cut-off.
             online: whether `materialize` may write it to the keys store.
-            expectations: made by `ms.expect`; validated at every insert. None = leave as it is.
+            expectations: a suite, or a list of what `ms.expect` makes; validated at every insert. None = leave as it
+                is.
             schema: column → type (name, Python or polars type) or `ms.column(type, default=…, description=…,
                 personal=…, anonymise=…)`; None = the first insert's. A default is what rows have that were written
                 before the column was added.
             description, owner, tags, jurisdiction: what people and `search` know of it; None = leave as it is.
-            ttl_s: a value older than this, at the moment asked about, is no value; None = never. Not 0.
+            ttl_s: a value older than this (seconds, or a timedelta), at the moment asked about, is no value; None =
+                never. Not 0.
             source_delay_s: rows can be used this long after their event time at the earliest.
             on_failure: what an insert does with rows that break critical expectations. "alert" publishes and counts
                 them and tells the event `expectations.broken`; "block" writes nothing; "quarantine" publishes the
@@ -143,6 +147,9 @@ class Features:
                 hint=f"Write keys=['origin'], or keys=[] for a single series; a group that there is already is "
                 f"features.get_group({name!r}, {version}).",
             )
+        ttl_s = find_seconds(ttl_s, "ttl_s", where)
+        source_delay_s = seconds(source_delay_s, "source_delay_s", where)
+        listed = expectations_given(expectations, where)
         plan.check_group(
             name, version, keys, event_time, known_time, ttl_s, source_delay_s, on_failure or "alert", where
         )
@@ -161,7 +168,7 @@ class Features:
             source_delay_s=source_delay_s,
             on_failure=on_failure or "alert",
             columns=columns,
-            expectations=tuple(item.model_dump(mode="json") for item in checked(expectations or ())),
+            expectations=tuple(item.model_dump(mode="json") for item in listed),
             description=description or "",
             owner=owner,
             tags=check_tags(tags or (), where),
@@ -231,14 +238,15 @@ class Features:
         asked = Asked(text, tag, owner, personal, jurisdiction)
         return search(groups, views, asked)
 
-    def materialize(self, until: datetime | None = None) -> int:
+    def materialize(self, until: Moment | None = None) -> int:
         """Bring every online group's rows that are available at `until` to the keys store; returns entries written.
 
         What was pushed a minute ago or more is committed first.
 
         Args:
-            until: None = the project clock's present.
+            until: a datetime, a date or ISO text, without zone UTC; None = the project clock's present.
         """
+        until = find_instant(until, "features.materialize")
         try:
             push.flush_due(self._stores)
         finally:
@@ -312,13 +320,14 @@ class Features:
         plan.check_view(parts, labels, groups, place)
         functions = plan.described(on_demand, parts, labels, groups, place)
         plan.check_clashes(parts, labels, functions, groups, spine_time, place)
-        plan.check_condition(where, parts, labels, functions, place)
+        kinds = plan.kinds_of_spine(parts, labels, groups, spine_time)
+        plan.check_condition(where, parts, labels, functions, kinds, place)
         selections = [*labels, *(item for item in parts if isinstance(item, SelectionSpec))]
         read = [name for item in parts if isinstance(item, RequestSpec) for name in item.columns]
         read += [name for item in functions for name in item.inputs]
         read += [spine_time, *(where.columns if where is not None else ())]
         check_unread(of_spine(selections, groups, place), read, place)
-        fitted_later = plan.checked_transforms(transforms, parts, functions, place)
+        fitted_later = checked_transforms(transforms, parts, functions, groups, place)
         with self._stores.records.read() as connection:
             # A definition stays what it is, and so does its digest, whichever name of the view the code says.
             stored, called = names.resolve(connection, Noun.FEATURE_VIEW, self._stores.project_id, name)

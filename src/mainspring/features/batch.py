@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 
 import polars as pl
 
 from mainspring.errors import InputError
 from mainspring.features import store
+from mainspring.features.iso8601 import Moment, find_instant
 from mainspring.features.read import Read
-from mainspring.features.schema import instant
 from mainspring.features.spec import FeatureGroupSpec, FeatureViewSpec, SelectionSpec
 from mainspring.features.store import Stores
 
 GroupKey = tuple[str, int]
-Moment = str | date | datetime | None
 
 
-def span(start: Moment, end: Moment, where: str) -> tuple[datetime | None, datetime | None]:
+def span(start: Moment | None, end: Moment | None, where: str) -> tuple[datetime | None, datetime | None]:
     """Both ends as aware UTC; None = open.
 
     Raises:
         InputError: one is no time, or the end is not after the start.
     """
-    first, last = (None if value is None else instant(value, where) for value in (start, end))
+    first, last = (find_instant(value, where) for value in (start, end))
     if first is not None and last is not None and last <= first:
         raise InputError(
             expected="a start before the end",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
+from mainspring.checks.spec import Expectation
+from mainspring.checks.suite import Suite
+from mainspring.checks.validate import checked
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features import plan, store
 from mainspring.features.column import Column
@@ -96,7 +100,14 @@ def describe(
 
 
 def deprecate(stores: Stores, group: FeatureGroupSpec, deprecation: Deprecation | None) -> FeatureGroupSpec:
-    """Say that a group is not to be used any more; None takes it back."""
+    """Say that a group is not to be used any more; None takes it back.
+
+    Raises:
+        UnknownNameError: there is no such successor.
+        InputError: it is the group itself, or no `name@version`.
+    """
+    if deprecation is not None and deprecation.successor is not None:
+        _check_successor(stores, group, deprecation.successor)
     return _change(
         stores,
         group,
@@ -104,6 +115,30 @@ def deprecate(stores: Stores, group: FeatureGroupSpec, deprecation: Deprecation 
         deprecation.model_dump() if deprecation else {},
         lambda found: found.model_copy(update={"deprecation": deprecation}),
     )
+
+
+def _check_successor(stores: Stores, group: FeatureGroupSpec, successor: str) -> None:
+    where = f"feature group {group.label}, deprecate"
+    name, _, version = str(successor).rpartition("@")
+    if not name or not version.isdecimal():
+        raise InputError.of_kind(
+            "a successor as name@version",
+            successor,
+            where,
+            f"Write successor='{group.name}@{group.version + 1}'.",
+        )
+    with stores.records.read() as connection:
+        found = store.find_group(connection, stores.project_id, name, int(version))
+        known = [item.label for item in store.list_groups(connection, stores.project_id)]
+    if found is None:
+        raise UnknownNameError.of("feature group", successor, known, where)
+    if found.group_id == group.group_id:
+        raise InputError(
+            expected="another group, or version, as successor",
+            got=repr(successor),
+            where=where,
+            hint="Leave it out where there is none.",
+        )
 
 
 def _change(
@@ -155,6 +190,26 @@ def warn_of_use(group: FeatureGroupSpec) -> None:
             FutureWarning,
             stacklevel=4,
         )
+
+
+def expectations_given(given: object, where: str) -> Sequence[Expectation]:
+    """The expectations of a suite or list; none where None is given.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if given is None:
+        return ()
+    if isinstance(given, Suite):
+        return given.expectations
+    if isinstance(given, str | Path | Mapping | Expectation) or not isinstance(given, Iterable):
+        raise InputError.of_kind(
+            "a suite, or a list of expectations",
+            str(given) if isinstance(given, Path) else given,
+            f"{where}, expectations",
+            "Write expectations=[ms.expect.not_null('x')], or ms.read_suite('suite.json').",
+        )
+    return checked(given)
 
 
 def check_tags(tags: Sequence[str], where: str) -> tuple[str, ...]:

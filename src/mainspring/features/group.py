@@ -11,7 +11,8 @@ import polars as pl
 
 from mainspring import notebook
 from mainspring.checks.spec import Expectation, Validation
-from mainspring.checks.validate import checked, failing_rows
+from mainspring.checks.suite import Suite
+from mainspring.checks.validate import failing_rows
 from mainspring.errors import InputError, StateError, UnknownNameError
 from mainspring.features import (
     changes,
@@ -29,11 +30,13 @@ from mainspring.features.backfill import Backfill
 from mainspring.features.changes import Changes
 from mainspring.features.column import Column
 from mainspring.features.consume import Decode, Refused, consume, of_json
-from mainspring.features.define import check_tags, warn_of_use
+from mainspring.features.define import check_tags, expectations_given, warn_of_use
+from mainspring.features.durations import Seconds, find_seconds, seconds
 from mainspring.features.erasure import api as erasure
 from mainspring.features.erasure.spec import Erased
 from mainspring.features.frames import frame_of
 from mainspring.features.ingest import Commit
+from mainspring.features.iso8601 import Moment, find_instant
 from mainspring.features.join import NUMBER
 from mainspring.features.personal import treated_columns
 from mainspring.features.profiles import GroupProfile
@@ -267,7 +270,7 @@ class FeatureGroup:
         decode: Decode = of_json,
         refused: Refused | None = None,
         n_at_once: int = 1_000,
-        wait_s: float = 1.0,
+        wait_s: Seconds = 1.0,
     ) -> Iterator[Pushed]:
         """Push what a stream delivers, and acknowledge it then: each event once, whatever is killed when.
 
@@ -295,29 +298,34 @@ class FeatureGroup:
             decode=decode,
             refused=refused,
             n_at_once=n_at_once,
-            wait_s=wait_s,
+            wait_s=seconds(wait_s, "wait_s", f"feature group {self._spec.label}, consume"),
         )
 
     def flush(self) -> list[Commit]:
         """Commit what was pushed and no commit holds, oldest first; [] where there is nothing."""
         return push.flush(self._stores, self.spec)
 
-    def read(self, as_of: Commit | int | datetime | None = None, *, history: bool = False) -> Read:
+    def read(self, as_of: Commit | int | Moment | None = None, *, history: bool = False) -> Read:
         """The group as it stood: the same rows for ever, whatever is written later.
 
         Args:
-            as_of: a commit, its number, or a moment of the project clock (naive = UTC); None = now.
+            as_of: a commit, its number, or a moment of the project clock: a datetime, a date or ISO text, without
+                zone UTC; None = now.
             history: every version of every row, deletes included, instead of the current ones.
 
         Raises:
             UnknownNameError: there is no such commit.
+            InputError: `as_of` is nothing of these.
         """
+        number = as_of.number if isinstance(as_of, Commit) else as_of
+        moment = None
+        if not isinstance(number, int) or isinstance(number, bool):
+            moment, number = find_instant(number, f"feature group {self._spec.label}, as_of"), None
         with self._stores.records.read() as connection:
             spec = store.get_group_by_id(connection, self._spec.group_id)
-            if isinstance(as_of, datetime):
-                commits = store.published(connection, spec.group_id, until=as_of)
+            if moment is not None:
+                commits = store.published(connection, spec.group_id, until=moment)
             else:
-                number = as_of.number if isinstance(as_of, Commit) else as_of
                 if number is not None:
                     store.get_commit(connection, spec, number)
                 commits = store.published(connection, spec.group_id, up_to=number)
@@ -325,9 +333,7 @@ class FeatureGroup:
             raise _without_schema(spec)
         return Read(self._stores, spec, tuple(commits), history=history)
 
-    def changes(
-        self, since: Commit | int | datetime, until: Commit | int | datetime | None = None
-    ) -> Changes:
+    def changes(self, since: Commit | int | Moment, until: Commit | int | Moment | None = None) -> Changes:
         """The rows that were inserted, updated and deleted after one commit and up to another, by key and event time.
 
         Args:
@@ -365,9 +371,9 @@ class FeatureGroup:
         event_time: str | None = None,
         known_time: str | None = None,
         schema: Mapping[str, object] | None = None,
-        ttl_s: float | None = None,
-        source_delay_s: float | None = None,
-        expectations: Iterable[Expectation] | None = None,
+        ttl_s: Seconds | None = None,
+        source_delay_s: Seconds | None = None,
+        expectations: Suite | Iterable[Expectation] | None = None,
         backfill: Backfill | None = None,
         progress: Progress = silent,
     ) -> FeatureGroup:
@@ -391,26 +397,25 @@ class FeatureGroup:
             ConflictError: the next version exists with another definition, or was filled by another back-fill.
             InputError: the definition, or the rows that the back-fill gives, are refused.
         """
+        where = f"feature group {self.spec.label}, next_version"
         given = {
             "keys": None if keys is None else tuple(keys),
             "event_time": event_time,
             "known_time": known_time,
-            "ttl_s": ttl_s,
-            "source_delay_s": source_delay_s,
-            "columns": None if schema is None else declared(schema, f"{self.spec.label}, next version"),
-            "treated": None
-            if schema is None
-            else treated_columns(schema, f"{self.spec.label}, next version"),
+            "ttl_s": find_seconds(ttl_s, "ttl_s", where),
+            "source_delay_s": find_seconds(source_delay_s, "source_delay_s", where),
+            "columns": None if schema is None else declared(schema, where),
+            "treated": None if schema is None else treated_columns(schema, where),
             "expectations": None
             if expectations is None
-            else tuple(item.model_dump(mode="json") for item in checked(expectations)),
+            else tuple(item.model_dump(mode="json") for item in expectations_given(expectations, where)),
         }
         stated = {name: value for name, value in given.items() if value is not None}
         return FeatureGroup(
             self._stores, versions.next_version(self._stores, self.spec, stated, backfill, progress)
         )
 
-    def profile(self, as_of: Commit | int | datetime | None = None) -> GroupProfile:
+    def profile(self, as_of: Commit | int | Moment | None = None) -> GroupProfile:
         """The profile of the group's rows as it stood, without values of its keys.
 
         Its `made_by` says how: "merge", from the profiles of the commits, where every row that was put is current, and
@@ -546,13 +551,14 @@ class FeatureGroup:
         """
         return erasure.erase(self._stores, self.spec, keys, reason=reason, dry_run=dry_run)
 
-    def materialize(self, until: datetime | None = None) -> int:
+    def materialize(self, until: Moment | None = None) -> int:
         """Write to the online store what has become available up to `until`; returns the entries written.
 
         Args:
-            until: None = the project clock's present.
+            until: a datetime, a date or ISO text, without zone UTC; None = the project clock's present.
         """
-        return materialize.materialize(self._stores, self.spec, until or self._stores.graph.clock.now())
+        moment = find_instant(until, f"feature group {self._spec.label}, materialize")
+        return materialize.materialize(self._stores, self.spec, moment or self._stores.graph.clock.now())
 
     def watermark(self) -> tuple[datetime, int] | None:
         """Until when, and up to which commit number, the online store was filled at least."""

@@ -1,16 +1,20 @@
-"""Times as text: JSON has none of its own, so a request over HTTP sends them in the form of ISO 8601."""
+"""Times as people and requests write them: datetimes, dates, and text in the form of ISO 8601."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
+from mainspring.errors import InputError
 from mainspring.types import utc
 
 # `fromisoformat` takes a day alone for its midnight, and cuts a seventh digit off without a word.
 _WHOLE: Final = re.compile(r"[0-9W-]+[T ][0-9:]+([.,]\d{1,6})?([Zz]|[+-][0-9:.]+)?")
+
+Moment = str | date | datetime
+"""A moment that somebody writes down."""
 
 
 def parse_datetime(text: str) -> datetime:
@@ -35,3 +39,38 @@ def parse_date(text: str) -> date:
 
 PARSERS: Final[Mapping[str, Callable[[str], date]]] = {"datetime": parse_datetime, "date": parse_date}
 """By logical type: what makes its value of text."""
+
+
+def instant(value: object, where: str) -> datetime:
+    """A moment as aware UTC; a date is its midnight, and what has no zone is UTC.
+
+    Args:
+        value: text of ISO 8601, a date or a datetime.
+
+    Raises:
+        InputError: it is no time, or outside of the years 1 to 9999.
+    """
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, datetime):
+            return utc(value)
+        if isinstance(value, date):
+            return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise _no_time(value, where) from error
+    raise _no_time(value, where)
+
+
+def find_instant(value: object, where: str) -> datetime | None:
+    """The same; None stays None."""
+    return None if value is None else instant(value, where)
+
+
+def _no_time(value: object, where: str) -> InputError:
+    return InputError(
+        expected="a time such as '2013-04-01' or a datetime",
+        got=repr(value)[:80],
+        where=where,
+        hint="A time without zone is read as UTC.",
+    )

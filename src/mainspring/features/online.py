@@ -12,6 +12,7 @@ from typing import Any
 
 from mainspring.errors import InputError
 from mainspring.features import on_demand
+from mainspring.features.iso8601 import Moment, instant
 from mainspring.features.lookup import Lookup
 from mainspring.features.packing import ASSET_BYTES, SPACE
 from mainspring.features.request_shape import RequestShape
@@ -48,7 +49,7 @@ class OnlineReader:
         }
         self._types = _types(view, groups)
 
-    def read(self, keys: Mapping[str, Any], request: Mapping[str, Any], now: datetime) -> Vector:
+    def read(self, keys: Mapping[str, Any], request: Mapping[str, Any], now: Moment) -> Vector:
         """The features as they are known at `now`.
 
         Args:
@@ -61,7 +62,7 @@ class OnlineReader:
             InputError: a column is missing, unknown, or of another type.
         """
         given = self._shape.one(keys, request)
-        now_us = to_us(now)
+        now_us = _moment_us(now)
         values: dict[str, Any] = {name: given[name] for name in self.request_columns}
         status: dict[str, str] = {}
         commits: dict[str, int | None] = {}
@@ -89,7 +90,7 @@ class OnlineReader:
         self,
         keys: Sequence[Mapping[str, Any]],
         request: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-        now: datetime,
+        now: Moment,
     ) -> Vectors:
         """What `read` answers for each of many, from one state of the online store, in one read of it.
 
@@ -112,7 +113,7 @@ class OnlineReader:
             )
         given = self._shape.many(keys, requests)
         columns: dict[str, list[Any]] = {name: given[name] for name in self.request_columns}
-        found = self._fill(columns, given, n, to_us(now))
+        found = self._fill(columns, given, n, _moment_us(now))
         for function in self._functions:
             columns[function.name] = function.values(columns, n)
         return Vectors(
@@ -165,3 +166,7 @@ def _types(
             pairs = zip(part.outputs, part.columns, strict=True)
             types |= {output: group.type_of(column) for output, column in pairs}
     return types
+
+
+def _moment_us(now: Moment) -> int:
+    return to_us(now if isinstance(now, datetime) else instant(now, "online read, now"))

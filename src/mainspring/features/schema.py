@@ -15,7 +15,7 @@ from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.column import Column
 from mainspring.features.keycode import KEY_TYPES
 from mainspring.features.spec import Default, FeatureSpec
-from mainspring.types import to_us, utc
+from mainspring.types import to_us
 
 _PLAIN: Final[Mapping[str, pl.DataType]] = {
     "int64": pl.Int64(),
@@ -286,6 +286,8 @@ def cast(series: pl.Series, kind: str, where: str) -> pl.Series:
     given = logical(series.dtype)
     if isinstance(target, pl.List) and isinstance(series.dtype, pl.List | pl.Array):
         return _lists(series, kind, where)
+    if kind == "int64" and series.dtype.is_float():
+        return _whole(series, where)
     if given is None or (given != kind and (kind, given) not in _WIDENS):
         raise _other_type(series, kind, where)
     if kind == "datetime":
@@ -302,6 +304,25 @@ def cast(series: pl.Series, kind: str, where: str) -> pl.Series:
     if isinstance(series.dtype, pl.Decimal):
         _check_exact(series, out, where)
     return out
+
+
+#: Up to here a float64 holds every whole number.
+_WHOLE_LIMIT: Final = 2**53
+
+
+def _whole(series: pl.Series, where: str) -> pl.Series:
+    """Fractions that are whole numbers, as pandas gives a column of whole numbers with gaps."""
+    near = series.is_between(-_WHOLE_LIMIT, _WHOLE_LIMIT).fill_null(True)
+    other = ~near | (series.floor() != series).fill_null(False)
+    row = other.arg_max() if other.any() else None
+    if row is not None:
+        raise InputError(
+            expected="type int64, or fractions that are whole numbers of at most 2**53",
+            got=f"type {series.dtype} with {series[row]!r} in row {row}",
+            where=f"{where}, column {series.name!r}",
+            hint="Round explicitly, and write null for what is missing: .fill_nan(None).",
+        )
+    return series.cast(pl.Int64)
 
 
 _CALENDAR: Final[Mapping[pl.DataType, tuple[int, int]]] = {
@@ -432,27 +453,6 @@ def instants(series: pl.Series, where: str) -> pl.Series:
     zone = series.dtype.time_zone if isinstance(series.dtype, pl.Datetime) else None
     series = series.dt.cast_time_unit("us") if isinstance(series.dtype, pl.Datetime) else series
     return series.dt.convert_time_zone("UTC") if zone else series.dt.replace_time_zone("UTC")
-
-
-def instant(value: str | date | datetime, where: str) -> datetime:
-    """A moment that somebody wrote down, as aware UTC; a date is its midnight, and what has no zone is UTC.
-
-    Raises:
-        InputError: it is no time.
-    """
-    try:
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value)
-        if not isinstance(value, datetime):
-            return datetime(value.year, value.month, value.day, tzinfo=UTC)
-        return utc(value)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(
-            expected="a time such as '2013-04-01' or a datetime",
-            got=repr(value),
-            where=where,
-            hint="A time without zone is read as UTC.",
-        ) from error
 
 
 def key_check(keys: Sequence[str], schema: Sequence[FeatureSpec], where: str) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from mainspring.errors import InputError
-from mainspring.features.schema import instant
+from mainspring.features.durations import Seconds, seconds
+from mainspring.features.iso8601 import Moment, find_instant, instant
 from mainspring.features.spec import SplitSpec
 from mainspring.types import canonical_bytes
 
@@ -23,9 +24,9 @@ GAP: Final = "gap"
 
 def by_time(
     *,
-    test_from: str | date | datetime,
-    validation_from: str | date | datetime | None = None,
-    gap_s: float = 0.0,
+    test_from: Moment,
+    validation_from: Moment | None = None,
+    gap_s: Seconds = 0.0,
 ) -> SplitSpec:
     """Rows are divided by their spine time into [.., validation_from), [validation_from, test_from), [test_from, ..).
 
@@ -38,9 +39,8 @@ def by_time(
         InputError: validation_from is not before test_from, or the gap is negative.
     """
     test = instant(test_from, "split.by_time, test_from")
-    validation = (
-        None if validation_from is None else instant(validation_from, "split.by_time, validation_from")
-    )
+    validation = find_instant(validation_from, "split.by_time, validation_from")
+    gap_s = seconds(gap_s, "gap_s", "split.by_time")
     if validation is not None and validation >= test:
         raise InputError(
             expected="validation_from before test_from",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, overload
 
@@ -16,6 +16,7 @@ from mainspring.features import batch, dataset, on_demand, schema, store
 from mainspring.features.buckets import answer_in_buckets, estimated_bytes
 from mainspring.features.dataset import Asked, TrainingDataset
 from mainspring.features.digest import frame_digest
+from mainspring.features.iso8601 import Moment, find_instant
 from mainspring.features.join import NUMBER, Answers, Side, answer
 from mainspring.features.join import Spine as Lookup
 from mainspring.features.online import OnlineReader
@@ -161,20 +162,22 @@ class FeatureView:
         )
 
     def join(
-        self, spine: object, *, as_of: datetime | None = None, pins: Mapping[str, int] | None = None
+        self, spine: object, *, as_of: Moment | None = None, pins: Mapping[str, int] | None = None
     ) -> JoinResult:
         """What each spine row could have known at its moment, with labels and what is for training only.
 
         Args:
             spine: a frame, a path, or a read of a group; its columns are the keys, the view's spine time and the
                 request columns, with others passed through.
-            as_of: labels that became known after this moment are not used; None = the project clock's present.
+            as_of: labels that became known after this moment are not used: a datetime, a date or ISO text, without
+                zone UTC; None = the project clock's present.
             pins: `name@version` → the highest commit number to read; the newest where it is not named.
 
         Raises:
             InputError: a column is missing, of another type, or would appear twice; a time is null.
         """
-        return self._join(self._spine(spine), as_of, pins)
+        moment = find_instant(as_of, f"join of view {self.spec.title}, as_of")
+        return self._join(self._spine(spine), moment, pins)
 
     def training_dataset(
         self,
@@ -183,7 +186,7 @@ class FeatureView:
         split: SplitSpec | None = None,
         seed: int = 0,
         name: str | None = None,
-        as_of: datetime | None = None,
+        as_of: Moment | None = None,
         pins: Mapping[str, int] | None = None,
         source: str | Path | None = None,
     ) -> TrainingDataset:
@@ -207,7 +210,8 @@ class FeatureView:
         check_split(split, f"view {self.spec.title}")
         self._stores.graph.check_usable(self.spec.view_id)
         asked = self._spine(spine, source)
-        result = self._join(asked, as_of, pins)
+        moment = find_instant(as_of, f"training dataset of view {self.spec.title}, as_of")
+        result = self._join(asked, moment, pins)
         return dataset.make(
             self._stores,
             self.spec,
@@ -218,7 +222,7 @@ class FeatureView:
             spine_assets=lambda taken: self._spine_assets(asked, taken),
             pins=result.pins,
             as_of=result.as_of,
-            asked=Asked(as_of, dict(pins or {})),
+            asked=Asked(moment, dict(pins or {})),
             row_key=self._row_key(asked.frame),
             report={side: counts.to_dict() for side, counts in result.report.items()},
             split=split or SplitSpec(kind="none"),
@@ -229,8 +233,8 @@ class FeatureView:
 
     def batch(
         self,
-        start: str | date | datetime | None = None,
-        end: str | date | datetime | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
         *,
         spine: object = None,
         pins: Mapping[str, int] | None = None,
