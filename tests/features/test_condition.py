@@ -10,8 +10,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.features.conftest import at
 
 from mainspring.errors import InputError
+from mainspring.features.api import Features, request
 from mainspring.features.condition import Condition, spine
 from mainspring.types import digest
 
@@ -52,7 +54,11 @@ def test_rows_are_taken_where_it_is_true(condition: Condition, expected: list[bo
 
 
 _values = st.one_of(
-    st.booleans(), st.integers(-9, 9), st.floats(allow_nan=False), st.text(max_size=3), st.datetimes()
+    st.booleans(),
+    st.integers(-9, 9),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=3),
+    st.datetimes(),
 )
 _leaves = st.one_of(
     st.builds(lambda op, value: op(value), st.sampled_from([spine("x").__eq__, spine("y").__lt__]), _values),
@@ -103,3 +109,30 @@ def test_what_cannot_be_compared_is_refused(make: Callable[[], Any], message: st
     """Nulls, NaN, mixed types, missing parentheses, other types and missing columns are named."""
     with pytest.raises(InputError, match=message):
         make()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "condition",
+    [
+        spine("k") == "one",
+        spine("c") > 1,
+        spine("event_time") > date(2013, 1, 1),
+        ~((spine("k") > 0) & spine("n").is_in([True])),
+    ],
+)
+def test_a_view_refuses_what_no_spine_could_be_compared_with(
+    features: Features, condition: Condition
+) -> None:
+    """Where the column's type is known: of a key, the time, a typed request column."""
+    group = features.group("g", keys=["k"], event_time="t", schema={"k": int, "t": datetime, "x": float})
+    parts = [group["x"], request(c=str, n=int)]
+    with pytest.raises(InputError, match="a comparison with a value of type"):
+        features.view("v", features=parts, where=condition)
+    taken = (
+        (spine("k") > 0)
+        & spine("c").is_in(["a"])
+        & (spine("event_time") > at(0))
+        & (spine("other") == "what")
+    )
+    assert features.view("v", features=parts, where=taken).spec.condition == taken

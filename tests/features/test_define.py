@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -83,6 +85,7 @@ def test_what_is_said_of_a_group_stays_until_it_is_said_otherwise(features: Feat
 def test_whoever_uses_a_deprecated_group_is_warned(features: Features) -> None:
     """With the reason and the successor; it goes on working, and it can be taken back."""
     group = made(features)
+    features.group("g", 2, keys=["k"])
     group.deprecate("counted twice", successor="g@2")
     with pytest.warns(FutureWarning, match="g@1 is deprecated: counted twice. Use g@2 instead"):
         group.insert(row(1))
@@ -151,3 +154,40 @@ def test_what_becomes_of_broken_rows_stays_until_it_is_said_otherwise(features: 
     assert (again.spec.on_failure, commit.n_rows, commit.n_rejected) == ("quarantine", 1, 1)
     assert features.group("q", keys=["k"], on_failure="alert").spec.on_failure == "alert"
     assert features.group("r", keys=["k"]).spec.on_failure == "alert"
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("successor", ["h@1", "g@7", "g", "g@x", "g@1"])
+def test_a_successor_is_another_group_that_is_there(features: Features, successor: str) -> None:
+    group = made(features)
+    with pytest.raises((UnknownNameError, InputError), match="deprecate"):
+        group.deprecate("counted twice", successor=successor)
+    assert group.spec.deprecation is None
+
+
+@pytest.mark.once
+def test_expectations_are_a_suite_or_a_list(features: Features, tmp_path: Path) -> None:
+    """A suite's file is read by `read_suite`; a path, a word or one expectation alone says so."""
+    rules = ms.suite("rules", [ms.expect.not_null("x"), ms.expect.between("x", 0, 9)])
+    path = tmp_path / "suite.json"
+    path.write_text(json.dumps(rules.to_dict()))
+    assert ms.read_suite(path) == ms.read_suite(str(path)) == rules
+    group = features.group("g", keys=["k"], schema=SCHEMA, expectations=ms.read_suite(path))
+    assert len(group.spec.expectations) == 2
+    assert features.group("g", keys=["k"], schema=SCHEMA, expectations=rules.expectations).spec == group.spec
+    for other in (path, str(path), rules.expectations[0], rules.to_dict(), 7):
+        with pytest.raises(InputError, match=r"a suite, or a list.*read_suite"):
+            features.group("h", keys=["k"], expectations=other)  # type: ignore[arg-type]
+
+
+@pytest.mark.once
+def test_a_mark_that_there_is_not_is_refused_by_search(features: Features) -> None:
+    with pytest.raises(UnknownNameError, match=r"direct, indirect, sensitive"):
+        features.search(personal="yes")
+
+
+@pytest.mark.once
+def test_a_commit_is_shown_in_a_line(features: Features) -> None:
+    group = made(features)
+    commit = group.insert(row(1))
+    assert repr(commit) == "<Commit 1 of g@1: 1 rows>"

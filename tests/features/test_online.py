@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -374,3 +374,19 @@ def test_versions_are_served_side_by_side(features: Features) -> None:
     old.insert(weather_rows(("JFK", 3, 3, 30.0)))
     features.materialize(at(3))
     assert [reader.read({"origin": "JFK"}, {}, at(3)).values["temp"] for reader in readers] == [30.0, "warm"]
+
+
+@pytest.mark.once
+def test_at_the_moment_of_the_labels_own_row_online_knows_none(features: Features) -> None:
+    """The join answers with the row before, which the online store has no more; never is it the row itself (R20)."""
+    own = features.group("own", keys=["k"], event_time="t", online=True)
+    own.insert(pl.DataFrame({"k": [1, 1], "t": [at(1), at(2)], "x": [1.0, 2.0], "late": [0, 1]}))
+    view = features.view("v", features=[own["x"]], label=own["late"].on(prefix="was_"), spine_time="s")
+    reader, tick = view.online(), timedelta(microseconds=1)
+    found = []
+    for moment in (at(2) - tick, at(2), at(2) + tick):
+        own.materialize(moment)
+        vector = reader.read({"k": 1}, {}, moment)
+        joined = view.join(pl.DataFrame({"k": [1], "s": [moment]})).frame["x"].item()
+        found.append((joined, vector.values["x"], vector.status["own"]))
+    assert found == [(1.0, 1.0, "present"), (1.0, None, "missing"), (2.0, 2.0, "present")]

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from sqlalchemy import MetaData, select
 from tests.features.conftest import at
-from tests.features.test_erase import holders
+from tests.features.test_erasure import holders
 
 import mainspring as ms
 from mainspring.errors import ConflictError, InputError, StateError

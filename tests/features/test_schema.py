@@ -139,3 +139,23 @@ def test_a_whole_default_of_fractions_is_a_fraction(features: Features) -> None:
     """So that it is the same online and offline."""
     group = features.group("g", keys=["k"], schema={"k": "int64", "x": ms.column(float, default=3)})
     assert [repr(item.default) for item in group.spec.columns or ()] == ["None", "3.0"]
+
+
+@pytest.mark.parametrize("dtype", [pl.Float64, pl.Float32])
+def test_whole_numbers_with_gaps_are_whole_numbers(dtype: Any) -> None:
+    """Pandas has them as fractions; up to 2**53 nothing is lost."""
+    assert cast(pl.Series("n", [1.0, None, -3.0, -0.0], dtype=dtype), "int64", "here").to_list() == [
+        1,
+        None,
+        -3,
+        0,
+    ]
+    assert cast(pl.Series("n", [float(2**53)]), "int64", "here").to_list() == [2**53]
+
+
+@pytest.mark.parametrize("value", [0.5, float("nan"), float("inf"), -(2.0**60)])
+def test_other_fractions_are_no_whole_numbers(value: float) -> None:
+    with pytest.raises(
+        InputError, match=r"type int64, or fractions that are whole.*in row 1.*Round explicitly"
+    ):
+        cast(pl.Series("n", [1.0, value]), "int64", "here")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
 
 import mainspring as ms
-from mainspring.errors import InputError, UnavailableError
+from mainspring.errors import InputError, MissingExtraError, UnavailableError
 from mainspring.features.api import Features
 from mainspring.features.frames import frame_of
 
@@ -89,6 +90,7 @@ def test_a_query_that_is_no_rows_is_refused(
 @pytest.mark.once
 def test_values_of_databases(tmp_path: Any) -> None:
     """Ids, bytes and decimals become what a group can hold; a column of two types is refused with its name."""
+    (tmp_path / "odd.db").touch()
     url = f"sqlite:///{tmp_path}/odd.db"
     found = frame_of(ms.sql(url, "SELECT x'00ff' AS b, 1 AS n UNION ALL SELECT NULL, 2"), "rows")
     assert found.rows() == [(b"\x00\xff", 1), (None, 2)]
@@ -104,3 +106,26 @@ def test_what_is_no_query_is_refused(given: dict[str, Any]) -> None:
     """Nothing to ask, or nothing at a time."""
     with pytest.raises(InputError, match=r"ms\.sql"):
         ms.sql("sqlite://", **given)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("place", ["missing.db", "no/folder/missing.db"])
+def test_a_file_that_is_not_there_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """SQLite would make an empty one, and say that there is no such table."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"a SQLite file that is there.*missing\.db"):
+        frame_of(ms.sql(f"sqlite:///{place}", "SELECT 1"), "here")
+    assert list(tmp_path.iterdir()) == []
+    assert frame_of(ms.sql("sqlite://", "SELECT 1 AS one"), "here").rows() == [(1,)]
+
+
+@pytest.mark.once
+def test_a_driver_that_is_not_there_is_named() -> None:
+    """No extra of ours brings MySQL's; one brings PostgreSQL's."""
+    with pytest.raises(MissingExtraError) as refused:
+        frame_of(ms.sql("mysql+pymysql://host/shop", "SELECT 1"), "here")
+    assert "mysql+pymysql" in refused.value.expected and "mainspring[" not in refused.value.hint
+    with pytest.raises(MissingExtraError, match=r"mainspring\[postgres\]"):
+        frame_of(ms.sql("postgresql+psycopg2://host/shop", "SELECT 1"), "here")

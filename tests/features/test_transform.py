@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 from tests.features.conftest import at
 
 from mainspring.errors import ConflictError, InputError, IntegrityError, UnknownNameError
@@ -18,8 +19,11 @@ from mainspring.features import split, transform
 from mainspring.features.api import Features, request
 from mainspring.features.dataset import TrainingDataset
 from mainspring.features.spec import FunctionSpec, Transformations
-from mainspring.features.transform.known import load
+from mainspring.features.transform.known import load, remember
 from mainspring.features.view import FeatureView
+from mainspring.lineage import Graph
+from mainspring.models.api import Models
+from mainspring.models.model import Model
 
 _SCHEMA = {"x": pl.Float64, "n": pl.Int64, "b": pl.Boolean, "c": pl.String}
 _ROWS = st.fixed_dictionaries(
@@ -256,3 +260,71 @@ def test_an_output_takes_no_other_columns_place() -> None:
     made = transform.fit([transform.one_hot("c")], pl.DataFrame({"c": ["a"]}), ["c"])
     with pytest.raises(InputError, match="c=a"):
         transform.apply(made, pl.DataFrame({"c": ["a"], "c=a": ["mine"]}))
+
+
+@pytest.mark.parametrize(
+    ("value", "is_taken"),
+    [("7", False), (7.5, False), (True, False), (7, True), (7.0, True), (None, True), (np.int64(7), True)],
+)
+def test_a_row_has_the_types_of_training(value: object, is_taken: bool) -> None:
+    """As a frame has: what is none of them is refused, and what says the same is taken."""
+    fitted = transform.fit([transform.standardise("n")], pl.DataFrame({"n": [1, 2, 3]}), ["n"])
+    one = transform.row_function(fitted)
+    if is_taken:
+        assert one({"n": value})["n"] == (None if value is None else one({"n": 7})["n"])
+    else:
+        with pytest.raises(InputError, match="type int64, as in training"):
+            one({"n": value})
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "step",
+    [
+        transform.standardise("c"),
+        transform.clip("c"),
+        transform.impute("c", how="mean"),
+        transform.impute("c", value=0.0),
+        transform.impute("wind", value="none"),
+        transform.one_hot("wind"),
+        transform.ordinal("at"),
+    ],
+)
+def test_a_view_refuses_what_could_never_be_fitted(features: Features, step: Any) -> None:
+    """The types are known when the view is defined; a dataset would find out later."""
+    schema = {"k": int, "t": "datetime", "wind": float, "at": "datetime"}
+    group = features.group("g", keys=["k"], event_time="t", schema=schema)
+    parts = [group["wind", "at"], request(c=str)]
+    with pytest.raises(InputError, match="a feature of type"):
+        features.view("v", features=parts, transforms=[step])
+    assert features.view(
+        "v", features=parts, transforms=[transform.one_hot("c"), transform.standardise("wind")]
+    )
+
+
+def here(learnt, values):  # type: ignore[no-untyped-def]
+    """A function that is said to be of a script."""
+    return values * learnt["most"]
+
+
+@pytest.mark.once
+def test_a_function_of_a_script_is_not_registered(graph: Graph) -> None:
+    """What no server could import is refused with the model, not when it is deployed."""
+    step = transform.custom("z", ["x"], fit=furthest, apply=here)
+    rows = pl.DataFrame({"x": [1.0, 2.0, 3.0, 4.0], "late": [0, 1, 0, 1]})
+    fitted = transform.fit([step], rows, ["x"])
+    for place, is_taken in (
+        (f"{__name__}:here", True),
+        ("__main__:here", False),
+        (f"{__name__}:f.<locals>.here", False),
+    ):
+        function = step.apply.model_copy(update={"reference": place})  # type: ignore[union-attr]
+        remember(function, here)
+        spec = fitted.steps[0].transform.model_copy(update={"apply": function})
+        there = fitted.model_copy(update={"steps": (fitted.steps[0].model_copy(update={"transform": spec}),)})
+        model = Model(LogisticRegression(), features=["x"], label="late", transformations=there).fit(rows)
+        if is_taken:
+            assert Models(graph).register("m", model).number == 1
+        else:
+            with pytest.raises(InputError, match=r"a serving process imports.*Move the function to a file"):
+                Models(graph).register("m", model)

@@ -6,6 +6,7 @@ NaN counts as null. Times are compared as instants, naive ones are UTC.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, Final, Literal
@@ -45,6 +46,12 @@ class Condition(Value):
         """Columns that it reads, in order of first use."""
         own = (self.column,) if self.column is not None else ()
         return tuple(dict.fromkeys([*own, *(name for part in self.parts for name in part.columns)]))
+
+    @property
+    def compared(self) -> tuple[tuple[str, str], ...]:
+        """Each column that is compared with a value, and the value's kind."""
+        own = ((self.column, self.kind),) if self.column is not None and self.kind is not None else ()
+        return (*own, *(pair for part in self.parts for pair in part.compared))
 
     def __and__(self, other: Condition) -> Condition:
         return Condition(op="and", parts=(self, _condition(other)))
@@ -202,10 +209,11 @@ def _stored(value: object, name: str) -> tuple[str, Scalar]:
         return "datetime", utc(value).isoformat()
     if isinstance(value, date):
         return "date", value.isoformat()
-    if isinstance(value, bool | int | float | str) and value == value:  # noqa: PLR0124  NaN differs from itself
+    # JSON has neither NaN nor infinities.
+    if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
         return _STORED[type(value)], value
     raise InputError(
-        expected="a number, text, boolean, date or time",
+        expected="a finite number, text, boolean, date or time",
         got=repr(value),
         where=f"condition on column {name!r}",
         hint=f"Write ms.spine({name!r}).is_null() for what is not there.",

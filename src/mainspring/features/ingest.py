@@ -43,7 +43,7 @@ EVIDENCE_KIND: Final = "expectations"
 """Of the evidence about a commit that keeps its validation."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Commit:
     """One insert or delete of a group, published.
 
@@ -76,6 +76,10 @@ class Commit:
     n_rejected: int = 0
     read_profile: Callable[[], Profile] | None = field(default=None, repr=False, compare=False)
     read_drift: Callable[[], BatchDrift | None] | None = field(default=None, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        said = f" {self.verdict}" if self.verdict else ""
+        return f"<Commit {self.number} of {self.group}: {self.n_rows} rows{said}>"
 
     @property
     def profile(self) -> Profile:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 import polars as pl
@@ -22,6 +22,7 @@ from mainspring.errors import ConflictError, InputError, StateError
 from mainspring.features import schema
 from mainspring.features.column import Column
 from mainspring.features.iso8601 import PARSERS
+from mainspring.features.python_types import PYTHON
 from mainspring.features.spec import FeatureGroupSpec, SelectionSpec
 from mainspring.features.treatment import TreatedColumn
 from mainspring.features.wrangle.anonymise import KEY_MIN_BYTES, generalise, hash_of, keyed_hash
@@ -263,22 +264,9 @@ def _is_hash(given: object, column: TreatedColumn) -> bool:
     )
 
 
-_PYTHON: Final[Mapping[str, type | tuple[type, ...]]] = {
-    "int64": int,
-    "float64": (int, float),
-    "string": str,
-    "bool": bool,
-    "datetime": datetime,
-    "date": date,
-    "binary": bytes,
-}
-
-
 def _fits(given: object, kind: str) -> bool:
     is_bool, is_time = isinstance(given, bool), isinstance(given, datetime)
-    return (
-        isinstance(given, _PYTHON[kind]) and is_bool == (kind == "bool") and is_time == (kind == "datetime")
-    )
+    return isinstance(given, PYTHON[kind]) and is_bool == (kind == "bool") and is_time == (kind == "datetime")
 
 
 def _other_type(name: str, kind: str, got: str, where: str) -> InputError:
@@ -303,9 +291,9 @@ def _check_type(column: TreatedColumn, declared: Column, where: str) -> None:
                 hint="Declare float64, or write a whole number.",
             )
         return
-    if treatment.how == "hash" and column.type not in _PYTHON:
+    if treatment.how == "hash" and column.type not in PYTHON:
         raise InputError(
-            expected=f"a hash of {', '.join(_PYTHON)}",
+            expected=f"a hash of {', '.join(PYTHON)}",
             got=f"type {column.type}",
             where=where,
             hint="Drop the column, or make a column of each part.",

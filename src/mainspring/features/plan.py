@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from mainspring.errors import ConflictError, InputError, UnknownNameError
+from mainspring.errors import ConflictError, InputError
 from mainspring.features import on_demand
 from mainspring.features.column import Column
 from mainspring.features.condition import Condition
@@ -17,7 +17,6 @@ from mainspring.features.spec import (
     OnDemandSpec,
     RequestSpec,
     SelectionSpec,
-    TransformSpec,
 )
 from mainspring.features.treatment import TreatedColumn
 
@@ -382,9 +381,14 @@ def check_condition(
     parts: Sequence[Part],
     labels: Sequence[SelectionSpec],
     functions: Sequence[OnDemandSpec],
+    kinds: Mapping[str, str],
     where: str,
 ) -> None:
-    """Refuses a condition on anything but columns of the spine that training and serving both have."""
+    """Refuses a condition on anything but columns of the spine that training and serving both have.
+
+    Args:
+        kinds: column of the spine → logical type, as far as it is known.
+    """
     if condition is None:
         return
     made = {
@@ -408,33 +412,36 @@ def check_condition(
                 where=where,
                 hint="Rows are chosen before anything is looked up for them, and never by what is predicted.",
             )
-
-
-def checked_transforms(
-    transforms: Sequence[TransformSpec],
-    parts: Sequence[Part],
-    functions: Sequence[OnDemandSpec],
-    where: str,
-) -> tuple[TransformSpec, ...] | None:
-    """The transformations of a view, refused where they are something else or read what is no feature; None = none."""
-    names: list[str] = []
-    for part in parts:
-        if part.role == "feature" and not (isinstance(part, SelectionSpec) and part.hidden):
-            names += part.outputs if isinstance(part, SelectionSpec) else part.columns
-    names += [function.name for function in functions]
-    for spec in transforms if isinstance(transforms, list | tuple) else [transforms]:
-        if not isinstance(spec, TransformSpec):
-            raise InputError.of_kind(
-                "transformations made by ms.transform",
-                spec,
-                where,
-                "Write transforms=[ms.transform.impute('x', ...)].",
+    for column, compared in condition.compared:
+        known = kinds.get(column)
+        if known is not None and _COMPARED.get(known, known) != compared:
+            raise InputError(
+                expected=f"a comparison with a value of type {known}",
+                got=f"one with a {compared}",
+                where=f"{where}, condition on {column!r}",
+                hint="No row of a spine could be compared so: write the value in the column's type.",
             )
-        for column in spec.columns:
-            if column not in names:
-                raise UnknownNameError.of("feature", column, names, f"{where}, transform.{spec.kind}")
-        if spec.kind == "one_hot":
-            names = [name for name in names if name not in spec.columns]
-        if spec.kind == "custom":
-            names.append(str(spec.options["name"]))
-    return tuple(transforms) or None
+
+
+_COMPARED: Final = {"int64": "number", "float64": "number"}
+"""Logical type → what conditions call it, where that is another word."""
+
+
+def kinds_of_spine(
+    parts: Sequence[Part],
+    labels: Sequence[SelectionSpec],
+    groups: Mapping[GroupKey, FeatureGroupSpec],
+    spine_time: str,
+) -> dict[str, str]:
+    """Column of a view's spine → logical type, of those whose type is known: keys, typed request columns, the time."""
+    selections = [*labels, *(part for part in parts if isinstance(part, SelectionSpec))]
+    kinds = {
+        item.on.get(key, key): groups[item.table].given_types[key]
+        for item in selections
+        for key in groups[item.table].keys
+        if groups[item.table].columns is not None
+    }
+    for part in parts:
+        if isinstance(part, RequestSpec):
+            kinds |= {name: kind for name, kind in part.columns.items() if kind is not None}
+    return {**kinds, spine_time: "datetime"}

@@ -22,7 +22,7 @@ from mainspring.features.store import Stores
 from mainspring.ports.tables.collect import collect, told_of_lost_files
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Read:
     """Rows of a group as of a commit. Nothing is read before `to_polars`, `to_pandas` or `to_arrow`.
 

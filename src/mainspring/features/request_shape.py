@@ -3,35 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
 from typing import Any, Final
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.iso8601 import PARSERS
 from mainspring.features.personal import FindSecret, of_spine, open_door
+from mainspring.features.python_types import EXACTLY, PYTHON
 from mainspring.features.spec import FeatureGroupSpec, FeatureViewSpec, RequestSpec
-
-_PYTHON: Final[Mapping[str, type | tuple[type, ...]]] = {
-    "int64": int,
-    "float64": (int, float),
-    "string": str,
-    "bool": bool,
-    "datetime": datetime,
-    "date": date,
-    "binary": bytes,
-}
-"""Of everything else: a list."""
-
-_EXACTLY: Final[Mapping[str, frozenset[type]]] = {
-    "int64": frozenset({int}),
-    "float64": frozenset({int, float}),
-    "string": frozenset({str}),
-    "bool": frozenset({bool}),
-    "datetime": frozenset({datetime}),
-    "date": frozenset({date}),
-    "binary": frozenset({bytes}),
-}
-"""What needs no closer look; of everything else a list."""
 
 _AS_TEXT: Final[Mapping[str, str]] = {
     "datetime": 'As text, write date and time in ISO 8601, such as "2013-06-24T15:40:00Z"; at most microseconds.',
@@ -67,7 +45,7 @@ class RequestShape:
         self.request_columns = (*types, *(name for name in view.on_demand_requests))
         self._needed = tuple(dict.fromkeys((*self.key_columns, *self.request_columns)))
         self._checks = [
-            (name, _PYTHON.get(kind, list), kind) for name, kind in types.items() if kind is not None
+            (name, PYTHON.get(kind, list), kind) for name, kind in types.items() if kind is not None
         ]
         treated = of_spine(view.everything, groups, self._where).values()
         self._door = open_door(treated, find_secret, self._where)
@@ -137,7 +115,7 @@ class RequestShape:
             if name in columns and str in set(map(type, columns[name])):
                 return None
         for name, _, kind in self._checks:
-            if not {*map(type, columns[name])} - {_NOTHING} <= _EXACTLY.get(kind, {list}):
+            if not {*map(type, columns[name])} - {_NOTHING} <= EXACTLY.get(kind, {list}):
                 return None
         return columns
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mainspring.errors import InputError
+from mainspring.errors import InputError, UnknownNameError
+from mainspring.features.column import PERSONAL
 from mainspring.features.spec import FeatureGroupSpec, FeatureSpec, FeatureViewSpec
 
 
@@ -48,11 +49,14 @@ def search(groups: Sequence[FeatureGroupSpec], views: Sequence[FeatureViewSpec],
 
     Raises:
         InputError: the text is none.
+        UnknownNameError: there is no such mark.
     """
     if not isinstance(asked.text, str):
         raise InputError.of_kind(
             "text to look for", asked.text, "features.search", "Write search('weather')."
         )
+    if isinstance(asked.personal, str) and asked.personal not in PERSONAL:
+        raise UnknownNameError.of("mark of personal data", asked.personal, PERSONAL, "features.search")
     marks = {
         (group.name, group.version): {column.name: column.personal for column in group.columns or ()}
         for group in groups

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
@@ -100,10 +101,11 @@ def read_query(asked: SqlQuery, where: str) -> pl.DataFrame:
         MissingExtraError: its driver is not installed.
     """
     place = f"{where}: {asked.place}"
+    _check_file(asked.url, place)
     try:
         engine = create_engine(asked.url, poolclass=NullPool)
     except (NoSuchModuleError, ImportError) as error:
-        raise MissingExtraError.of(asked.url.drivername, "postgres", place) from error
+        raise _without_driver(asked.url.drivername, place) from error
     except SQLAlchemyError as error:
         raise _refused(asked, error, place) from None
     try:
@@ -123,6 +125,31 @@ def read_query(asked: SqlQuery, where: str) -> pl.DataFrame:
         finally:
             connection.rollback()
     return _joined(chunks, place)
+
+
+def _check_file(url: URL, where: str) -> None:
+    """Refuses a SQLite file that is not there: the driver would make it."""
+    name = url.database
+    if url.get_backend_name() != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
+        return
+    if not Path(name).is_file():
+        raise InputError(
+            expected="a SQLite file that is there",
+            got=repr(name),
+            where=where,
+            hint=f"A relative path begins at {str(Path.cwd())!r}; four slashes begin an absolute one.",
+        )
+
+
+def _without_driver(drivername: str, where: str) -> MissingExtraError:
+    if drivername.startswith("postgres"):
+        return MissingExtraError.of(drivername, "postgres", where)
+    return MissingExtraError(
+        expected=f"the driver of {drivername!r}",
+        got="it is not installed",
+        where=where,
+        hint="Install what SQLAlchemy names for that database, such as PyMySQL for mysql+pymysql://.",
+    )
 
 
 def _chunks(connection: Connection, asked: SqlQuery, where: str) -> Iterator[pl.DataFrame]:

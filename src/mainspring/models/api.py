@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from mainspring.errors import ConflictError, InputError, UnknownNameError
 from mainspring.features.spec import Transformations
+from mainspring.features.transform.known import check_importable
 from mainspring.lineage import Asset, AssetKind, Graph, names
 from mainspring.lineage.marks import check_usable, named
 from mainspring.lineage.spec import Noun
@@ -79,8 +80,9 @@ class Models:
                 that a plug-in adds.
 
         Raises:
-            InputError: a name of other letters, an estimator without its features, types that cannot be stored
-                safely, data that is no training dataset, a run that is none, metadata that is no plain data.
+            InputError: a name of other letters, an estimator without its features, a transformation's function that no
+                other process can import, types that cannot be stored safely, data that is no training dataset, a run
+                that is none, metadata that is no plain data.
             StateError: the model is not fitted; or the model of that name, the data or the run is archived.
         """
         check_name(name, "models.register")
@@ -102,6 +104,8 @@ class Models:
             stored, name = names.resolve(connection, Noun.MODEL, self._graph.project_id, name)
             check_usable(connection, self._graph.project_id, [named(Noun.MODEL, stored), *used])
         _check_transformations(model, data)
+        if model.transformations is not None:
+            check_importable(model.transformations, f"models.register({name!r})")
         content = store_package(model, self._graph.blobs, format_name=stored_as)
         for _ in range(NUMBERING_ATTEMPTS):
             try:

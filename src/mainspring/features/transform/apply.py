@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -10,16 +11,17 @@ import polars as pl
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.on_demand import array_of, array_of_one, series_of, value_of_one
+from mainspring.features.python_types import EXACTLY
 from mainspring.features.schema import cast
 from mainspring.features.spec import FittedStep, Transformations
 from mainspring.features.transform.known import load
 from mainspring.features.wrangle import Fill, OneHot, Ordinal
-from mainspring.features.wrangle.refuse import check_columns
+from mainspring.features.wrangle.refuse import frame_with
 
 Values = dict[str, Any]
 
 
-def apply(transformations: Transformations, frame: pl.DataFrame) -> pl.DataFrame:
+def apply(transformations: Transformations, frame: object) -> pl.DataFrame:
     """The frame with the outputs in place of the inputs; other columns stay, in front.
 
     Args:
@@ -29,24 +31,15 @@ def apply(transformations: Transformations, frame: pl.DataFrame) -> pl.DataFrame
         UnknownNameError: an input is missing.
         InputError: a column is of another type than in training, or one that is no input has an output's name.
     """
-    check_columns(frame, transformations.inputs, "transformations")
+    frame = frame_with(frame, transformations.inputs, "transformations")
     inputs = zip(transformations.inputs, transformations.kinds, strict=True)
-    made = pl.DataFrame([_typed(frame.get_column(name), kind) for name, kind in inputs])
+    made = pl.DataFrame([cast(frame.get_column(name), kind, "transformations") for name, kind in inputs])
     _check_names(transformations, frame)
     for step in transformations.steps:
         made = apply_step(step, made)
     replaced = {*transformations.inputs, *transformations.outputs}
     others = [column for column in frame.get_columns() if column.name not in replaced]
     return pl.DataFrame([*others, *made.get_columns()])
-
-
-def _typed(series: pl.Series, kind: str) -> pl.Series:
-    """The column in its type of training; a prediction log has whole numbers as doubles."""
-    if kind == "int64" and series.dtype.is_float():
-        whole = series.cast(pl.Int64, strict=False)
-        if whole.cast(series.dtype).eq_missing(series).all():
-            return whole
-    return cast(series, kind, "transformations")
 
 
 def _check_names(transformations: Transformations, frame: pl.DataFrame) -> None:
@@ -75,8 +68,14 @@ def row_function(transformations: Transformations) -> Callable[[Mapping[str, Any
 
     Raises (when called):
         UnknownNameError: an input is missing.
+        InputError: one is of another type than in training.
     """
     inputs = transformations.inputs
+    kinds = tuple(
+        (name, kind, EXACTLY[kind])
+        for name, kind in zip(inputs, transformations.kinds, strict=True)
+        if kind in EXACTLY
+    )
     steps = tuple(_ROWS[step.transform.kind](step) for step in transformations.steps)
 
     def transformed(given: Mapping[str, Any]) -> Values:
@@ -84,11 +83,36 @@ def row_function(transformations: Transformations) -> Callable[[Mapping[str, Any
             values = {name: given[name] for name in inputs}
         except KeyError as error:
             raise UnknownNameError.of("feature", error.args[0], given, where="transformations") from None
+        for name, kind, exact in kinds:
+            value = values[name]
+            if value is not None and type(value) not in exact and not _fits(value, kind):
+                raise InputError(
+                    expected=f"type {kind}, as in training",
+                    got=f"{type(value).__name__}: {value!r:.80}",
+                    where=f"transformations, feature {name!r}",
+                    hint="Give the value in that type, or None where it is missing.",
+                )
         for step in steps:
             step(values)
         return values
 
     return transformed
+
+
+def _fits(value: object, kind: str) -> bool:
+    """Whether a value of a rarer type says the same, such as numpy's."""
+    if isinstance(value, float | np.floating) and kind == "int64":
+        return float(value).is_integer()
+    wide: dict[str, Any] = {
+        "int64": np.integer,
+        "float64": (np.integer, np.floating),
+        "string": str,
+        "bool": np.bool_,
+        "datetime": datetime,
+        "date": date,
+        "binary": bytes,
+    }
+    return isinstance(value, wide[kind]) and (kind != "date" or not isinstance(value, datetime))
 
 
 def _number(name: str) -> pl.Expr:

@@ -17,7 +17,7 @@ from mainspring.features.transform.apply import apply, apply_step, row_function
 from mainspring.features.transform.declare import is_plain
 from mainspring.features.transform.known import load
 from mainspring.features.wrangle import Fill, fit_fill, fit_one_hot, fit_ordinal
-from mainspring.features.wrangle.refuse import check_columns
+from mainspring.features.wrangle.refuse import frame_with
 
 #: Rows of the training part on which one row alone is compared with many at once.
 _COMPARED_ROWS: Final = 64
@@ -38,7 +38,7 @@ def fit(transforms: Sequence[TransformSpec], train: pl.DataFrame, features: Sequ
         InputError: a column of a type that its transformation does not take, nothing to fit on, parameters that are no
             plain JSON, or a function that gives other results for many rows than for one.
     """
-    check_columns(train, features, "transformations")
+    train = frame_with(train, features, "transformations")
     kinds = tuple(logical(train.schema[name]) or "string" for name in features)
     frame = train.select(
         cast(train.get_column(name), kind, "transformations")
@@ -46,7 +46,7 @@ def fit(transforms: Sequence[TransformSpec], train: pl.DataFrame, features: Sequ
     )
     steps = []
     for spec in transforms:
-        check_columns(frame, spec.columns, f"transform.{spec.kind}")
+        frame = frame_with(frame, spec.columns, f"transform.{spec.kind}")
         steps.append(FittedStep(transform=spec, fitted=_FIT[spec.kind](spec, frame)))
         frame = apply_step(steps[-1], frame)
     made = Transformations(
