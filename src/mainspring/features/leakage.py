@@ -144,7 +144,7 @@ def shared_keys(frame: pl.DataFrame, part: str, keys: Sequence[str], kind: str) 
     if parts is None or not keys:
         return LeakFinding("shared_keys", Look.INSUFFICIENT_DATA, "not judged: one part, or no keys", {})
     train, others = parts
-    shared = others.join(train.unique(), on=list(keys), how="semi", nulls_equal=True)
+    shared = others.join(train, on=list(keys), how="semi", nulls_equal=True)
     figures = {"n_shared_rows": shared.height, "n_rows": others.height, "keys": list(keys)}
     said = (
         f"{shared.height} of {others.height} rows beside train have a key that train has ({', '.join(keys)})"
@@ -161,7 +161,7 @@ def shared_rows(frame: pl.DataFrame, part: str) -> LeakFinding:
     if parts is None:
         return LeakFinding("shared_rows", Look.INSUFFICIENT_DATA, "not judged: one part", {})
     train, others = parts
-    shared = others.join(train.unique(), on=columns, how="semi", nulls_equal=True).height
+    shared = others.join(train, on=columns, how="semi", nulls_equal=True).height
     figures = {"n_shared_rows": shared, "n_rows": others.height}
     look = Look.WARNING if shared else Look.OK
     return LeakFinding(
