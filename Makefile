@@ -18,7 +18,7 @@ DEMO_DIR ?= demo
 DEMO_ARGS ?=
 # One more than processors, at most eight: some tests wait for the processes that they start.
 TEST_WORKERS ?= $(shell n=$$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1 )); echo $$(( n > 8 ? 8 : n )))
-# Files go whole to one worker: a story is told once for the tests that share it.
+# Files go whole to one worker: a story is told once for the tests that share it. What it writes: tests/memory.py.
 PYTEST ?= $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 # The suite and the demo start hundreds of processes: each would compile all modules again, and each worker rewrite all tests.
 unexport PYTHONDONTWRITEBYTECODE

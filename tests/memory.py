@@ -14,7 +14,7 @@ from typing import Final
 
 IN_MEMORY: Final = Path("/dev/shm")
 ROOM_BYTES: Final = 6 << 30
-"""A run leaves some two GB until it ends; others may be running."""
+"""Room for several runs at once, and for their processes."""
 
 CHOSEN: Final = "PYTEST_DEBUG_TEMPROOT"
 """Where pytest makes its folders: an environment variable of its own."""
