@@ -47,12 +47,12 @@ class Extent(Frozen):
     maximum: float | None = None
     moments: Moments
 
-    def merge(self, other: Self) -> Extent:
-        """Both frames' sizes."""
+    def merge(self, *others: Self) -> Extent:
+        """All frames' sizes."""
         return Extent(
-            minimum=extreme(min, self.minimum, other.minimum),
-            maximum=extreme(max, self.maximum, other.maximum),
-            moments=self.moments.merge(other.moments),
+            minimum=_extreme(min, self.minimum, *(part.minimum for part in others)),
+            maximum=_extreme(max, self.maximum, *(part.maximum for part in others)),
+            moments=self.moments.merge(*(part.moments for part in others)),
         )
 
 
@@ -176,11 +176,11 @@ class ColumnProfile(Frozen):
                 hint="Profile both frames with edges_from= the same reference profile, or use pooled().",
             )
         counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
-        return self._joined(other, {"counts": counts, "n_unlisted": self.n_unlisted + other.n_unlisted})
+        return self._joined([other], {"counts": counts, "n_unlisted": self.n_unlisted + other.n_unlisted})
 
-    def pooled(self, other: Self) -> Self:
-        """Both frames' rows, on whatever bins each was counted; the result has none until `relaid`."""
-        return self._joined(other, {"edges": (), "levels": (), "counts": (), "n_unlisted": 0})
+    def pooled(self, *others: Self) -> Self:
+        """All frames' rows, on whatever bins each was counted; the result has none until `relaid`."""
+        return self._joined(others, {"edges": (), "levels": (), "counts": (), "n_unlisted": 0})
 
     def relaid(self, n_bins: int = N_BINS, n_levels: int = N_LEVELS) -> Self:
         """On bins of about equal counts, or the most frequent levels whose rows are known."""
@@ -205,26 +205,25 @@ class ColumnProfile(Frozen):
         sums = [] if self.quantiles is None else self.quantiles.up_to(edges)
         return tuple(b - a for a, b in itertools.pairwise([0, *sums, n_finite]))
 
-    def _joined(self, other: Self, bins: dict[str, Any]) -> Self:
+    def _joined(self, others: Sequence[Self], bins: dict[str, Any]) -> Self:
+        parts = (self, *others)
         summed = ("n_rows", "n_null", "n_nan", "n_low_infinite", "n_high_infinite", "n_missing_items")
-        changes: dict[str, Any] = {name: getattr(self, name) + getattr(other, name) for name in summed}
-        changes["minimum"] = extreme(min, self.minimum, other.minimum)
-        changes["maximum"] = extreme(max, self.maximum, other.maximum)
-        changes["inexact"] = self.inexact or other.inexact
+        changes: dict[str, Any] = {name: sum(getattr(part, name) for part in parts) for name in summed}
+        changes["minimum"] = _extreme(min, *(part.minimum for part in parts))
+        changes["maximum"] = _extreme(max, *(part.maximum for part in parts))
+        changes["inexact"] = any(part.inexact for part in parts)
         for name in ("moments", "lengths", "norms", "quantiles"):
-            a, b = getattr(self, name), getattr(other, name)
-            changes[name] = None if a is None or b is None else a.merge(b)
-        a, b = self.most_frequent, other.most_frequent
-        changes["top"] = None if a is None or b is None else a.merge(b)
+            changes[name] = _merged([getattr(part, name) for part in parts])
+        changes["top"] = _merged([part.most_frequent for part in parts])
         merged: Self = self.model_copy(update=changes | bins | {"registers": None})
         if merged.quantiles is not None and merged.quantiles.is_exact:
             return merged.model_copy(update={"top": None})
         if merged.n_distinct_exact is not None:
             return merged
-        mine, others = self.find_registers(), other.find_registers()
-        if mine is None or others is None:
+        registers = [found for part in parts if (found := part.find_registers()) is not None]
+        if len(registers) < len(parts):
             return merged
-        return merged.model_copy(update={"registers": packed(np.maximum(mine, others))})
+        return merged.model_copy(update={"registers": packed(np.maximum.reduce(registers))})
 
     def find_registers(self) -> Registers | None:
         """The registers that the different values give; None for kinds that count none."""
@@ -258,7 +257,11 @@ def _intervals(edges: Sequence[float]) -> tuple[str, ...]:
     )
 
 
-def extreme(choose: Any, a: Any, b: Any) -> Any:
-    """The smaller or greater of what there is."""
-    present = [value for value in (a, b) if value is not None]
-    return choose(present) if present else None
+def _merged(parts: Sequence[Any]) -> Any:
+    """What all parts have together; None where one does not have it."""
+    return None if any(part is None for part in parts) else parts[0].merge(*parts[1:])
+
+
+def _extreme(choose: Any, *values: Any) -> Any:
+    """The smallest or greatest of what there is."""
+    return choose((value for value in values if value is not None), default=None)

@@ -55,7 +55,7 @@ def counted(blank: ColumnProfile, values: pl.Series, *, on_bins: bool) -> Column
 
 
 def _numeric(blank: ColumnProfile, values: pl.Series, *, on_bins: bool) -> ColumnProfile:
-    given = values.drop_nulls().cast(pl.Float64).to_numpy()
+    given = _present(values).cast(pl.Float64).to_numpy()
     is_finite = np.isfinite(given)
     finite = given if is_finite.all() else given[is_finite]
     rest = given[~is_finite]
@@ -91,6 +91,11 @@ def _numeric(blank: ColumnProfile, values: pl.Series, *, on_bins: bool) -> Colum
     return blank.model_copy(update=changes)
 
 
+def _present(values: pl.Series) -> pl.Series:
+    # To ask for the others is a query of its own.
+    return values.drop_nulls() if values.null_count() else values
+
+
 def _sorted(values: NDArray[np.float64]) -> tuple[Keys, Counts | None]:
     """The different values as keys, ascending, and how often each occurs; None = once."""
     numbers = keys(values)
@@ -111,7 +116,7 @@ def _frequent_numbers(different: NDArray[np.float64], counts: Counts | None) -> 
 
 
 def _category(blank: ColumnProfile, values: pl.Series, *, on_bins: bool) -> ColumnProfile:
-    found = values.drop_nulls().alias("value").value_counts(name="n")
+    found = _present(values).alias("value").value_counts(name="n")
     texts = found["value"].cast(pl.String)
     counts = found["n"].to_numpy().astype(np.int64)
     changes: dict[str, Any] = {"n_unlisted": len(values) - values.null_count()}
@@ -135,7 +140,7 @@ def _these(texts: pl.Series, counts: Counts, which: pl.Series) -> tuple[list[str
 
 
 def _time(blank: ColumnProfile, values: pl.Series) -> ColumnProfile:
-    given = values.drop_nulls()
+    given = _present(values)
     if values.dtype == pl.Date:
         instants = given.to_physical().to_numpy().astype(np.float64) * DAY_US
     else:
@@ -155,7 +160,7 @@ def _time(blank: ColumnProfile, values: pl.Series) -> ColumnProfile:
 
 
 def _list(blank: ColumnProfile, values: pl.Series) -> ColumnProfile:
-    given = values.drop_nulls()
+    given = _present(values)
     given = given.arr.to_list() if given.dtype == pl.Array else given
     lengths = given.list.len().to_numpy().astype(np.float64)
     changes: dict[str, Any] = {"lengths": _extent(lengths)}

@@ -115,7 +115,7 @@ def _tau(x: float) -> float:
 
 def packed(registers: Registers) -> str:
     """Registers as text."""
-    return base64.b64encode(zlib.compress(registers.tobytes(), 9)).decode()
+    return base64.b64encode(zlib.compress(registers.tobytes())).decode()
 
 
 def unpacked(text: str) -> Registers:

@@ -69,8 +69,14 @@ class Moments(Frozen):
             return None
         return _finite(math.sqrt(self.count) * self.m3 / self.m2**1.5)
 
-    def merge(self, other: Self) -> Moments:
-        """The moments of both sets of values together (Pébay 2008, equations 2.1 to 2.9)."""
+    def merge(self, *others: Self) -> Moments:
+        """The moments of all sets of values together (Pébay 2008, equations 2.1 to 2.9)."""
+        found: Moments = self
+        for other in others:
+            found = found._beside(other)
+        return found
+
+    def _beside(self, other: Moments) -> Moments:
         if not self.count or not other.count:
             return other if not self.count else self
         if None in (

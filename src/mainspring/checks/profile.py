@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import reduce
 from typing import Final, Self
 
 import polars as pl
@@ -149,7 +148,7 @@ def _pooled(parts: Sequence[tuple[ColumnProfile | None, int]]) -> ColumnProfile:
                 hint="Cast the frames to one schema before they are profiled.",
             )
     n_null = sum(n_rows for column, n_rows in parts if column is None or column not in typed)
-    joined = reduce(lambda a, b: a.pooled(b), typed[1:], first)
+    joined = first.pooled(*typed[1:]) if typed[1:] else first
     nulls = {"n_rows": joined.n_rows + n_null, "n_null": joined.n_null + n_null}
     return joined.model_copy(update=nulls).relaid()
 

@@ -68,14 +68,14 @@ class Quantiles(Frozen):
         """Between which doubles the value of rank floor(share * (n - 1)) lies for certain; None without rows."""
         if not self.counts:
             return None
-        at = self._bucket(share)
+        (at,) = self._places([share])
         return self.starts[at], self.ends[at]
 
     def at(self, share: float) -> float | None:
         """The value of rank floor(share * (n - 1)), interpolated within its bucket; None without rows."""
         if not self.counts:
             return None
-        place = self._bucket(share)
+        (place,) = self._places([share])
         low, high = self.starts[place], self.ends[place]
         if low == 0.0:
             # Zeros share their bucket with doubles so small that nobody has any.
@@ -85,9 +85,11 @@ class Quantiles(Frozen):
         within = (rank - before + 0.5) / self.counts[place]
         return low if low == high else low + (high - low) * within
 
-    def _bucket(self, share: float) -> int:
-        rank = math.floor(share * (self.count - 1))
-        return int(np.searchsorted(np.cumsum(self.counts), rank, side="right"))
+    def _places(self, shares: Sequence[float]) -> list[int]:
+        """In which bucket the value of rank floor(share * (n - 1)) is, for each share."""
+        ranks = [math.floor(share * (self.count - 1)) for share in shares]
+        places: list[int] = np.searchsorted(np.cumsum(self.counts), ranks, side="right").tolist()
+        return places
 
     def edges(self, n_bins: int) -> tuple[float, ...]:
         """Inner edges of bins (low, high], each of which is the last double of a bucket or the last one before it.
@@ -99,7 +101,7 @@ class Quantiles(Frozen):
             return ()
         ends, count = self.ends, self.count
         heavy = [place for place, n in enumerate(self.counts) if n * n_bins >= count]
-        found = {ends[self._bucket(index / n_bins)] for index in range(1, n_bins)}
+        found = {ends[place] for place in self._places([index / n_bins for index in range(1, n_bins)])}
         found |= {ends[place] for place in (*heavy, -1)}
         found |= {math.nextafter(self.starts[place], -math.inf) for place in (*heavy, 0)}
         # Beyond the greatest double there is nothing to tell apart.
@@ -127,13 +129,14 @@ class Quantiles(Frozen):
             return self.model_copy(update={"level": level})
         return _bucketed(keys(np.asarray(self.starts)), np.asarray(self.counts), level)
 
-    def merge(self, other: Self) -> Quantiles:
-        """Exactly what the values of both together would give."""
-        level = max(self.level, other.level)
-        both = np.concatenate([keys(np.asarray(part.starts, dtype=np.float64)) for part in (self, other)])
-        counts = np.concatenate([np.asarray(part.counts, dtype=np.int64) for part in (self, other)])
-        order = np.argsort(both, kind="stable")
-        return _fitted(both[order], counts[order], level)
+    def merge(self, *others: Self) -> Quantiles:
+        """Exactly what the values of all together would give."""
+        parts = (self, *others)
+        level = max(part.level for part in parts)
+        numbers = np.concatenate([keys(np.asarray(part.starts, dtype=np.float64)) for part in parts])
+        counts = np.concatenate([np.asarray(part.counts, dtype=np.int64) for part in parts])
+        order = np.argsort(numbers, kind="stable")
+        return _fitted(numbers[order], counts[order], level)
 
 
 def keys(values: NDArray[np.float64]) -> Keys:

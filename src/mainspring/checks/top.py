@@ -8,7 +8,7 @@ in place of one for all).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,19 +54,21 @@ class TopValues(Frozen):
                 return entry
         return Frequent(value=value, low=0, high=self.unlisted)
 
-    def merge(self, other: Self) -> TopValues:
-        """Both frames' rows. Exact as long as every value is listed; else the limits hold, in any order."""
-        mine, others = ({entry.value: entry for entry in part.values} for part in (self, other))
-        entries = []
-        for value in mine | others:
-            a = mine.get(value, Frequent(value=value, low=0, high=self.unlisted))
-            b = others.get(value, Frequent(value=value, low=0, high=other.unlisted))
-            entries.append(Frequent(value=value, low=a.low + b.low, high=a.high + b.high))
-        entries.sort(key=lambda entry: (-entry.low, entry.value))
-        left_out = max((entry.high for entry in entries[N_LISTED:]), default=0)
-        return TopValues(
-            values=tuple(entries[:N_LISTED]), unlisted=max(self.unlisted + other.unlisted, left_out)
-        )
+    def merge(self, *others: Self) -> TopValues:
+        """All frames' rows. Exact as long as every value is listed; else the limits hold, in any order."""
+        parts = (self, *others)
+        unlisted = sum(part.unlisted for part in parts)
+        low: dict[Any, int] = {}
+        high: dict[Any, int] = {}
+        for part in parts:
+            for entry in part.values:
+                low[entry.value] = low.get(entry.value, 0) + entry.low
+                # Where a list lacks the value, it has at most the rows of one that is not on it.
+                high[entry.value] = high.get(entry.value, unlisted) + entry.high - part.unlisted
+        order = sorted(low, key=lambda value: (-low[value], value))
+        left_out = max((high[value] for value in order[N_LISTED:]), default=0)
+        entries = [Frequent(value=value, low=low[value], high=high[value]) for value in order[:N_LISTED]]
+        return TopValues(values=tuple(entries), unlisted=max(unlisted, left_out))
 
 
 def cut_of(counts: NDArray[np.int64]) -> int:
