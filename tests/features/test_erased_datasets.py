@@ -12,6 +12,7 @@ from tests.features.conftest import at
 from tests.features.test_erasure import holders
 
 import mainspring as ms
+from mainspring.features import dataset as dataset_module
 from mainspring.features.dataset import TrainingDataset, find_learnt
 from mainspring.features.erasure import datasets, receipt
 from mainspring.features.group import FeatureGroup
@@ -171,3 +172,22 @@ def test_what_an_erasure_left_undone_the_next_does(
     assert [item.receipt_id for item in left.erasures] == [done.receipt_id]
     told = json.loads(project.blobs.get(project.graph.get_asset(str(done.receipt_id)).digest))
     assert told["datasets"] == {dataset.asset_id: 1}
+
+
+def test_one_that_was_being_made_meanwhile_is_found_by_the_next(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has read the rows and is published after the erasure, which could not know of it."""
+    group = group_of(project)
+    rows, publish = spine(group), dataset_module._publish
+
+    def late(*given: Any) -> Any:
+        assert group.erase({"name": "Zebedee"}, reason="asked").datasets == {}
+        return publish(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset_module, "_publish", late)
+        dataset = view_of(project, group).training_dataset(rows)
+    assert "Zebedee" in dataset.frame["who"].to_list()
+    assert group.erase({"name": "Zebedee"}, reason="asked again").datasets == {dataset.asset_id: 1}
+    assert "Zebedee" not in dataset.frame["who"].to_list()

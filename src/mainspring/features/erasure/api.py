@@ -84,13 +84,18 @@ def _carried_out(stores: Stores, group: FeatureGroupSpec, plan: Plan, reason: st
         held = datasets.find_held(stores, group, made, keys)
         held = [datasets.rewrite(stores, group, item, keys, work.id) for item in held]
         datasets.give_up_bytes(stores, held)
+        copies = replace(
+            find_copies(stores, group, plan, made),
+            unsettled=unsettled,
+            in_records=stores.records.forget_deleted(),
+        )
         done = counted(
             group.label,
             plan,
             n_online=n_online,
             n_profiles=n_profiles,
             datasets={item.asset_id: item.n_rows for item in held},
-            copies=replace(find_copies(stores, group, plan, made), unsettled=unsettled),
+            copies=copies,
             receipt_id=new_id(),
         )
         receipt.publish(stores, work, done, plan, named, reason)
@@ -117,7 +122,7 @@ def _take_rows(stores: Stores, group: FeatureGroupSpec, plan: Plan) -> tuple[str
 
 def _made(stores: Stores, plan: Plan) -> Collection[Asset]:
     """What was made of the commits that rows came with."""
-    return stores.graph.downstream(*plan.told).assets.values() if plan.told else ()
+    return stores.graph.downstream(*plan.sources).assets.values() if plan.sources else ()
 
 
 def _profiles(stores: Stores, group: FeatureGroupSpec, tickets: Collection[int]) -> set[str]:

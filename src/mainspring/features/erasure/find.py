@@ -48,7 +48,7 @@ def find(stores: Stores, group: FeatureGroupSpec, keys: pl.DataFrame) -> Found:
     rejected = _theirs(stores, store.rejects_table_name(group), keys, REJECTED_PLACE)
     with stores.records.read() as connection:
         commits = store.all_commits(connection, group.group_id)
-        pending = {item.ticket for item in store.editions_of(connection, group.group_id) if not item.is_done}
+        editions = store.editions_of(connection, group.group_id)
         batches = journal.batches(connection, group.group_id)
         pushed = journal.pushes(connection, batches)
     waiting = [journal.unpacked(item).join(keys, on=keys.columns, how="semi") for item in pushed]
@@ -59,7 +59,8 @@ def find(stores: Stores, group: FeatureGroupSpec, keys: pl.DataFrame) -> Found:
         waiting=pl.concat(waiting, how="diagonal") if waiting else keys.clear(),
         batches=tuple(batches),
         commits=tuple(commits),
-        pending=frozenset(pending),
+        erased=frozenset(item.ticket for item in editions),
+        pending=frozenset(item.ticket for item in editions if not item.is_done),
         number=number,
     )
 

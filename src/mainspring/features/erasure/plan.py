@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mainspring.features.erasure.spec import Copies, Erased, Found, Plan
 from mainspring.features.join import COMMIT
 
@@ -13,9 +15,15 @@ def planned(found: Found) -> Plan:
     return Plan(
         found=found,
         commits=tuple(item for item in found.commits if item.ticket in tickets),
-        told=tuple(
-            item.asset_id for item in found.commits if item.ticket in touched and item.asset_id is not None
-        ),
+        told=_assets(found, touched),
+        sources=_assets(found, touched | found.erased),
+    )
+
+
+def _assets(found: Found, tickets: Collection[int]) -> tuple[str, ...]:
+    """Of the published ones of these commits."""
+    return tuple(
+        item.asset_id for item in found.commits if item.ticket in tickets and item.asset_id is not None
     )
 
 

@@ -12,8 +12,9 @@ from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import AssetKind
 
 NOT_ERASED: Final = (
-    "what `copies` lists; backups that were made before; ids of events that were pushed; files that rows were inserted "
-    "from; bytes of deleted entries that LMDB has not written over yet"
+    "what `copies` lists; backups that were made before; predictions that were logged with the entity's keys, which "
+    "retention.predictions_days and `mainspring gc --delete` give up by whole days; ids of events that were pushed; "
+    "files that rows were inserted from; bytes of deleted entries that LMDB has not written over yet"
 )
 
 

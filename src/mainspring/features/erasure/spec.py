@@ -27,6 +27,8 @@ class Copies:
             may have the entity until it is called again.
         examples: evidence about commits that shows values of the rows among its examples.
         unsettled: files that an append, which was under way, may have been writing.
+        in_records: what of the database's own files may have rows that were pushed, or values that transformations had
+            learnt, though no row has them any more; empty = nothing.
     """
 
     models: tuple[str, ...]
@@ -34,6 +36,7 @@ class Copies:
     backfills: tuple[str, ...]
     examples: tuple[str, ...]
     unsettled: tuple[str, ...] = ()
+    in_records: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Found:
         waiting: rows of theirs that were pushed and that no commit holds.
         batches: of waiting rows, theirs and others: the asset ids that their commits will have.
         commits: every commit of the group, staged or published.
+        erased: tickets of the commits that any erasure took rows of.
         pending: tickets of the commits that erasures which have not ended began to take rows of.
         number: of the last commit that was published before the tables were read; 0 before the first.
     """
@@ -86,6 +90,7 @@ class Found:
     waiting: pl.DataFrame
     batches: tuple[str, ...]
     commits: tuple[CommitSpec, ...]
+    erased: frozenset[int]
     pending: frozenset[int]
     number: int
 
@@ -97,13 +102,15 @@ class Plan:
     Attributes:
         found: where it is decided from.
         commits: staged and published ones that rows came with, and those of erasures that have not ended.
-        told: published ones that rows, also rejected ones, came with: what was made of them, or says of them, may
-            have the entity too.
+        told: published ones that rows, also rejected ones, came with: what says of them may have the entity too.
+        sources: these, and those that earlier erasures took rows of: what is made of them may have the entity, also
+            what was being made when its rows were erased.
     """
 
     found: Found
     commits: tuple[CommitSpec, ...]
     told: tuple[str, ...]
+    sources: tuple[str, ...]
 
     @property
     def tickets(self) -> frozenset[int]:

@@ -110,6 +110,14 @@ class Records(ABC):
         """
 
     @abstractmethod
+    def forget_deleted(self) -> str:
+        """Take the bytes of rows that were deleted or changed out of the database's own files, as far as a client can.
+
+        Returns:
+            What may still have them, in words; empty = nothing has.
+        """
+
+    @abstractmethod
     def export(self, path: Path, leave_out: Collection[str] = ()) -> None:
         """Write every row as of one moment into a new SQLite file, whatever is written meanwhile.
 

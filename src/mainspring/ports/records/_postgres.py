@@ -96,5 +96,8 @@ class PostgresRecords(SqlRecords):
     def lock(self, connection: Connection, name: str) -> None:
         _LOCK.ask(connection, {"name": name})
 
+    def forget_deleted(self) -> str:
+        return "PostgreSQL's tables feature_pushes and assets until VACUUM FULL, and what its server archives"
+
     def insert(self, table: Table) -> Any:
         return insert(table)

@@ -27,6 +27,8 @@ from mainspring.ports.records.reading import check_unchanged, connect_reading, o
 from mainspring.ports.records.turns import LOOK_EVERY_S, turn
 
 BUSY_WAIT_S: Final = 30.0
+EMPTYING_WAIT_MS: Final = 10_000
+"""How long to wait for readers of what the log has."""
 _UNIX_EPOCH_DAYS: Final = 2_440_587.5
 """1970 as a Julian day."""
 
@@ -185,6 +187,13 @@ class SqliteRecords(SqlRecords):
         with opened(self._file, read_only=self.read_only) as connection:
             return portable.flaws(connection)
 
+    def forget_deleted(self) -> str:
+        # In the file nothing is left: `secure_delete`. The log has the pages from before, until it is emptied.
+        with opened(self._file, read_only=False) as connection:
+            connection.execute(f"PRAGMA busy_timeout={EMPTYING_WAIT_MS}")
+            is_busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return f"{self._file.name}-wal, until the transactions end that read it just now" if is_busy else ""
+
     def export(self, path: Path, leave_out: Collection[str] = ()) -> None:  # noqa: ARG002 - pages are copied whole
         portable.copy_file(self._file, path, read_only=self.read_only)
 
@@ -203,6 +212,8 @@ def _prepare(connection: sqlite3.Connection, _record: object) -> None:
     _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    # What is deleted is written over with zeros: an erasure must leave nothing in pages that are free.
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
 
 
