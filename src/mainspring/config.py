@@ -218,6 +218,12 @@ class RetentionSection(Section):
         description="Outcomes that were received on days that ended so many days ago, of deployments that are not "
         "pinned; 0 = kept.",
     )
+    event_ids_days: int = Field(
+        default=0,
+        ge=0,
+        description="Ids of events whose rows were committed so many days ago: one that is pushed again after that "
+        "counts again; 0 = kept.",
+    )
 
 
 class LeasesSection(Section):

@@ -73,6 +73,30 @@ def test_an_event_counts_once(features: Features, reopen: Callable[[], Features]
     assert len(group.commits()) == 1
 
 
+def test_ids_are_forgotten_when_told_to(
+    features: Features, clock: ReplayClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of rows that were committed before a moment, in parts; not of later ones, nor of rows that still wait."""
+    monkeypatch.setattr(push, "IDS_AT_ONCE", 2)
+    group, other = users(features), users(features, "other")
+    clock.set(at(1))
+    for each in (group, other):
+        each.push([row(number, f"u{number}") for number in range(3)], event_id="id")
+    group.flush()
+    clock.set(at(2))
+    group.push([row(3, "u3")], event_id="id")
+    group.flush()
+    clock.set(at(9))
+    for _ in range(2):
+        assert features.forget_event_ids(at(2)) == {"users@1": 3}
+    assert features.forget_event_ids(at(1), delete=True) == {}
+    assert features.forget_event_ids(at(2), delete=True) == {"users@1": 3}
+    assert features.forget_event_ids(at(2), delete=True) == {}
+    again = [row(number, f"u{number}") for number in range(4)]
+    assert group.push(again, event_id="id").n_rows == 3
+    assert other.push(again, event_id="id").n_rows == 1
+
+
 def test_later_of_equally_new_rows(features: Features, clock: ReplayClock) -> None:
     """Where event times are equal, or there are none, the row that was pushed later answers, committed or not."""
     states = features.group("states", keys=["user"], online=True, schema={"user": str, "state": str})

@@ -44,6 +44,12 @@ def gc(
             else f"{'Gave up' if delete else 'Would give up'} by {log.name} = {log.days}: {log.n_rows:,} "
             f"{log.part.value} of {log.deployment}, on {log.n_days:,} days before {log.before:%Y-%m-%d}."
         )
+    if done.event_ids is not None:
+        for group, n_ids in done.event_ids.n_ids.items():
+            typer.echo(
+                f"{'Forgot' if delete else 'Would forget'} by {done.event_ids.name} = {done.event_ids.days}: "
+                f"{n_ids:,} ids of events of {group}."
+            )
     columns = ["kind", "name", "size_bytes", "since", "deletable"]
     print_rows(done.rubbish, columns, as_json=False, none="Nothing that is not referred to.")
     if done.execution_id is not None:

@@ -16,7 +16,7 @@ from mainspring.features.dataset import TrainingDataset
 from mainspring.features.define import check_tags, expectations_given, settle
 from mainspring.features.durations import Seconds, find_seconds, seconds
 from mainspring.features.group import FeatureGroup, Selection
-from mainspring.features.iso8601 import Moment, find_instant
+from mainspring.features.iso8601 import Moment, find_instant, instant
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.parts import check_helpers, check_parts, check_where, given_as, labels_of
 from mainspring.features.personal import FindSecret, check_treated, check_unread, of_spine, treated_columns
@@ -253,6 +253,22 @@ class Features:
             # A batch that cannot be committed stands in the way of no other group.
             n_written = materialize.materialize_all(self._stores, until or self._stores.graph.clock.now())
         return n_written
+
+    def forget_event_ids(self, before: Moment, *, delete: bool = False) -> dict[str, int]:
+        """Forget ids of events whose rows were committed before a moment; one that is pushed again counts again.
+
+        Args:
+            before: a datetime, a date or ISO text, without zone UTC.
+            delete: False = only look.
+
+        Returns:
+            Group, as `name@version`, → how many.
+        """
+        before = instant(before, "features.forget_event_ids")
+        found = push.forget_event_ids(self._stores, before, delete=delete)
+        with self._stores.records.read() as connection:
+            groups = [store.get_group_by_id(connection, group_id) for group_id in found]
+        return dict(sorted((group.label, found[group.group_id]) for group in groups))
 
     def commit_numbers(self, asset_ids: Iterable[str]) -> dict[str, int]:
         """Numbers of published commits by asset id; what is no commit is left out."""

@@ -13,7 +13,17 @@ from datetime import datetime
 from typing import Final
 
 import polars as pl
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from mainspring.features import store
 from mainspring.features.spec import Push, PushedEvent
@@ -24,7 +34,7 @@ from mainspring.types import to_us
 
 
 def find_events(connection: Connection, group_id: str, event_ids: Sequence[str]) -> list[PushedEvent]:
-    """Those of the events that were pushed before, ever."""
+    """Those of the events that were pushed before, as far back as ids are kept."""
     query = select(store.pushed_events).where(
         store.pushed_events.c.group_id == group_id, among(store.pushed_events.c.event_id, event_ids)
     )
@@ -101,6 +111,37 @@ def pushes_of(connection: Connection, events: Sequence[PushedEvent]) -> list[Pus
 def forget(connection: Connection, batch_id: str) -> None:
     """A commit holds the batch now. The ids of its events stay."""
     connection.execute(delete(store.pushes).where(store.pushes.c.batch_id == batch_id))
+
+
+def old_events(connection: Connection, project_id: str, before: datetime) -> dict[str, int]:
+    """Group id → how many ids are kept of events whose rows were committed before a moment."""
+    events = store.pushed_events
+    query = select(events.c.group_id, func.count()).where(_is_old(project_id, before))
+    return {found[0]: found[1] for found in connection.execute(query.group_by(events.c.group_id))}
+
+
+def forget_events(connection: Connection, project_id: str, before: datetime, n_most: int) -> dict[str, int]:
+    """Forget so many of those ids at most: group id → how many. One that is pushed again is new."""
+    events = store.pushed_events
+    names = (events.c.group_id, events.c.event_id)
+    found = connection.execute(select(*names).where(_is_old(project_id, before)).limit(n_most)).all()
+    by_group: dict[str, list[str]] = {}
+    for group_id, event_id in found:
+        by_group.setdefault(group_id, []).append(event_id)
+    for group_id, event_ids in by_group.items():
+        connection.execute(
+            delete(events).where(events.c.group_id == group_id, among(events.c.event_id, event_ids))
+        )
+    return {group_id: len(event_ids) for group_id, event_ids in by_group.items()}
+
+
+def _is_old(project_id: str, before: datetime) -> ColumnElement[bool]:
+    """Of events whose rows lie in a commit that was published before a moment."""
+    commits = store.commits
+    old = select(commits.c.asset_id).where(
+        commits.c.project_id == project_id, commits.c.published_us < to_us(before)
+    )
+    return and_(store.pushed_events.c.project_id == project_id, store.pushed_events.c.batch_id.in_(old))
 
 
 _DUE: Final = Prepared(

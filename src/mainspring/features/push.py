@@ -2,7 +2,7 @@
 
 A push is acknowledged when its rows lie in the journal and, as far as they are available, in the online store. A
 process that is killed loses nothing of that: whoever flushes next makes the commit. An event whose id was pushed
-before, ever and by whichever process, changes nothing.
+before, by whichever process, changes nothing for as long as ids are kept.
 
 An online row of a batch carries the number that its commit will have at least, its place in the batch, and the
 asset id of that commit. So it is newer than everything committed before it, and the commit's own row takes its place.
@@ -10,6 +10,7 @@ asset id of that commit. So it is newer than everything committed before it, and
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -43,6 +44,8 @@ ROWS_AT_ONCE: Final = 1_000
 #: A batch is committed when it has as many rows, or when its first row was pushed as long ago.
 BATCH_ROWS: Final = 20_000
 BATCH_AGE_S: Final = 60.0
+#: Ids of events that one transaction forgets.
+IDS_AT_ONCE: Final = 10_000
 EVENT_ID_MAX_CHARACTERS: Final = 200
 
 
@@ -120,6 +123,23 @@ def flush_due(stores: Stores) -> list[Commit]:
     if refused is not None:
         raise refused
     return done
+
+
+def forget_event_ids(stores: Stores, before: datetime, *, delete: bool) -> dict[str, int]:
+    """Group id → how many ids of events, whose rows were committed before a moment, could be forgotten, or were.
+
+    In transactions of thousands, so that nobody who pushes waits for long.
+    """
+    if not delete:
+        with stores.records.read() as connection:
+            return journal.old_events(connection, stores.project_id, before)
+    done: Counter[str] = Counter()
+    while True:
+        with stores.records.write() as connection:
+            part = journal.forget_events(connection, stores.project_id, before, IDS_AT_ONCE)
+        done.update(part)
+        if sum(part.values()) < IDS_AT_ONCE:
+            return dict(done)
 
 
 def _frame(group: FeatureGroupSpec, door: Door, data: object, event_id: str, where: str) -> pl.DataFrame:

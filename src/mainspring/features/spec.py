@@ -235,7 +235,7 @@ class Push(Value):
 
 
 class PushedEvent(Value):
-    """An event whose row was pushed, remembered for ever.
+    """An event whose row was pushed, remembered for ever, or for as long as `retention.event_ids_days` says.
 
     Attributes:
         batch_id: the commit's asset id.

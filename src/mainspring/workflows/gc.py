@@ -22,9 +22,11 @@ from mainspring.types import from_us
 from mainspring.workflows.doctor.records import running
 from mainspring.workflows.doctor.tables import find_unpublished
 from mainspring.workflows.lifecycle.retention import (
+    EventIdsRule,
     LogRule,
     Rule,
     apply,
+    apply_to_event_ids,
     apply_to_log,
     log_rules,
     rules,
@@ -75,6 +77,7 @@ class Collection(Value):
         retention: what each configured rule would give up, or gave up; bytes of it that are old enough are then
             in `rubbish`.
         logs: the same of rules about prediction logs; their files become `rubbish` when they are old enough.
+        event_ids: the same of the rule about ids of pushed events; None where it is not set.
         deleted: digests and names; empty in a dry run.
         execution_id, receipt_id: the execution that deleted and its receipt (a report); None if nothing was.
     """
@@ -83,6 +86,7 @@ class Collection(Value):
     rubbish: tuple[Rubbish, ...]
     retention: tuple[Rule, ...] = ()
     logs: tuple[LogRule, ...] = ()
+    event_ids: EventIdsRule | None = None
     deleted: tuple[str, ...] = ()
     deleted_bytes: int = 0
     execution_id: str | None = None
@@ -127,6 +131,7 @@ def collect(
         put_before=put_before,
         retention=retention,
         logs=logs,
+        event_ids=apply_to_event_ids(project, delete=delete),
         rubbish=(
             *_blobs(project, put_before),
             *_drafts(project, put_before),

@@ -37,6 +37,32 @@ def ruled(shelf: Shelf, **days: int) -> Project:
     return project
 
 
+def test_ids_of_events_are_forgotten_by_a_rule(shelf: Shelf) -> None:
+    """Those of rows that were committed so long ago; shown first, by the command too, and not without the rule."""
+    event = [{"id": 1, "user": "ann", "n": 1}]
+
+    def pushed(project: Project) -> int:
+        clicks = project.features.group("clicks", keys=["user"], schema={"user": str, "n": int})
+        done = clicks.push(event, event_id="id")
+        clicks.flush()
+        return done.n_rows
+
+    with open_project(shelf.filled.folder) as project:
+        assert pushed(project) == 1
+        assert collect(project, delete=True).event_ids is None
+    with ruled(shelf, event_ids_days=366) as project:
+        found = collect(project, delete=True).event_ids
+        assert found is not None
+        assert found.n_ids == {}
+        assert pushed(project) == 0
+    with ruled(shelf, event_ids_days=365) as project:
+        for delete in (False, True):
+            found = collect(project, delete=delete).event_ids
+            assert found is not None
+            assert found.n_ids == {"clicks@1": 1}
+        assert pushed(project) == 1
+
+
 def test_rules_give_up_from_the_leaves_inwards(shelf: Shelf) -> None:
     """The model, then the dataset that it learnt from; what is served or young stays; a dry run changes nothing."""
     rules = {"model_versions_days": 90, "training_datasets_days": 300, "runs_days": 30}

@@ -132,6 +132,30 @@ def apply_to_log(project: Project, rule: LogRule) -> LogRule:
     return rule.model_copy(update={"n_rows": n_rows, "n_days": n_days})
 
 
+class EventIdsRule(Value):
+    """The rule about ids of pushed events, and what it would give up now, or gave up.
+
+    Attributes:
+        name: the configuration key, `retention.event_ids_days`.
+        days: how long ago their rows must have been committed.
+        n_ids: group, as `name@version`, → how many.
+    """
+
+    name: str
+    days: int
+    n_ids: dict[str, int]
+
+
+def apply_to_event_ids(project: Project, *, delete: bool) -> EventIdsRule | None:
+    """What the rule gives up, deleted if told to; None where it is not set."""
+    days = project.config.retention.event_ids_days
+    if not days:
+        return None
+    before = project.clock.now() - timedelta(days=days)
+    found = project.features.forget_event_ids(before, delete=delete)
+    return EventIdsRule(name="retention.event_ids_days", days=days, n_ids=found)
+
+
 def _judged(project: Project, name: str, days: int, noun: Noun, names: Iterable[str]) -> Rule:
     project_id = project.graph.project_id
     things = [find_thing(project, noun, each) for each in names]
