@@ -47,7 +47,7 @@ class JetStream:
 
     def __init__(self) -> None:
         self.name = f"test-{new_id()}"
-        self._do(lambda context: context.add_stream(name=self.name, subjects=[self.name]))
+        self.do(lambda context: context.add_stream(name=self.name, subjects=[self.name]))
 
     def send(self, messages: Sequence[Message]) -> None:
         async def publish(context: Any) -> None:
@@ -55,16 +55,16 @@ class JetStream:
                 headers = {"Nats-Msg-Id": message.id}
                 await context.publish(self.name, message.data, headers=headers, stream=self.name)
 
-        self._do(publish)
+        self.do(publish)
 
     def open(self) -> Stream:
         return open_stream(f"{NATS_URL}/{self.name}/features")
 
     def delete(self) -> None:
-        self._do(lambda context: context.delete_stream(self.name))
+        self.do(lambda context: context.delete_stream(self.name))
 
     @staticmethod
-    def _do(work: Callable[[Any], Awaitable[object]]) -> None:
+    def do(work: Callable[[Any], Awaitable[object]]) -> None:
         async def run() -> None:
             client = await nats.connect(NATS_URL, connect_timeout=2, allow_reconnect=False)
             await work(client.jetstream())

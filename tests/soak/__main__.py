@@ -1,5 +1,7 @@
 """The long versions: hundreds of kills, and sixteen processes at work for minutes, on SQLite and on PostgreSQL.
 
+Online values lie in LMDB beside SQLite, and in Redis beside PostgreSQL; consumers of a NATS stream are killed as well.
+
 Prints what was measured, and ends with an error if anything that was acknowledged is lost, anything is there by
 halves, a writer failed, or one was starved.
 
@@ -20,14 +22,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import redis
+from scripts.reach_services import REDIS_URL
 from tests.databases import PostgresSchemas
 from tests.soak.acknowledged import DONE, all_lines, interruptions
+from tests.soak.checker import COMPARED, halves
+from tests.soak.home import Home
 from tests.soak.judge import found_wrong
-from tests.soak.world import World, copy_world, make_template
+from tests.soak.sent import consumed, sent
+from tests.soak.world import PROJECT, World, copy_world, make_template
+
+from mainspring.project import open_project
 
 MINUTES: Final = 20.0
 KILLS_A_MINUTE: Final = 25
 """Of the whole time: 500 kills on each database in twenty minutes."""
+
+STREAM_KILLS_A_MINUTE: Final = 10
+EVENTS_A_KILL: Final = 50
 
 WORK_SHARE: Final = 0.2
 """Of the whole time, what sixteen writers work on each database."""
@@ -56,10 +68,31 @@ def _database(kind: str) -> Iterator[str]:
 
 
 @contextmanager
+def _keys(kind: str) -> Iterator[str]:
+    """Where online values lie; empty = in the home."""
+    if kind == "sqlite":
+        yield ""
+        return
+    with redis.Redis.from_url(REDIS_URL) as client:
+        for forget in (True, False):
+            for name in client.scan_iter(f"mainspring:{{{PROJECT}}}:*"):
+                client.unlink(name)
+            if forget:
+                yield REDIS_URL
+
+
+@contextmanager
 def _world(kind: str, template: Path) -> Iterator[World]:
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder, _database(kind) as url:
-        world = copy_world(template, Path(folder), url)
+    with (
+        tempfile.TemporaryDirectory(prefix="soak-") as folder,
+        _database(kind) as url,
+        _keys(kind) as keys_url,
+    ):
+        world = copy_world(template, Path(folder), url, keys_url)
         os.environ |= {"MAINSPRING_RECORDS_URL": world.records_url, "MAINSPRING_ACTOR_NAME": "user:soak"}
+        os.environ |= {"MAINSPRING_KEYS_URL": keys_url or f"lmdb:{world.home}/keys"}
+        with open_project(world.folder) as project:
+            project.features.materialize()
         yield world
 
 
@@ -114,6 +147,20 @@ def work(kind: str, template: Path, seconds: float) -> list[str]:
     return [f"{kind}, work: {each}" for each in wrong]
 
 
+def streams(kind: str, template: Path, n_kills: int) -> list[str]:
+    """So many kills of consumers of one stream, and what was wrong afterwards."""
+    seed = int(time.time())
+    with _world(kind, template) as world, sent(EVENTS_A_KILL * n_kills, seed) as (stream, line):
+        told = consumed(world, stream, N_KILLED, n_kills, seed)
+        home = Home(world.home, world.records_url, world.keys_url)
+        wrong = [*COMPARED["push"](home, [line]), *halves(home)]
+    print(f"{kind}: {told['n_kills']} consumers killed; events {len(line.what['events']):,}")
+    if told["n_failed"]:
+        print(told["stderr"])
+        wrong.append(f"{told['n_failed']} consumers failed")
+    return [f"{kind}, streams: {each}" for each in wrong]
+
+
 def _counts(found: Counter[str]) -> str:
     return ", ".join(f"{kind} {n}" for kind, n in found.most_common()) or "nothing"
 
@@ -127,6 +174,7 @@ def main(minutes: float) -> int:
         template = make_template(Path(folder) / "project")
         for kind in ("sqlite", "postgres"):
             wrong += kills(kind, template, max(1, round(KILLS_A_MINUTE * minutes)))
+            wrong += streams(kind, template, max(1, round(STREAM_KILLS_A_MINUTE * minutes)))
             wrong += work(kind, template, WORK_SHARE * minutes * 60)
     print("\n".join(wrong) or "nothing wrong")
     return len(wrong)

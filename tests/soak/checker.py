@@ -13,7 +13,7 @@ from typing import Any, Final
 import polars as pl
 from tests.soak.acknowledged import DONE, Line
 from tests.soak.home import Home, Row, plain
-from tests.soak.world import DEPLOYMENT, LEDGER, MODEL
+from tests.soak.world import CLICKS, DEPLOYMENT, LEDGER, MODEL
 
 from mainspring.types import digest, from_us
 
@@ -66,6 +66,8 @@ def _commits(home: Home, told: list[Line]) -> Iterator[str]:
     commits = {row["asset_id"]: row for row in home.rows("feature_commits")}
     rows = home.table(f"features_{LEDGER}_")
     kept: dict[int, list[list[Any]]] = defaultdict(list)
+    # Nobody may have come to insert yet.
+    rows = rows if rows.height else pl.DataFrame(schema=["_ordinal", "_commit", "writer", "n", "x"])
     for ticket, writer, n, x in rows.sort("_ordinal").select("_commit", "writer", "n", "x").rows():
         kept[ticket].append([writer, n, x])
 
@@ -86,6 +88,28 @@ def _commits(home: Home, told: list[Line]) -> Iterator[str]:
             for row in kept.get(asset["ticket"], ())
         )
     )
+
+
+def _pushes(home: Home, told: list[Line]) -> Iterator[str]:
+    """Each event is there once, in the journal or in a commit, and answers online; both as it was sent."""
+    (group_id,) = [row["group_id"] for row in home.rows("feature_groups") if row["name"] == CLICKS]
+    published = {
+        row["ticket"]
+        for row in home.rows("feature_commits")
+        if row["group_id"] == group_id and row["number"] is not None
+    }
+    table = home.table(f"features_{CLICKS}_")
+    committed = table.filter(pl.col("_commit").is_in(published)) if table.height else table
+    parts = [part for part in (committed, home.pushed(group_id)) if part.height]
+    rows = [row for part in parts for row in part.select("name", "x").rows()]
+    yield from (f"event {name} is there {n} times" for name, n in _doubles(name for name, _ in rows))
+    there, online = dict(rows), home.online(group_id)
+    for line in told:
+        for name, x in line.what["events"]:
+            if there.get(name) != x:
+                yield f"event {name}, acknowledged to {line.writer} with {x}, is there with {there.get(name)}"
+            if online.get(name) != [x]:
+                yield f"event {name}, acknowledged to {line.writer} with {x}, is online with {online.get(name)}"
 
 
 def _datasets(home: Home, told: list[Line]) -> Iterator[str]:
@@ -222,6 +246,7 @@ COMPARED: Final = {
     "outcome": _outcomes,
     "package": _packages,
     "pipeline": _pipelines,
+    "push": _pushes,
     "report": _reports,
     "run": _runs,
 }

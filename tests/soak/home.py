@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -12,10 +13,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import lmdb
+import msgspec
 import polars as pl
 import psycopg
+import redis
 from deltalake import DeltaTable
 from psycopg.rows import dict_row
+from tests.soak.world import PROJECT
 
 Row = dict[str, Any]
 
@@ -23,9 +28,10 @@ Row = dict[str, Any]
 class Home:
     """What lies in a home at this moment; nobody writes to it meanwhile."""
 
-    def __init__(self, folder: Path, records_url: str) -> None:
+    def __init__(self, folder: Path, records_url: str, keys_url: str = "") -> None:
         self._folder = folder
         self._url = records_url
+        self._keys_url = keys_url
 
     def rows(self, table: str) -> list[Row]:
         """All rows of a table of the records."""
@@ -63,9 +69,45 @@ class Home:
 
     def table(self, prefix: str) -> pl.DataFrame:
         """All rows of the columnar table whose name begins so, as any engine reads them."""
-        (folder,) = (self._folder / "tables").glob(f"{prefix}*")
+        folders = list((self._folder / "tables").glob(f"{prefix}*"))
+        if not folders:
+            return pl.DataFrame()
+        (folder,) = folders
         files = [Path(unquote(uri.removeprefix("file://"))) for uri in DeltaTable(folder).file_uris()]
         return pl.concat([pl.read_parquet(file) for file in files], how="diagonal_relaxed")
+
+    def pushed(self, group_id: str) -> pl.DataFrame:
+        """Rows of the journal that no commit holds."""
+        rows = [row["rows"] for row in self.rows("feature_pushes") if row["group_id"] == group_id]
+        return (
+            pl.concat([pl.read_ipc(io.BytesIO(each)) for each in rows], how="diagonal")
+            if rows
+            else pl.DataFrame()
+        )
+
+    def online(self, group_id: str) -> dict[str, list[Any]]:
+        """What a group that is keyed by one text has online: key → features."""
+        start = bytes.fromhex(group_id) + b"s"
+        return {
+            key[len(start) + 4 :].decode(): msgspec.msgpack.decode(stored[29 + 16 :])
+            for key, stored in self._entries()
+            if key.startswith(start)
+        }
+
+    def _entries(self) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values of the online store's space of features, as they are stored."""
+        if self._keys_url:
+            with redis.Redis.from_url(self._keys_url) as client:
+                yield from client.hgetall(f"mainspring:{{{PROJECT}}}:features").items()
+            return
+        space = b"\x08features"
+        with (
+            lmdb.open(str(self._folder / "keys"), readonly=True, lock=False) as environment,
+            environment.begin() as transaction,
+        ):
+            for key, stored in transaction.cursor():
+                if key.startswith(space):
+                    yield key[len(space) :], stored
 
     def weight_tables(self, deployment: str) -> dict[int, Row]:
         """Every weight table of a deployment up to the one in force, by epoch."""

@@ -9,21 +9,28 @@ from typing import Final
 
 import deltalake
 import lmdb
+import nats
 import psycopg
+import redis
 import skops.io
 
 from mainspring.evaluation import api as evaluation
 from mainspring.monitoring import api as monitoring
-from mainspring.ports.keys import _lmdb
+from mainspring.ports.keys import _lmdb, _redis
 from mainspring.ports.records import _postgres, _sqlite
+from mainspring.ports.streams import _nats
 from mainspring.ports.tables import _delta
 
 IMPORTED: Final = (
     deltalake,
     lmdb,
+    nats,
     psycopg,
+    redis,
     skops.io,
     _lmdb,
+    _redis,
+    _nats,
     _postgres,
     _sqlite,
     _delta,

@@ -33,9 +33,13 @@ def found_wrong(world: World) -> list[str]:
     with open_project(world.folder) as project:
         project.deployments.get(DEPLOYMENT).publish_log()
     wrong += [f"after recovery: {each}" for each in _plain(world, lines)]
-    return [*wrong, *lost_predictions(Home(world.home, world.records_url), lines)]
+    return [*wrong, *lost_predictions(_home(world), lines)]
+
+
+def _home(world: World) -> Home:
+    return Home(world.home, world.records_url, world.keys_url)
 
 
 def _plain(world: World, lines: list[Line]) -> list[str]:
-    home = Home(world.home, world.records_url)
+    home = _home(world)
     return [*lost(home, lines), *halves(home)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import lmdb
 from sqlalchemy import create_engine, text
 from tests.soak.acknowledged import DONE, all_lines
 from tests.soak.checker import halves, lost, lost_predictions
@@ -11,6 +13,13 @@ from tests.soak.home import Home
 from tests.soak.judge import found_wrong
 from tests.soak.world import World
 from tests.soak.writer import live
+
+
+def forget_online(home: Path) -> None:
+    """Empty the online store."""
+    with lmdb.open(str(home / "keys")) as environment, environment.begin(write=True) as transaction:
+        for key, _ in list(transaction.cursor()):
+            transaction.delete(key)
 
 
 def test_it_sees_what_was_lost_changed_and_torn(world: World) -> None:
@@ -45,6 +54,7 @@ def test_it_sees_what_was_lost_changed_and_torn(world: World) -> None:
             "UPDATE events SET actor = :value WHERE kind = 'report.written'", "user:other"
         ),
         "went elsewhere": sql("UPDATE model_aliases SET number = :value", 99),
+        f"event {told['push']['events'][0][0]}": lambda: forget_online(world.home),
         "count": sql("UPDATE runs SET number = 5 WHERE id = :value", told["run"]["id"]),
         f"blob {written.name}": lambda: written.write_bytes(written.read_bytes() + b"0"),
     }

@@ -22,6 +22,8 @@ DEPLOYMENT: Final = "flights"
 ENVIRONMENT: Final = "production"
 REHEARSAL: Final = "rehearsal"
 LEDGER: Final = "ledger"
+CLICKS: Final = "clicks"
+PROJECT: Final = "soak"
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class World:
         folder: the project's; the environment names its records.
         records_url: the database.
         ledgers: a folder for what is acknowledged.
+        keys_url: the Redis of its online store; empty = LMDB in the home. The environment names it too.
     """
 
     folder: Path
     records_url: str
     ledgers: Path
+    keys_url: str = ""
 
     @property
     def home(self) -> Path:
@@ -49,6 +53,7 @@ def make_world(project: Project) -> None:
     made = make_airport(project)
     made.features.materialize(START + timedelta(hours=N_HOURS))
     project.features.group(LEDGER, keys=["writer", "n"])
+    project.features.group(CLICKS, keys=["name"], online=True, schema={"name": str, "x": float})
     requirement = Requirement(kind=REHEARSAL)
     project.gates.define(Policy(environment=ENVIRONMENT, alias="champion", require=(requirement,)))
     for version in made.versions:
@@ -60,21 +65,24 @@ def make_world(project: Project) -> None:
 def make_template(folder: Path) -> Path:
     """A project for writers on SQLite, closed, in a new folder: made once, because that takes a second."""
     folder.mkdir()
-    (folder / "mainspring.toml").write_text('[project]\nid = "soak"\n')
+    (folder / "mainspring.toml").write_text(f'[project]\nid = "{PROJECT}"\n')
     with open_project(folder, overrides={"actor.name": "user:test"}) as project:
         make_world(project)
     return folder
 
 
-def copy_world(template: Path, target: Path, records_url: str) -> World:
-    """A home of its own, with its records in a database that is migrated and empty, or in the home."""
+def copy_world(template: Path, target: Path, records_url: str, keys_url: str = "") -> World:
+    """A home of its own, with its records in a database that is migrated and empty, or in the home.
+
+    What the template has online does not go to `keys_url`: materialise it.
+    """
     folder = target / "project"
     shutil.copytree(template, folder)
     (folder / ".mainspring" / "place").unlink()
     records_url = take_records(folder / ".mainspring" / "records.db", records_url)
     ledgers = target / "ledgers"
     ledgers.mkdir()
-    return World(folder, records_url, ledgers)
+    return World(folder, records_url, ledgers, keys_url)
 
 
 @ms.step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -17,19 +18,20 @@ from sklearn.linear_model import LogisticRegression
 from sqlalchemy import Connection
 from tests.serving.airport import KEYS, START
 from tests.soak.acknowledged import BEGINS, DONE, ENDED, REFUSED, Ledger, Line, interrupted, lines_of
-from tests.soak.world import DEPLOYMENT, ENVIRONMENT, LEDGER, MODEL, REHEARSAL, summing
+from tests.soak.world import CLICKS, DEPLOYMENT, ENVIRONMENT, LEDGER, MODEL, REHEARSAL, summing
 
 import mainspring as ms
 from mainspring.errors import StateError
 from mainspring.lineage import AssetKind, Verdict
 from mainspring.models.model import Model
 from mainspring.models.spec import ModelVersion
+from mainspring.ports.streams import IterableStream, Message
 from mainspring.project import Project, open_project
 from mainspring.serving import weights
 from mainspring.serving.api import weights_folder
 
 KEPT_IDS: Final = 50
-"""How many of its own predictions a writer may still post outcomes of."""
+"""How many of its own predictions a writer may still post outcomes of, and how many of its events it may send again."""
 
 
 class Writer:
@@ -45,18 +47,22 @@ class Writer:
         self._predicted = [
             line.what["id"] for line in before if line.at == DONE and line.kind == "prediction"
         ][-KEPT_IDS:]
+        pushed = [line for line in before if line.at == DONE and line.kind == "push"]
+        self._pushed = [event for line in pushed for event in line.what["events"]][-KEPT_IDS:]
         self.publish: dict[str, Callable[[], None]] = {
             "alias": self.move_alias,
             "commit": self.commit,
             "dataset": self.dataset,
             "deployment": self.deploy,
             "evidence": self.evidence,
+            "flush": self.flush,
             "log": self.publish_log,
             "online": self.materialize,
             "outcome": self.outcome,
             "package": self.register,
             "pipeline": self.pipeline,
             "prediction": self.predict,
+            "push": self.push,
             "report": self.report,
             "run": self.run,
         }
@@ -68,6 +74,8 @@ class Writer:
             self._insert(left.what["key"], left.what["rows"])
         elif left is not None and left.kind == "prediction" and left.what["id"]:
             self._predict(left.what["id"], left.what["distance"])
+        elif left is not None and left.kind == "push" and self._chance.random() < 0.8:
+            self._push(left.what["events"])
 
     def round(self) -> Iterator[str]:
         """One thing of every kind, in an order of its own; yields the kind after each."""
@@ -94,6 +102,35 @@ class Writer:
         )
         made = self._project.features.get_group(LEDGER).insert(frame, idempotency_key=key or None)
         self._done("commit", ticket=made.ticket, number=made.number, asset=made.asset_id, rows=frame.rows())
+
+    def push(self) -> None:
+        """Events of its own, and some that it sent before."""
+        count = self._next()
+        n_events = self._chance.randint(1, 4)
+        events = [[f"{self._name}-{count}-{index}", self._chance.random()] for index in range(n_events)]
+        self._push([*events, *self._chance.sample(self._pushed, min(2, len(self._pushed)))])
+
+    def _push(self, events: list[list[Any]]) -> None:
+        """Every other time through a stream, which has several steps."""
+        self._begin("push", events=events)
+        group = self._project.features.get_group(CLICKS)
+        rows = [{"name": name, "x": x} for name, x in events]
+        if self._chance.random() < 0.5:
+            group.push([{"id": row["name"], **row} for row in rows], event_id="id")
+        else:
+            messages = [Message(row["name"], json.dumps(row).encode()) for row in rows]
+            steps = group.consume(IterableStream(messages), n_at_once=2, wait_s=0)
+            for step in steps:
+                if not step.n_rows + step.n_repeated:
+                    break
+        self._pushed = [*self._pushed, *events][-KEPT_IDS:]
+        self._done("push", events=events)
+
+    def flush(self) -> None:
+        """What was pushed, by whomever, becomes a commit."""
+        self._begin("flush")
+        self._project.features.get_group(CLICKS).flush()
+        self._done("flush")
 
     def dataset(self) -> None:
         """A join of random hours."""
