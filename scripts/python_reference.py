@@ -55,7 +55,7 @@ PAGES: Final[dict[str, Page]] = {
             "mainspring.features.column:column = ms.column",
             "mainspring.features.reference:drift = ms.drift",
             "mainspring.features.sql:sql = ms.sql",
-            "mainspring.features.ingest:Commit",
+            "mainspring.features.commits:Commit",
             "mainspring.features.read:Read",
             "mainspring.features.changes:Changes",
             "mainspring.features.push:Pushed",

@@ -352,7 +352,7 @@ def test_retry_adopts_what_a_dead_process_left(
         if step == "before the append":
             patch.setattr(type(features._stores.tables), "append", die)
         else:
-            patch.setattr(ingest, "_publish", die)
+            patch.setattr(ingest, "publish", die)
         group.insert(rows(2.0, hour=5), idempotency_key="k")
     assert reopen().get_group("weather").read(history=True).to_polars()["temp"].to_list() == [1.0]
     other = group.insert(rows(3.0, hour=9))

@@ -356,10 +356,10 @@ def test_an_insert_publishes_what_an_erasure_left(
     """Of one that was killed and is tried again, and of one that is under way: no profile or example of who is gone."""
     checks = [ms.expect.between("x", 1, KEPT_FROM_ROWS)]
     group = project.features.group("people", keys=["name"], event_time="t", expectations=checks)
-    publish = ingest._publish
+    publish = ingest.publish
 
     def erased_before(*given: Any, **named: Any) -> Any:
-        monkeypatch.setattr(ingest, "_publish", publish)
+        monkeypatch.setattr(ingest, "publish", publish)
         people = project.features.get_group("people")
         done = people.erase([{"name": "Zebedee"}, {"name": "person 1"}], reason="asked")
         assert (done.n_rows, done.commits) == (2, (0,))
@@ -367,7 +367,7 @@ def test_an_insert_publishes_what_an_erasure_left(
             raise ZeroDivisionError
         return publish(*given, **named)
 
-    monkeypatch.setattr(ingest, "_publish", erased_before)
+    monkeypatch.setattr(ingest, "publish", erased_before)
     with pytest.raises(ZeroDivisionError) if is_killed else nullcontext():
         group.insert(many(), idempotency_key="1")
     commit = group.insert(many(), idempotency_key="1")

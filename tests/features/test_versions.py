@@ -155,7 +155,7 @@ def killed(features: Features, group: FeatureGroup, at_call: str, **options: Any
     assert features.get_group(group.name, 2).commits() == []
 
 
-@pytest.mark.parametrize("at_call", ["_append", "_publish"])
+@pytest.mark.parametrize("at_call", ["_append", "publish"])
 def test_one_that_was_killed_goes_on_after_an_erasure(features: Features, at_call: str) -> None:
     """What it had staged of the rows that are erased now is in no file, and every commit is there once."""
     group = weather(features)
@@ -220,7 +220,7 @@ def test_another_back_fill_is_refused_once_a_commit_was_filled(
 def test_before_a_commit_was_filled_the_back_fill_may_be_corrected(features: Features) -> None:
     """What the first one had staged is taken away."""
     group = weather(features)
-    killed(features, group, "_publish", backfill={"temp": pl.col("temp") * 0})
+    killed(features, group, "publish", backfill={"temp": pl.col("temp") * 0})
     new = group.next_version(backfill=twice)
     assert new.read(history=True).to_polars()["temp"].to_list()[:2] == [64.0, 424.0]
     stored = features._stores.tables.scan(table_name(new.spec)).collect()

@@ -29,13 +29,13 @@ from mainspring.features import (
 from mainspring.features.backfill import Backfill
 from mainspring.features.changes import Changes
 from mainspring.features.column import Column
+from mainspring.features.commits import Commit, commits_of
 from mainspring.features.consume import Decode, Refused, consume, of_json
 from mainspring.features.define import check_tags, expectations_given, warn_of_use
 from mainspring.features.durations import Seconds, find_seconds, seconds
 from mainspring.features.erasure import api as erasure
 from mainspring.features.erasure.spec import Erased
 from mainspring.features.frames import frame_of
-from mainspring.features.ingest import Commit
 from mainspring.features.iso8601 import Moment, find_instant
 from mainspring.features.join import NUMBER
 from mainspring.features.personal import treated_columns
@@ -435,13 +435,13 @@ class FeatureGroup:
         """Every published commit, oldest first."""
         with self._stores.records.read() as connection:
             found = store.published(connection, self._spec.group_id)
-        return ingest.commits_of(self._stores, self.spec, found)
+        return commits_of(self._stores, self.spec, found)
 
     def get_commit(self, number: int) -> Commit:
         """The commit of that number."""
         with self._stores.records.read() as connection:
             found = store.get_commit(connection, self._spec, number)
-        return ingest.commits_of(self._stores, self.spec, [found])[0]
+        return commits_of(self._stores, self.spec, [found])[0]
 
     def failing_rows(self, data: Commit | int | object) -> pl.DataFrame:
         """Rows that break the group's expectations, with `_row` and `_broken` (the broken expectations' names).

@@ -7,135 +7,33 @@ same idempotency key finds the staged row and the append, and publishes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection
 
-from mainspring import notebook
-from mainspring.checks.batch import BatchDrift
-from mainspring.checks.profile import Profile
-from mainspring.checks.spec import Environment, Expectation, Validation
+from mainspring.checks.spec import Environment, Expectation
 from mainspring.checks.validate import in_environment, validate
-from mainspring.errors import ConflictError, InputError
+from mainspring.errors import InputError
 from mainspring.features import profiles, rejects, schema, store
-from mainspring.features.define import lock_group, warn_of_use
+from mainspring.features.commits import Commit, commits_of
+from mainspring.features.define import warn_of_use
 from mainspring.features.digest import commit_digest
 from mainspring.features.frames import frame_of
 from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
-from mainspring.features.origin import Origin, read, source_asset
+from mainspring.features.origin import Origin, read
 from mainspring.features.personal import open_door
 from mainspring.features.profiles import Looked
+from mainspring.features.publish import Beside, ErasedMeanwhile, publish
 from mainspring.features.rejects import Screened
 from mainspring.features.remains import remains
 from mainspring.features.rows import lost_table
 from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec
+from mainspring.features.staging import extent, stage
 from mainspring.features.store import Stores
-from mainspring.lineage.publication import Publication
-from mainspring.lineage.spec import AssetKind
 from mainspring.types import new_id
-
-EVIDENCE_KIND: Final = "expectations"
-"""Of the evidence about a commit that keeps its validation."""
-
-
-@dataclass(frozen=True, repr=False)
-class Commit:
-    """One insert or delete of a group, published.
-
-    Attributes:
-        number: its place in the order of becoming visible, from 1.
-        ticket: what its rows carry as `_commit`.
-        asset_id: of the commit in the graph.
-        n_rows: rows written, deletes included.
-        n_deletes: how many of them are deletes.
-        n_failed: rows of the batch that broke at least one expectation.
-        n_rejected: rows of the batch that are not among its rows: see `FeatureGroup.rejects`.
-        verdict: of the expectations; None where the group has none.
-        min_event, max_event: the span of event times; None without event time.
-        published_at: the project clock.
-        validation: what the expectations found; None where the group had none.
-    """
-
-    group: str
-    number: int
-    ticket: int
-    asset_id: str
-    n_rows: int
-    n_deletes: int
-    n_failed: int
-    verdict: str | None
-    min_event: datetime | None
-    max_event: datetime | None
-    published_at: datetime
-    validation: Validation | None = None
-    n_rejected: int = 0
-    read_profile: Callable[[], Profile] | None = field(default=None, repr=False, compare=False)
-    read_drift: Callable[[], BatchDrift | None] | None = field(default=None, repr=False, compare=False)
-
-    def __repr__(self) -> str:
-        said = f" {self.verdict}" if self.verdict else ""
-        return f"<Commit {self.number} of {self.group}: {self.n_rows} rows{said}>"
-
-    @property
-    def profile(self) -> Profile:
-        """The profile of the rows that it put, without values of keys; of a delete that of no rows."""
-        assert self.read_profile is not None
-        return self.read_profile()
-
-    @property
-    def drift(self) -> BatchDrift | None:
-        """What its rows showed against those of the commits before it; None for a delete. It refuses nothing."""
-        assert self.read_drift is not None
-        return self.read_drift()
-
-    def _repr_html_(self) -> str:
-        told = {
-            "rows": self.n_rows,
-            "of them deletes": self.n_deletes,
-            "broke an expectation": self.n_failed,
-            "rejected": self.n_rejected,
-            "verdict": self.verdict,
-            "event times": (self.min_event, self.max_event),
-            "published at": self.published_at,
-        }
-        found = () if self.validation is None else (self.validation._repr_html_(),)
-        return notebook.panel(f"commit {self.number} of {self.group}", notebook.fields(told), *found)
-
-
-def commits_of(stores: Stores, group: FeatureGroupSpec, found: Sequence[CommitSpec]) -> list[Commit]:
-    """Published commits as users see them, with what is stored of their validations."""
-    validated = [spec.asset_id for spec in found if spec.asset_id is not None and spec.verdict is not None]
-    evidence = stores.graph.evidence_for(*validated, kind=EVIDENCE_KIND) if validated else []
-    figures = {entry.subject_id: entry.figures for entry in evidence}
-    return [_commit_of(stores, group, spec, figures.get(spec.asset_id or "")) for spec in found]
-
-
-def _commit_of(
-    stores: Stores, group: FeatureGroupSpec, spec: CommitSpec, figures: Mapping[str, Any] | None
-) -> Commit:
-    assert spec.number is not None and spec.asset_id is not None and spec.published_at is not None
-    return Commit(
-        group=group.label,
-        number=spec.number,
-        ticket=spec.ticket,
-        asset_id=spec.asset_id,
-        n_rows=spec.n_rows,
-        n_deletes=spec.n_deletes,
-        n_failed=spec.n_failed,
-        verdict=spec.verdict,
-        min_event=spec.min_event_at,
-        max_event=spec.max_event_at,
-        published_at=spec.published_at,
-        validation=None if figures is None else Validation.of_figures(figures),
-        n_rejected=0 if figures is None else figures.get("n_rejected", 0),
-        read_profile=lambda: profiles.of_commit(stores, group, spec),
-        read_drift=lambda: profiles.find_drift(stores, spec),
-    )
 
 
 def check_expectations(group: FeatureGroupSpec) -> None:
@@ -310,28 +208,23 @@ def commit(
         with_it: what is written in the transaction that publishes them.
     """
     rows = batch.rows
-    content = commit_digest(op, rows)
-    staged = _stage(stores, group, columns, rows, op, idempotency_key or new_id(), content)
-    group = staged[0]
-    spec = staged[1]
+    token, content = idempotency_key or new_id(), commit_digest(op, rows)
+    group, spec = stage(stores, group, columns, rows, op, token, content)
     if spec.number is not None:
         return commits_of(stores, group, [spec])[0]
-    name = store.table_name(group)
     with stores.records.read() as connection:
         is_erased = store.has_edition(connection, group.group_id, spec.ticket)
+    beside = Beside(origin, asset_id, with_it)
     if not is_erased:
         looked = _append(stores, group, spec, batch, op)
         try:
-            return _publish(stores, group, spec, batch, origin, looked, asset_id, with_it)
-        except _ErasedMeanwhile:
+            return publish(stores, group, spec, batch, beside, looked)
+        except ErasedMeanwhile:
             profiles.give_up(stores, set() if looked is None else {looked.sha256})
-    with stores.tables.alone(name):
+    with stores.tables.alone(store.table_name(group)):
         left = remains(stores, group, spec, batch, expectations_of(group))
-        first, last = _span(group, left.rows)
-        n_rows = left.rows.height
-        counts = {"n_rows": n_rows, "n_deletes": n_rows if op == DELETE else 0}
-        spec = spec.model_copy(update={**counts, "min_event_at": first, "max_event_at": last})
-        return _publish(stores, group, spec, left, origin, None, asset_id, with_it, is_erased=True)
+        spec = spec.model_copy(update=extent(group, left.rows, op))
+        return publish(stores, group, spec, left, beside, None, is_erased=True)
 
 
 def _append(
@@ -360,178 +253,3 @@ def _check_not_lost(stores: Stores, group: FeatureGroupSpec, name: str) -> None:
     # Looked at again: another first insert may have made it, and was published since.
     if numbers and not stores.tables.exists(name):
         raise lost_table(group, numbers[group.group_id])
-
-
-def _stage(
-    stores: Stores,
-    group: FeatureGroupSpec,
-    columns: Sequence[Any],
-    rows: pl.DataFrame,
-    op: int,
-    token: str,
-    content: str,
-) -> tuple[FeatureGroupSpec, CommitSpec]:
-    """Draw the ticket, or find the commit of the same key; a first insert also settles the group's schema."""
-    if not isinstance(token, str) or "\0" in token:
-        raise InputError(
-            expected="an idempotency key of text without NUL",
-            got=repr(token),
-            where=f"feature group {group.label}",
-            hint="Name the batch by where it came from, such as 'orders/2026-11-21'.",
-        )
-    first, last = _span(group, rows)
-    with stores.records.write() as connection:
-        lock_group(stores, connection, group.group_id)
-        found = store.find_commit_by_token(connection, group.group_id, token)
-        if found is not None:
-            if found.digest != content:
-                raise ConflictError(
-                    expected="the rows that the idempotency key came with the first time",
-                    got="other rows",
-                    where=f"feature group {group.label}, idempotency key {token!r}",
-                    hint="Use a new key for new rows.",
-                )
-            return store.get_group_by_id(connection, group.group_id), found
-        group = store.get_group_by_id(connection, group.group_id)
-        if group.columns is None:
-            group = group.model_copy(update={"columns": tuple(columns)})
-            store.replace_group(connection, group, stores.project_id)
-        elif schema.types_of(group.columns) != schema.types_of(columns):
-            raise ConflictError(
-                expected="the schema that the group has",
-                got="one that another insert settled in the meantime",
-                where=f"feature group {group.label}",
-                hint="Insert again: the rows will be brought to the group's schema.",
-            )
-        spec = CommitSpec(
-            group_id=group.group_id,
-            ticket=store.next_ticket(connection, group.group_id),
-            number=None,
-            token=token,
-            digest=content,
-            asset_id=None,
-            n_rows=rows.height,
-            n_deletes=rows.height if op == DELETE else 0,
-            n_failed=0,
-            verdict=None,
-            min_event_at=first,
-            max_event_at=last,
-            published_at=None,
-        )
-        store.stage_commit(connection, spec, stores.project_id)
-    return group, spec
-
-
-def _span(group: FeatureGroupSpec, rows: pl.DataFrame) -> tuple[datetime | None, datetime | None]:
-    """The first and last event time."""
-    if group.event_time is None or rows.is_empty():
-        return None, None
-    events = rows.get_column(group.event_time)
-    first, last = events.min(), events.max()
-    assert isinstance(first, datetime)
-    assert isinstance(last, datetime)
-    return first, last
-
-
-class _PublishedElsewhere(Exception):
-    """Another process published the same idempotency key first."""
-
-
-class _ErasedMeanwhile(Exception):
-    """An erasure took rows, or is about to."""
-
-
-def _publish(
-    stores: Stores,
-    group: FeatureGroupSpec,
-    spec: CommitSpec,
-    batch: Screened,
-    origin: Origin,
-    looked: Looked | None,
-    asset_id: str | None,
-    with_it: Callable[[Connection], object] | None,
-    *,
-    is_erased: bool = False,
-) -> Commit:
-    n_failed, validation = batch.n_failed, batch.validation
-    sources = origin.assets or [source_asset(stores, group.name, origin, spec.digest, batch.n_given).id]
-    graph = stores.graph
-    parameters = {
-        "group": group.label,
-        "ticket": spec.ticket,
-        "n_rows": spec.n_rows,
-        "n_deletes": spec.n_deletes,
-    }
-    try:
-        with graph.execution("insert", group.name, parameters=parameters) as work:
-            for source_id in sources:
-                work.use(source_id, role="rows")
-            asset = work.add(
-                AssetKind.COMMIT,
-                group.name,
-                digest=spec.digest,
-                attributes=_attributes(group, spec, looked),
-                asset_id=asset_id,
-            )
-            if validation is not None:
-                work.evidence(
-                    asset.id,
-                    EVIDENCE_KIND,
-                    verdict=validation.verdict,
-                    figures=batch.figures(),
-                )
-            rejects.publish(work, group, spec, asset, batch)
-            if looked is not None:
-                _tell_drift(work, asset.id, looked.drift, parameters)
-            work.event("commit.published", asset.id, {**parameters, "n_failed": n_failed})
-            done = spec.model_copy(
-                update={
-                    "asset_id": asset.id,
-                    "n_failed": n_failed,
-                    "verdict": None if validation is None else validation.verdict.value,
-                    "published_at": graph.clock.now(),
-                }
-            )
-
-            def publish(connection: Connection) -> None:
-                lock_group(stores, connection, group.group_id)
-                if not is_erased and store.has_edition(connection, group.group_id, spec.ticket):
-                    raise _ErasedMeanwhile
-                if not store.publish_commit(connection, done):
-                    raise _PublishedElsewhere
-                if with_it is not None:
-                    with_it(connection)
-
-            work.write(publish)
-    except _PublishedElsewhere:
-        pass
-    with stores.records.read() as connection:
-        found = store.find_commit_by_token(connection, group.group_id, spec.token)
-    assert found is not None
-    return commits_of(stores, group, [found])[0]
-
-
-def _tell_drift(work: Publication, asset_id: str, found: BatchDrift, parameters: dict[str, Any]) -> None:
-    figures = found.model_dump(mode="json")
-    work.evidence(asset_id, profiles.DRIFT, verdict=found.verdict, figures=figures)
-    if found.told:
-        said = {"columns": list(found.told), "reason": found.reason}
-        # Seasons drift too: it is there for whoever listens, and no warning to whoever inserts.
-        work.event("commit.drifted", asset_id, {**parameters, **said})
-
-
-def _attributes(group: FeatureGroupSpec, spec: CommitSpec, looked: Looked | None) -> dict[str, Any]:
-    return {
-        **({} if looked is None else {profiles.ATTRIBUTE: looked.sha256}),
-        "group": group.name,
-        "version": group.version,
-        "revision": group.revision,
-        "group_id": group.group_id,
-        "columns": {column.name: column.type for column in group.columns or ()},
-        "ticket": spec.ticket,
-        "table": store.table_name(group),
-        "n_rows": spec.n_rows,
-        "n_deletes": spec.n_deletes,
-        "min_event": None if spec.min_event_at is None else spec.min_event_at.isoformat(),
-        "max_event": None if spec.max_event_at is None else spec.max_event_at.isoformat(),
-    }

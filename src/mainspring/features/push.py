@@ -21,9 +21,9 @@ import polars as pl
 
 from mainspring.errors import InputError, MainspringError, StateError
 from mainspring.features import erasure_mark, ingest, journal, rejects, schema, store
+from mainspring.features.commits import Commit
 from mainspring.features.define import lock_group
 from mainspring.features.frames import frame_of
-from mainspring.features.ingest import Commit
 from mainspring.features.iso8601 import PARSERS
 from mainspring.features.join import NUMBER, OP, ORDINAL, PUT
 from mainspring.features.materialize import entries_of, materialize, newest

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from mainspring.features import store
+from mainspring.features.commits import EVIDENCE_KIND
 from mainspring.features.erasure.spec import Copies, Plan
-from mainspring.features.ingest import EVIDENCE_KIND
 from mainspring.features.join import COMMIT
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.features.store import Stores
