@@ -79,6 +79,14 @@ def test_a_secret_is_text_or_what_a_file_has(tmp_path: Path) -> None:
         config.find_secret("people")
 
 
+@pytest.mark.parametrize("given", ['{ people = "hidden" }', '[["people=hidden"]]', "[1]"])
+def test_a_secret_in_a_table_or_a_list_within_a_list_is_not_shown(tmp_path: Path, given: str) -> None:
+    (tmp_path / "mainspring.toml").write_text(f"[privacy]\nsecrets = {given}\n")
+    with pytest.raises(InputError, match="a list of text") as refused:
+        Config.load(tmp_path)
+    assert "hidden" not in str(refused.value)
+
+
 @pytest.mark.parametrize("given", ["hunter2hunter2hunter2", "a=hunter2 a=other", "a b=hunter2", "a="])
 def test_a_secret_that_is_malformed_is_not_shown(tmp_path: Path, given: str) -> None:
     with pytest.raises(InputError, match="NAME=SECRET") as refused:

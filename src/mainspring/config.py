@@ -158,6 +158,19 @@ class AlertsSection(Section):
     )
 
 
+def _list_of_secrets(given: object) -> object:
+    listed = _words(given)
+    if not isinstance(listed, list | tuple) or not all(isinstance(entry, str) for entry in listed):
+        # Pydantic would show what came, which is a secret.
+        raise InputError(
+            expected="a list of text, NAME=SECRET or NAME=file:PATH",
+            got="something else",
+            where="privacy.secrets",
+            hint='Write secrets = ["people=file:people.key"], not a table.',
+        )
+    return listed
+
+
 def _named_secrets(given: tuple[str, ...]) -> tuple[str, ...]:
     names = [entry.partition("=")[0] for entry in given]
     if len(set(names)) < len(names) or not all(
@@ -173,10 +186,13 @@ def _named_secrets(given: tuple[str, ...]) -> tuple[str, ...]:
     return given
 
 
+_Secrets = Annotated[tuple[str, ...], BeforeValidator(_list_of_secrets), AfterValidator(_named_secrets)]
+
+
 class PrivacySection(Section):
     """What personal data is made less personal with."""
 
-    secrets: Annotated[tuple[str, ...], BeforeValidator(_words), AfterValidator(_named_secrets)] = Field(
+    secrets: _Secrets = Field(
         default=(),
         repr=False,
         description="Secrets that columns are hashed with before anything is written: NAME=SECRET, or NAME=file:PATH "

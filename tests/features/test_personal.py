@@ -280,6 +280,25 @@ def test_values_that_are_gone_are_not_treated_anew(features: Features) -> None:
 
 
 @pytest.mark.once
+def test_a_treatment_is_not_lifted_by_the_next_version(features: Features) -> None:
+    """Else one table would know a person by a hash and by a name."""
+    group = people(features)
+    schema = {"who": str, "t": datetime, "age": int, "x": float}
+    with pytest.raises(InputError, match="One entity would have two names"):
+        group.next_version(schema=schema, keys=["who"], backfill={"who": "name"})
+
+
+@pytest.mark.once
+def test_a_hash_in_a_category_is_a_hash(features: Features) -> None:
+    """As pandas and dictionary-encoded Parquet give back what was read."""
+    group = people(features)
+    group.insert(rows())
+    read = group.read().to_polars().with_columns(pl.col("name").cast(pl.Categorical), mail=pl.lit(MAIL))
+    group.insert(read.with_columns(pl.col("t") + pl.duration(hours=1)))
+    assert group.read().to_polars()["name"].n_unique() == 1
+
+
+@pytest.mark.once
 def test_a_refusal_shows_no_value(features: Features) -> None:
     group = people(features, schema={**SCHEMA, "name": replace(SCHEMA["name"], type=int)})
     doors: list[Callable[[], object]] = [

@@ -290,6 +290,26 @@ def test_what_is_fitted_round_trips_through_json(fitted: Any) -> None:
     assert repr(again) == repr(fitted)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=20),
+    st.sampled_from([0.1, 0.2, 0.3, 0.7, 3.3, 1e-3, 10.0]),
+)
+def test_what_begins_a_band_stays_where_it_is(values: list[float], width: float) -> None:
+    """So that rows which were read can be inserted again, and a next version has the same bands."""
+    once = wrangle.generalise(column(values, pl.Float64), {"x": width})
+    assert wrangle.generalise(once, {"x": width})["x"].to_list() == once["x"].to_list()
+    far = once["x"] - pl.Series(values)
+    assert (far.abs() <= width * (1 + 1e-9)).all()
+
+
+def test_a_whole_number_of_widths_begins_its_band() -> None:
+    given = column([0.3, 0.29, -21.9, float("inf"), float("nan"), None], pl.Float64)
+    found = wrangle.generalise(given, {"x": 0.1})["x"].to_list()
+    assert found[:3] == pytest.approx([0.3, 0.2, -21.9]) and found[3] == float("inf")
+    assert math.isnan(found[4]) and found[5] is None
+
+
 def test_bands_of_narrow_numbers_and_of_times_with_a_zone() -> None:
     """A band may begin where the column's type has no number; a day begins at midnight UTC."""
     small = wrangle.generalise(column([-128, 127, None], pl.Int8), {"x": 100})

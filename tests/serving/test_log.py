@@ -17,6 +17,7 @@ from mainspring.errors import InputError
 from mainspring.features.api import request
 from mainspring.features.column import column
 from mainspring.features.treatment import hash_with
+from mainspring.features.view import FeatureView
 from mainspring.lineage import AssetKind
 from mainspring.models.spec import Signature, Task
 from mainspring.serving.api import Deployment
@@ -54,13 +55,13 @@ def test_a_row_holds_features_commits_and_times_of_its_values(
     assert row["now"] == answer.now
 
 
-def test_a_key_that_is_hashed_is_logged_as_its_hash(airport: Airport) -> None:
-    """And is found by that again: a prediction names nobody."""
-    stores = replace(airport.features._stores, find_secret=lambda _name: b"sixteen bytes and more")
+def piloted(airport: Airport, secret: str) -> FeatureView:
+    """A view by pilots, whose names are hashed with that secret."""
+    stores = replace(airport.features._stores, find_secret=lambda name: f"{name}: sixteen bytes".encode())
     airport.features._stores = stores
-    name = column(str, personal="direct", anonymise=hash_with("people"))
+    name = column(str, personal="direct", anonymise=hash_with(secret))
     pilots = airport.features.group(
-        "pilots", keys=["pilot"], online=True, schema={"pilot": name, "age": float}
+        f"pilots_{secret}", keys=["pilot"], online=True, schema={"pilot": name, "age": float}
     )
     pilots.insert(pl.DataFrame({"pilot": ["Zebedee"], "age": [50.0]}))
     pilots.materialize(airport.project.clock.now())
@@ -69,12 +70,28 @@ def test_a_key_that_is_hashed_is_logged_as_its_hash(airport: Airport) -> None:
         pilots["age"].static(),
         request("distance"),
     ]
-    view = airport.features.view("piloted", features=parts, spine_time="now")
+    return airport.features.view(f"piloted_{secret}", features=parts, spine_time="now")
+
+
+def test_a_key_that_is_hashed_is_logged_as_its_hash(airport: Airport) -> None:
+    """And is found by that again: a prediction names nobody."""
+    view = piloted(airport, "people")
+    pilots = airport.features.get_group("pilots_people")
     deployment = airport.deployments.create("flights", airport.versions[0], view)
     deployment.predict({"origin": "JFK", "pilot": "Zebedee"}, REQUEST)
     (row,) = deployment.log().to_dicts()
     assert (row["age"], row["key_pilot"]) == (50.0, pilots.read().to_polars()["pilot"][0])
     assert "Zebedee" not in str(row)
+    assert all(b"Zebedee" not in path.read_bytes() for path in segments(airport))
+
+
+def test_a_shadow_with_another_secret_is_asked_what_the_caller_asked(airport: Airport) -> None:
+    """It would find nobody by the champion's hash."""
+    deployment = airport.deployments.create("flights", airport.versions[0], piloted(airport, "people"))
+    deployment.shadow(airport.versions[1], piloted(airport, "others"))
+    deployment.predict({"origin": "JFK", "pilot": "Zebedee"}, REQUEST)
+    champion, shadow = deployment.log().sort("arm").to_dicts()
+    assert (champion["age"], shadow["age"], shadow["error"]) == (50.0, 50.0, None)
     assert all(b"Zebedee" not in path.read_bytes() for path in segments(airport))
 
 

@@ -84,6 +84,8 @@ class Door:
 
     def _series(self, given: pl.Series, column: TreatedColumn, where: str) -> pl.Series:
         name = given.name
+        if isinstance(given.dtype, pl.Categorical | pl.Enum):
+            given = given.cast(pl.String)
         is_hash = pl.repeat(False, len(given), eager=True)
         if column.treatment.how == "hash" and given.dtype == pl.String:
             is_hash = given.str.contains(f"^(?:{_pattern(column)})$").fill_null(True)

@@ -46,7 +46,7 @@ def next_version(
     """
     _check_backfill(group, changes.get("columns"), backfill)
     changes = {"treated": _carried_treatments(group, backfill), **changes}
-    _check_treated(group, changes["treated"], backfill)
+    _check_treated(group, changes["treated"], changes.get("columns"), backfill)
     new = _define(stores, group, changes, backfill)
     told = {"from": group.label, "to": new.label}
     filling = Filling.of(group, backfill)
@@ -151,11 +151,15 @@ def _carried_treatments(group: FeatureGroupSpec, backfill: Backfill | None) -> t
 
 
 def _check_treated(
-    group: FeatureGroupSpec, wanted: Sequence[TreatedColumn], backfill: Backfill | None
+    group: FeatureGroupSpec,
+    wanted: Sequence[TreatedColumn],
+    columns: tuple[FeatureSpec, ...] | None,
+    backfill: Backfill | None,
 ) -> None:
-    """Refuse to treat values in another way that were treated: what they were nobody has any more."""
+    """Refuse to treat values in another way that were treated, or no more: what they were nobody has any more."""
     names = {} if backfill is None or callable(backfill) else backfill
     before = {item.name: item for item in group.treated}
+    _check_not_lifted(group, before, {item.name for item in wanted}, columns, names)
     for item in wanted:
         old = before.get(str(names.get(item.name, item.name)))
         if old is None or item.treatment.how == "drop":
@@ -167,6 +171,25 @@ def _check_treated(
                 where=f"feature group {group.label}, next_version",
                 hint="Values that are gone cannot be treated anew: define the version with features.group(…, "
                 f"version={group.version + 1}), and insert from where the rows came.",
+            )
+
+
+def _check_not_lifted(
+    group: FeatureGroupSpec,
+    before: Mapping[str, TreatedColumn],
+    treated: set[str],
+    columns: tuple[FeatureSpec, ...] | None,
+    names: Mapping[str, Any],
+) -> None:
+    for column in columns or ():
+        old = before.get(str(names.get(column.name, column.name)))
+        if old is not None and old.treatment.how != "drop" and column.name not in treated:
+            raise InputError(
+                expected=f"{column.name!r} with anonymise={old.treatment}, as it is stored",
+                got="a column that is taken as it comes",
+                where=f"feature group {group.label}, next_version",
+                hint="One entity would have two names. Write ms.column(…, anonymise=…) as before; to have the values "
+                f"as they are, define features.group(…, version={group.version + 1}) and insert them anew.",
             )
 
 

@@ -99,6 +99,14 @@ class _InForce:
     arms: dict[str, LoadedArm]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a caller sent, as it came: each arm's view anonymises it in its own way. Never logged."""
+
+    keys: Mapping[str, Any]
+    request: Mapping[str, Any]
+
+
 class Predictor:
     """Answers for one deployment in one process. Threads may share it; they take turns.
 
@@ -353,6 +361,7 @@ class Predictor:
                 )
             in_force.table.check_answers()
             champion = in_force.arms[in_force.table.champion.name]
+            asked = _Asked(keys, request)
             keys, request = champion.anonymised(keys), champion.anonymised(request)
             content = ""
             if prediction_id is not None:
@@ -360,7 +369,7 @@ class Predictor:
                 earlier = self._earlier(prediction_id, content) or self._elsewhere(prediction_id, content)
                 if earlier is not None:
                     return earlier, None
-            return self._fresh(in_force, keys, request, prediction_id or new_id(), content)
+            return self._fresh(in_force, asked, keys, request, prediction_id or new_id(), content)
 
     def _earlier(self, prediction_id: str, content: str) -> Answer | None:
         found = self._answered.get(prediction_id)
@@ -386,6 +395,7 @@ class Predictor:
     def _fresh(
         self,
         in_force: _InForce,
+        asked: _Asked,
         keys: dict[str, Any],
         request: dict[str, Any],
         prediction_id: str,
@@ -435,7 +445,7 @@ class Predictor:
             self.remember(content, answer)
         if len(table.arms) == 1:
             return answer, None
-        return answer, lambda: self._score_shadows(in_force, scored, looked, now)
+        return answer, lambda: self._score_shadows(in_force, asked, scored, looked, now)
 
     def _record(self, scored: Scored, table: WeightTable) -> Answer | None:
         """Log it; returns the answer that another process logged under the same id meanwhile, if one did."""
@@ -450,21 +460,29 @@ class Predictor:
             self.log.lose(scored.context_id, scored.now_us)
         return None
 
-    def _score_shadows(self, in_force: _InForce, served: Scored, looked: Looked, now: datetime) -> None:
+    def _score_shadows(
+        self, in_force: _InForce, asked: _Asked, served: Scored, looked: Looked, now: datetime
+    ) -> None:
         champion = in_force.table.champion
         with self._lock:
             for shadow in in_force.table.arms[1:]:
                 same_view = shadow.view_id == champion.view_id
-                self._score_shadow(in_force, shadow, served, looked if same_view else None, now)
+                self._score_shadow(in_force, shadow, asked, served, looked if same_view else None, now)
 
     def _score_shadow(
-        self, in_force: _InForce, shadow: Arm, served: Scored, looked: Looked | None, now: datetime
+        self,
+        in_force: _InForce,
+        shadow: Arm,
+        asked: _Asked,
+        served: Scored,
+        looked: Looked | None,
+        now: datetime,
     ) -> None:
         arm = in_force.arms[shadow.name]
         began_ns = time.perf_counter_ns()
         prediction, error = None, None
         try:
-            looked = looked or arm.look_up(served.keys, served.request, now)
+            looked = looked or arm.look_up(asked.keys, asked.request, now)
             prediction = float(arm.score(looked.values))
         except Exception as failure:  # noqa: BLE001  whatever a candidate does, the champion's caller must not feel it
             error = f"{type(failure).__name__}: {failure}"

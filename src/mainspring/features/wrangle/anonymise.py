@@ -19,6 +19,8 @@ from mainspring.lineage.spec import Value
 from mainspring.types import canonical_bytes
 
 KEY_MIN_BYTES: Final = 16
+#: Of a quotient that is a whole number but for rounding: a few units in the last place of a double.
+_ROUNDING: Final = 1e-15
 
 
 class Anonymisation(Value):
@@ -183,6 +185,16 @@ def _bytes(value: object) -> bytes:
     return canonical_bytes(value + 0.0 if isinstance(value, float) else value)
 
 
+def _band(bands: pl.Expr) -> pl.Expr:
+    """The whole number at or below each; what rounding left beside a whole number is that number.
+
+    So 0.3 is the beginning of a band of 0.1, and what begins a band stays where it is however often it is asked.
+    """
+    nearest = bands.round()
+    is_whole = (bands - nearest).abs() <= pl.max_horizontal(nearest.abs() * _ROUNDING, pl.lit(1e-12))
+    return pl.when(is_whole).then(nearest).otherwise(bands.floor())
+
+
 def _coarse(name: str, dtype: pl.DataType, how: Coarse) -> pl.Expr:
     column = pl.col(name)
     is_number = isinstance(how, int | float) and not isinstance(how, bool) and how > 0
@@ -191,7 +203,7 @@ def _coarse(name: str, dtype: pl.DataType, how: Coarse) -> pl.Expr:
         wide = column if dtype in (pl.UInt64, pl.Int128) else column.cast(pl.Int64)
         return wide.floordiv(how) * how
     if dtype.is_numeric() and is_number:
-        return (column / how).floor() * how
+        return _band(column / how) * how
     if dtype == pl.String and is_number and isinstance(how, int):
         return column.str.head(how)
     if isinstance(dtype, pl.Datetime | pl.Date) and isinstance(how, str):
