@@ -120,7 +120,11 @@ def table_name(spec: FeatureGroupSpec) -> str:
 
     The end of the group's id keeps two projects, or a project and its new beginning, apart in one folder.
     """
-    return f"features_{spec.name}_v{spec.version}_{spec.group_id[-8:]}"
+    return _table_name(spec.name, spec.version, spec.group_id)
+
+
+def _table_name(name: str, version: int, group_id: str) -> str:
+    return f"features_{name}_v{version}_{group_id[-8:]}"
 
 
 _REJECTS: Final = "_rejects"
@@ -169,6 +173,14 @@ def all_groups(connection: Connection, project_id: str) -> list[FeatureGroupSpec
     """Every group, by lasting name and version; asks nothing of a schema older than this version's."""
     query = select(groups).where(groups.c.project_id == project_id).order_by(groups.c.name, groups.c.version)
     return [value(FeatureGroupSpec, found) for found in connection.execute(query).mappings()]
+
+
+def all_tables(connection: Connection, project_id: str) -> list[str]:
+    """The table of every group, in the order in which they were defined; any released schema can be asked."""
+    query = select(groups.c.name, groups.c.version, groups.c.group_id).where(
+        groups.c.project_id == project_id
+    )
+    return [_table_name(*found) for found in connection.execute(query.order_by(groups.c.group_id))]
 
 
 def list_groups(connection: Connection, project_id: str, *, archived: bool = True) -> list[FeatureGroupSpec]:

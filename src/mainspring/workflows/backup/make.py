@@ -117,11 +117,11 @@ def _at_rest(project: Project) -> Iterator[None]:
     with ExitStack() as held:
         if not project.read_only:
             with project.records.read() as connection:
-                groups = features.all_groups(connection, project.config.project.id)
-            # In the order in which they were made, as whoever fills a version from the one before takes them.
-            for group in sorted(groups, key=lambda each: each.group_id):
-                table = features.table_name(group)
-                if project.records.schema_revision() == HEAD:
+                # As they were made, which is how whoever fills a version from the one before takes them.
+                tables = features.all_tables(connection, project.config.project.id)
+            is_current = project.records.schema_revision() == HEAD
+            for table in tables:
+                if is_current:
                     held.enter_context(maintenance.of_table(project.tables, project.graph.leases, table))
                 else:
                     # Processes of the version that made the database know the lock file alone.
