@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import polars as pl
 import pytest
 from sqlalchemy import MetaData, select
@@ -310,6 +311,40 @@ def test_a_refusal_shows_no_value(features: Features) -> None:
         with pytest.raises(InputError, match="not shown") as refused:
             door()
         assert NAME not in str(refused.value) and refused.value.__cause__ is None
+
+
+@pytest.mark.once
+def test_rows_that_cannot_be_read_are_not_shown(features: Features, tmp_path: Path) -> None:
+    """A library that reads them quotes the value that it could not read, and refusals are kept in the records."""
+    group = people(features)
+    mixed = rows().to_pandas().astype({"mail": object})
+    mixed = pd.concat([mixed, mixed.assign(mail=1)])
+    broken = tmp_path / "people.json"
+    broken.write_text(f'[{{"name": "{NAME}", "t": 1, "mail": "{MAIL}"}}, {{"name": 1}} "{MAIL}"]')
+    far = {**rows().row(0, named=True), "id": 1, "age": 2**70}
+    lone = {**rows().row(0, named=True), "id": 1, "name": "\ud800" + NAME}
+    view = features.view("v", features=[group["x"]])
+    doors: list[Callable[[], object]] = [
+        lambda: group.insert(mixed),
+        lambda: group.insert(str(broken)),
+        lambda: group.push([far], event_id="id"),
+        lambda: group.push([lone], event_id="id"),
+        lambda: group.delete(mixed),
+        lambda: group.failing_rows(mixed),
+        lambda: group.erase(mixed[["name", "mail"]], reason="asked for"),
+        lambda: view.join(pd.DataFrame({"name": [NAME, 1], "event_time": [at(1)] * 2})),
+    ]
+    for door in doors:
+        with pytest.raises(InputError, match="not shown") as refused:
+            door()
+        shown = str(refused.value)
+        assert not any(secret in shown for secret in (NAME, MAIL, str(2**70)))
+
+
+@pytest.mark.once
+def test_an_event_id_is_no_personal_data(features: Features) -> None:
+    with pytest.raises(InputError, match="a column of its own"):
+        people(features).push([rows().row(0, named=True)], event_id="mail")
 
 
 @pytest.mark.once

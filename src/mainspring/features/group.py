@@ -38,7 +38,7 @@ from mainspring.features.erasure.spec import Erased
 from mainspring.features.frames import frame_of
 from mainspring.features.iso8601 import Moment, find_instant
 from mainspring.features.join import NUMBER
-from mainspring.features.personal import treated_columns
+from mainspring.features.personal import treated_columns, unshown
 from mainspring.features.profiles import GroupProfile
 from mainspring.features.push import Pushed
 from mainspring.features.read import Read
@@ -452,7 +452,8 @@ class FeatureGroup:
         expectations = ingest.expectations_of(self.spec)
         if not isinstance(data, Commit | int):
             where = f"feature group {self.spec.label}"
-            frame = frame_of(data, where, self.spec.given_types)
+            with unshown(self.spec.treated):
+                frame = frame_of(data, where, self.spec.given_types)
             return failing_rows(ingest.anonymised(self._stores, self.spec, frame, where), expectations)
         number = data if isinstance(data, int) else data.number
         frame = self.read(number, history=True).filter(pl.col(NUMBER) == number).to_polars()

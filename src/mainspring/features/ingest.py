@@ -24,7 +24,7 @@ from mainspring.features.digest import commit_digest
 from mainspring.features.frames import frame_of
 from mainspring.features.join import COMMIT, DELETE, OP, ORDINAL, PUT
 from mainspring.features.origin import Origin, read
-from mainspring.features.personal import open_door
+from mainspring.features.personal import open_door, unshown
 from mainspring.features.profiles import Looked
 from mainspring.features.publish import Beside, ErasedMeanwhile, publish
 from mainspring.features.rejects import Screened
@@ -65,7 +65,8 @@ def insert(
     """Bring rows to the group's schema, validate, append and publish them."""
     stores.graph.check_usable(group.group_id)
     warn_of_use(group)
-    frame, origin = read(data, source, f"feature group {group.label}", _types(group))
+    with unshown(group.treated):
+        frame, origin = read(data, source, f"feature group {group.label}", _types(group))
     return insert_rows(stores, group, frame, origin, idempotency_key=idempotency_key)
 
 
@@ -96,7 +97,8 @@ def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency
         raise InputError(
             expected="a group with rows", got="no commit yet", where=where, hint="Insert before you delete."
         )
-    frame = frame_of(data, where, _types(group))
+    with unshown(group.treated):
+        frame = frame_of(data, where, _types(group))
     return delete_rows(stores, group, frame, Origin(), idempotency_key=idempotency_key)
 
 

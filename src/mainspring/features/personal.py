@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -75,11 +75,18 @@ class Door:
                 given = PARSERS[column.type](given)
         if not _fits(given, column.type):
             raise _other_type(name, column.type, type(given).__name__, where)
+        try:
+            return self._treated(given, column, where)
+        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+            # A number that no int64 holds, text that no UTF-8 writes: the library's message has it.
+            raise _other_type(name, column.type, type(given).__name__, where) from None
+
+    def _treated(self, given: Any, column: TreatedColumn, where: str) -> object:
         if column.treatment.how == "hash":
             typed = utc(given) if isinstance(given, datetime) else given
             typed = float(given) if column.type == "float64" and isinstance(given, int) else typed
             return self._prefix(column) + hash_of(typed, self._key(column))
-        series = pl.Series(name, [given], dtype=schema.STORAGE[column.type])
+        series = pl.Series(column.name, [given], dtype=schema.STORAGE[column.type])
         return self._series(series, column, where).item()
 
     def _series(self, given: pl.Series, column: TreatedColumn, where: str) -> pl.Series:
@@ -129,6 +136,26 @@ def open_door(columns: Iterable[TreatedColumn], find_secret: FindSecret, where: 
                 "version of the group.",
             )
     return Door({item.name: item for item in listed}, keys)
+
+
+@contextmanager
+def unshown(treated: Iterable[object]) -> Iterator[None]:
+    """While rows are read that are not treated yet: what a library says of values that it cannot read may quote them.
+
+    Raises:
+        InputError: the same without the values, where any column is treated.
+    """
+    try:
+        yield
+    except InputError as error:
+        if not any(True for _ in treated) or error.__cause__ is None:
+            raise
+        raise InputError(
+            expected="rows that can be read",
+            got="values that cannot be; they are not shown, because some of the columns are personal data",
+            where=error.where,
+            hint=error.hint,
+        ) from None
 
 
 def sealed(

@@ -29,7 +29,7 @@ from mainspring.features.join import NUMBER, OP, ORDINAL, PUT
 from mainspring.features.materialize import entries_of, materialize, newest
 from mainspring.features.origin import Origin
 from mainspring.features.packing import SPACE
-from mainspring.features.personal import Door, open_door
+from mainspring.features.personal import Door, open_door, unshown
 from mainspring.features.rows import AVAILABLE, available, with_times
 from mainspring.features.spec import FeatureGroupSpec, Push
 from mainspring.features.store import Stores
@@ -144,9 +144,17 @@ def forget_event_ids(stores: Stores, before: datetime, *, delete: bool) -> dict[
 
 def _frame(group: FeatureGroupSpec, door: Door, data: object, event_id: str, where: str) -> pl.DataFrame:
     """The rows with the column of their ids, and nothing that must not be written."""
+    if event_id in door.columns:
+        raise InputError(
+            expected="the id of each event in a column of its own",
+            got=f"{event_id!r}, which is anonymised",
+            where=where,
+            hint="An id is kept as it comes: send one that says nothing of a person.",
+        )
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
         return _of_mappings(group, door, data, event_id, where)
-    frame = frame_of(data, where, group.given_types)
+    with unshown(group.treated):
+        frame = frame_of(data, where, group.given_types)
     if event_id not in frame.columns:
         raise _without_id(event_id, frame.columns, where)
     return door.frame(frame, where)

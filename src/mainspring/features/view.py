@@ -21,7 +21,7 @@ from mainspring.features.join import NUMBER, Answers, Side, answer
 from mainspring.features.join import Spine as Lookup
 from mainspring.features.online import OnlineReader
 from mainspring.features.origin import Origin, read, source_asset
-from mainspring.features.personal import of_spine, open_door
+from mainspring.features.personal import of_spine, open_door, unshown
 from mainspring.features.read import Read
 from mainspring.features.rows import delay_us, scan, ttl_us
 from mainspring.features.side_report import SideReport
@@ -36,6 +36,7 @@ from mainspring.features.spec import (
 )
 from mainspring.features.split import check_split
 from mainspring.features.store import Stores
+from mainspring.features.treatment import TreatedColumn
 from mainspring.features.vectors import Vector
 from mainspring.ports.tables.collect import collect
 from mainspring.types import from_us, to_us
@@ -326,7 +327,8 @@ class FeatureView:
             commits = {item.number or 0: item.asset_id or "" for item in given.commits_of(numbers.to_list())}
             frame = frame.select([item.name for item in given.group.columns or ()])
         else:
-            frame, origin = read(given, source, self._where())
+            with unshown(self._treated(inference).values()):
+                frame, origin = read(given, source, self._where())
         self._check_spine(frame, inference)
         frame = self._anonymised(frame, inference)
         times = schema.instants(frame.get_column(self.spec.spine_time), self._where())
@@ -352,11 +354,12 @@ class FeatureView:
 
     def _anonymised(self, frame: pl.DataFrame, inference: bool) -> pl.DataFrame:
         """Keys of groups that hash or coarsen them are so from here on, in what is joined and stored too."""
+        columns = self._treated(inference).values()
+        return open_door(columns, self._stores.find_secret, self._where()).frame(frame, self._where())
+
+    def _treated(self, inference: bool) -> dict[str, TreatedColumn]:
         parts = self.spec.joined(inference=inference)
-        columns = of_spine(parts, self._groups(parts), self._where())
-        return open_door(columns.values(), self._stores.find_secret, self._where()).frame(
-            frame, self._where()
-        )
+        return of_spine(parts, self._groups(parts), self._where())
 
     def _check_spine(self, frame: pl.DataFrame, inference: bool) -> None:
         produced = {name for item in self.spec.everything for name in item.outputs}

@@ -11,6 +11,7 @@ from mainspring.features import ingest, journal, schema, store
 from mainspring.features.erasure.spec import REJECTED_PLACE, Found
 from mainspring.features.frames import frame_of
 from mainspring.features.join import COMMIT, ORDINAL
+from mainspring.features.personal import unshown
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.ports.tables.collect import collect
@@ -25,7 +26,9 @@ def keys_of(stores: Stores, group: FeatureGroupSpec, keys: object, where: str) -
     rows = [keys] if isinstance(keys, dict) else keys
     if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
         rows = pl.DataFrame(rows)
-    frame = ingest.anonymised(stores, group, frame_of(rows, where, group.given_types), where)
+    with unshown(group.treated):
+        given = frame_of(rows, where, group.given_types)
+    frame = ingest.anonymised(stores, group, given, where)
     unknown = [column for column in frame.columns if column not in group.keys]
     if unknown or not frame.width or not frame.height or group.columns is None:
         raise InputError(
