@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.features.conftest import at
 from tests.features.test_erasure import holders
 
 import mainspring as ms
-from mainspring.features import dataset as dataset_module
+from mainspring.errors import StateError
 from mainspring.features.dataset import TrainingDataset, find_learnt
 from mainspring.features.erasure import datasets, receipt
 from mainspring.features.group import FeatureGroup
@@ -139,7 +140,71 @@ def test_every_row_may_go(project: Project) -> None:
     group, dataset = made(project, 2, transforms=[ms.transform.standardise("x")])
     group.erase([{"name": "Zebedee"}, {"name": "Ada"}], reason="asked")
     assert dataset.frame.is_empty()
-    assert (dataset.splits, len(dataset), dataset.transformations) == ([], 0, None)
+    assert (dataset.splits, len(dataset)) == ([], 0)
+    with pytest.raises(StateError, match="rows in the part 'train'"):
+        _ = dataset.transformations
+
+
+def test_what_cannot_be_fitted_any_more_hinders_no_erasure(project: Project) -> None:
+    """The rows go, of this dataset and of those after it; who asks for the transformations is told why there are none."""
+    group = project.features.group("people", keys=["name"])
+    names = ["Ada", "Bob", "Cleo"]
+    group.insert(pl.DataFrame({"name": names, "x": [1.0, None, None]}))
+    rows = pl.DataFrame({"name": names, "event_time": [at(1)] * 3})
+    selected = group["x"].static()
+    scaled = project.features.view(
+        "scaled", features=[selected], transforms=[ms.transform.standardise("x")]
+    ).training_dataset(rows)
+    plain = project.features.view("plain", features=[selected]).training_dataset(rows)
+    done = group.erase({"name": "Ada"}, reason="asked")
+    assert done.datasets == {scaled.asset_id: 1, plain.asset_id: 1}
+    assert scaled["train"]["name"].to_list() == ["Bob", "Cleo"]
+    for ask in (lambda: scaled.transformations, lambda: scaled.transformed("train")):
+        with pytest.raises(StateError, match="column 'x' needs at least one finite value"):
+            ask()
+
+
+def fails_without_one(x: Any) -> dict[str, float]:
+    """What a model's author might write."""
+    return {"first": float(x[x == 1.0][0])}
+
+
+def less(parameters: dict[str, float], x: Any) -> Any:
+    return x - parameters["first"]
+
+
+def test_a_function_that_fails_hinders_no_erasure(project: Project) -> None:
+    """Whatever it raises."""
+    group = project.features.group("people", keys=["name"])
+    names = ["Ada", "Bob"]
+    group.insert(pl.DataFrame({"name": names, "x": [1.0, 2.0]}))
+    custom = ms.transform.custom("y", ["x"], fit=fails_without_one, apply=less)
+    view = project.features.view("v", features=[group["x"].static()], transforms=[custom])
+    dataset = view.training_dataset(pl.DataFrame({"name": names, "event_time": [at(1)] * 2}))
+    group.erase({"name": "Ada"}, reason="asked")
+    assert dataset["train"]["name"].to_list() == ["Bob"]
+    with pytest.raises(StateError, match="IndexError in a function"):
+        _ = dataset.transformations
+
+
+def test_whatever_is_asked_of_an_open_dataset_it_looks_again(project: Project) -> None:
+    """What was read before the erasure is answered by nothing after it."""
+    transforms = [ms.transform.one_hot("city")]
+    answers: list[Callable[[TrainingDataset], object]] = [
+        lambda data: data.frame["who"].to_list(),
+        lambda data: data["train"]["who"].to_list(),
+        lambda data: data.digest,
+        lambda data: len(data.erasures),
+        lambda data: data.transformed_features,
+        lambda data: data.profile().n_rows,
+    ]
+    group, dataset = made(project, transforms=transforms)
+    opened = [project.features.get_training_dataset(dataset.asset_id) for _ in answers]
+    before = [(len(data.frame), answer(data)) for data, answer in zip(opened, answers, strict=True)]
+    group.erase({"name": "Zebedee"}, reason="asked")
+    now = project.features.get_training_dataset(dataset.asset_id)
+    for data, answer, (_, old) in zip(opened, answers, before, strict=True):
+        assert answer(data) == answer(now) != old
 
 
 def test_equal_datasets_share_no_bytes_that_either_needs(project: Project) -> None:
@@ -172,22 +237,3 @@ def test_what_an_erasure_left_undone_the_next_does(
     assert [item.receipt_id for item in left.erasures] == [done.receipt_id]
     told = json.loads(project.blobs.get(project.graph.get_asset(str(done.receipt_id)).digest))
     assert told["datasets"] == {dataset.asset_id: 1}
-
-
-def test_one_that_was_being_made_meanwhile_is_found_by_the_next(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It has read the rows and is published after the erasure, which could not know of it."""
-    group = group_of(project)
-    rows, publish = spine(group), dataset_module._publish
-
-    def late(*given: Any) -> Any:
-        assert group.erase({"name": "Zebedee"}, reason="asked").datasets == {}
-        return publish(*given)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(dataset_module, "_publish", late)
-        dataset = view_of(project, group).training_dataset(rows)
-    assert dataset.counts == {"train": 4}
-    assert group.erase({"name": "Zebedee"}, reason="asked again").datasets == {dataset.asset_id: 1}
-    assert "Zebedee" not in dataset.frame["who"].to_list()

@@ -14,7 +14,7 @@ import polars as pl
 from mainspring import notebook
 from mainspring.checks import kept
 from mainspring.checks.profile import SCHEME_VERSION, Profile, profile
-from mainspring.errors import InputError, IntegrityError, UnknownNameError
+from mainspring.errors import InputError, IntegrityError, MainspringError, StateError, UnknownNameError
 from mainspring.features import leakage, transform
 from mainspring.features.digest import frame_digest
 from mainspring.features.leakage import LeakageReport
@@ -63,21 +63,27 @@ class TrainingDataset:
     @property
     def digest(self) -> str:
         """Of its rows, its split and its view: the same inputs give the same one; after an erasure, of what is left."""
+        self._look_again()
+        return self._known_digest
+
+    @property
+    def _known_digest(self) -> str:
+        """As it was when somebody looked last: what is shown asks no database."""
         return self.spec.edition or self.made_digest
 
     @property
     def erasures(self) -> tuple[ErasedRows, ...]:
         """What erasures took of its rows, with their receipts, oldest first; () = it is what was made."""
+        self._look_again()
         return self.spec.erasures
 
     def compare(self, digest: str) -> Literal["same", "erased", "differs"]:
         """What a digest that somebody noted is to this dataset: "same" is that of its rows; "erased" that of rows of
         which an erasure took some since, as its receipts say; "differs" is of anything else.
         """
-        self._look_again()
         if digest == self.digest:
             return "same"
-        return "erased" if digest in {item.digest for item in self.erasures} else "differs"
+        return "erased" if digest in {item.digest for item in self.spec.erasures} else "differs"
 
     @property
     def features(self) -> list[str]:
@@ -134,7 +140,6 @@ class TrainingDataset:
 
     @cached_property
     def _stored(self) -> pl.DataFrame:
-        self._look_again()
         self._stores.graph.check_there(self.asset_id)
         frame = pl.read_parquet(io.BytesIO(self._stores.graph.blobs.get(self.spec.blob)))
         if frame_digest(frame) != self.spec.content:
@@ -149,6 +154,7 @@ class TrainingDataset:
     @property
     def frame(self) -> pl.DataFrame:
         """All rows: the spine's columns, the features, what is for training only, the labels, and `_split`."""
+        self._look_again()
         return self._stored
 
     @property
@@ -160,13 +166,25 @@ class TrainingDataset:
 
     @property
     def transformations(self) -> Transformations | None:
-        """What was fitted on the part `train`; None where the view has no transformations."""
+        """What was fitted on the part `train`; None where the view has no transformations.
+
+        Raises:
+            StateError: on the rows that an erasure left they cannot be fitted.
+        """
+        self._look_again()
+        if self.spec.unfitted:
+            raise StateError(
+                expected="transformations fitted on the rows that an erasure left",
+                got=f"none: {self.spec.unfitted}",
+                where=f"training dataset {self.name!r}",
+                hint="Make a dataset of rows that they can be fitted on.",
+            )
         return self.spec.transformations
 
     @property
     def transformed_features(self) -> list[str]:
         """Names of the columns that the transformations make of the features, in order."""
-        made = self.spec.transformations
+        made = self.transformations
         return self.features if made is None else list(made.outputs)
 
     def transformed(self, part: str) -> pl.DataFrame:
@@ -174,8 +192,9 @@ class TrainingDataset:
 
         Raises:
             UnknownNameError: the dataset has no such part.
+            StateError: as for `transformations`.
         """
-        made = self.spec.transformations
+        made = self.transformations
         return self[part] if made is None else transform.apply(made, self[part])
 
     def __getitem__(self, part: str) -> pl.DataFrame:
@@ -184,6 +203,7 @@ class TrainingDataset:
         Raises:
             UnknownNameError: the dataset has no such part.
         """
+        self._look_again()
         if part not in self.spec.counts:
             raise UnknownNameError.of("split", part, self.spec.counts, f"training dataset {self.name!r}")
         return self._stored.filter(pl.col(PART) == part).drop(PART)
@@ -194,6 +214,7 @@ class TrainingDataset:
         Raises:
             UnknownNameError: the dataset has no such part.
         """
+        self._look_again()
         if part in self.spec.counts and self.spec.profiles is not None:
             self._stores.graph.check_there(self.asset_id)
             found = kept.load(self._stores.graph.blobs, self.spec.profiles)[part]
@@ -210,8 +231,8 @@ class TrainingDataset:
         Raises:
             IntegrityError: the stored rows are not what they were.
         """
-        spec, graph = self.spec, self._stores.graph
         frame = self.frame
+        spec, graph = self.spec, self._stores.graph
         keys = [name for name in spec.row_key if name != spec.spine_time and name in frame.columns]
         with self._stores.records.read() as connection:
             view = find_view(connection, self._stores.project_id, spec.view, spec.view_version)
@@ -242,11 +263,11 @@ class TrainingDataset:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{part} {count:,}" for part, count in self.spec.counts.items())
-        gone = f", {self._n_erased()} erased" if self.erasures else ""
-        return f"<TrainingDataset {self.name!r} {self.digest[:12]}: {counts}{gone}>"
+        gone = f", {self._n_erased()} erased" if self.spec.erasures else ""
+        return f"<TrainingDataset {self.name!r} {self._known_digest[:12]}: {counts}{gone}>"
 
     def _n_erased(self) -> int:
-        return sum(item.n_rows for item in self.erasures)
+        return sum(item.n_rows for item in self.spec.erasures)
 
     def _repr_html_(self) -> str:
         spec = self.spec
@@ -260,8 +281,8 @@ class TrainingDataset:
                     "without a label, left out": spec.n_unlabelled,
                     "as of": spec.as_of,
                     "pins": spec.pins,
-                    "digest": self.digest,
-                    **({"rows that were erased": self._n_erased()} if self.erasures else {}),
+                    "digest": self._known_digest,
+                    **({"rows that were erased": self._n_erased()} if spec.erasures else {}),
                 }
             ),
             notebook.table(("split", "rows"), spec.counts.items()),
@@ -396,6 +417,7 @@ def edition(
     rows = pl.read_parquet(io.BytesIO(blobs.get(spec.provenance)))
     counts = _counts(frame)
     content = frame_digest(frame)
+    transformations, unfitted = _fitted_again(view, frame)
     return spec.model_copy(
         update={
             "edition": _digest(view, spec.split, spec.seed, content),
@@ -404,9 +426,21 @@ def edition(
             "content": content,
             "counts": counts,
             "profiles": _profiles(stores, frame, counts, spec.row_key, view),
-            "transformations": _fitted(view, frame) if TRAIN in counts else None,
+            "transformations": transformations,
+            "unfitted": unfitted,
         }
     )
+
+
+def _fitted_again(view: FeatureViewSpec, frame: pl.DataFrame) -> tuple[Transformations | None, str]:
+    """What can be learnt from what an erasure leaves, or why nothing can: rows go also where that is so."""
+    try:
+        return _fitted(view, frame), ""
+    except MainspringError as error:
+        # Not what it got: that may be a value of somebody.
+        return None, f"{error.where} needs {error.expected}"
+    except Exception as error:  # noqa: BLE001  functions of the user's may raise anything, and hinder no erasure
+        return None, f"{type(error).__name__} in a function of the view"
 
 
 def _fitted(view: FeatureViewSpec, frame: pl.DataFrame) -> Transformations | None:

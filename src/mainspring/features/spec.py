@@ -583,7 +583,8 @@ class TrainingDatasetSpec(Value):
         labels: where there are several; `label` is the first.
         training_only: columns that are neither features nor labels.
         n_filtered: spine rows that the view is not about.
-        transformations: fitted on the part `train`; None where the view has none, or an erasure left no rows there.
+        transformations: fitted on the part `train`; None where the view has none, or `unfitted` says why.
+        unfitted: why transformations could not be fitted on what an erasure left; empty where they were.
         erasures: what erasures took, oldest first; everything else here is then of the rows that are left.
         edition: digest of the dataset with the rows that are left; None = none were erased.
         superseded: SHA-256 of what earlier editions had, until the erasure that is to delete it has ended.
@@ -612,6 +613,7 @@ class TrainingDatasetSpec(Value):
     training_only: tuple[str, ...] = Field(default=(), exclude_if=_is_nothing)
     n_filtered: int = Field(default=0, exclude_if=_is_nothing)
     transformations: Transformations | None = Field(default=None, exclude_if=_is_none)
+    unfitted: str = Field(default="", exclude_if=_is_nothing)
     erasures: tuple[ErasedRows, ...] = Field(default=(), exclude_if=_is_nothing)
     edition: str | None = Field(default=None, exclude_if=_is_none)
     superseded: tuple[str, ...] = Field(default=(), exclude_if=_is_nothing)
