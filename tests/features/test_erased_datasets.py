@@ -14,6 +14,7 @@ from tests.features.test_erasure import holders
 
 import mainspring as ms
 from mainspring.errors import StateError
+from mainspring.features import dataset as make
 from mainspring.features.dataset import TrainingDataset, find_learnt
 from mainspring.features.erasure import datasets, receipt
 from mainspring.features.group import FeatureGroup
@@ -146,7 +147,7 @@ def test_every_row_may_go(project: Project) -> None:
 
 
 def test_what_cannot_be_fitted_any_more_hinders_no_erasure(project: Project) -> None:
-    """The rows go, of this dataset and of those after it; who asks for the transformations is told why there are none."""
+    """The rows go, of those after it too; who asks for the transformations is told why there are none."""
     group = project.features.group("people", keys=["name"])
     names = ["Ada", "Bob", "Cleo"]
     group.insert(pl.DataFrame({"name": names, "x": [1.0, None, None]}))
@@ -237,3 +238,72 @@ def test_what_an_erasure_left_undone_the_next_does(
     assert [item.receipt_id for item in left.erasures] == [done.receipt_id]
     told = json.loads(project.blobs.get(project.graph.get_asset(str(done.receipt_id)).digest))
     assert told["datasets"] == {dataset.asset_id: 1}
+
+
+def test_a_dataset_has_who_had_no_row_when_it_was_made(project: Project) -> None:
+    """It is found by its view, also by an erasure of somebody of whom the group has nothing."""
+    group = group_of(project)
+    names = ["Ada", "Nadia"]
+    rows = pl.DataFrame({"who": names, "event_time": [at(1)] * 2})
+    dataset = view_of(project, group).training_dataset(rows)
+    done = group.erase({"name": "Nadia"}, reason="asked", dry_run=True)
+    assert (done.n_rows, done.datasets) == (0, {dataset.asset_id: 1})
+    group.erase({"name": "Nadia"}, reason="asked")
+    assert dataset["train"]["who"].to_list() == ["Ada"]
+    assert holders(project.home / "blobs", "Nadia") == []
+
+
+def two_groups(project: Project) -> tuple[FeatureGroup, FeatureGroup, TrainingDataset]:
+    """People and shops with a dataset of both, of Ada who bought at Zenith and of Bob who bought at Corner."""
+    people = project.features.group("people", keys=["name"])
+    people.insert(pl.DataFrame({"name": ["Ada", "Bob", "Cleo"], "x": [1.0, 2.0, 3.0]}))
+    shops = project.features.group("shops", keys=["shop"])
+    shops.insert(pl.DataFrame({"shop": ["Zenith", "Corner"], "y": [1.0, 2.0]}))
+    view = project.features.view("v", features=[people["x"].static(), shops["y"].static()])
+    rows = {"name": ["Ada", "Bob", "Cleo"], "shop": ["Corner", "Zenith", "Corner"], "event_time": [at(1)] * 3}
+    return people, shops, view.training_dataset(pl.DataFrame(rows))
+
+
+@pytest.mark.parametrize("when", ["found", "rewritten"])
+def test_two_groups_erase_at_once(project: Project, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One ends while the other looks at the dataset, whose bytes are others then: both are out."""
+    people, shops, dataset = two_groups(project)
+    place, name = (project.blobs, "get") if when == "found" else (make, "edition")
+    real = getattr(place, name)
+
+    def other_first(*given: Any) -> Any:
+        monkeypatch.undo()
+        shops.erase({"shop": "Zenith"}, reason="asked")
+        return real(*given)
+
+    monkeypatch.setattr(place, name, other_first)
+    done = people.erase({"name": "Ada"}, reason="asked")
+    assert done.datasets == {dataset.asset_id: 1}
+    assert dataset["train"]["name"].to_list() == ["Cleo"]
+    assert holders(project.home / "blobs", "Ada") == []
+
+
+def test_a_receipt_is_that_of_its_own_erasure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was killed has none until an erasure of the same entities of the same group ends it."""
+    people, shops, dataset = two_groups(project)
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(receipt, "publish", lambda *_: 1 / 0)
+        shops.erase({"shop": "Zenith"}, reason="asked")
+    assert people.erase({"name": "Ada"}, reason="asked").datasets == {dataset.asset_id: 1}
+    assert [item.receipt_id is None for item in dataset.erasures] == [True, False]
+    ended = shops.erase({"shop": "Zenith"}, reason="asked")
+    assert ended.datasets == {dataset.asset_id: 1}
+    assert dataset.erasures[0].receipt_id == ended.receipt_id != dataset.erasures[1].receipt_id
+
+
+def test_rows_of_the_group_itself_have_its_own_names(project: Project) -> None:
+    """Where they ask about somebody else: the seller is named by the spine, the buyer looked up."""
+    sales = project.features.group("sales", keys=["seller"], event_time="t")
+    names = {"seller": ["Ada", "Bob"], "buyer": ["Bob", "Cleo"]}
+    sales.insert(pl.DataFrame({**names, "t": [at(0)] * 2, "x": [1.0, 2.0]}))
+    view = project.features.view(
+        "v", features=[sales["x"].on({"seller": "buyer"}, prefix="buyer_")], spine_time="t"
+    )
+    dataset = view.training_dataset(sales.read())
+    assert sales.erase({"seller": "Ada"}, reason="asked").datasets == {dataset.asset_id: 1}
+    assert dataset["train"]["seller"].to_list() == ["Bob"]

@@ -8,7 +8,7 @@ import sys
 import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import mainspring as ms
 from mainspring.checks import kept
 from mainspring.checks.profile import Profile
 from mainspring.errors import InputError
-from mainspring.features import ingest
+from mainspring.features import ingest, maintenance
 from mainspring.features.api import Features
 from mainspring.features.erasure import online
 from mainspring.features.group import FeatureGroup
@@ -180,6 +180,25 @@ def test_no_file_of_the_home_has_the_entity(tmp_path: Path) -> None:
         done = group.erase({"name": "Zebedee"}, reason="asked")
         assert done.copies.in_records == ""
         assert holders(state, "Zebedee") == []
+
+
+def test_what_is_pushed_while_an_erasure_waits_its_turn_goes(
+    features: Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compaction may take hours, and a push that was acknowledged meanwhile came before the erasure."""
+    group = people(features)
+    turn = maintenance.of_group
+
+    def after_a_push(*given: Any) -> AbstractContextManager[None]:
+        monkeypatch.undo()
+        row = {"name": ["Zebedee"], "t": [at(3)], "mail": ["z"], "x": [9.0], "id": ["e1"]}
+        group.push(pl.DataFrame(row), event_id="id")
+        return turn(*given)
+
+    monkeypatch.setattr(maintenance, "of_group", after_a_push)
+    assert group.erase({"name": "Zebedee"}, reason="asked").n_rows == 6
+    group.flush()
+    assert "Zebedee" not in group.read().to_polars()["name"]
 
 
 @pytest.mark.parametrize(

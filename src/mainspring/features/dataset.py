@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ from mainspring import notebook
 from mainspring.checks import kept
 from mainspring.checks.profile import SCHEME_VERSION, Profile, profile
 from mainspring.errors import InputError, IntegrityError, MainspringError, StateError, UnknownNameError
-from mainspring.features import leakage, transform
+from mainspring.features import erased_meanwhile, leakage, transform
 from mainspring.features.digest import frame_digest
 from mainspring.features.leakage import LeakageReport
 from mainspring.features.profiles import KEPT_FROM_ROWS
@@ -28,7 +28,7 @@ from mainspring.features.spec import (
     is_late,
 )
 from mainspring.features.split import GAP, TRAIN, assign, check_parts
-from mainspring.features.store import Stores, find_view
+from mainspring.features.store import Stores, dataset_blobs_in_use, find_view
 from mainspring.lineage.api import Graph
 from mainspring.lineage.spec import Asset, AssetKind, Direction
 from mainspring.log import get_logger
@@ -40,6 +40,8 @@ _log = get_logger(__name__)
 PART = "_split"
 SHORTEST_DIGEST: Final = 8
 """How many digits of a digest may name a dataset."""
+SPINE = "spine"
+"""Role of what the rows came from that ask, among what a dataset was made of."""
 LEAKAGE = "leakage"
 """Of the evidence that `TrainingDataset.leakage` keeps."""
 
@@ -324,6 +326,7 @@ def make(
     split: SplitSpec,
     seed: int,
     name: str,
+    seen: Sequence[erased_meanwhile.Seen],
     n_filtered: int = 0,
 ) -> TrainingDataset:
     """Leave out what has no label, split, store and publish; or find the very dataset that exists.
@@ -336,6 +339,7 @@ def make(
         spine_assets: from a mask of the rows that are kept to the assets that they came from.
         asked: what the caller named.
         row_key: spine columns that say which row it is.
+        seen: what erasures had taken of the groups before anything was read.
         n_filtered: rows of the spine that the view is not about.
     """
     label, labels = view.label_name, view.label_names
@@ -360,7 +364,7 @@ def make(
     content = frame_digest(frame)
     key = _digest(view, split, seed, content)
     rows = _provenance(provenance, taken)
-    used = [("view", view.view_id), *(("spine", asset_id) for asset_id in spine_assets(taken))]
+    used = [("view", view.view_id), *((SPINE, asset_id) for asset_id in spine_assets(taken))]
     for side, numbers in assets.items():
         used += [(side, asset_id) for asset_id in _used(rows, side, numbers)]
     away = stores.graph.hidden()
@@ -369,7 +373,7 @@ def make(
             continue
         existing = TrainingDataset(stores, found)
         # Of one that rows were erased from, what was asked for is not there any more.
-        if existing.digest == key and asked.fits(existing.spec) and _inputs(stores, found) == set(used):
+        if existing.digest == key and asked.fits(existing.spec) and inputs(stores, found) == set(used):
             return existing
     counts = _counts(frame)
     spec = TrainingDatasetSpec(
@@ -397,7 +401,7 @@ def make(
         n_filtered=n_filtered,
         transformations=_fitted(view, frame),
     )
-    return TrainingDataset(stores, _publish(stores, spec, name, key, used))
+    return TrainingDataset(stores, _publish(stores, spec, name, key, used, seen))
 
 
 def _digest(view: FeatureViewSpec, split: SplitSpec, seed: int, content: str) -> str:
@@ -458,7 +462,7 @@ def _fitted(view: FeatureViewSpec, frame: pl.DataFrame) -> Transformations | Non
     return transform.fit(view.transforms, train, view.features)
 
 
-def _inputs(stores: Stores, asset: Asset) -> set[tuple[str, str]]:
+def inputs(stores: Stores, asset: Asset) -> set[tuple[str, str]]:
     """Role and id of what a dataset was made of."""
     links = stores.graph.upstream(asset.id, depth=1).links
     return {
@@ -519,18 +523,36 @@ def _publish(
     name: str,
     key: str,
     used: Sequence[tuple[str, str]],
+    seen: Sequence[erased_meanwhile.Seen],
 ) -> Asset:
     parameters = {"view": f"{spec.view}@{spec.view_version}", "seed": spec.seed, "pins": spec.pins}
-    with stores.graph.execution("training_dataset", name, parameters=parameters) as work:
-        for role, asset_id in used:
-            work.use(asset_id, role=role)
-        asset = work.add(
-            AssetKind.TRAINING_DATASET, name, digest=key, attributes=spec.model_dump(mode="json")
-        )
-        work.event(
-            "training_dataset.created", asset.id, {"counts": spec.counts, "n_unlabelled": spec.n_unlabelled}
-        )
+    where = f"training dataset {name!r}"
+    try:
+        with stores.graph.execution("training_dataset", name, parameters=parameters) as work:
+            for role, asset_id in used:
+                work.use(asset_id, role=role)
+            asset = work.add(
+                AssetKind.TRAINING_DATASET, name, digest=key, attributes=spec.model_dump(mode="json")
+            )
+            work.event(
+                "training_dataset.created",
+                asset.id,
+                {"counts": spec.counts, "n_unlabelled": spec.n_unlabelled},
+            )
+            work.write(lambda connection: erased_meanwhile.check(stores, connection, seen, where))
+    except StateError:
+        # Rows that were erased meanwhile may be among them.
+        give_up_bytes(stores, {item for item in (spec.blob, spec.provenance, spec.profiles) if item})
+        raise
     return asset
+
+
+def give_up_bytes(stores: Stores, digests: Collection[str]) -> None:
+    """Delete bytes of datasets, as far as no dataset has the same."""
+    with stores.records.read() as connection:
+        alone = set(digests) - dataset_blobs_in_use(connection, digests)
+    for sha256 in alone:
+        stores.graph.blobs.delete(sha256)
 
 
 def get(stores: Stores, reference: str) -> TrainingDataset:

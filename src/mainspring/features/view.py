@@ -12,7 +12,7 @@ import polars as pl
 
 from mainspring import notebook
 from mainspring.errors import InputError, StateError
-from mainspring.features import batch, dataset, on_demand, schema, store
+from mainspring.features import batch, dataset, erased_meanwhile, on_demand, schema, store
 from mainspring.features.buckets import answer_in_buckets, estimated_bytes
 from mainspring.features.dataset import Asked, TrainingDataset
 from mainspring.features.digest import frame_digest
@@ -206,10 +206,12 @@ class FeatureView:
 
         Raises:
             InputError: as for `join`, or no row has a label.
-            StateError: the view is archived.
+            StateError: the view is archived; or an erasure took rows of a group that is read meanwhile.
         """
         check_split(split, f"view {self.spec.title}")
         self._stores.graph.check_usable(self.spec.view_id)
+        read_from = [*self._groups().values(), *([spine.group] if isinstance(spine, Read) else [])]
+        seen = erased_meanwhile.look(self._stores, read_from)
         asked = self._spine(spine, source)
         moment = find_instant(as_of, f"training dataset of view {self.spec.title}, as_of")
         result = self._join(asked, moment, pins)
@@ -230,6 +232,7 @@ class FeatureView:
             seed=seed,
             name=name or self.spec.name,
             n_filtered=asked.whole.height - asked.frame.height,
+            seen=seen,
         )
 
     def batch(

@@ -35,14 +35,15 @@ def erase(
     named = keys_of(stores, group, keys, where)
     if dry_run:
         return _told(stores, group, planned(find(stores, group, named)))
-    # Rows that were pushed and wait for their commit would bring the entity back.
-    push.flush(stores, group)
-    # What one erasure finds left of a commit another must not change before it is written down and done.
-    with maintenance.of_group(stores, group):
-        plan = planned(find(stores, group, named))
-        if not store.tables_of(stores, group):
-            return _told(stores, group, plan)
-        return _carried_out(stores, group, plan, reason)
+    while True:
+        # Rows that were pushed and wait for their commit would bring the entity back.
+        push.flush(stores, group)
+        # What one erasure finds left of a commit another must not change before it is written down and done.
+        with maintenance.of_group(stores, group):
+            plan = planned(find(stores, group, named))
+            # While it waited for its turn others may have been pushed, which it promises to take.
+            if not plan.found.waiting.height:
+                return _carried_out(stores, group, plan, reason)
 
 
 def _check_reason(reason: object, where: str, *, is_needed: bool) -> None:
@@ -54,21 +55,20 @@ def _check_reason(reason: object, where: str, *, is_needed: bool) -> None:
 
 def _told(stores: Stores, group: FeatureGroupSpec, plan: Plan) -> Erased:
     """What an erasure would take."""
-    made = _made(stores, plan)
-    held = datasets.find_held(stores, group, made, plan.found.keys)
+    held = datasets.find_held(stores, group, _made(stores, plan), plan)
     return counted(
         group.label,
         plan,
         n_online=online.count(stores, group, plan),
         n_profiles=len(_profiles(stores, group, plan.tickets)),
         datasets={item.asset_id: item.n_rows for item in held},
-        copies=find_copies(stores, group, plan, made),
+        copies=find_copies(stores, group, plan, _made(stores, plan, held)),
     )
 
 
 def _carried_out(stores: Stores, group: FeatureGroupSpec, plan: Plan, reason: str) -> Erased:
     keys, named = plan.found.keys, Named.of(plan.found.keys, secrets.token_hex(16))
-    told = {"group": group.label, "reason": reason, **asdict(named)}
+    told = {"group": group.label, "group_id": group.group_id, "reason": reason, **asdict(named)}
     # Durable: one that is killed is seen to have begun. After the fact: of an archived group rows can be erased too.
     with stores.graph.execution(
         "erase", group.label, parameters=told, durable=True, after_the_fact=True
@@ -80,12 +80,11 @@ def _carried_out(stores: Stores, group: FeatureGroupSpec, plan: Plan, reason: st
         online.shut_out(stores, group)
         n_online += online.remove(stores, group, plan)
         n_profiles = profiles.give_up(stores, _profiles(stores, group, plan.tickets))
-        made = _made(stores, plan)
-        held = datasets.find_held(stores, group, made, keys)
-        held = [datasets.rewrite(stores, group, item, keys, work.id) for item in held]
+        held = datasets.find_held(stores, group, _made(stores, plan), plan)
+        held = [datasets.rewrite(stores, group, item, plan, work.id) for item in held]
         datasets.give_up_bytes(stores, held)
         copies = replace(
-            find_copies(stores, group, plan, made),
+            find_copies(stores, group, plan, _made(stores, plan, held)),
             unsettled=unsettled,
             in_records=stores.records.forget_deleted(),
         )
@@ -120,9 +119,10 @@ def _take_rows(stores: Stores, group: FeatureGroupSpec, plan: Plan) -> tuple[str
     return unsettled
 
 
-def _made(stores: Stores, plan: Plan) -> Collection[Asset]:
-    """What was made of the commits that rows came with."""
-    return stores.graph.downstream(*plan.sources).assets.values() if plan.sources else ()
+def _made(stores: Stores, plan: Plan, held: Collection[datasets.Held] = ()) -> Collection[Asset]:
+    """What was made of the commits that rows came with, and of datasets that no such commit leads to."""
+    roots = [*plan.sources, *(item.asset_id for item in held)]
+    return stores.graph.downstream(*roots).assets.values() if roots else ()
 
 
 def _profiles(stores: Stores, group: FeatureGroupSpec, tickets: Collection[int]) -> set[str]:

@@ -53,7 +53,7 @@ def settle(stores: Stores, group: FeatureGroupSpec, keys: pl.DataFrame, work: Pu
     for edition in pending:
         if edition.execution_id == work.id:
             done.append(edition)
-        elif _is_ended(stores, edition.execution_id, keys):
+        elif is_ended(stores, group, edition.execution_id, keys):
             rows = stored_rows(stores, group, edition.ticket)
             (done if is_edition(group, edition, rows) else given_up).append(edition)
     work.write(lambda connection: store.settle_editions(connection, done, given_up))
@@ -67,10 +67,12 @@ def _digest(group: FeatureGroupSpec, rows: pl.DataFrame) -> str:
     return commit_digest(op, ordered.select(names))
 
 
-def _is_ended(stores: Stores, execution_id: str, keys: pl.DataFrame) -> bool:
-    """Whether an erasure that did not end was of no others than these: what it left undone is done now."""
+def is_ended(stores: Stores, group: FeatureGroupSpec, execution_id: str, keys: pl.DataFrame) -> bool:
+    """Whether an erasure that did not end was of no others than these of the group: what it left undone is done now."""
     found = stores.graph.find_execution(execution_id)
     if found is None:
         return True
+    if found.parameters.get("group_id", group.group_id) != group.group_id:
+        return False
     theirs = set(found.parameters["keys"])
     return theirs <= set(Named.of(keys, found.parameters["salt"]).keys)
