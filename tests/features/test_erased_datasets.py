@@ -20,6 +20,7 @@ from mainspring.features.erasure import datasets, receipt
 from mainspring.features.group import FeatureGroup
 from mainspring.features.profiles import KEPT_FROM_ROWS
 from mainspring.features.view import FeatureView
+from mainspring.lineage.spec import AssetKind
 from mainspring.project import Project
 
 N = KEPT_FROM_ROWS + 10
@@ -307,3 +308,14 @@ def test_rows_of_the_group_itself_have_its_own_names(project: Project) -> None:
     dataset = view.training_dataset(sales.read())
     assert sales.erase({"seller": "Ada"}, reason="asked").datasets == {dataset.asset_id: 1}
     assert dataset["train"]["seller"].to_list() == ["Bob"]
+
+
+def test_what_was_made_of_it_and_stays_is_listed(project: Project) -> None:
+    """Packages that nobody registered, artifacts and reports: examples and categories in them may show the entity."""
+    group, dataset = made(project)
+    kinds = (AssetKind.MODEL_PACKAGE, AssetKind.ARTIFACT, AssetKind.REPORT)
+    with project.graph.execution("step", "train") as work:
+        work.use(dataset.asset_id)
+        copies = {work.add(kind, f"a {kind.value}").id for kind in kinds}
+    assert set(group.erase({"name": "Zebedee"}, reason="asked").copies.made) == copies
+    assert set(group.erase({"name": "Ada"}, reason="asked").copies.made) == copies

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from mainspring.features import store
 from mainspring.features.commits import EVIDENCE_KIND
-from mainspring.features.erasure.spec import Copies, Plan
+from mainspring.features.erasure.spec import RECEIPT, Copies, Plan
 from mainspring.features.join import COMMIT
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.lineage.spec import Asset, AssetKind
 from mainspring.ports.tables.collect import collect
+
+_MAY_SHOW: Final = frozenset({AssetKind.MODEL_PACKAGE, AssetKind.ARTIFACT, AssetKind.REPORT})
 
 
 def find_copies(stores: Stores, group: FeatureGroupSpec, plan: Plan, made: Collection[Asset]) -> Copies:
@@ -24,6 +26,7 @@ def find_copies(stores: Stores, group: FeatureGroupSpec, plan: Plan, made: Colle
         backfills = store.backfills_of(connection, stores.project_id, group)
     return Copies(
         models=tuple(asset.id for asset in made if asset.kind is AssetKind.MODEL_VERSION),
+        made=tuple(asset.id for asset in made if asset.kind in _MAY_SHOW and asset.name != RECEIPT),
         commits=dict(_commits(stores, group, made, found.keys)),
         backfills=tuple(spec.label for spec in backfills),
         examples=tuple(_shown(stores, plan.told, (found.rows, found.rejected))),

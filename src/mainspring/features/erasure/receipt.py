@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any, Final
 
-from mainspring.features.erasure.spec import Erased, Named, Plan
+from mainspring.features.erasure.spec import RECEIPT, Erased, Named, Plan
 from mainspring.features.store import Stores
 from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import AssetKind
@@ -14,7 +14,8 @@ from mainspring.lineage.spec import AssetKind
 NOT_ERASED: Final = (
     "what `copies` lists; backups that were made before; predictions that were logged with the entity's keys, which "
     "retention.predictions_days and `mainspring gc --delete` give up by whole days; ids of events that were pushed; "
-    "files that rows were inserted from; bytes of deleted entries that LMDB has not written over yet"
+    "idempotency keys; files that rows were inserted from; bytes of deleted entries that LMDB has not written over "
+    "yet"
 )
 
 
@@ -37,7 +38,7 @@ def publish(stores: Stores, work: Publication, done: Erased, plan: Plan, named: 
     for asset_id in (*plan.told, *done.datasets):
         work.use(asset_id, role="erased")
     receipt = work.add(
-        AssetKind.REPORT, "erase", digest=blob.sha256, attributes=figures, asset_id=done.receipt_id
+        AssetKind.REPORT, RECEIPT, digest=blob.sha256, attributes=figures, asset_id=done.receipt_id
     )
     work.event("feature_group.erased", receipt.id, figures)
     for asset_id, n_rows in done.datasets.items():

@@ -11,6 +11,8 @@ from mainspring.features.join import COMMIT, ORDINAL
 from mainspring.features.spec import CommitSpec
 from mainspring.types import digest
 
+RECEIPT: Final = "erase"
+"""How the report of an erasure is called."""
 REJECTED_PLACE: Final[dict[str, pl.DataType]] = {COMMIT: pl.Int64(), "_row": pl.Int64()}
 """Where a rejected row is: the ticket of its batch's commit, and its place in the batch."""
 
@@ -21,6 +23,8 @@ class Copies:
 
     Attributes:
         models: model versions that were made of training datasets with rows of the entity: they learnt from them.
+        made: model packages, registered or not, artifacts of steps and reports that were made of such datasets or of
+            the commits: input examples, categories and tables in them may show the entity. Receipts are none of them.
         commits: commit of another group, or of another version of this one, that rows were copied to → how many of its
             rows; None where that group has no such keys to look by.
         backfills: versions of this group that a killed `next_version` was filling: rows of it that nobody can read
@@ -35,6 +39,7 @@ class Copies:
     commits: dict[str, int | None]
     backfills: tuple[str, ...]
     examples: tuple[str, ...]
+    made: tuple[str, ...] = ()
     unsettled: tuple[str, ...] = ()
     in_records: str = ""
 
