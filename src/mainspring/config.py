@@ -98,6 +98,17 @@ class KeysSection(Section):
     read_timeout_s: float = Field(default=2.0, gt=0, description="Redis: seconds to wait for each reply.")
 
 
+class FeaturesSection(Section):
+    """Reads of features."""
+
+    join_memory_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="A group of which a point-in-time join is estimated to need more memory is searched in parts, "
+        "through temporary files in the home; 0 = a quarter of the machine's memory.",
+    )
+
+
 class EngineSection(Section):
     """Who runs tasks."""
 
@@ -299,6 +310,7 @@ class Config(Section):
     blobs: BlobsSection = BlobsSection()
     tables: TablesSection = TablesSection()
     keys: KeysSection = KeysSection()
+    features: FeaturesSection = FeaturesSection()
     engine: EngineSection = EngineSection()
     clock: ClockSection = ClockSection()
     actor: ActorSection = ActorSection()

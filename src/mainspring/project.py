@@ -217,7 +217,12 @@ class Project:
         from mainspring.features.api import Features
 
         # Looking at groups needs no keys, and must not need a place where they could be written.
-        return Features(self.graph, self.tables, lambda: self.keys, self.config.find_secret)
+        more: dict[str, Any] = {"engine": lambda: self.engine}
+        if self.config.features.join_memory_bytes:
+            more["join_memory_bytes"] = self.config.features.join_memory_bytes
+        if not self.read_only:
+            more["spill_root"] = self.config.home_path / "spill"
+        return Features(self.graph, self.tables, lambda: self.keys, self.config.find_secret, **more)
 
     @cached_property
     def tracking(self) -> Tracking:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError as DuplicateRow
@@ -77,8 +78,14 @@ class Features:
         tables: Tables,
         keys: Callable[[], Keys],
         find_secret: FindSecret = lambda _name: None,
+        **more: Any,
     ) -> None:
-        self._stores = Stores(graph=graph, tables=tables, open_keys=keys, find_secret=find_secret)
+        """Over a project's stores.
+
+        Args:
+            more: other fields of `Stores`.
+        """
+        self._stores = Stores(graph=graph, tables=tables, open_keys=keys, find_secret=find_secret, **more)
 
     # --- groups
 

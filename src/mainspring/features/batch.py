@@ -13,6 +13,7 @@ from mainspring.features.iso8601 import Moment, find_instant
 from mainspring.features.read import Read
 from mainspring.features.spec import FeatureGroupSpec, FeatureViewSpec, SelectionSpec
 from mainspring.features.store import Stores
+from mainspring.ports.tables.collect import collect
 
 GroupKey = tuple[str, int]
 
@@ -70,13 +71,13 @@ def rows_of_group(
     with stores.records.read() as connection:
         commits = tuple(store.published(connection, group.group_id))
     event = str(group.event_time)
-    rows = Read(stores, group, commits).to_polars()
-    rows = rows.filter(within(rows.get_column(event), start, end))
+    rows = Read(stores, group, commits).within(start, end).lazy()
     keys = {found.on.get(key, key): pl.col(key) for key in group.keys}
     # A key or the time may be a request column as well.
     asked = {name: pl.col(name) for name in view.needed(inference=True) if name in group.features}
     columns = {**asked, **keys, view.spine_time: pl.col(event)}
-    return rows.sort([event, *group.keys]).select(**columns)
+    asked_rows = rows.sort([event, *group.keys]).select(**columns)
+    return collect(asked_rows, f"feature group {group.label}")
 
 
 def _suffices(

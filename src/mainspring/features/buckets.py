@@ -1,39 +1,40 @@
-"""A side larger than memory: joined bucket by bucket of its keys, each bucket a task of its own.
+"""A side larger than memory: searched bucket by bucket of its keys, each bucket a task of its own.
 
 Equal keys have equal hashes, so that a key's questions and rows are in one bucket and nothing about it is elsewhere.
-The table goes to temporary files in one streaming pass; each task reads its own two files and writes a third.
+Keys and times go to temporary files in one streaming pass; each task reads its own and says which rows answer.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 
-from mainspring.features.join import Answers, Side, Spine, answer
+from mainspring.features.join import STATUS, Found, Side, Spine, find
+from mainspring.features.nearest import Longs
 from mainspring.features.side_report import SideReport
+from mainspring.features.spill import spill_folder
 from mainspring.ports.engine import Engine, Task
 from mainspring.ports.tables.collect import collect
 
 _BUCKET: Final = "_join.bucket"
 _ROW: Final = "_join.row"
 _TIME: Final = "_join.time"
-_PROVENANCE: Final = "_join.provenance."
-
+_PLACE: Final = "_join.place"
 
 #: Bytes of a value, by type; text and lists are taken to be short.
 _WIDTHS: Final = {pl.Boolean: 1, pl.Date: 4, pl.String: 32, pl.Binary: 32, pl.List: 128}
 #: How many times the rows themselves are in memory while they are ordered and searched, at most.
-_COPIES: Final = 3
+_COPIES: Final = 4
 
 
 def estimated_bytes(types: Sequence[pl.DataType], n_rows: int) -> int:
-    """About how much memory it takes to join a table at once."""
+    """About how much memory it takes to search rows of these types at once."""
     return n_rows * _COPIES * sum(_WIDTHS.get(dtype.base_type(), 8) for dtype in types)
 
 
@@ -42,68 +43,95 @@ def default_memory_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
 
 
-def answer_in_buckets(
-    spine: Spine, side: Side, rows: pl.LazyFrame, n_buckets: int, engine: Engine, where: str
-) -> Answers:
-    """What `answer` says of the side with these rows, never with more than a task's buckets of them in memory.
+def find_in_buckets(
+    spine: Spine, side: Side, rows: pl.LazyFrame, n_buckets: int, engine: Engine, root: Path, where: str
+) -> Found:
+    """What `find` says of the side with these rows, never with more than the buckets of running tasks in memory.
 
     Args:
         side: its frame is empty, and tells the columns' types.
+        rows: the columns of that frame.
+        root: where temporary files may be.
         where: whose rows they are, as errors name it.
 
     Raises:
         IntegrityError: a file of the table is not there any more.
     """
-    with tempfile.TemporaryDirectory(prefix="mainspring-join-") as name:
-        folder = Path(name)
-        parts = pl.PartitionBy(folder / "rows", key=_BUCKET, include_key=False)
-        split = _split(rows, [key for key, _ in side.keys], n_buckets)
-        collect(split.sink_ipc(parts, mkdir=True, compression="lz4", lazy=True), where, streaming=True)
-        _split_spine(spine, side, n_buckets, folder)
-        tasks = (
-            Task(str(bucket), join_bucket, {"folder": name, "bucket": bucket, "side": side})
-            for bucket in range(n_buckets)
+    with spill_folder(root) as folder:
+        _part(rows.with_row_index(_PLACE), [key for key, _ in side.keys], n_buckets, folder / "rows", where)
+        keys = [column for _, column in side.keys]
+        asked = spine.keys.select(*dict.fromkeys(keys)).with_columns(
+            pl.Series(_TIME, spine.moments), pl.int_range(spine.height).alias(_ROW)
         )
-        reports = []
+        _part(asked.lazy(), keys, n_buckets, folder / "spine", where)
+        shared = {"folder": str(folder), "side": side, "asked": asked.clear()}
+        tasks = (Task(str(n), find_in_bucket, {**shared, "bucket": n}) for n in range(n_buckets))
+        picked = np.full(spine.height, -1, dtype=np.int64)
+        status = np.zeros(spine.height, dtype=np.uint32)
+        parts: list[BucketReport] = []
         for outcome in engine.run_in_order(tasks):
             if outcome.error is not None:
                 raise outcome.error
-            reports.append(outcome.value)
-        found = pl.concat([pl.read_ipc(folder / f"found{n}.arrow") for n in range(n_buckets)])
-    found = found.sort(_ROW)
-    provenance = found.select(
-        pl.col(f"^{_PROVENANCE}.*$").name.map(lambda name: name.removeprefix(_PROVENANCE))
-    )
-    return Answers(
-        [found.get_column(output) for _, output in side.columns], provenance, SideReport.summed(reports)
+            parts.append(outcome.value)
+            found = pl.read_ipc(folder / f"found{outcome.id}.arrow")
+            rows_asked = found.get_column(_ROW).to_numpy()
+            picked[rows_asked] = found.get_column(_PLACE).to_numpy()
+            status[rows_asked] = found.get_column("status").to_physical().to_numpy()
+    return Found(
+        picked=picked,
+        status=pl.Series("status", STATUS.categories, dtype=STATUS).gather(pl.Series(status)),
+        numbers=frozenset().union(*(part.numbers for part in parts)),
+        n_rows=sum(part.n_rows for part in parts),
+        report=SideReport.summed(part.report for part in parts),
     )
 
 
-def _split(rows: pl.LazyFrame, keys: Sequence[str], n_buckets: int) -> pl.LazyFrame:
+def _part(rows: pl.LazyFrame, keys: Sequence[str], n_buckets: int, folder: Path, where: str) -> None:
+    """The rows by their buckets, in files below the folder."""
     # Under names of their places: the spine's columns are called otherwise, and the hash must not know.
     parts = pl.struct(pl.col(key).alias(str(place)) for place, key in enumerate(keys))
-    return rows.with_columns((parts.hash() % n_buckets).alias(_BUCKET))
+    split = rows.with_columns((parts.hash() % n_buckets).alias(_BUCKET))
+    to = pl.PartitionBy(folder, key=_BUCKET, include_key=False)
+    collect(split.sink_ipc(to, mkdir=True, compression="lz4", lazy=True), where, streaming=True)
 
 
-def _split_spine(spine: Spine, side: Side, n_buckets: int, folder: Path) -> None:
-    keys = [column for _, column in side.keys]
-    asked = spine.keys.select(*dict.fromkeys(keys)).with_columns(
-        pl.Series(_TIME, spine.moments), pl.int_range(spine.height).alias(_ROW)
-    )
-    for bucket in range(n_buckets):
-        part = _split(asked.lazy(), keys, n_buckets).filter(pl.col(_BUCKET) == bucket).drop(_BUCKET)
-        part.collect().write_ipc(folder / f"spine{bucket}.arrow")
+@dataclass(frozen=True)
+class BucketReport:
+    """What one bucket came to, beside the file that says which rows answer."""
+
+    n_rows: int
+    numbers: frozenset[int]
+    report: SideReport
 
 
-def join_bucket(folder: str, bucket: int, side: Side) -> SideReport:
-    """One bucket's answers, from its files to a file of its own."""
+def find_in_bucket(folder: str, side: Side, asked: pl.DataFrame, bucket: int) -> BucketReport:
+    """Which rows of one bucket answer its questions, from its files to a file of its own.
+
+    Args:
+        asked: no rows, with the columns of the questions.
+    """
     place = Path(folder)
-    asked = pl.read_ipc(place / f"spine{bucket}.arrow")
-    parts = sorted((place / "rows" / f"{_BUCKET}={bucket}").glob("*"))
-    rows = pl.concat([side.frame, *(pl.read_ipc(part) for part in parts)], rechunk=True)
-    found = answer(Spine(asked, asked.get_column(_TIME)), replace(side, frame=rows))
-    told = found.provenance.rename(lambda name: f"{_PROVENANCE}{name}")
-    pl.DataFrame([asked.get_column(_ROW), *found.columns]).hstack(told).write_ipc(
-        place / f"found{bucket}.arrow"
+    asked = _read(place / "spine", bucket, asked)
+    rows = _read(
+        place / "rows", bucket, side.frame.with_columns(pl.lit(0, pl.get_index_type()).alias(_PLACE))
     )
-    return found.report
+    found = find(Spine(asked, asked.get_column(_TIME)), replace(side, frame=rows))
+    pl.DataFrame(
+        [asked.get_column(_ROW), pl.Series(_PLACE, _there(found.picked, rows)), found.status]
+    ).write_ipc(place / f"found{bucket}.arrow")
+    return BucketReport(rows.height, found.numbers, found.report)
+
+
+def _read(folder: Path, bucket: int, none: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a bucket; `none` where it has no file."""
+    files = sorted((folder / f"{_BUCKET}={bucket}").glob("*"))
+    parts = [pl.read_ipc(file).select(none.columns) for file in files]
+    return pl.concat(parts, rechunk=True) if parts else none.clear()
+
+
+def _there(picked: Longs, rows: pl.DataFrame) -> Longs:
+    """Places within the bucket as places in the whole table."""
+    if not rows.height:
+        return picked
+    places = rows.get_column(_PLACE).cast(pl.Int64).to_numpy()
+    return np.where(picked >= 0, places[picked], -1)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
-from mainspring.errors import InputError
+from mainspring.errors import InputError, MissingExtraError
 from mainspring.features.files import find_paths, read_files, with_times
 from mainspring.features.sql import SqlQuery, read_query
 from mainspring.frames import find_frame
@@ -40,3 +41,27 @@ def frame_of(data: object, where: str, types: Mapping[str, str] | None = None) -
         where=where,
         hint="For rows as dictionaries pass polars.DataFrame(rows).",
     )
+
+
+def to_arrow(frame: pl.DataFrame) -> Any:
+    """The rows as a pyarrow table.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    try:
+        return frame.to_arrow()
+    except ImportError as error:
+        raise MissingExtraError.of("pyarrow", "pandas", "to_arrow") from error
+
+
+def to_pandas(frame: pl.DataFrame) -> Any:
+    """The rows as a pandas frame.
+
+    Raises:
+        MissingExtraError: pandas is not installed.
+    """
+    try:
+        return frame.to_pandas()
+    except ImportError as error:
+        raise MissingExtraError.of("pandas", "pandas", "to_pandas") from error

@@ -22,6 +22,7 @@ from mainspring.errors import InputError
 from mainspring.features.key_numbers import KeyNumbers
 from mainspring.features.nearest import Longs, Questions, search
 from mainspring.features.side_report import SideReport
+from mainspring.features.take import take
 
 #: Event time of rows that have none: before every moment, and far enough from the edge to add a delay.
 ALWAYS_US: Final = -(2**61)
@@ -32,6 +33,8 @@ COMMIT: Final = "_commit"
 NUMBER: Final = "_number"
 ORDINAL: Final = "_ordinal"
 OP: Final = "_op"
+TOLD: Final = (COMMIT, NUMBER, ORDINAL, EVENT, KNOWN)
+"""What is told of a row that decided."""
 PUT: Final = 0
 DELETE: Final = 1
 
@@ -39,7 +42,7 @@ MATCHED: Final = "matched"
 MISSING: Final = "missing"
 EXPIRED: Final = "expired"
 _STATUSES: Final = (MATCHED, MISSING, EXPIRED)
-_STATUS: Final = pl.Enum(_STATUSES)
+STATUS: Final = pl.Enum(_STATUSES)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,31 @@ class Side:
     strict: bool = False
     at_us: int | None = None
     published_us: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Which rows of one side answer the rows of the spine; nothing but their places is held.
+
+    Attributes:
+        picked: (n,) place in the side's rows of the row that decided, also where it was a delete or expired; -1 where
+            there was none.
+        status: (n,) matched, missing or expired.
+        numbers: of the commits that decided at least one row.
+        n_rows: of the side.
+        report: what the side did.
+    """
+
+    picked: Longs
+    status: pl.Series
+    numbers: frozenset[int]
+    n_rows: int
+    report: SideReport
+
+    @property
+    def matched(self) -> Longs:
+        """(n,) position of the row whose values are the answer; -1 where there is none."""
+        return np.where((self.status == MATCHED).to_numpy(), self.picked, -1)
 
 
 @dataclass(frozen=True)
@@ -178,67 +206,68 @@ def check_names(spine: Sequence[str], sides: Sequence[Side]) -> None:
 
 def answer(spine: Spine, side: Side) -> Answers:
     """What the side says to every row of the spine."""
-    rows = _whole_keys(side.frame, [key for key, _ in side.keys])
-    n_null_keys = side.frame.height - rows.height
-    n_unknown = 0
+    found = find(spine, side)
+    values = take(
+        [side.frame.select(list(dict.fromkeys(column for column, _ in side.columns)))], found.matched
+    )
+    columns = [values.get_column(column).alias(output) for column, output in side.columns]
+    decided = take([side.frame.select(TOLD)], found.picked)
+    return Answers(columns, provenance(decided, found.status, cutoff=side.cutoff), found.report)
+
+
+def find(spine: Spine, side: Side) -> Found:
+    """Which rows of the side's frame answer; the columns that are taken need not be in it."""
+    rows, keys = side.frame, [key for key, _ in side.keys]
+    asked = spine.questions(tuple(column for _, column in side.keys), side.at_us)
+    numbers = spine.numbers(tuple(column for _, column in side.keys)).find(rows.select(keys), rows.height)
+    table = {"key": numbers, "event": rows.get_column(EVENT)}
+    n_null_keys, n_unknown = _n_nulls(rows, keys), 0
     if side.cutoff:
-        n_unknown = rows.get_column(KNOWN).null_count()
-        rows = rows.drop_nulls(KNOWN) if n_unknown else rows
-    columns = tuple(column for _, column in side.keys)
-    asked = spine.questions(columns, side.at_us)
-    numbers = spine.numbers(columns).find(rows.select(key for key, _ in side.keys), rows.height)
-    table = [numbers.alias("key")]
-    table += [
-        rows.get_column(column).cast(pl.Int64).alias(name)
-        for name, column in {"event": EVENT, "known": KNOWN, "number": NUMBER, "ordinal": ORDINAL}.items()
-        if side.cutoff or column != KNOWN
-    ]
+        known = rows.get_column(KNOWN)
+        if known.null_count():
+            n_unknown = known.null_count() - _n_nulls(rows.filter(known.is_null()), keys)
+            # As rows of a key that nobody asks about, they stay in their places.
+            table["key"] = numbers.set(known.is_null(), -1)
+            known = known.fill_null(0)
+        table["known"] = known
+    table |= {"number": rows.get_column(NUMBER), "ordinal": rows.get_column(ORDINAL)}
     # Times are whole microseconds, so that e + delay < t is e + delay + 1 <= t.
-    picked = search(asked, pl.DataFrame(table), delay_us=side.delay_us + int(side.strict))
-    return _answers(spine, asked.moments, side, rows, picked, (n_null_keys, n_unknown))
+    frame = pl.DataFrame([column.cast(pl.Int64).alias(name) for name, column in table.items()])
+    picked = search(asked, frame, delay_us=side.delay_us + int(side.strict))
+    return _judged(asked, side, picked, _null_keys(spine, side.keys), (n_null_keys, n_unknown))
 
 
-def _whole_keys(rows: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """The rows without those that have a null in a key; the very rows, and no copy, where none has."""
-    return rows.drop_nulls(keys) if any(rows.get_column(key).null_count() for key in keys) else rows
+def _n_nulls(rows: pl.DataFrame, keys: Sequence[str]) -> int:
+    """Rows with a null in a key."""
+    if not any(rows.get_column(key).null_count() for key in keys):
+        return 0
+    return int(rows.select(pl.any_horizontal(pl.col(keys).is_null()).sum()).item())
 
 
 def _longs(frame: pl.DataFrame, column: str) -> np.ndarray:
     return frame.get_column(column).cast(pl.Int64).to_numpy()
 
 
-def _answers(
-    spine: Spine,
-    moments: np.ndarray,
-    side: Side,
-    rows: pl.DataFrame,
-    picked: Longs,
-    unusable: tuple[int, int],
-) -> Answers:
-    found = picked >= 0
-    events = _taken(_longs(rows, EVENT), picked, found, ALWAYS_US)
-    numbers = _taken(_longs(rows, NUMBER), picked, found, 0)
+def _judged(
+    asked: Questions, side: Side, picked: Longs, n_null_keys: int, unusable: tuple[int, int]
+) -> Found:
+    """What the rows that were picked come to: a delete and a row that is too old are no answer."""
+    rows = side.frame
+    # In the order of time, in which tables mostly are: neighbours are looked up together.
+    order, moments = asked.by_time, asked.ascending
+    places = picked[order]
+    found = places >= 0
+    events = _taken(_longs(rows, EVENT), places, found, ALWAYS_US)
+    numbers = _taken(_longs(rows, NUMBER), places, found, 0)
     has_deletes = rows.get_column(OP).max() == DELETE
-    deleted = _taken(_longs(rows, OP), picked, found, PUT) == DELETE if has_deletes else np.zeros_like(found)
+    deleted = _taken(_longs(rows, OP), places, found, PUT) == DELETE if has_deletes else np.zeros_like(found)
     timed = found & (events != ALWAYS_US)
-    expired = np.zeros(len(moments), dtype=bool)
+    expired = np.zeros_like(found)
     if side.ttl_us is not None:
         expired = timed & ~deleted & (events < moments - side.ttl_us)
     matched = found & ~deleted & ~expired
-    taken = _gather(rows, [column for column, _ in side.columns], picked, matched)
-    status = np.where(matched, 0, np.where(expired, 2, 1)).astype(np.uint32)
-    nowhere, untimed = pl.Series(~found), pl.Series(~timed)
-    known = _taken(_longs(rows, KNOWN), picked, found, 0) if side.cutoff else events
-    provenance = pl.DataFrame(
-        [
-            pl.Series("commit", _tickets(rows, numbers)).set(nowhere, None),
-            pl.Series("number", numbers).set(nowhere, None),
-            pl.Series("ordinal", _taken(_longs(rows, ORDINAL), picked, found, 0)).set(nowhere, None),
-            pl.Series("event_us", events).set(untimed, None),
-            pl.Series("known_us", known).set(nowhere if side.cutoff else untimed, None),
-            pl.Series("status", _STATUSES, dtype=_STATUS).gather(pl.Series(status)),
-        ]
-    )
+    status = np.empty(len(order), dtype=np.uint32)
+    status[order] = np.where(matched, 0, np.where(expired, 2, 1))
     report = SideReport.of(
         matched=matched,
         expired=expired,
@@ -247,12 +276,13 @@ def _answers(
         events=events,
         numbers=numbers,
         published_us={} if side.cutoff else side.published_us,
-        n_null_keys=_null_keys(spine, side.keys),
+        n_null_keys=n_null_keys,
         n_group_null_keys=unusable[0],
         n_group_unknown=unusable[1],
     )
-    columns = [taken.get_column(column).alias(output) for column, output in side.columns]
-    return Answers(columns, provenance, report)
+    told = pl.Series("status", _STATUSES, dtype=STATUS).gather(pl.Series(status))
+    decided = frozenset(np.flatnonzero(np.bincount(numbers[found])).tolist())
+    return Found(picked, told, decided, rows.height, report)
 
 
 def _taken(values: Longs, positions: Longs, where: np.ndarray, otherwise: int) -> Longs:
@@ -263,27 +293,21 @@ def _taken(values: Longs, positions: Longs, where: np.ndarray, otherwise: int) -
     return np.where(where, values[positions], otherwise)
 
 
-def _tickets(rows: pl.DataFrame, numbers: Longs) -> Longs:
-    """The ticket of each commit's number."""
-    if not rows.height:
-        return numbers
-    by_row = _longs(rows, NUMBER)
-    tickets = np.zeros(int(by_row.max()) + 1, dtype=np.int64)
-    tickets[by_row] = _longs(rows, COMMIT)
-    return tickets[numbers]
+def provenance(decided: pl.DataFrame, status: pl.Series, *, cutoff: bool) -> pl.DataFrame:
+    """What `Answers` says of the rows that decided.
 
-
-def _gather(
-    frame: pl.DataFrame, columns: Sequence[str], positions: np.ndarray, where: np.ndarray
-) -> pl.DataFrame:
-    """The rows of `frame` at `positions`; all null where `where` is false."""
-    wanted = list(dict.fromkeys(columns))
-    if not frame.height:
-        return frame.select(wanted).clear(len(positions))
-    index = pl.Series(np.where(where, positions, 0))
-    if not where.all():
-        index = index.set(pl.Series(~where), None)
-    return frame.select(pl.col(wanted).gather(index))
+    Args:
+        decided: the columns `TOLD` of these rows, null where there was none.
+        cutoff: whether their known times cut off; without that, a row is known when it is true.
+    """
+    event = pl.when(pl.col(EVENT) != ALWAYS_US).then(EVENT)
+    return decided.select(
+        pl.col(COMMIT).alias("commit"),
+        pl.col(NUMBER).alias("number"),
+        pl.col(ORDINAL).alias("ordinal"),
+        event.alias("event_us"),
+        (pl.col(KNOWN) if cutoff else event).alias("known_us"),
+    ).hstack([status])
 
 
 def _null_keys(spine: Spine, keys: Sequence[tuple[str, str]]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -12,14 +13,15 @@ from mainspring import notebook
 from mainspring.checks.known import answered
 from mainspring.checks.spec import Expectation, Result, Validation
 from mainspring.checks.validate import checked, validate
-from mainspring.errors import MissingExtraError
-from mainspring.features.join import NUMBER
+from mainspring.features.frames import to_arrow, to_pandas
+from mainspring.features.join import EVENT, NUMBER
 from mainspring.features.known_rows import find_known
 from mainspring.features.rows import all_current, current, scan
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.ports.tables.collect import collect, told_of_lost_files
+from mainspring.types import to_us
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,6 +33,7 @@ class Read:
         commits: the published commits that it reads, in order.
         predicates: what `filter` added.
         history: every version of every row, deletes included, instead of the current ones.
+        start, end: only rows with an event time in [start, end); None = open.
     """
 
     stores: Stores
@@ -38,6 +41,8 @@ class Read:
     commits: tuple[CommitSpec, ...]
     predicates: tuple[pl.Expr, ...] = ()
     history: bool = False
+    start: datetime | None = None
+    end: datetime | None = None
 
     @property
     def number(self) -> int:
@@ -48,6 +53,10 @@ class Read:
         """Only the rows that satisfy all of these polars expressions (predicates) over the group's columns."""
         return replace(self, predicates=(*self.predicates, *predicates))
 
+    def within(self, start: datetime | None, end: datetime | None) -> Read:
+        """Only the rows that became true in [start, end), aware UTC; None = open. Files without such are not read."""
+        return replace(self, start=start, end=end)
+
     def lazy(self, *, system: bool = False) -> pl.LazyFrame:
         """The rows as a lazy polars frame, in the order of writing.
 
@@ -55,6 +64,11 @@ class Read:
             system: with `_commit` (ticket), `_number`, `_ordinal`, `_op`, `_event_us` and `_known_us`.
         """
         rows = scan(self.stores, self.group, list(self.commits))
+        # Before versions are told apart: those of one row have one event time.
+        if self.start is not None:
+            rows = rows.filter(pl.col(EVENT) >= to_us(self.start))
+        if self.end is not None:
+            rows = rows.filter(pl.col(EVENT) < to_us(self.end))
         rows = rows.sort([NUMBER, "_ordinal"]) if self.history else current(rows, self.group)
         for predicate in self.predicates:
             rows = rows.filter(predicate)
@@ -70,17 +84,11 @@ class Read:
 
     def to_arrow(self) -> Any:
         """The rows as a pyarrow table."""
-        try:
-            return self.to_polars().to_arrow()
-        except ImportError as error:
-            raise MissingExtraError.of("pyarrow", "pandas", "to_arrow") from error
+        return to_arrow(self.to_polars())
 
     def to_pandas(self) -> Any:
         """The rows as a pandas frame."""
-        try:
-            return self.to_polars().to_pandas()
-        except ImportError as error:
-            raise MissingExtraError.of("pandas", "pandas", "to_pandas") from error
+        return to_pandas(self.to_polars())
 
     def check(self, expectations: Iterable[Expectation]) -> Validation:
         """What the expectations find in these rows, in one scan of the columns that they read.
@@ -108,7 +116,8 @@ class Read:
     def _told(self, asked: Sequence[Expectation]) -> Sequence[Result | None]:
         """The results that follow from the table's statistics."""
         nothing = [None] * len(asked)
-        known = None if self.predicates else find_known(self.stores, self.group, self.commits)
+        some = self.predicates or self.start is not None or self.end is not None
+        known = None if some else find_known(self.stores, self.group, self.commits)
         if known is None:
             return nothing
         schema = pl.Schema({item.name: STORAGE[item.type] for item in self.group.columns or ()})

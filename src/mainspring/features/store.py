@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
@@ -85,6 +88,7 @@ class Stores:
         materializing: held while rows go to the keys store.
         join_memory_bytes: a group that is estimated to need more is joined in buckets of its keys.
         engine: runs the buckets.
+        spill_root: where their temporary files may be.
         find_secret: from its name to the secret that personal data is hashed with; None where there is none.
     """
 
@@ -98,6 +102,9 @@ class Stores:
     join_memory_bytes: int = field(default_factory=default_memory_bytes)
     engine: Callable[[], Engine] = field(default=lambda: open_engine(n_workers=1))
     find_secret: Callable[[str], bytes | None] = field(default=lambda _name: None, repr=False)
+    spill_root: Path = field(
+        default_factory=lambda: Path(tempfile.gettempdir()) / f"mainspring-{os.getuid()}"
+    )
 
     @property
     def keys(self) -> Keys:

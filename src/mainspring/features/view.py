@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Final, overload
 
 import polars as pl
 
 from mainspring import notebook
 from mainspring.errors import InputError, StateError
 from mainspring.features import batch, dataset, erased_meanwhile, on_demand, schema, store
-from mainspring.features.buckets import answer_in_buckets, estimated_bytes
+from mainspring.features.buckets import estimated_bytes, find_in_buckets
 from mainspring.features.dataset import Asked, TrainingDataset
 from mainspring.features.digest import frame_digest
 from mainspring.features.iso8601 import Moment, find_instant
-from mainspring.features.join import NUMBER, Answers, Side, answer
+from mainspring.features.join import EVENT, KNOWN, NUMBER, OP, ORDINAL, Side, find
 from mainspring.features.join import Spine as Lookup
+from mainspring.features.joined import JoinResult, Source
 from mainspring.features.online import OnlineReader
 from mainspring.features.origin import Origin, read, source_asset
 from mainspring.features.personal import of_spine, open_door, unshown
 from mainspring.features.read import Read
 from mainspring.features.rows import delay_us, scan, ttl_us
-from mainspring.features.side_report import SideReport
 from mainspring.features.spec import (
     CommitSpec,
     FeatureGroupSpec,
@@ -36,6 +36,7 @@ from mainspring.features.spec import (
 )
 from mainspring.features.split import check_split
 from mainspring.features.store import Stores
+from mainspring.features.threads import each
 from mainspring.features.treatment import TreatedColumn
 from mainspring.features.vectors import Vector
 from mainspring.ports.tables.collect import collect
@@ -43,33 +44,8 @@ from mainspring.types import from_us, to_us
 
 GroupKey = tuple[str, int]
 
-
-@dataclass(frozen=True)
-class JoinResult:
-    """What a join found, and where from.
-
-    Attributes:
-        frame: the spine's rows in its order, with its columns (the time as aware UTC), the joined columns (hidden ones
-            too), the on-demand features and the label.
-        report: side → counts (matched, missing, expired, null keys), oldest and newest event time used, commits.
-        provenance: side → a frame row by row: `commit` (ticket), `number`, `ordinal`, `event_time`, `known_time`,
-            `status` of the row that decided.
-        pins: `name@version` → the highest commit number read; give them to another join to get the same bytes.
-        assets: side → commit number → asset id, for commits that decided at least one row.
-        as_of: labels that became known later were not used; None for a view without label.
-    """
-
-    frame: pl.DataFrame
-    report: Mapping[str, SideReport]
-    provenance: Mapping[str, pl.DataFrame]
-    pins: Mapping[str, int]
-    assets: Mapping[str, Mapping[int, str]]
-    as_of: datetime | None
-
-    @property
-    def warnings(self) -> list[str]:
-        """What looks like a leak, in sentences that begin with the side; empty where nothing does."""
-        return [f"{side}: {text}" for side, counts in self.report.items() for text in counts.warnings]
+HELD_BYTES: Final = 64_000_000
+"""A group that is estimated to need less is read at once, keys, times and values; of a larger one values come last."""
 
 
 @dataclass(frozen=True)
@@ -163,9 +139,16 @@ class FeatureView:
         )
 
     def join(
-        self, spine: object, *, as_of: Moment | None = None, pins: Mapping[str, int] | None = None
+        self,
+        spine: object,
+        *,
+        as_of: Moment | None = None,
+        pins: Mapping[str, int] | None = None,
+        memory_bytes: int | None = None,
     ) -> JoinResult:
         """What each spine row could have known at its moment, with labels and what is for training only.
+
+        Which rows answer is found now, and told by the result's report; their values are read when they are asked for.
 
         Args:
             spine: a frame, a path, or a read of a group; its columns are the keys, the view's spine time and the
@@ -173,12 +156,14 @@ class FeatureView:
             as_of: labels that became known after this moment are not used: a datetime, a date or ISO text, without
                 zone UTC; None = the project clock's present.
             pins: `name@version` → the highest commit number to read; the newest where it is not named.
+            memory_bytes: a group of which the search is estimated to need more is searched in parts; None = what
+                `features.join_memory_bytes` says.
 
         Raises:
             InputError: a column is missing, of another type, or would appear twice; a time is null.
         """
         moment = find_instant(as_of, f"join of view {self.spec.title}, as_of")
-        return self._join(self._spine(spine), moment, pins)
+        return self._join(self._spine(spine), moment, pins, memory_bytes=memory_bytes)
 
     def training_dataset(
         self,
@@ -242,6 +227,7 @@ class FeatureView:
         *,
         spine: object = None,
         pins: Mapping[str, int] | None = None,
+        memory_bytes: int | None = None,
     ) -> JoinResult:
         """The features of many rows for predictions: with what is for inference only, and never a label.
 
@@ -253,7 +239,7 @@ class FeatureView:
             spine: as for `join`; labels need not be known, and the columns that they are looked up by need not be
                 there. None = every row that became true in the span, of the one group of the view that has the
                 keys and request columns of them all: its event time is the moment.
-            pins: as for `join`.
+            pins, memory_bytes: as for `join`; `batches()` of the result gives its rows without holding them all.
 
         Raises:
             InputError: as for `join`; a span that ends before it starts; no group names all that is needed.
@@ -264,7 +250,7 @@ class FeatureView:
         asked = self._spine(spine, inference=True)
         times = asked.frame.get_column(self.spec.spine_time)
         asked = asked.only(batch.within(times, first, last))
-        return self._join(asked, None, pins, inference=True)
+        return self._join(asked, None, pins, memory_bytes=memory_bytes, inference=True)
 
     @overload
     def online(self) -> OnlineReader: ...
@@ -398,8 +384,10 @@ class FeatureView:
         as_of: datetime | None,
         pins: Mapping[str, int] | None,
         *,
+        memory_bytes: int | None = None,
         inference: bool = False,
     ) -> JoinResult:
+        memory_bytes = self._memory_bytes(memory_bytes)
         parts = self.spec.joined(inference=inference)
         groups = self._groups(parts)
         commits = self._commits(groups, pins)
@@ -407,23 +395,38 @@ class FeatureView:
         if labels and as_of is None:
             as_of = self._stores.graph.clock.now()
         at_us = None if as_of is None else to_us(as_of)
-        answers = self._answers(spine, parts, groups, commits, at_us)
-        frame = spine.frame.hstack([column for item in answers.values() for column in item.columns])
-        functions = [on_demand.bind(item, self._stores.functions) for item in self.spec.on_demand]
-        frame = on_demand.compute(self._requested(frame), functions)
-        if labels:
-            frame = frame.select([name for name in frame.columns if name not in labels] + list(labels))
+        sources = self._sources(spine, parts, groups, commits, at_us, memory_bytes)
         by_side = {item.side: item.table for item in parts}
+        functions = [on_demand.bind(item, self._stores.functions) for item in self.spec.on_demand]
+
+        def finish(rows: pl.DataFrame) -> pl.DataFrame:
+            rows = on_demand.compute(rows, functions)
+            return rows.select([name for name in rows.columns if name not in labels] + list(labels))
+
         return JoinResult(
-            frame=frame,
-            report={side: item.report for side, item in answers.items()},
-            provenance={side: _timed(item.provenance) for side, item in answers.items()},
+            self._requested(spine.frame),
+            sources,
+            finish,
             pins={group.pin: _last(commits[key]) for key, group in groups.items()},
             assets={
-                side: _deciding(item.provenance, commits[by_side[side]]) for side, item in answers.items()
+                side: _deciding(item.found.numbers, commits[by_side[side]]) for side, item in sources.items()
             },
             as_of=as_of if labels else None,
+            memory_bytes=memory_bytes,
+            spill_root=self._stores.spill_root,
         )
+
+    def _memory_bytes(self, given: int | None) -> int:
+        if given is None:
+            return self._stores.join_memory_bytes
+        if type(given) is not int or given < 1:
+            raise InputError(
+                expected="a number of bytes above 0, or None for what is configured",
+                got=repr(given),
+                where=f"view {self.spec.title}, memory_bytes",
+                hint="For example memory_bytes=2_000_000_000.",
+            )
+        return given
 
     def _commits(
         self, groups: Mapping[GroupKey, FeatureGroupSpec], pins: Mapping[str, int] | None
@@ -446,42 +449,78 @@ class FeatureView:
             )
         return out
 
-    def _answers(
+    def _sources(
         self,
         spine: Spine,
         parts: Sequence[SelectionSpec],
         groups: Mapping[GroupKey, FeatureGroupSpec],
         commits: Mapping[GroupKey, list[CommitSpec]],
         at_us: int | None,
-    ) -> dict[str, Answers]:
-        """What every side says to the spine, in the order of the sides; one group at a time is in memory."""
+        memory_bytes: int,
+    ) -> dict[str, Source]:
+        """Which rows of every side answer, in the order of the sides; groups that fit into memory together are searched
+        at once.
+        """
         lookup = self._lookup(spine, parts, groups)
         last = from_us(
             max((stamp for stamp in (spine.times_us.max(), at_us) if isinstance(stamp, int)), default=0)
         )
-        found: dict[str, Answers] = {}
-        for key, group in groups.items():
-            where = f"feature group {group.label}"
-            rows = scan(self._stores, group, commits[key], _columns(parts, key, group), until=last)
-            n_buckets = self._n_buckets(group, commits[key], rows)
-            held = rows.clear().collect() if n_buckets > 1 else collect(rows, where)
-            for item in parts:
-                if item.table != key:
-                    continue
-                side = self._side(item, group, held, commits[key], at_us)
-                found[item.side] = (
-                    answer(lookup, side)
-                    if n_buckets == 1
-                    else answer_in_buckets(lookup, side, rows, n_buckets, self._stores.engine(), where)
-                )
+        tables = {
+            key: scan(self._stores, group, commits[key], _columns(parts, key, group), until=last)
+            for key, group in groups.items()
+        }
+        n_rows = {key: sum(commit.n_rows + commit.n_deletes for commit in commits[key]) for key in groups}
+
+        def of_group(key: GroupKey) -> dict[str, Source]:
+            sides = [item for item in parts if item.table == key]
+            return self._group_sources(
+                lookup, groups[key], tables[key], n_rows[key], commits[key], sides, at_us, memory_bytes
+            )
+
+        together = sum(
+            _size_bytes(tables[key].select(_searched(group)), n_rows[key]) for key, group in groups.items()
+        )
+        found = {
+            side: source
+            for sources in each(of_group, list(groups), at_once=together <= memory_bytes)
+            for side, source in sources.items()
+        }
         return {item.side: found[item.side] for item in parts}
 
-    def _n_buckets(self, group: FeatureGroupSpec, commits: list[CommitSpec], rows: pl.LazyFrame) -> int:
-        """In how many parts the group's rows have to be joined; one series without keys has only one."""
-        if not group.keys:
+    def _group_sources(
+        self,
+        lookup: Lookup,
+        group: FeatureGroupSpec,
+        table: pl.LazyFrame,
+        n_rows: int,
+        commits: list[CommitSpec],
+        sides: Sequence[SelectionSpec],
+        at_us: int | None,
+        memory_bytes: int,
+    ) -> dict[str, Source]:
+        where = f"feature group {group.label}"
+        rows = collect(table, where) if _size_bytes(table, n_rows) <= HELD_BYTES else table
+        asked = rows.lazy().select(_searched(group))
+        n_buckets = self._n_buckets(group, _size_bytes(asked, n_rows), memory_bytes)
+        times = asked.clear().collect() if n_buckets > 1 else collect(asked, where)
+        out = {}
+        for item in sides:
+            side = self._side(item, group, times, commits, at_us)
+            found = (
+                find(lookup, side)
+                if n_buckets == 1
+                else find_in_buckets(
+                    lookup, side, asked, n_buckets, self._stores.engine(), self._stores.spill_root, where
+                )
+            )
+            out[item.side] = Source(rows, found, side.columns, side.cutoff, where)
+        return out
+
+    def _n_buckets(self, group: FeatureGroupSpec, size_bytes: int, memory_bytes: int) -> int:
+        """In how many parts the group's rows have to be searched; one series without keys has only one."""
+        if not group.keys or size_bytes <= memory_bytes:
             return 1
-        size_bytes = estimated_bytes(rows.collect_schema().dtypes(), sum(commit.n_rows for commit in commits))
-        return -(-size_bytes // self._stores.join_memory_bytes) or 1
+        return -(-size_bytes * self._stores.engine().n_workers // memory_bytes)
 
     def _lookup(
         self, spine: Spine, parts: Sequence[SelectionSpec], groups: Mapping[GroupKey, FeatureGroupSpec]
@@ -554,18 +593,14 @@ def _lookups(item: SelectionSpec, group: FeatureGroupSpec) -> tuple[tuple[str, s
     return tuple((name, f"{item.on.get(name, name)}:{group.type_of(name)}") for name in group.keys)
 
 
-def _timed(rows: pl.DataFrame) -> pl.DataFrame:
-    def instant(column: str, name: str) -> pl.Expr:
-        return pl.col(column).cast(pl.Datetime("us", "UTC")).alias(name)
+def _size_bytes(rows: pl.LazyFrame, n_rows: int) -> int:
+    return estimated_bytes(rows.collect_schema().dtypes(), n_rows)
 
-    return rows.select(
-        "commit",
-        "number",
-        "ordinal",
-        instant("event_us", "event_time"),
-        instant("known_us", "known_time"),
-        "status",
-    )
+
+def _searched(group: FeatureGroupSpec) -> list[str]:
+    """What a search looks at."""
+    known = [KNOWN] if group.known_time is not None else []
+    return [*group.keys, EVENT, *known, NUMBER, ORDINAL, OP]
 
 
 def _columns(parts: Sequence[SelectionSpec], key: GroupKey, group: FeatureGroupSpec) -> list[str]:
@@ -578,7 +613,6 @@ def _last(commits: list[CommitSpec]) -> int:
     return (commits[-1].number or 0) if commits else 0
 
 
-def _deciding(rows: pl.DataFrame, commits: list[CommitSpec]) -> dict[int, str]:
-    """The commits that decided at least one row: number → asset id."""
-    used = set(rows.get_column("number").drop_nulls().unique().to_list())
-    return {item.number or 0: item.asset_id or "" for item in commits if item.number in used}
+def _deciding(numbers: Collection[int], commits: list[CommitSpec]) -> dict[int, str]:
+    """The commits of these numbers: number → asset id."""
+    return {item.number or 0: item.asset_id or "" for item in commits if item.number in numbers}

@@ -4,9 +4,9 @@ from typing import Final
 
 from mainspring.errors import InputError
 from mainspring.ports._address import Backends, scheme_of
-from mainspring.ports.engine._base import Engine, Outcome, Task
+from mainspring.ports.engine._base import Engine, Outcome, Task, n_processors
 
-__all__ = ["BACKENDS", "Engine", "Outcome", "Task", "open_engine"]
+__all__ = ["BACKENDS", "Engine", "Outcome", "Task", "n_processors", "open_engine"]
 
 BACKENDS: Final[Backends[Engine]] = Backends(
     "engine", Engine, "the address and, by keyword, n_workers and task_timeout_s,", ["local", "processes"]

@@ -24,6 +24,20 @@ def collect(rows: pl.LazyFrame, where: str, *, streaming: bool = False) -> pl.Da
         return rows.collect(engine="streaming" if streaming else "auto")
 
 
+def batches(rows: pl.LazyFrame, where: str) -> Iterator[pl.DataFrame]:
+    """The rows in their order, a part at a time; at least one, which may be empty.
+
+    Args:
+        where: whose they are, as errors name it.
+
+    Raises:
+        IntegrityError: a file of the table is not there any more.
+    """
+    with told_of_lost_files(where):
+        yield rows.collect_schema().to_frame()
+        yield from rows.collect_batches(maintain_order=True)
+
+
 @contextmanager
 def told_of_lost_files(where: str) -> Iterator[None]:
     """Say in our words that a file of the table which is read within is not there any more.

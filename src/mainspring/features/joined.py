@@ -1,0 +1,233 @@
+"""What a join found: which rows answer, and their values when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from mainspring.features.buckets import estimated_bytes
+from mainspring.features.frames import to_arrow, to_pandas
+from mainspring.features.join import TOLD, Found, provenance
+from mainspring.features.nearest import Longs
+from mainspring.features.side_report import SideReport
+from mainspring.features.spill import spill_folder
+from mainspring.features.take import scatter, scattered, take
+from mainspring.features.threads import each
+from mainspring.ports.tables.collect import batches
+
+ROWS_AT_ONCE: Final = 100_000
+"""How many rows a batch of a result has, at most."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One side's rows, and which of them answer.
+
+    Attributes:
+        rows: its table, in the order in which it was searched; in memory where it is small.
+        found: which of them answer.
+        columns: (column of the table, column of the result).
+        cutoff: whether known times cut off.
+        where: whose rows they are, as errors name it.
+    """
+
+    rows: pl.LazyFrame | pl.DataFrame
+    found: Found
+    columns: tuple[tuple[str, str], ...]
+    cutoff: bool
+    where: str
+
+    def parts(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """These columns of the table, part by part."""
+        wanted = list(dict.fromkeys(columns))
+        if isinstance(self.rows, pl.DataFrame):
+            return iter([self.rows.select(wanted)])
+        return batches(self.rows.select(wanted), self.where)
+
+    def taken(self, columns: Sequence[str], places: Longs) -> pl.DataFrame:
+        """The rows at (n,) places; null at -1."""
+        return take(self.parts(columns), places, self.found.n_rows, self.where)
+
+    def values(self) -> pl.DataFrame:
+        """The columns of the result."""
+        return self.named(self.taken([column for column, _ in self.columns], self.found.matched))
+
+    def named(self, taken: pl.DataFrame) -> pl.DataFrame:
+        """Columns of the table as columns of the result."""
+        return taken.select(pl.col(column).alias(output) for column, output in self.columns)
+
+    def provenance(self) -> pl.DataFrame:
+        """Row by row what decided."""
+        told = provenance(self.taken(TOLD, self.found.picked), self.found.status, cutoff=self.cutoff)
+        return told.select(
+            "commit",
+            "number",
+            "ordinal",
+            pl.col("event_us").cast(pl.Datetime("us", "UTC")).alias("event_time"),
+            pl.col("known_us").cast(pl.Datetime("us", "UTC")).alias("known_time"),
+            "status",
+        )
+
+
+class JoinResult:
+    """What a join found, and where from. Which rows answer is settled; values are read when they are asked for.
+
+    Attributes:
+        report: side → counts (matched, missing, expired, null keys), oldest and newest event time used, commits.
+        pins: `name@version` → the highest commit number read; give them to another join to get the same bytes.
+        assets: side → commit number → asset id, for commits that decided at least one row.
+        as_of: labels that became known later were not used; None for a view without label.
+    """
+
+    def __init__(
+        self,
+        spine: pl.DataFrame,
+        sources: Mapping[str, Source],
+        finish: Callable[[pl.DataFrame], pl.DataFrame],
+        *,
+        pins: Mapping[str, int],
+        assets: Mapping[str, Mapping[int, str]],
+        as_of: datetime | None,
+        memory_bytes: int,
+        spill_root: Path,
+    ) -> None:
+        """Put together by a view.
+
+        Args:
+            finish: adds to rows what is computed of them, row by row.
+            memory_bytes: a result that is estimated to need more is read through temporary files by `batches`.
+        """
+        self._spine = spine
+        self._sources = sources
+        self._finish = finish
+        self._memory_bytes = memory_bytes
+        self._spill_root = spill_root
+        self.report: Mapping[str, SideReport] = {side: item.found.report for side, item in sources.items()}
+        self.pins = pins
+        self.assets = assets
+        self.as_of = as_of
+
+    def __len__(self) -> int:
+        return self._spine.height
+
+    def __repr__(self) -> str:
+        sides = ", ".join(f"{side} {item.n_matched:,} matched" for side, item in self.report.items())
+        return f"<JoinResult of {len(self):,} rows: {sides}>"
+
+    @property
+    def warnings(self) -> list[str]:
+        """What looks like a leak, in sentences that begin with the side; empty where nothing does."""
+        return [f"{side}: {text}" for side, counts in self.report.items() for text in counts.warnings]
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
+        """The spine's rows in its order, with its columns (the time as aware UTC), the joined columns (hidden ones
+        too), the on-demand features and the label.
+
+        Raises:
+            IntegrityError: a file of a table was taken away since the join.
+        """
+        found = each(Source.values, list(self._sources.values()))
+        return self._finish(
+            self._spine.hstack([column for values in found for column in values.get_columns()])
+        )
+
+    @cached_property
+    def provenance(self) -> Mapping[str, pl.DataFrame]:
+        """Side → a frame row by row: `commit` (ticket), `number`, `ordinal`, `event_time`, `known_time`, `status` of
+        the row that decided.
+        """
+        return {side: source.provenance() for side, source in self._sources.items()}
+
+    def to_polars(self) -> pl.DataFrame:
+        """`frame`."""
+        return self.frame
+
+    def to_arrow(self) -> Any:
+        """The rows as a pyarrow table."""
+        return to_arrow(self.frame)
+
+    def to_pandas(self) -> Any:
+        """The rows as a pandas frame."""
+        return to_pandas(self.frame)
+
+    def batches(self) -> Iterator[pl.DataFrame]:
+        """The rows of `frame`, in order, at most 100,000 at a time; at least one batch, which may be empty.
+
+        A result that is too large for the memory that a join may use is never whole in it: each table is read once,
+        what answers goes to temporary files by the batch that it belongs to, and they go with the last batch.
+        """
+        types = [dtype for source in self._sources.values() for dtype in self._types(source)]
+        if "frame" in vars(self) or estimated_bytes(types, len(self)) <= self._memory_bytes:
+            yield from self.frame.iter_slices(ROWS_AT_ONCE)
+            if not len(self):
+                yield self.frame
+            return
+        with spill_folder(self._spill_root) as folder:
+            places = [
+                (source, folder / str(number), self._scatter(source, folder / str(number)))
+                for number, source in enumerate(self._sources.values())
+            ]
+            yield from self._scattered(places)
+
+    def _scatter(self, source: Source, folder: Path) -> pl.DataFrame:
+        """What answers, into files by the batches that it belongs to; no rows, with the columns."""
+        folder.mkdir()
+        return scatter(
+            source.parts([column for column, _ in source.columns]),
+            source.found.matched,
+            ROWS_AT_ONCE,
+            self._memory_bytes // 4,
+            folder,
+            source.found.n_rows,
+            source.where,
+        )
+
+    def _scattered(self, places: Sequence[tuple[Source, Path, pl.DataFrame]]) -> Iterator[pl.DataFrame]:
+        """The batches, of what was put into files by them."""
+        for start in range(0, len(self), ROWS_AT_ONCE):
+            asked = self._spine.slice(start, ROWS_AT_ONCE)
+            span = range(start, start + asked.height)
+            found = [
+                source.named(scattered(folder, start // ROWS_AT_ONCE, span, none))
+                for source, folder, none in places
+            ]
+            yield self._finish(pl.concat([asked, *found], how="horizontal"))
+
+    def lazy(self) -> pl.LazyFrame:
+        """The rows as a lazy frame, read batch by batch whenever it is collected or sunk."""
+        first = self._finish(self._spine.clear().hstack(self._nothing()))
+
+        def read(
+            columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
+        ) -> Iterator[pl.DataFrame]:
+            for batch in self.batches():
+                part = batch.select(columns) if columns is not None else batch
+                part = part if predicate is None else part.filter(predicate)
+                if n_rows is not None:
+                    part, n_rows = part.head(n_rows), n_rows - min(n_rows, part.height)
+                yield part
+
+        return register_io_source(read, schema=first.schema)
+
+    def write_parquet(self, path: str | Path) -> None:
+        """The rows as a Parquet file, batch by batch."""
+        self.lazy().sink_parquet(path)
+
+    def _types(self, source: Source) -> list[pl.DataType]:
+        schema = source.rows.collect_schema()
+        return [schema[column] for column, _ in source.columns]
+
+    def _nothing(self) -> list[pl.Series]:
+        return [
+            pl.Series(output, [], dtype=dtype)
+            for source in self._sources.values()
+            for (_, output), dtype in zip(source.columns, self._types(source), strict=True)
+        ]

@@ -1,0 +1,116 @@
+"""Rows of a table by their places, from a table that comes in parts: each part is looked at once and let go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from mainspring.errors import IntegrityError
+from mainspring.features.nearest import Longs
+
+_ASKED: Final = "_take.asked"
+_FILE: Final = "_take.file"
+
+
+def take(
+    parts: Iterable[pl.DataFrame], places: Longs, n_rows: int | None = None, where: str = "rows"
+) -> pl.DataFrame:
+    """The rows at (n,) places; all null where a place is -1.
+
+    Args:
+        parts: the table's rows in order, at least one part; none of them is held.
+        n_rows: how many they must be; None = whatever comes.
+        where: whose rows they are, as errors name it.
+
+    Raises:
+        IntegrityError: there are more or fewer rows than `n_rows`.
+    """
+    order = np.argsort(places)
+    n_nowhere = int(np.searchsorted(places[order], 0))
+    taken = pl.concat(list(picked(parts, places[order][n_nowhere:], n_rows, where)), rechunk=True)
+    back = np.empty(len(order), dtype=np.int64)
+    back[order] = np.arange(-n_nowhere, len(order) - n_nowhere)
+    if not taken.height:
+        return taken.clear(len(order))
+    index = pl.Series(np.maximum(back, 0))
+    return taken.select(pl.all().gather(index.set(pl.Series(back < 0), None) if n_nowhere else index))
+
+
+def picked(
+    parts: Iterable[pl.DataFrame], ascending: Longs, n_rows: int | None, where: str
+) -> Iterator[pl.DataFrame]:
+    """The rows at ascending places, part by part; at least one frame, for its columns."""
+    offset = done = 0
+    for part in parts:
+        end = int(np.searchsorted(ascending, offset + part.height))
+        if end > done or not offset:
+            yield part.select(pl.all().gather(pl.Series(ascending[done:end] - offset)))
+        offset, done = offset + part.height, end
+    if n_rows is not None and offset != n_rows:
+        raise IntegrityError(
+            expected=f"the {n_rows} rows that were searched",
+            got=f"{offset}",
+            where=where,
+            hint="Rows were taken away in between: join again.",
+        )
+
+
+def scatter(
+    parts: Iterable[pl.DataFrame],
+    places: Longs,
+    n_a_file: int,
+    buffer_bytes: int,
+    folder: Path,
+    n_rows: int | None,
+    where: str,
+) -> pl.DataFrame:
+    """The rows at (n,) places into files of the rows that asked for them: so many of these a file's name.
+
+    Args:
+        buffer_bytes: about how much is in memory before it is written.
+        n_rows, where: as for `take`.
+
+    Returns:
+        No rows, with the columns of the files.
+    """
+    order = np.argsort(places)
+    ascending = places[order]
+    begin = int(np.searchsorted(ascending, 0))
+    held: list[pl.DataFrame] = []
+    held_bytes = n_flushed = 0
+    none = pl.DataFrame()
+    for rows in picked(parts, ascending[begin:], n_rows, where):
+        asked = pl.Series(_ASKED, order[begin : begin + rows.height])
+        begin += rows.height
+        held.append(rows.with_columns(asked))
+        none = held[-1].clear()
+        held_bytes += int(rows.estimated_size())
+        if held_bytes >= buffer_bytes:
+            _flush(held, n_a_file, folder, n_flushed)
+            held, held_bytes, n_flushed = [], 0, n_flushed + 1
+    _flush(held, n_a_file, folder, n_flushed)
+    return none
+
+
+def _flush(held: list[pl.DataFrame], n_a_file: int, folder: Path, number: int) -> None:
+    if not held:
+        return
+    files = pl.concat(held).with_columns((pl.col(_ASKED) // n_a_file).alias(_FILE))
+    for (file,), rows in files.partition_by(_FILE, as_dict=True, include_key=False).items():
+        rows.write_ipc(folder / f"{file}-{number}.arrow", compression="lz4")
+
+
+def scattered(folder: Path, file: int, asked: range, none: pl.DataFrame) -> pl.DataFrame:
+    """The rows that `scatter` put into a file for the rows that asked, in their order; null where there is none.
+
+    Args:
+        none: what `scatter` returned.
+    """
+    there = [pl.read_ipc(path) for path in sorted(folder.glob(f"{file}-*.arrow"))]
+    wanted = pl.DataFrame({_ASKED: pl.int_range(asked.start, asked.stop, eager=True)})
+    rows = pl.concat(there) if there else none
+    return wanted.join(rows, on=_ASKED, how="left", maintain_order="left").drop(_ASKED)
