@@ -7,7 +7,7 @@ Keys and times go to temporary files in one streaming pass; each task reads its 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -19,18 +19,22 @@ from mainspring.features.join import STATUS, Found, Side, Spine, find
 from mainspring.features.nearest import Longs
 from mainspring.features.side_report import SideReport
 from mainspring.features.spill import spill_folder
+from mainspring.features.take import read_part, write_parts
 from mainspring.ports.engine import Engine, Task
-from mainspring.ports.tables.collect import collect
+from mainspring.ports.tables.collect import batches
 
 _BUCKET: Final = "_join.bucket"
-_ROW: Final = "_join.row"
 _TIME: Final = "_join.time"
 _PLACE: Final = "_join.place"
+_ASKED: Final = "asked"
+_ROWS: Final = "rows"
 
 #: Bytes of a value, by type; text and lists are taken to be short.
 _WIDTHS: Final = {pl.Boolean: 1, pl.Date: 4, pl.String: 32, pl.Binary: 32, pl.List: 128}
 #: How many times the rows themselves are in memory while they are ordered and searched, at most.
 _COPIES: Final = 4
+#: How much is in memory before it is written into the buckets' files.
+_BUFFER_BYTES: Final = 128_000_000
 
 
 def estimated_bytes(types: Sequence[pl.DataType], n_rows: int) -> int:
@@ -58,13 +62,11 @@ def find_in_buckets(
         IntegrityError: a file of the table is not there any more.
     """
     with spill_folder(root) as folder:
-        _part(rows.with_row_index(_PLACE), [key for key, _ in side.keys], n_buckets, folder / "rows", where)
+        none = _part(batches(rows, where), [key for key, _ in side.keys], n_buckets, folder / _ROWS)
         keys = [column for _, column in side.keys]
-        asked = spine.keys.select(*dict.fromkeys(keys)).with_columns(
-            pl.Series(_TIME, spine.moments), pl.int_range(spine.height).alias(_ROW)
-        )
-        _part(asked.lazy(), keys, n_buckets, folder / "spine", where)
-        shared = {"folder": str(folder), "side": side, "asked": asked.clear()}
+        questions = spine.keys.select(*dict.fromkeys(keys)).with_columns(pl.Series(_TIME, spine.moments))
+        asked = _part([questions], keys, n_buckets, folder / _ASKED)
+        shared = {"folder": str(folder), "side": replace(side, frame=none), "asked": asked}
         tasks = (Task(str(n), find_in_bucket, {**shared, "bucket": n}) for n in range(n_buckets))
         picked = np.full(spine.height, -1, dtype=np.int64)
         status = np.zeros(spine.height, dtype=np.uint32)
@@ -74,7 +76,7 @@ def find_in_buckets(
                 raise outcome.error
             parts.append(outcome.value)
             found = pl.read_ipc(folder / f"found{outcome.id}.arrow")
-            rows_asked = found.get_column(_ROW).to_numpy()
+            rows_asked = found.get_column(_ASKED).to_numpy()
             picked[rows_asked] = found.get_column(_PLACE).to_numpy()
             status[rows_asked] = found.get_column("status").to_physical().to_numpy()
     return Found(
@@ -86,13 +88,20 @@ def find_in_buckets(
     )
 
 
-def _part(rows: pl.LazyFrame, keys: Sequence[str], n_buckets: int, folder: Path, where: str) -> None:
-    """The rows by their buckets, in files below the folder."""
+def _part(parts: Iterable[pl.DataFrame], keys: Sequence[str], n_buckets: int, folder: Path) -> pl.DataFrame:
+    """The rows, numbered as they come, by their buckets in files; no rows, with the columns."""
     # Under names of their places: the spine's columns are called otherwise, and the hash must not know.
-    parts = pl.struct(pl.col(key).alias(str(place)) for place, key in enumerate(keys))
-    split = rows.with_columns((parts.hash() % n_buckets).alias(_BUCKET))
-    to = pl.PartitionBy(folder, key=_BUCKET, include_key=False)
-    collect(split.sink_ipc(to, mkdir=True, compression="lz4", lazy=True), where, streaming=True)
+    key = pl.struct(pl.col(key).alias(str(place)) for place, key in enumerate(keys))
+
+    def numbered() -> Iterator[pl.DataFrame]:
+        offset = 0
+        for rows in parts:
+            numbers = pl.int_range(offset, offset + rows.height, dtype=pl.Int64).alias(_PLACE)
+            yield rows.with_columns(numbers, (key.hash() % n_buckets).alias(_BUCKET))
+            offset += rows.height
+
+    folder.mkdir()
+    return write_parts(numbered(), _BUCKET, _BUFFER_BYTES, folder)
 
 
 @dataclass(frozen=True)
@@ -111,27 +120,18 @@ def find_in_bucket(folder: str, side: Side, asked: pl.DataFrame, bucket: int) ->
         asked: no rows, with the columns of the questions.
     """
     place = Path(folder)
-    asked = _read(place / "spine", bucket, asked)
-    rows = _read(
-        place / "rows", bucket, side.frame.with_columns(pl.lit(0, pl.get_index_type()).alias(_PLACE))
-    )
+    asked = read_part(place / _ASKED, bucket, asked)
+    rows = read_part(place / _ROWS, bucket, side.frame)
     found = find(Spine(asked, asked.get_column(_TIME)), replace(side, frame=rows))
-    pl.DataFrame(
-        [asked.get_column(_ROW), pl.Series(_PLACE, _there(found.picked, rows)), found.status]
-    ).write_ipc(place / f"found{bucket}.arrow")
+    picked = pl.Series(_PLACE, _there(found.picked, rows))
+    numbers = asked.get_column(_PLACE).alias(_ASKED)
+    pl.DataFrame([numbers, picked, found.status]).write_ipc(place / f"found{bucket}.arrow")
     return BucketReport(rows.height, found.numbers, found.report)
-
-
-def _read(folder: Path, bucket: int, none: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a bucket; `none` where it has no file."""
-    files = sorted((folder / f"{_BUCKET}={bucket}").glob("*"))
-    parts = [pl.read_ipc(file).select(none.columns) for file in files]
-    return pl.concat(parts, rechunk=True) if parts else none.clear()
 
 
 def _there(picked: Longs, rows: pl.DataFrame) -> Longs:
     """Places within the bucket as places in the whole table."""
     if not rows.height:
         return picked
-    places = rows.get_column(_PLACE).cast(pl.Int64).to_numpy()
+    places = rows.get_column(_PLACE).to_numpy()
     return np.where(picked >= 0, places[picked], -1)

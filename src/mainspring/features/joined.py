@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from mainspring.features.buckets import estimated_bytes
 from mainspring.features.frames import to_arrow, to_pandas
@@ -20,6 +19,7 @@ from mainspring.features.side_report import SideReport
 from mainspring.features.spill import spill_folder
 from mainspring.features.take import scatter, scattered, take
 from mainspring.features.threads import each
+from mainspring.ports._disk import refusals
 from mainspring.ports.tables.collect import batches
 
 ROWS_AT_ONCE: Final = 100_000
@@ -201,33 +201,20 @@ class JoinResult:
             ]
             yield self._finish(pl.concat([asked, *found], how="horizontal"))
 
-    def lazy(self) -> pl.LazyFrame:
-        """The rows as a lazy frame, read batch by batch whenever it is collected or sunk."""
-        first = self._finish(self._spine.clear().hstack(self._nothing()))
-
-        def read(
-            columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
-        ) -> Iterator[pl.DataFrame]:
-            for batch in self.batches():
-                part = batch.select(columns) if columns is not None else batch
-                part = part if predicate is None else part.filter(predicate)
-                if n_rows is not None:
-                    part, n_rows = part.head(n_rows), n_rows - min(n_rows, part.height)
-                yield part
-
-        return register_io_source(read, schema=first.schema)
-
     def write_parquet(self, path: str | Path) -> None:
-        """The rows as a Parquet file, batch by batch."""
-        self.lazy().sink_parquet(path)
+        """The rows as a Parquet file, batch by batch.
+
+        Raises:
+            AccessError: the temporary files or the path cannot be written.
+        """
+        with spill_folder(self._spill_root) as folder:
+            files = []
+            for number, batch in enumerate(self.batches()):
+                files.append(folder / f"{number}.arrow")
+                batch.write_ipc(files[-1], compression="lz4")
+            with refusals(Path(path)):
+                pl.scan_ipc(files).sink_parquet(path)
 
     def _types(self, source: Source) -> list[pl.DataType]:
         schema = source.rows.collect_schema()
         return [schema[column] for column, _ in source.columns]
-
-    def _nothing(self) -> list[pl.Series]:
-        return [
-            pl.Series(output, [], dtype=dtype)
-            for source in self._sources.values()
-            for (_, output), dtype in zip(source.columns, self._types(source), strict=True)
-        ]

@@ -76,7 +76,18 @@ def _by_commit(column: str, numbers: pl.DataFrame) -> pl.Expr:
         # Commits mostly become visible in the order of their tickets, without a gap.
         same: int = distance.item()
         return (pl.col(COMMIT) + same).alias(column)
-    return pl.col(COMMIT).replace_strict(tickets, said, return_dtype=pl.Int64).alias(column)
+    order = tickets.arg_sort()
+    ascending, found = tickets.gather(order), said.gather(order).cast(pl.Int64)
+    # A replacement would do, but a table is never streamed through one.
+    return (
+        pl.col(COMMIT)
+        .map_batches(
+            lambda given: found.gather(ascending.search_sorted(given)),
+            return_dtype=pl.Int64,
+            is_elementwise=True,
+        )
+        .alias(column)
+    )
 
 
 def _default(item: FeatureSpec) -> pl.Expr:

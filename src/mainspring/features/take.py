@@ -80,28 +80,51 @@ def scatter(
     order = np.argsort(places)
     ascending = places[order]
     begin = int(np.searchsorted(ascending, 0))
-    held: list[pl.DataFrame] = []
-    held_bytes = n_flushed = 0
+
+    def of_askers() -> Iterator[pl.DataFrame]:
+        done = begin
+        for rows in picked(parts, ascending[begin:], n_rows, where):
+            asked = pl.Series(_ASKED, order[done : done + rows.height])
+            done += rows.height
+            yield rows.with_columns(asked, (asked // n_a_file).alias(_FILE))
+
+    return write_parts(of_askers(), _FILE, buffer_bytes, folder)
+
+
+def write_parts(parts: Iterable[pl.DataFrame], by: str, buffer_bytes: int, folder: Path) -> pl.DataFrame:
+    """Rows into files by what a column says, `VALUE-NUMBER.arrow` without that column; at least one part.
+
+    Args:
+        buffer_bytes: about how much is in memory before it is written.
+
+    Returns:
+        No rows, with the columns of the files.
+    """
     none = pl.DataFrame()
-    for rows in picked(parts, ascending[begin:], n_rows, where):
-        asked = pl.Series(_ASKED, order[begin : begin + rows.height])
-        begin += rows.height
-        held.append(rows.with_columns(asked))
-        none = held[-1].clear()
-        held_bytes += int(rows.estimated_size())
-        if held_bytes >= buffer_bytes:
-            _flush(held, n_a_file, folder, n_flushed)
-            held, held_bytes, n_flushed = [], 0, n_flushed + 1
-    _flush(held, n_a_file, folder, n_flushed)
+    for number, rows in enumerate(_buffered(parts, buffer_bytes)):
+        none = rows.clear().drop(by)
+        for (value,), part in rows.partition_by(by, as_dict=True, include_key=False).items():
+            part.write_ipc(folder / f"{value}-{number}.arrow", compression="lz4")
     return none
 
 
-def _flush(held: list[pl.DataFrame], n_a_file: int, folder: Path, number: int) -> None:
-    if not held:
-        return
-    files = pl.concat(held).with_columns((pl.col(_ASKED) // n_a_file).alias(_FILE))
-    for (file,), rows in files.partition_by(_FILE, as_dict=True, include_key=False).items():
-        rows.write_ipc(folder / f"{file}-{number}.arrow", compression="lz4")
+def read_part(folder: Path, value: int, none: pl.DataFrame) -> pl.DataFrame:
+    """The rows that `write_parts` wrote for a value; `none` where it wrote none."""
+    there = [pl.read_ipc(path) for path in sorted(folder.glob(f"{value}-*.arrow"))]
+    return pl.concat(there, rechunk=True) if there else none
+
+
+def _buffered(parts: Iterable[pl.DataFrame], n_bytes: int) -> Iterator[pl.DataFrame]:
+    held: list[pl.DataFrame] = []
+    held_bytes = 0
+    for part in parts:
+        held.append(part)
+        held_bytes += int(part.estimated_size())
+        if held_bytes >= n_bytes:
+            yield pl.concat(held)
+            held, held_bytes = [], 0
+    if held:
+        yield pl.concat(held)
 
 
 def scattered(folder: Path, file: int, asked: range, none: pl.DataFrame) -> pl.DataFrame:
@@ -110,7 +133,6 @@ def scattered(folder: Path, file: int, asked: range, none: pl.DataFrame) -> pl.D
     Args:
         none: what `scatter` returned.
     """
-    there = [pl.read_ipc(path) for path in sorted(folder.glob(f"{file}-*.arrow"))]
     wanted = pl.DataFrame({_ASKED: pl.int_range(asked.start, asked.stop, eager=True)})
-    rows = pl.concat(there) if there else none
+    rows = read_part(folder, file, none)
     return wanted.join(rows, on=_ASKED, how="left", maintain_order="left").drop(_ASKED)
