@@ -78,7 +78,7 @@ def test_a_view_that_may_use_little_memory_answers_the_same(
     monkeypatch.setattr(view_module, "HELD_BYTES", 0)
     little = FeatureView(replace(view._stores, join_memory_bytes=1000, spill_root=tmp_path), view.spec)
     whole, parts = view.join(spine), little.join(spine)
-    assert_frame_equal(pl.concat(view.join(spine, memory_bytes=1).batches()), whole.frame)
+    assert_frame_equal(pl.concat(view.join(spine, memory_bytes=500).batches()), whole.frame)
     assert_frame_equal(parts.frame, whole.frame)
     assert_frame_equal(parts.provenance["g"], whole.provenance["g"])
     assert (parts.report, parts.assets, parts.pins) == (whole.report, whole.assets, whole.pins)

@@ -57,7 +57,7 @@ def spine() -> pl.DataFrame:
 def test_batches_are_the_frame(shop: FeatureView) -> None:
     """In its order with its columns, through files where the result may use little memory, and no file is left."""
     frame = shop.join(spine()).frame
-    large = shop.join(spine(), memory_bytes=1)
+    large = shop.join(spine(), memory_bytes=500)
     batches = list(large.batches())
     assert [batch.height for batch in batches] == [4, 4, 2]
     assert_frame_equal(pl.concat(batches), frame)
@@ -67,7 +67,7 @@ def test_batches_are_the_frame(shop: FeatureView) -> None:
 
 def test_the_report_needs_no_values(shop: FeatureView) -> None:
     """Reports, pins, commits and provenance are those of the frame, whichever is read first."""
-    whole, large = shop.join(spine()), shop.join(spine(), memory_bytes=1)
+    whole, large = shop.join(spine()), shop.join(spine(), memory_bytes=500)
     assert len(whole.frame) == len(large) == 10
     assert (large.report, large.pins, large.assets) == (whole.report, whole.pins, whole.assets)
     assert_frame_equal(large.provenance["one"], whole.provenance["one"])
@@ -77,7 +77,7 @@ def test_the_report_needs_no_values(shop: FeatureView) -> None:
 
 def test_goes_to_a_file(shop: FeatureView, tmp_path: Path) -> None:
     """Batch by batch, through temporary files that are gone afterwards."""
-    found = shop.join(spine(), memory_bytes=1)
+    found = shop.join(spine(), memory_bytes=500)
     found.write_parquet(tmp_path / "found.parquet")
     assert_frame_equal(pl.read_parquet(tmp_path / "found.parquet"), shop.join(spine()).frame)
     assert [path for path in shop._stores.spill_root.iterdir() if path.is_dir()] == []
@@ -92,7 +92,7 @@ def test_other_libraries_have_the_rows_too(shop: FeatureView) -> None:
 
 def test_an_empty_spine_is_an_empty_batch(shop: FeatureView) -> None:
     """With its columns, in memory and through files."""
-    for memory_bytes in (None, 1):
+    for memory_bytes in (None, 500):
         (batch,) = shop.join(spine().clear(), memory_bytes=memory_bytes).batches()
         assert batch.columns == ["k", "other", "why", "event_time", "x", "doubled", "label"]
 

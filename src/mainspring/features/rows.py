@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 import polars as pl
 
@@ -17,6 +18,8 @@ from mainspring.ports.tables.collect import collect
 from mainspring.types import to_us
 
 AVAILABLE = "_available_us"
+_MAX_STEPS: Final = 256
+"""With more commits, what is said of them is looked up; a table is in memory for that."""
 
 
 def delay_us(spec: FeatureGroupSpec) -> int:
@@ -76,18 +79,18 @@ def _by_commit(column: str, numbers: pl.DataFrame) -> pl.Expr:
         # Commits mostly become visible in the order of their tickets, without a gap.
         same: int = distance.item()
         return (pl.col(COMMIT) + same).alias(column)
+    if not 0 < tickets.len() <= _MAX_STEPS:
+        return pl.col(COMMIT).replace_strict(tickets, said, return_dtype=pl.Int64).alias(column)
+    # A replacement would do, but a table is never streamed through one: steps up and down, in the order of tickets.
     order = tickets.arg_sort()
-    ascending, found = tickets.gather(order), said.gather(order).cast(pl.Int64)
-    # A replacement would do, but a table is never streamed through one.
-    return (
-        pl.col(COMMIT)
-        .map_batches(
-            lambda given: found.gather(ascending.search_sorted(given)),
-            return_dtype=pl.Int64,
-            is_elementwise=True,
-        )
-        .alias(column)
+    steps = zip(tickets.gather(order), said.gather(order).diff(), strict=True)
+    parts = (
+        pl.when(pl.col(COMMIT) >= ticket).then(step).otherwise(0)
+        for ticket, step in steps
+        if step is not None
     )
+    first = pl.lit(said.gather(order)[0], pl.Int64)
+    return sum(parts, first).cast(pl.Int64).alias(column)
 
 
 def _default(item: FeatureSpec) -> pl.Expr:

@@ -44,6 +44,8 @@ from mainspring.types import from_us, to_us
 
 GroupKey = tuple[str, int]
 
+MAX_BUCKETS: Final = 1_000
+"""Each has a few files of its own; with less memory than that takes, buckets are larger than asked for."""
 HELD_BYTES: Final = 64_000_000
 """A group that is estimated to need less is read at once, keys, times and values; of a larger one values come last."""
 
@@ -520,7 +522,7 @@ class FeatureView:
         """In how many parts the group's rows have to be searched; one series without keys has only one."""
         if not group.keys or size_bytes <= memory_bytes:
             return 1
-        return -(-size_bytes * self._stores.engine().n_workers // memory_bytes)
+        return min(-(-size_bytes * self._stores.engine().n_workers // memory_bytes), MAX_BUCKETS)
 
     def _lookup(
         self, spine: Spine, parts: Sequence[SelectionSpec], groups: Mapping[GroupKey, FeatureGroupSpec]
