@@ -17,6 +17,7 @@ from tests.features.conftest import at
 
 from mainspring.errors import InputError, StateError
 from mainspring.features.api import Features, request
+from mainspring.features.column import column
 from mainspring.features.on_demand import on_demand
 from mainspring.lineage import Graph
 from mainspring.ports.clock import ReplayClock
@@ -110,6 +111,19 @@ def test_reader_does_not_answer_from_the_future(features: Features) -> None:
     _, reader = reader_of(features, group)
     group.materialize(at(9))
     assert reader.read({"origin": "JFK"}, {}, at(4)).status == {"weather": "missing"}
+
+
+def test_rows_that_wait_have_a_column_that_came_meanwhile(features: Features) -> None:
+    """They were read before the group had it, and no commit came with it."""
+    columns = {"origin": str, "observed_at": datetime, "reported_at": datetime, "temp": float}
+    group = weather_group(features, schema=columns)
+    group.insert(weather_rows(("JFK", 5, 5, 10.0)))
+    group.materialize(at(1))
+    wider = weather_group(features, schema={**columns, "wind": column(float, default=3.0)})
+    view = features.view("v", features=[wider["temp", "wind"]], spine_time="t")
+    wider.materialize(at(5))
+    vector = view.online().read({"origin": "JFK"}, {}, at(5))
+    assert vector.values == {"temp": 10.0, "wind": 3.0}
 
 
 def test_delete_ends_the_value(features: Features) -> None:

@@ -110,7 +110,7 @@ class TestNatsStream(StreamContract):
 def test_messages_without_an_id() -> None:
     """A message that its producer gave no id is named by its place in the stream."""
     source = JetStream()
-    JetStream._do(lambda context: context.publish(source.name, b"x"))
+    JetStream.do(lambda context: context.publish(source.name, b"x"))
     stream = source.open()
     (found,) = stream.poll(1, 1.0)
     assert found == Message(f"{source.name}/1", b"x")

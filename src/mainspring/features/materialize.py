@@ -265,7 +265,10 @@ def _advance(stores: Stores, group: FeatureGroupSpec, pending: Pending, until_us
     while True:
         bound = until_us if pending.horizon_us is None else min(until_us, pending.horizon_us)
         taken = pending.take(
-            bound, lambda rows: entries_of(group, rows, pending.assets), lambda rows: newest(group, rows)
+            bound,
+            # A column may have come without a commit.
+            lambda rows: entries_of(group, _with_new_columns(rows, group), pending.assets),
+            lambda rows: newest(group, rows),
         )
         pending.done_us = max(pending.done_us, bound)
         if taken or pending.cursor is None or pending.cursor.known_us != pending.number:
