@@ -53,6 +53,8 @@ PAGES: Final[dict[str, Page]] = {
             "mainspring.features.api:Features = project.features",
             "mainspring.features.group:FeatureGroup",
             "mainspring.features.column:column = ms.column",
+            "mainspring.features.draft:draft_schema = ms.draft_schema",
+            "mainspring.features.draft:SchemaDraft",
             "mainspring.features.reference:drift = ms.drift",
             "mainspring.features.sql:sql = ms.sql",
             "mainspring.features.commits:Commit",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mainspring.features.column import column as column
     from mainspring.features.condition import spine as spine
     from mainspring.features.dataset import TrainingDataset as TrainingDataset
+    from mainspring.features.draft import draft_schema as draft_schema
     from mainspring.features.on_demand import on_demand as on_demand
     from mainspring.features.reference import drift as drift
     from mainspring.features.sql import sql as sql
@@ -54,6 +55,7 @@ _HOMES: Final[dict[str, str]] = {
     "Verdict": "mainspring.lineage.spec:Verdict",
     "check": "mainspring.evaluation.check",
     "column": "mainspring.features.column:column",
+    "draft_schema": "mainspring.features.draft:draft_schema",
     "drift": "mainspring.features.reference:drift",
     "errors": "mainspring.errors",
     "expect": "mainspring.checks.expect",
@@ -83,6 +85,7 @@ __all__ = [
     "Verdict",
     "check",
     "column",
+    "draft_schema",
     "drift",
     "errors",
     "expect",

@@ -58,7 +58,8 @@ def infer(
     Raises:
         InputError: an argument is out of range.
     """
-    _check(confidence, batch_rows)
+    check_confidence(confidence, "infer")
+    _check_batch(batch_rows)
     if not isinstance(profile, Profile):
         profile = profile_of(frame_in_memory(profile, "infer"))
     n_batch = batch_rows or profile.n_rows
@@ -69,13 +70,24 @@ def infer(
     return found
 
 
-def _check(confidence: float, batch_rows: int | None) -> None:
-    if not 0.5 < confidence < 1 or (batch_rows is not None and batch_rows < 1):
+def check_confidence(confidence: float, where: str) -> None:
+    """Refuses what is no confidence, in (0.5, 1)."""
+    if not 0.5 < confidence < 1:
         raise InputError(
-            expected="confidence in (0.5, 1), batch_rows of 1 or more",
-            got=f"confidence={confidence!r}, batch_rows={batch_rows!r}",
+            expected="confidence in (0.5, 1)",
+            got=f"confidence={confidence!r}",
+            where=where,
+            hint=f"Leave it out for {CONFIDENCE}.",
+        )
+
+
+def _check_batch(batch_rows: int | None) -> None:
+    if batch_rows is not None and batch_rows < 1:
+        raise InputError(
+            expected="batch_rows of 1 or more",
+            got=f"batch_rows={batch_rows!r}",
             where="infer",
-            hint="Leave them out for the documented defaults.",
+            hint="Leave it out for as many as were profiled.",
         )
 
 
@@ -84,7 +96,7 @@ def _of_column(
 ) -> Iterable[Expectation]:
     n_values = column.n_rows - column.n_null
     if column.n_missing < column.n_rows:
-        mostly = _mostly(_upper(column.n_missing, column.n_rows, confidence), confidence, n_batch)
+        mostly = _mostly(upper_limit(column.n_missing, column.n_rows, confidence), confidence, n_batch)
         if mostly > 0:
             yield not_null(column.name, mostly=mostly, severity=severity)
     if n_values < MIN_ROWS:
@@ -95,7 +107,7 @@ def _of_column(
         n_finite = 0 if column.moments is None else column.moments.count
         beyond = 1 - float(betaincinv(n_finite - 1, 2, 1 - confidence)) if n_finite > 1 else 1.0
         n_other = n_values - n_finite
-        outside = beyond + (_upper(n_other, n_values, confidence) if n_other else 0.0)
+        outside = beyond + (upper_limit(n_other, n_values, confidence) if n_other else 0.0)
         mostly = _mostly(outside, confidence, n_judged)
         if mostly > 0:
             low, high = _bound(column, column.minimum), _bound(column, column.maximum)
@@ -113,7 +125,7 @@ def _of_levels(
     if top is None or not top.is_complete or min(entry.low for entry in top.values) < MIN_SUPPORT:
         return
     # No level was seen once: by Good and Turing (1953) the share of unseen ones is estimated as 0 of n.
-    mostly = _mostly(_upper(0, n_values, confidence), confidence, n_judged)
+    mostly = _mostly(upper_limit(0, n_values, confidence), confidence, n_judged)
     levels = sorted(str(entry.value) for entry in top.values)
     yield in_set(column.name, levels, mostly=mostly, severity=severity)
 
@@ -128,7 +140,7 @@ def _bound(column: ColumnProfile, value: object) -> float:
     return int(value) if column.dtype in _INTEGERS else float(value)
 
 
-def _upper(count: int, n: int, confidence: float) -> float:
+def upper_limit(count: int, n: int, confidence: float) -> float:
     """The upper limit of a rate that was seen `count` times in `n` (Clopper and Pearson 1934)."""
     return 1.0 if count >= n else float(betaincinv(count + 1, n - count, confidence))
 
