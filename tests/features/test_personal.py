@@ -237,7 +237,7 @@ def test_the_records_have_no_secret(features: Features) -> None:
 )
 def test_another_treatment_is_another_version(features: Features, changed: dict[str, Any]) -> None:
     people(features)
-    with pytest.raises(ConflictError, match="next_version"):
+    with pytest.raises(ConflictError, match="define version 2"):
         people(features, schema={**SCHEMA, **changed})
 
 

@@ -9,6 +9,7 @@ from mainspring.errors import ConflictError, InputError
 from mainspring.features import on_demand
 from mainspring.features.column import Column
 from mainspring.features.condition import Condition
+from mainspring.features.next_call import FIXED, next_call
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.rejects import OnFailure
 from mainspring.features.spec import (
@@ -29,10 +30,6 @@ _CALLED: Final = {
     "training_only": "columns for training only",
     "inference_only": "columns for inference only",
 }
-
-#: What can never change within a version: it says which rows are comparable and when they are known.
-_FIXED: Final = ("keys", "event_time", "known_time", "ttl_s", "source_delay_s")
-
 
 LONGEST_S: Final = 1_000 * 365.25 * 86_400
 """Of a ttl and of a delay: with it every moment of the calendar stays within 64 bits of microseconds."""
@@ -130,14 +127,14 @@ def evolved(
     Args:
         drawn: the highest ticket so far: rows up to it have no column that is added now.
     """
-    for field in _FIXED:
+    for field in FIXED:
         before, after = getattr(found, field), getattr(wanted, field)
         if before != after:
             raise ConflictError(
                 expected=f"{field}={before!r}, as the group was defined",
                 got=f"{field}={after!r}",
                 where=where,
-                hint=_next(found, f"{field}={after!r}"),
+                hint=next_call(found, wanted),
             )
     update: dict[str, Any] = {field: getattr(wanted, field) for field, is_given in given.items() if is_given}
     update["online"] = found.online or wanted.online
@@ -146,7 +143,7 @@ def evolved(
     if wanted.columns is not None and found.columns is None:
         update["columns"] = wanted.columns
     elif wanted.columns is not None and found.columns is not None and wanted.columns != found.columns:
-        update["columns"] = _appended(found, found.columns, wanted.columns, drawn, where)
+        update["columns"] = _appended(found, found.columns, wanted, drawn, where)
         if len(update["columns"]) > len(found.columns):
             update["revision"] = found.revision + 1
     return found.model_copy(update=update)
@@ -165,7 +162,11 @@ def _treated(found: FeatureGroupSpec, wanted: FeatureGroupSpec, where: str) -> t
                 expected=f"{name!r} {_anonymised(old)}, as the group was defined",
                 got=_anonymised(new),
                 where=where,
-                hint="What is written already was treated so. " + _next(found, "schema={…}"),
+                hint=next_call(found, wanted)
+                if old is None
+                else "Values that are gone cannot be treated anew: define version "
+                f"{found.version + 1} by features.group({found.called or found.name!r}, "
+                f"version={found.version + 1}, …), and insert from where the rows came.",
             )
     return (*found.treated, *(item for name, item in after.items() if name not in before))
 
@@ -174,31 +175,22 @@ def _anonymised(item: TreatedColumn | None) -> str:
     return "kept as it is" if item is None else f"of type {item.type} with anonymise={item.treatment}"
 
 
-def _next(found: FeatureGroupSpec, change: str) -> str:
-    """How to change what a version fixes."""
-    return (
-        f"This changes what its rows mean: define version {found.version + 1}. "
-        f"get_group({found.called or found.name!r}, {found.version}).next_version({change}) does it, "
-        "and back-fills it."
-    )
-
-
 def _appended(
     group: FeatureGroupSpec,
     before: tuple[FeatureSpec, ...],
-    after: tuple[FeatureSpec, ...],
+    wanted: FeatureGroupSpec,
     drawn: int,
     where: str,
 ) -> tuple[FeatureSpec, ...]:
-    wanted = {item.name: item for item in after}
+    after = {item.name: item for item in wanted.columns or ()}
     for item in before:
-        kept = wanted.get(item.name)
+        kept = after.get(item.name)
         if kept is None or kept.type != item.type:
             raise ConflictError(
                 expected=f"the column {item.name!r} of type {item.type}",
                 got=f"type {kept.type}" if kept else "no such column",
                 where=where,
-                hint="Columns may only be added within a version. " + _next(group, "schema={…}"),
+                hint="Columns may only be added within a version. " + next_call(group, wanted),
             )
         if kept.default not in (None, item.default):
             raise ConflictError(
@@ -206,11 +198,13 @@ def _appended(
                 got=repr(kept.default),
                 where=where,
                 hint="Rows that were written before the column have read as that. "
-                + _next(group, "schema={…}"),
+                + next_call(group, wanted),
             )
     names = {item.name for item in before}
-    added = (item.model_copy(update={"absent_until": drawn}) for item in after if item.name not in names)
-    kept_notes = (_with_notes(item, wanted[item.name]) for item in before)
+    added = (
+        item.model_copy(update={"absent_until": drawn}) for item in after.values() if item.name not in names
+    )
+    kept_notes = (_with_notes(item, after[item.name]) for item in before)
     return (*kept_notes, *added)
 
 
