@@ -305,6 +305,7 @@ def test_a_group_is_searched_kept_small_and_forgets(shop: Path, tmp_path: Path) 
         return json.loads(ask("features", *words, "-p", str(shop), "--json").output)
 
     assert told("search", "customers")[0]["kind"] == "feature_group"
+    assert told("search", "--jurisdiction", "EU", "--in-use") == told("search", "--deprecated") == []
     path = tmp_path / "more.csv"
     path.write_text(CSV.replace("2024", "2025"))
     ask("features", "insert", "customers", str(path), "-p", str(shop))

@@ -117,6 +117,22 @@ def test_search_finds_groups_columns_and_views(features: Features) -> None:
     assert not features.search("people", owner="bert")
 
 
+@pytest.mark.once
+def test_search_finds_what_is_deprecated(features: Features) -> None:
+    """By a word of the reason, and by that it is; a deprecation that was taken back is none."""
+    group = made(features)
+    features.group("other", keys=["k"], schema={"k": "int64"})
+    features.view("v", features=[group["x"]])
+    group.deprecate("Counted twice")
+    columns = [f"g@1.{column.name}" for column in group.spec.columns or ()]
+    assert names(features.search("counted")) == ["g@1", *columns]
+    assert names(features.search(deprecated=True)) == ["g@1", *columns]
+    assert names(features.search(deprecated=False)) == ["other@1", "other@1.k", "v@1"]
+    assert names(features.search("other", deprecated=True)) == []
+    group.deprecate("")
+    assert not features.search(deprecated=True)
+
+
 @pytest.mark.parametrize(
     "limits", [{"ttl_s": 1e13}, {"ttl_s": float("inf")}, {"source_delay_s": float("nan")}]
 )

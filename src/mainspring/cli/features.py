@@ -71,15 +71,39 @@ def search(
     personal: Annotated[
         str | None, typer.Option("--personal", help="Only marked so: direct, indirect, sensitive, or any.")
     ] = None,
+    jurisdiction: Annotated[
+        str | None, typer.Option("--jurisdiction", help="Only under this law, such as EU.")
+    ] = None,
+    deprecated: Annotated[
+        bool | None, typer.Option("--deprecated/--in-use", help="Only deprecated ones, or only others.")
+    ] = None,
     archived: Archived = False,
     project: In = None,
     json: Json = False,
 ) -> None:
-    """Find groups, columns and views by name, description, owner, tag or mark of personal data."""
+    """Find groups, columns and views by what is said of them, such as the reason of a deprecation."""
     marked = True if personal == "any" else personal
     with opened(project) as opened_project:
-        found = opened_project.features.search(text, tag=tag, owner=owner, personal=marked, archived=archived)
-    columns = ["kind", "name", "type", "description", "owner", "tags", "personal", "deprecated"]
+        found = opened_project.features.search(
+            text,
+            tag=tag,
+            owner=owner,
+            personal=marked,
+            jurisdiction=jurisdiction,
+            deprecated=deprecated,
+            archived=archived,
+        )
+    columns = [
+        "kind",
+        "name",
+        "type",
+        "description",
+        "owner",
+        "tags",
+        "jurisdiction",
+        "personal",
+        "deprecated",
+    ]
     print_rows(found, columns, as_json=json, none="Nothing fits.")
 
 

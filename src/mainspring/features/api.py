@@ -229,20 +229,24 @@ class Features:
         owner: str | None = None,
         personal: str | bool | None = None,
         jurisdiction: str | None = None,
+        deprecated: bool | None = None,
         archived: bool = False,
     ) -> list[Found]:
         """Groups, their columns and views that all of this is true of, groups first.
 
         Args:
-            text: words that must all occur in the names, descriptions, owners and tags; case does not matter.
+            text: words that must all occur in the names, descriptions, owners, jurisdictions, tags and reasons of
+                deprecations; case does not matter.
             tag, owner, jurisdiction: of a group, and so of its columns; a view has none. None = any or none.
             personal: a mark of a column, or True for any; of a view, that one of its features has it. None = any or
                 none.
+            deprecated: True for groups that are not to be used any more and their columns, False for all else. None =
+                either.
             archived: also what is archived.
         """
         groups = [group.spec for group in self.groups(archived=archived)]
         views = [view.spec for view in self.views(archived=archived)]
-        asked = Asked(text, tag, owner, personal, jurisdiction)
+        asked = Asked(text, tag, owner, personal, jurisdiction, deprecated)
         return search(groups, views, asked)
 
     def materialize(self, until: Moment | None = None) -> int:

@@ -19,6 +19,7 @@ class Asked:
     owner: str | None = None
     personal: str | bool | None = None
     jurisdiction: str | None = None
+    deprecated: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ def _fits(found: Found, asked: Asked) -> bool:
         and (asked.tag is None or asked.tag in found.tags)
         and (asked.owner is None or asked.owner == found.owner)
         and (asked.jurisdiction is None or asked.jurisdiction == found.jurisdiction)
+        and asked.deprecated in (None, found.deprecated is not None)
         and (
             personal is None
             or (
@@ -138,4 +140,5 @@ def _fits(found: Found, asked: Asked) -> bool:
 
 
 def _text(found: Found) -> Iterator[str]:
-    yield from (found.name, found.description, found.owner or "", found.jurisdiction or "", *found.tags)
+    said = (found.owner, found.jurisdiction, found.deprecated)
+    yield from (found.name, found.description, *(text or "" for text in said), *found.tags)
