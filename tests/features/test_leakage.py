@@ -132,6 +132,9 @@ def test_a_history_that_was_loaded_later_is_no_warning() -> None:
     very = later_times(frame, "t", provenance, {"g": {**told, "n_simultaneous": 1}}, ["g"])
     assert very.look is Look.WARNING
     assert "1 of 1 answers are of the very moment" in very.summary
+    assert "Give the group" in very.summary
+    timed = later_times(frame, "t", provenance, {"g": {**told, "n_simultaneous": 1, "cutoff": True}}, ["g"])
+    assert "by their known_time they were known then" in timed.summary
 
 
 def test_the_report_is_evidence(features: Features, graph: Graph) -> None:

@@ -631,6 +631,18 @@ def test_answers_of_the_very_moment_are_warned_of(features: Features) -> None:
     assert not [text for text in view.join(asked((1, at(1.5)))).warnings if "very moment" in text]
 
 
+def test_answers_of_the_very_moment_by_their_known_time(features: Features) -> None:
+    """A group that has a known time is not told to have one: whether that is true is what there is to look at."""
+    plain = group_of(features, [{"k": 1, "e": at(1), "x": 1.0}])
+    timed = group_of(features, [{"k": 1, "e": at(1), "c": at(1), "y": 1.0}], "timed", known_time="c")
+    found = features.view("v", features=[plain["x"], timed["y"]]).join(asked((1, at(1))))
+    said = {text.partition(":")[0]: text for text in found.warnings if "very moment" in text}
+    assert "Give the group a source_delay_s, or a known_time" in said["g"]
+    assert "by their known_time they were known then" in said["timed"]
+    assert "Give" not in said["timed"]
+    assert (found.report["g"].cutoff, found.report["timed"].cutoff) == (False, True)
+
+
 def test_answers_that_came_later_are_warned_of(features: Features, graph: Graph) -> None:
     """Without known times, what was published after the moment asked about may not have been known then."""
     assert isinstance(graph.clock, ReplayClock)

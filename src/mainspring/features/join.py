@@ -279,6 +279,7 @@ def _judged(
         n_null_keys=n_null_keys,
         n_group_null_keys=unusable[0],
         n_group_unknown=unusable[1],
+        cutoff=side.cutoff,
     )
     told = pl.Series("status", _STATUSES, dtype=STATUS).gather(pl.Series(status))
     decided = frozenset(np.flatnonzero(np.bincount(numbers[found])).tolist())

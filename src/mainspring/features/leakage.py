@@ -199,7 +199,12 @@ def later_times(
         for side in sides
     }
     very = {
-        side: of_the_moment(item.get("n_simultaneous", 0), item.get("n_matched", 0))
+        side: of_the_moment(
+            item.get("n_simultaneous", 0),
+            item.get("n_matched", 0),
+            # Reports of 0.1.0 do not tell.
+            cutoff=item.get("cutoff", False),
+        )
         for side, item in told.items()
     }
     figures = {

@@ -30,6 +30,7 @@ class SideReport:
         n_group_null_keys: rows of the group that can never match.
         n_group_unknown: rows of the group, of those true by the last moment asked about, without known time, which are
             never used under a cut-off.
+        cutoff: whether the group says when its rows were learnt, so that none is used before.
         min_event_us, max_event_us: oldest and newest event time used; None when nothing was, or the group has no event
             time.
         min_lag_us: smallest distance between the moment asked about and the event time used; None likewise.
@@ -45,6 +46,7 @@ class SideReport:
     n_published_later: int
     n_group_null_keys: int
     n_group_unknown: int
+    cutoff: bool
     min_event_us: int | None
     max_event_us: int | None
     min_lag_us: int | None
@@ -64,6 +66,7 @@ class SideReport:
         n_null_keys: int,
         n_group_null_keys: int,
         n_group_unknown: int,
+        cutoff: bool,
     ) -> SideReport:
         """From arrays of one entry a row of the spine."""
         used = matched & timed
@@ -87,6 +90,7 @@ class SideReport:
             n_published_later=later,
             n_group_null_keys=n_group_null_keys,
             n_group_unknown=n_group_unknown,
+            cutoff=cutoff,
             min_event_us=int(at.min()) if len(at) else None,
             max_event_us=int(at.max()) if len(at) else None,
             min_lag_us=int(lag.min()) if len(lag) else None,
@@ -108,6 +112,7 @@ class SideReport:
         }
         return cls(
             **counts,
+            cutoff=given[0].cutoff,
             min_event_us=min((p.min_event_us for p in given if p.min_event_us is not None), default=None),
             max_event_us=max((p.max_event_us for p in given if p.max_event_us is not None), default=None),
             min_lag_us=min((p.min_lag_us for p in given if p.min_lag_us is not None), default=None),
@@ -117,7 +122,7 @@ class SideReport:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What looks like a leak, in sentences; empty where nothing does."""
-        very = of_the_moment(self.n_simultaneous, self.n_matched)
+        very = of_the_moment(self.n_simultaneous, self.n_matched, cutoff=self.cutoff)
         out = [] if very is None else [very]
         if self.n_published_later:
             out.append(
@@ -135,11 +140,20 @@ class SideReport:
         }
 
 
-def of_the_moment(n_simultaneous: int, n_matched: int) -> str | None:
-    """What to think of when many answers are of the very moment asked about; None where few are."""
+def of_the_moment(n_simultaneous: int, n_matched: int, *, cutoff: bool) -> str | None:
+    """What to think of when many answers are of the very moment asked about; None where few are.
+
+    Args:
+        cutoff: whether the group says when its rows were learnt.
+    """
     if not n_matched or n_simultaneous < _MANY * n_matched:
         return None
+    many = f"{n_simultaneous} of {n_matched} answers are of the very moment asked about"
+    if cutoff:
+        return (
+            f"{many}, and by their known_time they were known then: could they be read then? Else correct it."
+        )
     return (
-        f"{n_simultaneous} of {n_matched} answers are of the very moment asked about: is the value "
-        "known then, or does it tell what happened? Give the group a source_delay_s, or a known_time."
+        f"{many}: is the value known then, or does it tell what happened? Give the group a source_delay_s, or a "
+        "known_time."
     )
