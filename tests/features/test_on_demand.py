@@ -34,6 +34,18 @@ def total(a, b):  # type: ignore[no-untyped-def]
 
 
 @on_demand
+def fee(airport: str):  # type: ignore[no-untyped-def]
+    """Whole where all that is asked is whole: numpy takes the type from the values."""
+    return np.array([{"EWR": 2}.get(value, 0.5) for value in airport])
+
+
+@on_demand
+def level(airport: str):  # type: ignore[no-untyped-def]
+    """A fraction for one airport that no sample has."""
+    return np.array([{"EWR": 2.5}.get(value, 3) for value in airport])
+
+
+@on_demand
 def is_long(text: str):  # type: ignore[no-untyped-def]
     """Whether a text is long; null is not."""
     return np.array([value is not None and len(value) > 3 for value in text])
@@ -228,3 +240,26 @@ def test_samples_of_the_user_are_compared_too() -> None:
     for wrong in ({"a": 1.0}, {"a": "x", "b": 1.0}):
         with pytest.raises(InputError, match="samples with a "):
             describe(dataclasses.replace(unnoticed, samples=(wrong,)), {})
+
+
+@pytest.mark.parametrize("airports", [["EWR", "EWR"], ["JFK", "EWR"], ["JFK"]])
+def test_a_column_has_one_type_whichever_rows_are_asked_for(airports: list[str]) -> None:
+    """For many rows, for a few of many, and for one."""
+    bound = bind(describe(fee, {}), {fee.digest: fee})
+    frame = pl.DataFrame({"airport": airports})
+    expected = [2.0 if airport == "EWR" else 0.5 for airport in airports]
+    assert bound.column(frame).dtype == pl.Float64
+    alone = [bound.value({"airport": airport}) for airport in airports]
+    for found in (bound.column(frame).to_list(), bound.values({"airport": airports}, len(airports)), alone):
+        assert found == expected and {type(value) for value in found} == {float}
+
+
+def test_a_value_that_does_not_fit_the_column_is_refused() -> None:
+    bound = bind(describe(level, {}), {level.digest: level})
+    assert bound.value({"airport": "JFK"}) == 3
+    for ask in (
+        lambda: bound.value({"airport": "EWR"}),
+        lambda: bound.column(pl.DataFrame({"airport": ["EWR"]})),
+    ):
+        with pytest.raises(InputError, match="int64"):
+            ask()

@@ -213,7 +213,13 @@ class JoinResult:
                 files.append(folder / f"{number}.arrow")
                 batch.write_ipc(files[-1], compression="lz4")
             with refusals(Path(path)):
-                pl.scan_ipc(files).sink_parquet(path)
+                # Beside it, and then in its place: half a file is never there under the name.
+                half = Path(path).with_name(f".{Path(path).name}.{folder.name}")
+                try:
+                    pl.scan_ipc(files).sink_parquet(half)
+                    half.replace(path)
+                finally:
+                    half.unlink(missing_ok=True)
 
     def _types(self, source: Source) -> list[pl.DataType]:
         schema = source.rows.collect_schema()

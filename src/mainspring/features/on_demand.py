@@ -22,7 +22,7 @@ import polars as pl
 
 from mainspring.errors import InputError
 from mainspring.features.functions import changed, helpers_digest, imported, reference_of, source_digest
-from mainspring.features.schema import STORAGE, instants, logical, type_name
+from mainspring.features.schema import STORAGE, cast, instants, logical, type_name
 from mainspring.features.spec import OnDemandSpec
 from mainspring.types import utc
 
@@ -146,19 +146,21 @@ class Bound:
         name: of the column that it makes.
         inputs: the columns that it reads.
         kinds: their logical types, in the same order.
+        output: the logical type of its column, whatever rows are asked for; None while it is found out.
     """
 
     function: Callable[..., Any]
     name: str
     inputs: tuple[str, ...]
     kinds: tuple[str, ...]
+    output: str | None = None
 
     def column(self, frame: pl.DataFrame) -> pl.Series:
         """The result for a frame of n rows."""
         pairs = zip(self.inputs, self.kinds, strict=True)
         arrays = [array_of(frame.get_column(name), kind, self.name) for name, kind in pairs]
         with np.errstate(all="ignore"):
-            return series_of(self.function(*arrays), self.name, frame.height)
+            return series_of(self.function(*arrays), self.name, frame.height, self.output)
 
     def values(self, columns: Mapping[str, Sequence[object]], n: int) -> list[Any]:
         """The results for n rows, given as columns of plain values."""
@@ -170,18 +172,18 @@ class Bound:
             for name, kind in pairs
         ]
         with np.errstate(all="ignore"):
-            return series_of(self.function(*arrays), self.name, n).to_list()
+            return series_of(self.function(*arrays), self.name, n, self.output).to_list()
 
     def value(self, values: Mapping[str, object]) -> object:
         """The result for one row."""
         pairs = zip(self.inputs, self.kinds, strict=True)
         arrays = [array_of_one(values[name], kind, self.name) for name, kind in pairs]
-        return value_of_one(self.function(*arrays), self.name)
+        return value_of_one(self.function(*arrays), self.name, self.output)
 
 
 def bind(spec: OnDemandSpec, known: Mapping[str, OnDemand]) -> Bound:
     """The function of a stored view, ready to be called; raises as `load` does."""
-    return Bound(load(spec, known).function, spec.name, spec.inputs, spec.kinds)
+    return Bound(load(spec, known).function, spec.name, spec.inputs, spec.kinds, spec.output)
 
 
 def load(spec: OnDemandSpec, known: Mapping[str, OnDemand]) -> OnDemand:
@@ -209,6 +211,8 @@ def load(spec: OnDemandSpec, known: Mapping[str, OnDemand]) -> OnDemand:
 
 
 _NUMBERS: Final = frozenset({"float64", "int64", "bool"})
+#: Logical type by the kind of a numpy type.
+_OF_NUMPY: Final = {"f": "float64", "i": "int64", "u": "int64", "b": "bool"}
 _MISSING_TIME: Final = {
     "datetime": np.array(["NaT"], dtype="datetime64[us]"),
     "date": np.array(["NaT"], dtype="datetime64[D]"),
@@ -269,8 +273,32 @@ def _wrong_input(function: str, column: str, kind: str, got: str) -> InputError:
     )
 
 
-def series_of(result: object, name: str, height: int) -> pl.Series:
-    """A function's result as a column; refuses another shape or type."""
+def series_of(result: object, name: str, height: int, output: str | None = None) -> pl.Series:
+    """A function's result as a column; refuses another shape or type.
+
+    Args:
+        output: the logical type that it has to have; None = that of the result.
+    """
+    series = _series_of(result, name, height)
+    return series if output is None or logical(series.dtype) == output else _as_declared(series, output)
+
+
+def _as_declared(series: pl.Series, output: str) -> pl.Series:
+    """The same values in the type that the function's column has: numpy takes it from the values that it sees."""
+    where, given = f"on-demand feature {series.name!r}", logical(series.dtype)
+    if series.null_count() == len(series) or (given in ("bool", "int64") and output in ("int64", "float64")):
+        return series.cast(STORAGE[output])
+    if given == "float64" and output == "int64":
+        return cast(series, output, where)
+    raise InputError(
+        expected=f"type {output}, as on the samples when the view was defined",
+        got=f"type {given}",
+        where=where,
+        hint="Return one type whatever the values are: end with .astype(...).",
+    )
+
+
+def _series_of(result: object, name: str, height: int) -> pl.Series:
     if not isinstance(result, np.ndarray) or result.shape != (height,):
         raise InputError(
             expected=f"a numpy array of shape ({height},)",
@@ -296,17 +324,14 @@ def series_of(result: object, name: str, height: int) -> pl.Series:
     )
 
 
-def value_of_one(result: Any, name: str) -> object:
+def value_of_one(result: Any, name: str, output: str | None = None) -> object:
     """The only value of a result of shape (1,), as `series_of` would hold it."""
-    if not isinstance(result, np.ndarray) or result.shape != (1,):
-        return series_of(result, name, 1)[0]
-    kind = result.dtype.kind
-    if kind == "f":
-        number = float(result[0])
-        return None if math.isnan(number) else number
-    if kind in "iub":
-        return result[0].item()
-    return series_of(result, name, 1)[0]
+    if isinstance(result, np.ndarray) and result.shape == (1,):
+        kind = _OF_NUMPY.get(result.dtype.kind)
+        if kind is not None and output in (None, kind):
+            value = result[0].item()
+            return None if kind == "float64" and math.isnan(value) else value
+    return series_of(result, name, 1, output)[0]
 
 
 def compute(frame: pl.DataFrame, functions: Sequence[Bound]) -> pl.DataFrame:

@@ -92,7 +92,7 @@ def scatter(
 
 
 def write_parts(parts: Iterable[pl.DataFrame], by: str, buffer_bytes: int, folder: Path) -> pl.DataFrame:
-    """Rows into files by what a column says, `VALUE-NUMBER.arrow` without that column; at least one part.
+    """Rows into files by what a column says, `VALUE/NUMBER.arrow` without that column; at least one part.
 
     Args:
         buffer_bytes: about how much is in memory before it is written.
@@ -104,13 +104,16 @@ def write_parts(parts: Iterable[pl.DataFrame], by: str, buffer_bytes: int, folde
     for number, rows in enumerate(_buffered(parts, buffer_bytes)):
         none = rows.clear().drop(by)
         for (value,), part in rows.partition_by(by, as_dict=True, include_key=False).items():
-            part.write_ipc(folder / f"{value}-{number}.arrow", compression="lz4")
+            # A folder each: to list one for all of them for each of them is quadratic.
+            place = folder / str(value)
+            place.mkdir(exist_ok=True)
+            part.write_ipc(place / f"{number:06}.arrow", compression="lz4")
     return none
 
 
 def read_part(folder: Path, value: int, none: pl.DataFrame) -> pl.DataFrame:
     """The rows that `write_parts` wrote for a value; `none` where it wrote none."""
-    there = [pl.read_ipc(path) for path in sorted(folder.glob(f"{value}-*.arrow"))]
+    there = [pl.read_ipc(path) for path in sorted((folder / str(value)).glob("*.arrow"))]
     return pl.concat(there, rechunk=True) if there else none
 
 
