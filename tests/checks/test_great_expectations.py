@@ -264,3 +264,9 @@ def test_results_have_their_form() -> None:
     }
     assert not found["success"]
     json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.once
+def test_one_kind_alone_has_no_name_there() -> None:
+    """Fifty-three kinds; `matches`, of the whole text, is written for them as their search between ^ and $."""
+    assert (len(KINDS), [name for name, kind in KINDS.items() if not kind.gx]) == (53, ["matches"])
