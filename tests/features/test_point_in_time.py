@@ -41,6 +41,7 @@ Not of this join: feast 6110 (there is no join without a spine; `read(as_of=…)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -68,6 +69,9 @@ NEW_YORK = ZoneInfo("America/New_York")
 #: Half hours around the end of New York's summer time, when its clocks show the hour from 1 to 2 twice.
 FALL = datetime(2013, 11, 3, 4, tzinfo=UTC)
 ZONES = [UTC, NEW_YORK, ZoneInfo("Asia/Kathmandu"), None]
+
+#: Where a test says whose issues it shows.
+CITED = re.compile(r"\((?:feast|hopsworks-api|feature-store-api|polars|chronon)\s\d[^)]*\)")
 
 Row = dict[str, Any]
 
@@ -218,7 +222,10 @@ def told(rows: Sequence[Row]) -> list[list[tuple[str, str]]]:
 )
 @given(world=worlds())
 def test_a_view_answers_as_the_oracle_does(door: Door, world: dict[str, Any]) -> None:
-    """Rows, values, statuses, deciding rows and reports: three groups, their commits and deletes, one spine."""
+    """Rows, values, statuses, deciding rows and reports: three groups, their commits and deletes, one spine.
+
+    (feast 2960; polars 27165, 18014, 20882)
+    """
     name, keys, known, features = door.fresh(), world["keys"], world["known"], door.features
     times = {"e": "datetime", "c": "datetime", "t": "datetime"}
     types = {**keys, **TYPES, **times, "z": "int64", "row": "int64", "other": "int64"}
@@ -366,7 +373,10 @@ def test_a_backfill_in_another_order_hides_nothing(features: Features) -> None:
 
 
 def test_a_correction_is_not_used_before_it_was_known(features: Features) -> None:
-    """The value that was in force then answers, from the correction's very moment on the other (feast 6615)."""
+    """The value that was in force then answers, from the correction's very moment on the other.
+
+    (feast 6615, 6617; hopsworks-api 885)
+    """
     rows = [{"k": 1, "e": at(0), "c": at(0), "x": 1.0}, {"k": 1, "e": at(0), "c": at(8), "x": 2.0}]
     group = group_of(features, rows, known_time="c")
     assert values(features, group, asked((1, at(7)), (1, at(8)))) == [1.0, 2.0]
@@ -443,7 +453,10 @@ def test_known_when_it_is_true_needs_no_second_time(features: Features) -> None:
 
 
 def test_a_time_to_live_is_part_of_the_version(features: Features) -> None:
-    """It bounds each row by its own moment, and is neither changed nor dropped in silence (feast 6709, 3435)."""
+    """It bounds each row by its own moment, and is neither changed nor dropped in silence.
+
+    (feast 6709, 3435; hopsworks-api 959)
+    """
     group = group_of(features, [{"k": 1, "e": at(0), "x": 1.0}], ttl_s=3600)
     later = asked((1, at(1)), (1, at(1) + timedelta(microseconds=1)))
     assert values(features, group, later) == [1.0, None]
@@ -667,3 +680,29 @@ def test_the_report_says_what_was_used(features: Features) -> None:
     assert (report.min_event_us, report.max_event_us) == (oracle.instant(at(1)), oracle.instant(at(3)))
     assert report.commits == {1: 2, 2: 1}
     assert report.to_dict()["commits"] == {"1": 2, "2": 1}
+
+
+# --- the table above
+
+
+def test_every_issue_of_the_table_has_its_test() -> None:
+    """Each row's tests are there and cite its issues; no test cites an issue that the table lacks."""
+    rows = re.findall(
+        r"^\| ((?:feast|hopsworks|feature-store|polars|chronon).*?) \| (.*) \|$", __doc__, re.MULTILINE
+    )
+    listed: set[str] = set()
+    for issues, names in rows:
+        told = [globals()[name].__doc__ for name in names.split(", ")]
+        assert all(CITED.search(text) for text in told), names
+        numbers = set(re.findall(r"\d+", issues))
+        assert numbers <= {number for text in told for number in cited(text)}, names
+        listed |= numbers
+    tests = [test for name, test in globals().items() if name.startswith("test_")]
+    assert listed == {number for test in tests for number in cited(test.__doc__ or "")}
+    assert len(listed) > 40
+
+
+def cited(text: str) -> list[str]:
+    """The numbers of issues that a test says it shows."""
+    found = CITED.search(text)
+    return [] if found is None else re.findall(r"\d+", found[0])
