@@ -11,7 +11,9 @@ from tests.features.test_erasure import holders
 
 from mainspring.errors import StateError
 from mainspring.features import dataset as make
+from mainspring.features import view as view_module
 from mainspring.features.erasure import datasets
+from mainspring.features.joined import Source
 from mainspring.project import Project
 
 
@@ -40,6 +42,42 @@ def test_what_was_read_before_an_erasure_becomes_no_dataset(
     assert holders(project.home, "Zebedee") == []
     left = group.read() if of == "spine" else spine(group)
     assert len(view.training_dataset(left)) == 3
+
+
+@pytest.mark.parametrize("held_bytes", [0, 64_000_000])
+def test_values_that_are_erased_after_the_search_become_no_dataset(
+    project: Project, held_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they were read at the join or are read when they are asked for: it is an erasure, and no damage."""
+    monkeypatch.setattr(view_module, "HELD_BYTES", held_bytes)
+    group = group_of(project)
+    view, rows = view_of(project, group), spine(group)
+    values = Source.values
+
+    def erase_first(source: Source) -> pl.DataFrame:
+        group.erase({"name": "Zebedee"}, reason="asked")
+        return values(source)
+
+    with monkeypatch.context() as patch, pytest.raises(StateError, match="an erasure in people@1"):
+        patch.setattr(Source, "values", erase_first)
+        view.training_dataset(rows)
+    assert holders(project.home, "Zebedee") == []
+    assert len(view.training_dataset(spine(group))) == 3
+
+
+def test_a_join_whose_values_were_erased_is_to_be_made_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told to bring them back."""
+    monkeypatch.setattr(view_module, "HELD_BYTES", 0)
+    group = group_of(project)
+    view, rows = view_of(project, group), spine(group)
+    found = view.join(rows)
+    group.erase({"name": "Zebedee"}, reason="asked")
+    for read in (lambda: found.frame, lambda: found.provenance, lambda: list(found.batches())):
+        with pytest.raises(StateError, match="join again"):
+            read()
+    assert view.join(rows).frame["city"].null_count() == 1
 
 
 def test_what_an_erasure_reads_and_is_about_to_take_becomes_no_dataset(

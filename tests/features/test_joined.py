@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from tests.features.conftest import at
 
-from mainspring.errors import InputError, IntegrityError
+from mainspring.errors import InputError, StateError
 from mainspring.features import joined, view
 from mainspring.features.api import Features, request
 from mainspring.features.on_demand import on_demand
@@ -104,7 +104,7 @@ def test_a_table_that_is_gone_is_said(shop: FeatureView) -> None:
     for path in shop._stores.tables.files(name, 2).fixed.values():
         if path.suffix == ".parquet":
             path.unlink()
-    with pytest.raises(IntegrityError, match="the files of the table"):
+    with pytest.raises(StateError, match="erased or vacuumed since the join: join again"):
         found.frame  # noqa: B018
 
 

@@ -8,12 +8,13 @@ after the first is refused here. Of an erasure that was killed nothing is refuse
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from mainspring.errors import StateError
+from mainspring.errors import IntegrityError, StateError
 from mainspring.features import store
 from mainspring.features.define import lock_group
 from mainspring.features.spec import EditionSpec, FeatureGroupSpec
@@ -56,6 +57,21 @@ def check(stores: Stores, connection: Connection, seen: Iterable[Seen], where: s
                 where=where,
                 hint="Do it again when the erasure is over: it reads what is left then.",
             )
+
+
+@contextmanager
+def told(stores: Stores, seen: Iterable[Seen], where: str) -> Iterator[None]:
+    """Say of rows which cannot be read within that an erasure took them, where one did.
+
+    Raises:
+        StateError: as `check`.
+    """
+    try:
+        yield
+    except (IntegrityError, StateError):
+        with stores.records.write() as connection:
+            check(stores, connection, seen, where)
+        raise
 
 
 def _is_under_way(stores: Stores, connection: Connection, edition: EditionSpec) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from mainspring.errors import IntegrityError, StateError
 from mainspring.features.buckets import estimated_bytes
 from mainspring.features.frames import to_arrow, to_pandas
 from mainspring.features.join import TOLD, Found, provenance
@@ -45,11 +46,25 @@ class Source:
     where: str
 
     def parts(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-        """These columns of the table, part by part."""
+        """These columns of the table, part by part.
+
+        Raises:
+            StateError: a file of the table was taken away since the join.
+        """
         wanted = list(dict.fromkeys(columns))
         if isinstance(self.rows, pl.DataFrame):
-            return iter([self.rows.select(wanted)])
-        return batches(self.rows.select(wanted), self.where)
+            yield self.rows.select(wanted)
+            return
+        try:
+            yield from batches(self.rows.select(wanted), self.where)
+        except IntegrityError as error:
+            raise StateError(
+                expected="the rows that the join found",
+                got=error.got,
+                where=self.where,
+                hint="Rows were erased or vacuumed since the join: join again. Where that is refused too, a file is "
+                "lost.",
+            ) from error
 
     def taken(self, columns: Sequence[str], places: Longs) -> pl.DataFrame:
         """The rows at (n,) places; null at -1."""
@@ -132,7 +147,7 @@ class JoinResult:
         too), the on-demand features and the label.
 
         Raises:
-            IntegrityError: a file of a table was taken away since the join.
+            StateError: a file of a table was taken away since the join, as an erasure does.
         """
         found = each(Source.values, list(self._sources.values()))
         return self._finish(

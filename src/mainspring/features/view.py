@@ -199,15 +199,17 @@ class FeatureView:
         self._stores.graph.check_usable(self.spec.view_id)
         read_from = [*self._groups().values(), *([spine.group] if isinstance(spine, Read) else [])]
         seen = erased_meanwhile.look(self._stores, read_from)
-        asked = self._spine(spine, source)
         moment = find_instant(as_of, f"training dataset of view {self.spec.title}, as_of")
-        result = self._join(asked, moment, pins)
+        with erased_meanwhile.told(self._stores, seen, f"training dataset of view {self.spec.title}"):
+            asked = self._spine(spine, source)
+            result = self._join(asked, moment, pins)
+            joined, provenance = result.frame, result.provenance
         return dataset.make(
             self._stores,
             self.spec,
             spine=asked.frame,
-            joined=result.frame,
-            provenance=result.provenance,
+            joined=joined,
+            provenance=provenance,
             assets=result.assets,
             spine_assets=lambda taken: self._spine_assets(asked, taken),
             pins=result.pins,
