@@ -111,3 +111,13 @@ def test_an_erasure_that_failed_hinders_no_dataset(project: Project, monkeypatch
         group.erase({"name": "Zebedee"}, reason="asked")
     dataset = view_of(project, group).training_dataset(rows)
     assert group.erase({"name": "Zebedee"}, reason="asked").datasets == {dataset.asset_id: 1}
+
+
+def test_a_join_that_has_read_its_values_still_has_them(project: Project) -> None:
+    """In memory, as it says; the next one has not."""
+    group = group_of(project)
+    view, rows = view_of(project, group), spine(group)
+    found = view.join(rows)
+    group.erase({"name": "Zebedee"}, reason="asked")
+    assert found.frame["city"].null_count() == 0
+    assert view.join(rows).frame["city"].null_count() == 1

@@ -92,7 +92,11 @@ class Source:
 
 
 class JoinResult:
-    """What a join found, and where from. Which rows answer is settled; values are read when they are asked for.
+    """What a join found, and where from. Which rows answer is settled; values are read when they are asked for, those
+    of groups that are estimated to need less than 64 MB at the join.
+
+    What an erasure takes later stays in a result that has read it, which is in this process's memory only: let it go,
+    and join again. Values that were not read are refused then.
 
     Attributes:
         report: side → counts (matched, missing, expired, null keys), oldest and newest event time used, commits.

@@ -150,7 +150,9 @@ class FeatureView:
     ) -> JoinResult:
         """What each spine row could have known at its moment, with labels and what is for training only.
 
-        Which rows answer is found now, and told by the result's report; their values are read when they are asked for.
+        Which rows answer is found now, and told by the result's report; their values are read when they are asked for,
+        those of groups that are estimated to need less than 64 MB now. So a result may still have what an erasure took
+        since: join again after one.
 
         Args:
             spine: a frame, a path, or a read of a group; its columns are the keys, the view's spine time and the
