@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,14 +16,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.features.conftest import at
 
-from mainspring.errors import InputError, StateError
+from mainspring.errors import InputError, IntegrityError, StateError
 from mainspring.features.api import Features, request
 from mainspring.features.column import column
 from mainspring.features.on_demand import on_demand
+from mainspring.features.packing import ASSET_BYTES, SPACE
 from mainspring.lineage import Graph
 from mainspring.ports.clock import ReplayClock
-from mainspring.ports.keys import open_keys
+from mainspring.ports.keys import Entry, open_keys
 from mainspring.ports.tables import open_tables
+from mainspring.types import to_us
 
 
 @on_demand
@@ -404,3 +407,25 @@ def test_at_the_moment_of_the_labels_own_row_online_knows_none(features: Feature
         joined = view.join(pl.DataFrame({"k": [1], "s": [moment]})).frame["x"].item()
         found.append((joined, vector.values["x"], vector.status["own"]))
     assert found == [(1.0, 1.0, "present"), (1.0, None, "missing"), (2.0, 2.0, "present")]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"short", bytes(ASSET_BYTES) + b"\x92\x01", bytes(ASSET_BYTES) + b"\x07"],
+    ids=["short", "cut", "no row"],
+)
+def test_a_damaged_value_is_told(features: Features, value: bytes) -> None:
+    """With its group and its key, by one read and by one of many, whatever else they find."""
+    group = weather_group(features)
+    group.insert(weather_rows(("JFK", 1, 1, 10.0), ("LGA", 1, 1, 11.0), ("EWR", 1, 1, 12.0)))
+    group.delete(pl.DataFrame({"origin": ["EWR"], "observed_at": [at(2)], "reported_at": [at(2)]}))
+    group.materialize(at(9))
+    _, reader = reader_of(features, group)
+    key = reader._lookups[0].key_of({"origin": "LGA"})
+    features._stores.keys.put(SPACE, [Entry(key, to_us(at(2)), to_us(at(2)), 2, value)])
+    told = rf"weather@1, online, key {re.escape(repr(key))}"
+    with pytest.raises(IntegrityError, match=told):
+        reader.read({"origin": "LGA"}, {}, at(9))
+    for others in (["JFK"], ["JFK", "EWR"], ["nowhere"]):
+        with pytest.raises(IntegrityError, match=told):
+            reader.many([{"origin": name} for name in [*others, "LGA"]], {}, at(9))

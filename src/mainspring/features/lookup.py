@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress, repeat
 from operator import not_
 from typing import Any
+
+import msgspec
 
 from mainspring.features.keycode import columns_encoder, encoder
 from mainspring.features.packing import ASSET_BYTES, Unpack, decode_row, decode_rows, unpack
@@ -22,6 +25,7 @@ class Lookup:
 
     Attributes:
         side: its name.
+        group: `name@version` of what is looked up.
         keys: what the group calls its keys.
         columns: what requests call them.
         encode: a key to what the store calls it.
@@ -34,6 +38,7 @@ class Lookup:
     """
 
     side: str
+    group: str
     keys: tuple[str, ...]
     columns: tuple[str, ...]
     encode: Callable[[Sequence[object]], bytes]
@@ -58,6 +63,7 @@ class Lookup:
         types, start = [group.type_of(name) for name in group.keys], bytes.fromhex(group.group_id)
         return cls(
             side=selection.side,
+            group=group.label,
             keys=tuple(group.keys),
             columns=columns,
             encode=encoder(types, columns, start),
@@ -91,15 +97,19 @@ class Lookup:
         return PRESENT
 
     def fill(self, values: dict[str, Any], entry: Entry | None, now_us: int) -> tuple[str, Entry | None]:
-        """The features of one request into `values`: their status, and the row that decided it."""
-        state = None
+        """The features of one request into `values`: their status, and the row that decided it.
+
+        Raises:
+            IntegrityError: the stored value is no row.
+        """
+        state = row = None
         if entry is not None:
-            state = self.state(entry.event_us, entry.known_us, len(entry.value) == ASSET_BYTES, now_us)
-        if entry is None or state is not PRESENT:
+            row = decode_row(entry.value, self.group, entry.key)
+            state = self.state(entry.event_us, entry.known_us, row is None, now_us)
+        if entry is None or row is None or state is not PRESENT:
             for _, output, _, _ in self.fields:
                 values[output] = None
             return state or MISSING, entry if state else None
-        row = decode_row(entry.value[ASSET_BYTES:])
         width, status = len(row), NULL
         for place, output, convert, default in self.fields:
             # A row written before the group gained the column has the column's default.
@@ -112,25 +122,43 @@ class Lookup:
         return status, entry
 
     def fill_columns(
-        self, columns: dict[str, list[Any]], found: Columns, n: int, now_us: int
+        self,
+        columns: dict[str, list[Any]],
+        found: Columns,
+        asked: tuple[Sequence[int], list[bytes]],
+        n: int,
+        now_us: int,
     ) -> tuple[list[str], Found]:
         """The features of n requests into `columns`: the status of each, and the rows that decided.
 
         Args:
-            found: its places are those of the requests.
+            found: its places are those of the keys that were asked.
+            asked: what `keys_of` gave.
+
+        Raises:
+            IntegrityError: a stored value is no row.
         """
         packed = found.values(ASSET_BYTES)
+        rows = self._decoded(found, packed, asked[1])
+        found = found.moved(asked[0])
         if self._are_present(found, packed, now_us):
             known, status, places = found, [PRESENT] * len(found), found.places
         else:
             states = self._states(found, packed, now_us)
             known, status = found.those([state is not None for state in states]), list(filter(None, states))
             present = [state is PRESENT for state in states]
-            places, packed = found.those(present).places, list(compress(packed, present))
+            places, rows = found.those(present).places, list(compress(rows, present))
         status = spread(n, MISSING, known.places, status)
-        rows = spread(n, [None] * self.n_stored, places, self._widened(decode_rows(packed)))
-        self._fill_fields(columns, rows, status)
+        self._fill_fields(columns, spread(n, [None] * self.n_stored, places, self._widened(rows)), status)
         return status, Found(known, n, self.timed)
+
+    def _decoded(self, found: Columns, packed: list[bytes], keys: list[bytes]) -> list[list[Any]]:
+        """The rows; [] of a deleted key. One by one where one of them is deleted, or damaged: to say which it is."""
+        if all(packed):
+            with suppress(msgspec.DecodeError):
+                return decode_rows(packed)
+        values = zip(found.places, found.values(), strict=True)
+        return [decode_row(value, self.group, keys[place]) or [] for place, value in values]
 
     def _are_present(self, found: Columns, packed: list[bytes], now_us: int) -> bool:
         """Whether all rows are, which is most often; told without a look at each."""

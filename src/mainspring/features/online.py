@@ -60,6 +60,7 @@ class OnlineReader:
 
         Raises:
             InputError: a column is missing, unknown, or of another type.
+            IntegrityError: a value of the online store is no row of its group.
         """
         given = self._shape.one(keys, request)
         now_us = _moment_us(now)
@@ -101,6 +102,7 @@ class OnlineReader:
 
         Raises:
             InputError: as for `read`, or not as many requests as keys.
+            IntegrityError: as for `read`.
         """
         n = len(keys)
         requests = [request] * n if isinstance(request, Mapping) else list(request)
@@ -147,8 +149,8 @@ class OnlineReader:
         out, begin = {}, 0
         for lookup, (places, keys) in zip(self._lookups, asked, strict=True):
             end = begin + len(keys)
-            part = found.part(begin, end).moved(places)
-            out[lookup.side] = lookup.fill_columns(columns, part, n, now_us)
+            part = found.part(begin, end)
+            out[lookup.side] = lookup.fill_columns(columns, part, (places, keys), n, now_us)
             begin = end
         return out
 

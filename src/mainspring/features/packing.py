@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
+from mainspring.errors import IntegrityError
 from mainspring.types import from_us
 
 #: One space for all groups, told apart by a prefix: one transaction writes them all, and one reads them all.
@@ -23,14 +24,42 @@ ASSET_BYTES: Final = 16
 _EPOCH_DAY: Final = date(1970, 1, 1)
 
 encode_row = msgspec.msgpack.Encoder().encode
-decode_row = msgspec.msgpack.Decoder().decode
+_decode_row = msgspec.msgpack.Decoder(list[Any]).decode
 _decode_rows = msgspec.msgpack.Decoder(list[list[Any]]).decode
 
 Unpack = Callable[[Any], object]
 
 
+def decode_row(value: bytes, group: str, key: bytes) -> list[Any] | None:
+    """The features in a value; None of a deleted key.
+
+    Args:
+        group: whose it is, as `name@version`.
+        key: where it is stored.
+
+    Raises:
+        IntegrityError: the value is none that was written.
+    """
+    if len(value) == ASSET_BYTES:
+        return None
+    try:
+        # A value without a whole asset id has nothing behind it, which is no row either.
+        return _decode_row(value[ASSET_BYTES:])
+    except msgspec.DecodeError as error:
+        raise IntegrityError(
+            expected="a row of features",
+            got=f"{len(value)} bytes that are none: {error}",
+            where=f"feature group {group}, online, key {key!r}",
+            hint="Clear the online store and materialise it again; the tables hold the truth.",
+        ) from error
+
+
 def decode_rows(packed: Sequence[bytes]) -> list[list[Any]]:
-    """What `decode_row` makes of each, in one call: they are read as one list of lists."""
+    """What values have behind their asset ids, in one call: they are read as one list of lists.
+
+    Raises:
+        msgspec.DecodeError: one is no row; `decode_row` says which.
+    """
     return _decode_rows(b"\xdd" + len(packed).to_bytes(4) + b"".join(packed))
 
 
