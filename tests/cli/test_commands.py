@@ -289,10 +289,11 @@ def test_a_training_dataset_is_shown_with_its_splits(shop: Path) -> None:
         data = view.training_dataset(
             pl.DataFrame(rows), split=split.by_time(test_from=datetime(2030, 1, 2, tzinfo=UTC))
         )
+        asset_id, digest = data.asset_id, data.digest
     told = json.loads(ask("features", "dataset", "shop", "-p", str(shop), "--json").output)
-    assert (told["asset_id"], told["counts"]) == (data.asset_id, {"train": 1, "test": 1})
+    assert (told["asset_id"], told["counts"]) == (asset_id, {"train": 1, "test": 1})
     assert {part: found["n_rows"] for part, found in told["splits"].items()} == {"train": 1, "test": 1}
-    shown = ask("features", "dataset", data.digest[:12], "--split", "test", "-p", str(shop)).output
+    shown = ask("features", "dataset", digest[:12], "--split", "test", "-p", str(shop)).output
     assert "test: 1 rows" in shown
     assert "train:" not in shown
     assert "71717" not in json.dumps(told["splits"])

@@ -490,7 +490,7 @@ def show_dataset(
         data = found.features.get_training_dataset(reference)
         profiles = {name: data.profile(name) for name in ([part] if part else data.splits)}
         spec = data.spec
-    told: dict[str, Any] = {"name": data.name, "asset_id": data.asset_id, "digest": data.digest}
+        told: dict[str, Any] = {"name": data.name, "asset_id": data.asset_id, "digest": data.digest}
     if json:
         print_json({**told, **spec.model_dump(mode="json"), "splits": plain(profiles)})
         return
