@@ -299,6 +299,25 @@ def test_a_training_dataset_is_shown_with_its_splits(shop: Path) -> None:
     assert "71717" not in json.dumps(told["splits"])
 
 
+def test_training_datasets_are_listed_as_erasures_left_them(shop: Path) -> None:
+    """With the digest that Python says, and how many rows are gone."""
+    with open_project(shop) as project:
+        customers = project.features.get_group("customers")
+        view = project.features.view("shop", features=[customers[customers.features]])
+        moment = datetime(2030, 1, 1, tzinfo=UTC)
+        keys = customers.read().to_polars().select("customer_id")
+        data = view.training_dataset(keys.with_columns(event_time=pl.lit(moment)))
+        customers.erase({"customer_id": keys["customer_id"][0]}, reason="asked")
+        assert data.digest != data.made_digest
+        n_erased = data.erasures[0].n_rows
+    (told,) = json.loads(ask("features", "datasets", "-p", str(shop), "--json").output)
+    assert (told["id"], told["digest"], told["made_digest"]) == (
+        data.asset_id, data.spec.edition, data.made_digest,
+    )  # fmt: skip
+    assert told["erased"] == n_erased > 0
+    assert "erased" in ask("features", "datasets", "-p", str(shop)).output
+
+
 def test_a_group_is_searched_kept_small_and_forgets(shop: Path, tmp_path: Path) -> None:
     """Search, compaction, vacuum, changes, next version, erasure: shown first, done when told to."""
 

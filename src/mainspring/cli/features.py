@@ -466,11 +466,19 @@ def views(archived: Archived = False, project: In = None, json: Json = False) ->
 
 @app.command("datasets")
 def datasets(archived: Archived = False, project: In = None, json: Json = False) -> None:
-    """Every training dataset, oldest first."""
+    """Every training dataset, oldest first, with the digest of what erasures left and how many rows they took."""
     with opened(project) as found:
-        made = found.features.training_datasets(archived=archived)
-        rows = [found.graph.get_asset(dataset.asset_id) for dataset in made]
-    print_rows(rows, ["name", "digest", "created_at", "id"], as_json=json, none="No training datasets yet.")
+        rows = [
+            plain(found.graph.get_asset(data.asset_id))
+            | {
+                "digest": data.digest,
+                "made_digest": data.made_digest,
+                "erased": sum(item.n_rows for item in data.erasures),
+            }
+            for data in found.features.training_datasets(archived=archived)
+        ]
+    columns = ["name", "digest", "erased", "created_at", "id"]
+    print_rows(rows, columns, as_json=json, none="No training datasets yet.")
 
 
 @app.command("dataset")
