@@ -9,7 +9,16 @@ from tests.features.conftest import at
 
 from mainspring.features import split
 from mainspring.features.api import Features, request
-from mainspring.features.leakage import ALIKE, Look, label_like, later_times, shared_keys, shared_rows
+from mainspring.features.leakage import (
+    ALIKE,
+    LeakFinding,
+    Look,
+    label_like,
+    later_times,
+    shared_keys,
+    shared_rows,
+)
+from mainspring.features.spec import SplitSpec
 from mainspring.lineage import Graph
 from mainspring.lineage.spec import Verdict
 
@@ -84,6 +93,43 @@ def test_keys_in_two_parts() -> None:
     assert (finding.look, finding.figures["n_shared_rows"]) == (Look.WARNING, 1)
     assert shared_keys(frame, "_split", ["k"], "time").look is Look.OK
     assert shared_keys(frame.filter(k="b"), "_split", ["k"], "random").look is Look.INSUFFICIENT_DATA
+
+
+def test_keys_that_features_are_looked_up_by_are_keys() -> None:
+    """Each is named; there, null is nobody."""
+    rows = {"order": [1, 2, 3, 4], "mail": ["a", None, "a", None], "_split": ["train"] * 2 + ["test"] * 2}
+    frame = pl.DataFrame(rows)
+    assert shared_keys(frame, "_split", ["order"], "random").look is Look.OK
+    finding = shared_keys(frame, "_split", ["order"], "random", [["mail"], ["order"]])
+    assert finding.look is Look.WARNING
+    assert "1 of 2 (mail)" in finding.summary
+    assert finding.figures["n_shared_by_key"] == {"order": 0, "mail": 1}
+    assert finding.figures["n_shared_rows"] == 0
+    assert shared_keys(frame, "_split", [], "random", [["mail"]]).look is Look.WARNING
+
+
+def test_customers_in_two_parts_are_a_warning_and_carriers_none(features: Features) -> None:
+    """Where orders are divided by chance; a split by customer keeps them together."""
+    numbers = list(range(60))
+    orders = features.group("orders", keys=["order"], event_time="t", known_time="known")
+    told = {"t": [at(1)] * 60, "known": [at(9)] * 60, "late": [number % 2 == 0 for number in numbers]}
+    orders.insert(pl.DataFrame({"order": numbers, **told}))
+    people = features.group("people", keys=["mail"], event_time="t")
+    mails = [f"{number % 20}@shop" for number in numbers]
+    people.insert(pl.DataFrame({"mail": mails[:20], "t": [at(0)] * 20, "age": list(range(20))}))
+    carriers = features.group("carriers", keys=["code"])
+    carriers.insert(pl.DataFrame({"code": ["A"], "speed": [1.0]}))
+    spine = pl.DataFrame({"order": numbers, "who": mails, "code": ["A"] * 60, "event_time": [at(1)] * 60})
+    taken = [people["age"].on({"mail": "who"}), carriers["speed"].static()]
+    view = features.view("v", features=taken, label=orders["late"])
+
+    def look(how: SplitSpec) -> LeakFinding:
+        return view.training_dataset(spine, split=how, as_of=at(99)).leakage()["shared_keys"]
+
+    by_chance = look(split.random(test=0.3))
+    assert (by_chance.look, list(by_chance.figures["n_shared_by_key"])) == (Look.WARNING, ["order", "who"])
+    assert "(who)" in by_chance.summary
+    assert look(split.by_entity("who", test=0.3)).look is Look.OK
 
 
 def test_rows_in_two_parts() -> None:

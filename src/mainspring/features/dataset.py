@@ -21,6 +21,7 @@ from mainspring.features.leakage import LeakageReport
 from mainspring.features.profiles import KEPT_FROM_ROWS
 from mainspring.features.spec import (
     ErasedRows,
+    FeatureGroupSpec,
     FeatureViewSpec,
     SplitSpec,
     TrainingDatasetSpec,
@@ -28,7 +29,7 @@ from mainspring.features.spec import (
     is_late,
 )
 from mainspring.features.split import GAP, TRAIN, assign, check_parts
-from mainspring.features.store import Stores, dataset_blobs_in_use, find_view
+from mainspring.features.store import Stores, dataset_blobs_in_use, find_view, groups_of
 from mainspring.lineage.api import Graph
 from mainspring.lineage.spec import Asset, AssetKind, Direction
 from mainspring.log import get_logger
@@ -224,6 +225,13 @@ class TrainingDataset:
                 return found
         return _profile(self[part], self.spec.row_key, self.spec.spine_time, self.spec.features)
 
+    def _definition(self) -> tuple[FeatureViewSpec, dict[tuple[str, int], FeatureGroupSpec]]:
+        """The view that it was made of, and the groups that this reads, as they are now."""
+        with self._stores.records.read() as connection:
+            view = find_view(connection, self._stores.project_id, self.spec.view, self.spec.view_version)
+            assert view is not None
+            return view, groups_of(connection, self._stores.project_id, view.everything)
+
     def leakage(self) -> LeakageReport:
         """What looks like a leak: features like a label, keys and rows in two parts, times after the row's own.
 
@@ -236,16 +244,20 @@ class TrainingDataset:
         frame = self.frame
         spec, graph = self.spec, self._stores.graph
         keys = [name for name in spec.row_key if name != spec.spine_time and name in frame.columns]
-        with self._stores.records.read() as connection:
-            view = find_view(connection, self._stores.project_id, spec.view, spec.view_version)
-        assert view is not None
+        view, groups = self._definition()
         sides = [item.side for item in view.joined(inference=False) if not is_late(view, item)]
         labels = [item.side for item in view.labels]
         report = LeakageReport(
             self.name,
             (
                 leakage.label_like(frame.filter(pl.col(PART) == TRAIN), self.features, self.labels),
-                leakage.shared_keys(frame, PART, keys if spec.label else [], spec.split.kind),
+                leakage.shared_keys(
+                    frame,
+                    PART,
+                    keys if spec.label else [],
+                    spec.split.kind,
+                    _looked_up(view, groups, frame.columns),
+                ),
                 leakage.shared_rows(frame, PART),
                 leakage.later_times(frame, spec.spine_time, self.provenance, spec.report, sides, labels),
             ),
@@ -510,6 +522,17 @@ def _profiles(
 
 def _profile(rows: pl.DataFrame, row_key: Sequence[str], spine_time: str, features: Sequence[str]) -> Profile:
     return profile(rows, private=[name for name in row_key if name not in (spine_time, *features)])
+
+
+def _looked_up(
+    view: FeatureViewSpec, groups: Mapping[tuple[str, int], FeatureGroupSpec], columns: Collection[str]
+) -> list[tuple[str, ...]]:
+    """Keys of the entities that features change with. What is static describes kinds of things, such as carriers, that
+    every part has.
+    """
+    parts = (item for item in view.joined(inference=False) if not item.static and item not in view.labels)
+    ways = (item.spine_keys(groups[item.table].keys) for item in parts)
+    return [way for way in dict.fromkeys(ways) if way and set(way) <= set(columns)]
 
 
 def _counts(frame: pl.DataFrame) -> dict[str, int]:

@@ -130,26 +130,39 @@ def label_like(train: pl.DataFrame, features: Sequence[str], labels: Sequence[st
     )
 
 
-def shared_keys(frame: pl.DataFrame, part: str, keys: Sequence[str], kind: str) -> LeakFinding:
+def shared_keys(
+    frame: pl.DataFrame,
+    part: str,
+    keys: Sequence[str],
+    kind: str,
+    looked_up: Sequence[Sequence[str]] = (),
+) -> LeakFinding:
     """Entities that are in the training rows and in another part too.
 
     In a division by time that is what serving does as well: the same entities come back, later.
 
     Args:
         part: the column that says the part of each row.
-        keys: columns that name an entity.
+        keys: columns that name what the label is of; null is a key as any.
         kind: of the split.
+        looked_up: columns by which features were looked up, once a way; null names nobody.
     """
-    parts = _parts(frame, part, keys)
-    if parts is None or not keys:
+    ways = list(dict.fromkeys(tuple(names) for names in (keys, *looked_up) if names))
+    parts = _parts(frame, part, list(dict.fromkeys(name for way in ways for name in way)))
+    if parts is None or not ways:
         return LeakFinding("shared_keys", Look.INSUFFICIENT_DATA, "not judged: one part, or no keys", {})
     train, others = parts
-    shared = others.join(train, on=list(keys), how="semi", nulls_equal=True)
-    figures = {"n_shared_rows": shared.height, "n_rows": others.height, "keys": list(keys)}
-    said = (
-        f"{shared.height} of {others.height} rows beside train have a key that train has ({', '.join(keys)})"
-    )
-    if not shared.height or kind == "time":
+    n_shared = {
+        ", ".join(way): others.join(train, on=way, how="semi", nulls_equal=way == tuple(keys)).height
+        for way in ways
+    }
+    figures: dict[str, Any] = {"n_rows": others.height, "n_shared_by_key": n_shared}
+    if keys:
+        figures |= {"n_shared_rows": n_shared[", ".join(keys)], "keys": list(keys)}
+    told = {name: count for name, count in n_shared.items() if count} or n_shared
+    counts = ", ".join(f"{count} of {others.height} ({name})" for name, count in told.items())
+    said = f"rows beside train that have a key that train has: {counts}"
+    if kind == "time" or not any(n_shared.values()):
         return LeakFinding("shared_keys", Look.OK, said, figures)
     return LeakFinding("shared_keys", Look.WARNING, f"{said}: split.by_entity keeps them together", figures)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Literal
 
@@ -280,6 +281,10 @@ class SelectionSpec(Value):
         """What reports, provenance and statuses call this join: prefix, the group's name, and a role of its own."""
         helps = self.role in ("training_only", "inference_only")
         return f"{self.prefix}{self.group}" + (f"_{self.role}" if helps else "")
+
+    def spine_keys(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """The spine's columns that these keys of the group are looked up by."""
+        return tuple(self.on.get(key, key) for key in keys)
 
     @property
     def outputs(self) -> tuple[str, ...]:

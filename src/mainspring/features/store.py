@@ -36,6 +36,7 @@ from mainspring.features.spec import (
     FeatureViewSpec,
     Push,
     PushedEvent,
+    SelectionSpec,
     TrainingDatasetSpec,
 )
 from mainspring.lineage import names
@@ -167,6 +168,18 @@ def find_group(connection: Connection, project_id: str, name: str, version: int)
     )
     found = connection.execute(query).mappings().one_or_none()
     return None if found is None else value(FeatureGroupSpec, found)
+
+
+def groups_of(
+    connection: Connection, project_id: str, parts: Iterable[SelectionSpec]
+) -> dict[tuple[str, int], FeatureGroupSpec]:
+    """The groups that selections are of, by name and version."""
+    out = {}
+    for name, version in dict.fromkeys(item.table for item in parts):
+        found = find_group(connection, project_id, name, version)
+        assert found is not None
+        out[name, version] = found
+    return out
 
 
 def get_group_by_id(connection: Connection, group_id: str) -> FeatureGroupSpec:

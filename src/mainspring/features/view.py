@@ -300,14 +300,9 @@ class FeatureView:
         return [group.label for group in self._groups().values()]
 
     def _groups(self, parts: Sequence[SelectionSpec] | None = None) -> dict[GroupKey, FeatureGroupSpec]:
-        wanted = dict.fromkeys(item.table for item in (self.spec.everything if parts is None else parts))
-        out: dict[GroupKey, FeatureGroupSpec] = {}
+        wanted = self.spec.everything if parts is None else parts
         with self._stores.records.read() as connection:
-            for name, version in wanted:
-                found = store.find_group(connection, self._stores.project_id, name, version)
-                assert found is not None
-                out[name, version] = found
-        return out
+            return store.groups_of(connection, self._stores.project_id, wanted)
 
     def _where(self) -> str:
         return f"view {self.spec.title}, spine"
