@@ -131,6 +131,33 @@ def test_every_split_has_its_profile(features: Features, n: int) -> None:
         made.profile("holdout")
 
 
+@pytest.mark.parametrize("n", [FEW, MANY])
+def test_no_split_shows_whom_it_is_about(features: Features, n: int) -> None:
+    """Neither by the key that features are looked up by, nor by a feature that its group marks, also since."""
+    people = {"mail": [f"{number % 9}@shop" for number in range(n)], "t": [at(0)] * n}
+    schema = {"mail": str, "t": datetime, "name": ms.column(str, personal="direct"), "city": str}
+
+    def group_of(city: object) -> FeatureGroup:
+        return features.group("people", keys=["mail"], event_time="t", schema={**schema, "city": city})
+
+    group = group_of(str)
+    given = pl.DataFrame({**people, "name": ["Ada"] * n, "city": ["Rome"] * n})
+    group.insert(given.unique("mail"))
+    fates = features.group("fates", keys=["order"], event_time="t")
+    day = timedelta(days=1)
+    fates.insert(given.select(pl.col("t") + day, order=pl.int_range(n), late=pl.lit(False)))
+    taken = [group["name", "city"].rename({"name": "called"}).on({"mail": "who"})]
+    view = features.view("v", features=taken, label=fates["late"], spine_time="moment")
+    spine = given.select(who="mail", moment=pl.col("t") + day, order=pl.int_range(n))
+    made = view.training_dataset(spine, name="d", as_of=at(999))
+    found = made.profile()
+    assert {column.name for column in found.columns if column.private} == {"who", "order", "called"}
+    assert not any(word in found.model_dump_json() for word in ("@shop", "Ada"))
+    assert "Rome" in found.model_dump_json()
+    group_of(ms.column(str, personal="sensitive"))
+    assert "Rome" not in made.profile().model_dump_json()
+
+
 def test_a_profile_of_another_scheme_is_not_believed(
     features: Features, monkeypatch: pytest.MonkeyPatch
 ) -> None:

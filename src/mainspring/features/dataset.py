@@ -18,7 +18,7 @@ from mainspring.errors import InputError, IntegrityError, MainspringError, State
 from mainspring.features import erased_meanwhile, leakage, transform
 from mainspring.features.digest import frame_digest
 from mainspring.features.leakage import LeakageReport
-from mainspring.features.profiles import KEPT_FROM_ROWS
+from mainspring.features.profiles import KEPT_FROM_ROWS, private_columns_of_view
 from mainspring.features.spec import (
     ErasedRows,
     FeatureGroupSpec,
@@ -212,25 +212,29 @@ class TrainingDataset:
         return self._stored.filter(pl.col(PART) == part).drop(PART)
 
     def profile(self, part: str = TRAIN) -> Profile:
-        """The profile of one part, without values of the columns that only say which row it is.
+        """The profile of one part, without values of columns that only say which row it is or whom it is about, or
+        that their group marks as naming a person or as sensitive.
 
         Raises:
             UnknownNameError: the dataset has no such part.
         """
         self._look_again()
+        private = private_columns_of_view(*self._definition(), self.spec.row_key)
         if part in self.spec.counts and self.spec.profiles is not None:
             self._stores.graph.check_there(self.asset_id)
             found = kept.load(self._stores.graph.blobs, self.spec.profiles)[part]
-            if found.scheme == SCHEME_VERSION:
+            hidden = {column.name for column in found.columns if column.private}
+            # A column may have been marked since.
+            if found.scheme == SCHEME_VERSION and hidden == private & set(found.names):
                 return found
-        return _profile(self[part], self.spec.row_key, self.spec.spine_time, self.spec.features)
+        return _profile(self[part], private)
 
     def _definition(self) -> tuple[FeatureViewSpec, dict[tuple[str, int], FeatureGroupSpec]]:
         """The view that it was made of, and the groups that this reads, as they are now."""
         with self._stores.records.read() as connection:
             view = find_view(connection, self._stores.project_id, self.spec.view, self.spec.view_version)
-            assert view is not None
-            return view, groups_of(connection, self._stores.project_id, view.everything)
+        assert view is not None
+        return view, _groups(self._stores, view)
 
     def leakage(self) -> LeakageReport:
         """What looks like a leak: features like a label, keys and rows in two parts, times after the row's own.
@@ -515,13 +519,18 @@ def _profiles(
     """Keep the splits' profiles where computing them again would take long."""
     if frame.height < KEPT_FROM_ROWS:
         return None
+    private = private_columns_of_view(view, _groups(stores, view), row_key)
     parts = {part: frame.filter(pl.col(PART) == part).drop(PART) for part in counts}
-    found = {part: _profile(rows, row_key, view.spine_time, view.features) for part, rows in parts.items()}
-    return kept.keep(stores.graph.blobs, found)
+    return kept.keep(stores.graph.blobs, {part: _profile(rows, private) for part, rows in parts.items()})
 
 
-def _profile(rows: pl.DataFrame, row_key: Sequence[str], spine_time: str, features: Sequence[str]) -> Profile:
-    return profile(rows, private=[name for name in row_key if name not in (spine_time, *features)])
+def _profile(rows: pl.DataFrame, private: Collection[str]) -> Profile:
+    return profile(rows, private=[name for name in rows.columns if name in private])
+
+
+def _groups(stores: Stores, view: FeatureViewSpec) -> dict[tuple[str, int], FeatureGroupSpec]:
+    with stores.records.read() as connection:
+        return groups_of(connection, stores.project_id, view.everything)
 
 
 def _looked_up(

@@ -7,7 +7,7 @@ stream of small commits leaves no file for each. Values of keys and of columns m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from mainspring.features.join import OP, PUT
 from mainspring.features.reference import chosen
 from mainspring.features.rows import all_current, current, scan
 from mainspring.features.schema import STORAGE
-from mainspring.features.spec import CommitSpec, DriftReference, FeatureGroupSpec
+from mainspring.features.spec import CommitSpec, DriftReference, FeatureGroupSpec, FeatureViewSpec
 from mainspring.features.store import Stores
 from mainspring.ports.tables.collect import collect
 
@@ -131,8 +131,28 @@ def of_rows(group: FeatureGroupSpec, rows: pl.DataFrame) -> Profile:
 
 def private_columns(group: FeatureGroupSpec) -> frozenset[str]:
     """Columns of which profiles keep no value: keys, and those that name a person or that the law protects most."""
-    marked = (item.name for item in group.columns or () if item.personal in _HIDDEN)
-    return frozenset((*group.keys, *marked))
+    return frozenset((*group.keys, *_marked(group)))
+
+
+def _marked(group: FeatureGroupSpec) -> set[str]:
+    return {item.name for item in group.columns or () if item.personal in _HIDDEN}
+
+
+def private_columns_of_view(
+    view: FeatureViewSpec, groups: Mapping[tuple[str, int], FeatureGroupSpec], row_key: Collection[str]
+) -> frozenset[str]:
+    """Columns of a training dataset of which profiles keep no value: what names a row or an entity and is no feature,
+    and, feature or not, what comes from or looks up a column that is marked.
+    """
+    keys, marked = set(row_key), set()
+    for item in view.everything:
+        group = groups[item.table]
+        names = dict(zip(item.columns, item.outputs, strict=True))
+        names_of_keys = dict(zip(group.keys, item.spine_keys(group.keys), strict=True))
+        keys |= set(names_of_keys.values())
+        hidden = _marked(group)
+        marked |= {name for of in (names, names_of_keys) for column, name in of.items() if column in hidden}
+    return frozenset(keys - {view.spine_time, *view.features} | marked)
 
 
 def of_commit(stores: Stores, group: FeatureGroupSpec, commit: CommitSpec) -> Profile:
