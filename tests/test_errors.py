@@ -48,3 +48,12 @@ def test_the_four_parts_are_in_the_message() -> None:
     """Where, expected, got, what to do."""
     text = str(InputError(expected="whole numbers", got="'x'", where="column 'n'", hint="Cast it."))
     assert text == "column 'n': expected whole numbers, got 'x'. Cast it."
+
+
+def test_numbers_are_listed_as_numbers() -> None:
+    """In their order with the last, and none is offered as the nearest."""
+    error = UnknownNameError.of("commit", 0, range(1, 21), "feature group 'prices'")
+    assert (
+        error.expected == "a known commit (there is: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, … 20 (20 in all))"
+    )
+    assert error.hint == "Name one that exists."

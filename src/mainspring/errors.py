@@ -109,9 +109,15 @@ class UnknownNameError(MainspringError, LookupError):
             where: the place in the caller's input.
             otherwise: the hint where nothing known is near; None = a general one.
         """
-        names = sorted({str(item) for item in known})
-        near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
-        shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
+        items = set(known)
+        numbers = sorted(item for item in items if isinstance(item, int))
+        if items and len(numbers) == len(items):
+            # Of numbers the nearest is no typo of what was asked for.
+            names, near, last = [str(number) for number in numbers], [], f"{numbers[-1]} "
+        else:
+            names, last = sorted({str(item) for item in items}), ""
+            near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
+        shown = ", ".join(names[:12]) + (f", … {last}({len(names)} in all)" if len(names) > 12 else "")
         general = "Name one that exists." if names else f"Make one first: there is no {kind} yet."
         hint = f"Did you mean {near[0]!r}?" if near else otherwise or general
         return cls(

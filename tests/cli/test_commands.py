@@ -337,5 +337,7 @@ def test_a_group_is_searched_kept_small_and_forgets(shop: Path, tmp_path: Path) 
     assert told("erase", "customers", f"customer_id={key}")["receipt_id"] is None
     assert told("erase", "customers", f"customer_id={key}", "--yes", "--reason", "asked")["n_rows"] == 2
     assert key not in {row["customer_id"] for row in told("head", "customers")}
+    again = ask("features", "erase", "customers", f"customer_id={key}", "-p", str(shop)).output
+    assert "No such entity: nothing was erased." in again
     with pytest.raises(InputError, match="NAME=VALUE"):
         ask("features", "erase", "customers", "nobody", "-p", str(shop))

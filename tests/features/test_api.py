@@ -496,3 +496,54 @@ def test_a_group_is_defined_with_its_keys(features: Features) -> None:
     with pytest.raises(InputError, match="the columns that name the entity") as refusal:
         features.group("weather")
     assert "features.get_group('weather', 1)" in refusal.value.hint
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("key", ["", " ", 7])
+def test_an_idempotency_key_that_tells_nothing_apart_is_refused(features: Features, key: Any) -> None:
+    """It is not taken for none: two calls would be two commits without a word."""
+    group = features.group("weather", keys=["origin"], event_time="observed_at")
+    group.insert(rows(1.0))
+    for call in (group.insert, group.delete):
+        with pytest.raises(InputError, match="idempotency_key: expected text that is not empty"):
+            call(rows(2.0), idempotency_key=key)
+    assert len(group.commits()) == 1
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", [None, 3])
+def test_a_name_is_text(features: Features, name: Any) -> None:
+    """Of groups and of views."""
+    with pytest.raises(InputError, match=f"expected a name of letters.*got {name}"):
+        features.group(name, keys=["k"])
+
+
+@pytest.mark.once
+def test_online_is_true_or_false(features: Features) -> None:
+    """Text that is true of itself, such as 'no', is not taken for True."""
+    with pytest.raises(InputError, match="online as True or False, got 'no'"):
+        features.group("weather", keys=["origin"], online="no")  # type: ignore[arg-type]
+
+
+@pytest.mark.once
+def test_a_span_may_be_text_and_is_refused_at_the_call(features: Features) -> None:
+    """What is no time is not first seen where rows are read."""
+    group = features.group("weather", keys=["origin"], event_time="observed_at")
+    group.insert(rows(1.0, 2.0, 3.0))
+    found = group.read().within("2013-01-01T01:00:00Z", at(2))
+    assert found.to_polars()["temp"].to_list() == [2.0]
+    with pytest.raises(InputError, match="within: expected a time such as"):
+        group.read().within("yesterday", None)
+
+
+@pytest.mark.once
+def test_a_filter_of_an_unknown_column_is_refused_at_the_call(features: Features) -> None:
+    """With the columns that there are; those that the system adds, and patterns, are known."""
+    group = features.group("weather", keys=["origin"], event_time="observed_at")
+    group.insert(rows(1.0, 2.0))
+    with pytest.raises(UnknownNameError, match=r"observed_at, origin, temp.*got 'tmp'.*Did you mean 'temp'"):
+        group.read().filter(pl.col("tmp") > 1)
+    with pytest.raises(InputError, match="expected polars expressions, got True"):
+        group.read().filter(True)  # type: ignore[arg-type]
+    kept = group.read().filter(pl.col("^te.*$") > 1, pl.col("_number") == 1)
+    assert kept.to_polars()["temp"].to_list() == [2.0]

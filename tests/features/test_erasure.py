@@ -448,3 +448,21 @@ def test_a_killed_erasure_is_ended_by_the_next(urls: list[str], tmp_path: Path) 
     assert {edition.n_rows for edition in left} == {2, 0, KEPT_FROM_ROWS - 1}
     for folder in ("tables", "blobs"):
         assert holders(tmp_path / folder, "Zebedee") == []
+
+
+@pytest.mark.once
+def test_an_erasure_that_finds_nothing_says_so(features: Features) -> None:
+    """It has a receipt all the same: that somebody asked, and that it was looked for, is on record."""
+    group = features.group("people", keys=["name"])
+    group.insert(pl.DataFrame({"name": ["Ada"], "x": [1.0]}))
+    dry = group.erase({"name": "Zebedee"}, reason="", dry_run=True)
+    assert repr(dry) == "<Erased of people@1: no such entity: nothing would be erased>"
+    done = group.erase({"name": "Zebedee"}, reason="asked")
+    assert done.found_nothing
+    assert (
+        repr(done) == f"<Erased of people@1: no such entity: nothing was erased; receipt {done.receipt_id}>"
+    )
+    assert features._stores.graph.get_asset(str(done.receipt_id)).name == "erase"
+    found = group.erase({"name": "Ada"}, reason="asked")
+    assert not found.found_nothing
+    assert repr(found).startswith("<Erased of people@1: erased: 1 rows; receipt ")

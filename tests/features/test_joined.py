@@ -114,3 +114,22 @@ def test_memory_is_a_number_of_bytes(shop: FeatureView) -> None:
         shop.join(spine(), memory_bytes=0)
     with pytest.raises(InputError, match="memory_bytes"):
         shop.batch(spine=spine(), memory_bytes=1.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("nowhere/found.parquet", "a folder that is there, got '.*nowhere'"),
+        (".", "the path of a file, got the folder"),
+        (None, "the path of a file, got None"),
+    ],
+)
+def test_a_file_that_cannot_be_is_refused(
+    shop: FeatureView, tmp_path: Path, path: str | None, message: str
+) -> None:
+    """Before the rows are read."""
+    found = shop.join(spine())
+    with pytest.raises(InputError, match=f"write_parquet: expected {message}"):
+        found.write_parquet(path if path is None else tmp_path / path)  # type: ignore[arg-type]
+    assert "frame" not in vars(found)

@@ -87,3 +87,24 @@ def test_types_of_request_columns(features: Features, kind: type, good: list[Any
         ):
             with pytest.raises(InputError, match="request column 'x'"):
                 ask()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("keys", [[{"origin": "JFK"}], "JFK", 7])
+def test_what_is_no_mapping_is_refused(features: Features, keys: Any) -> None:
+    """As keys of one request and of one among many, and as what comes beside them."""
+    group = weather_group(features)
+    group.insert(weather_rows(("JFK", 1, 1, 10.0)))
+    view = features.view("v", features=[group["temp"], request(carrier=str)], spine_time="t")
+    asked, expected = (
+        {"carrier": "AA"},
+        "expected a mapping of column → value .keys origin and request carrier",
+    )
+    with pytest.raises(InputError, match=f"keys: {expected}.*online.*many"):
+        view.online(keys, asked)
+    with pytest.raises(InputError, match=f"keys: {expected}"):
+        view.online().many([{"origin": "JFK"}, keys], asked, at(2))
+    with pytest.raises(InputError, match=f"request: {expected}"):
+        view.online({"origin": "JFK"}, keys)
+    with pytest.raises(InputError, match=f"request: {expected}"):
+        view.online().many([{"origin": "JFK"}], [keys], at(2))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -129,3 +130,19 @@ def test_a_driver_that_is_not_there_is_named() -> None:
     assert "mysql+pymysql" in refused.value.expected and "mainspring[" not in refused.value.hint
     with pytest.raises(MissingExtraError, match=r"mainspring\[postgres\]"):
         frame_of(ms.sql("postgresql+psycopg2://host/shop", "SELECT 1"), "here")
+
+
+@pytest.mark.once
+def test_zeros_and_ones_are_truth_values_where_the_group_says_so(features: Features, tmp_path: Path) -> None:
+    """SQLite has no type for them; another number in the column is refused, and so are numbers of a frame."""
+    (tmp_path / "flags.db").touch()
+    url = f"sqlite:///{tmp_path}/flags.db"
+    group = features.group("flags", keys=["k"], schema={"k": int, "is_late": bool})
+    group.insert(
+        ms.sql(url, "SELECT 1 AS k, 1 AS is_late UNION ALL SELECT 2, 0 UNION ALL SELECT 3, NULL ORDER BY k")
+    )
+    assert group.read().to_polars()["is_late"].to_list() == [True, False, None]
+    with pytest.raises(InputError, match="is_late"):
+        group.insert(ms.sql(url, "SELECT 4 AS k, 2 AS is_late"))
+    with pytest.raises(InputError, match="is_late"):
+        group.insert(pl.DataFrame({"k": [4], "is_late": [1]}))

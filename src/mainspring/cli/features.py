@@ -357,7 +357,9 @@ def erase(
         entity = _entity(_pairs(keys, "KEY=VALUE"), group.spec, with_times)
         done = group.erase(entity, reason=reason, dry_run=not yes)
     print_fields(done, as_json=json)
-    if not yes and not json:
+    if done.found_nothing and not json:
+        typer.echo("No such entity: nothing was erased.")
+    elif not yes and not json:
         typer.echo('Nothing was erased: add --yes --reason "…".')
 
 

@@ -158,7 +158,16 @@ class Features:
         source_delay_s = seconds(source_delay_s, "source_delay_s", where)
         listed = expectations_given(expectations, where)
         plan.check_group(
-            name, version, keys, event_time, known_time, ttl_s, source_delay_s, on_failure or "alert", where
+            name,
+            version,
+            keys,
+            event_time,
+            known_time,
+            ttl_s,
+            source_delay_s,
+            on_failure or "alert",
+            online,
+            where,
         )
         check_reference(drift, event_time, where)
         columns = None if schema is None else declared(schema, where)

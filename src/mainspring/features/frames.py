@@ -9,7 +9,7 @@ import polars as pl
 
 from mainspring.errors import InputError, MissingExtraError
 from mainspring.features.files import find_paths, read_files, with_times
-from mainspring.features.sql import SqlQuery, read_query
+from mainspring.features.sql import SqlQuery, read_query, with_flags
 from mainspring.frames import find_frame
 
 
@@ -28,7 +28,7 @@ def frame_of(data: object, where: str, types: Mapping[str, str] | None = None) -
         UnavailableError: a database cannot be reached.
     """
     if isinstance(data, SqlQuery):
-        return with_times(read_query(data, where), types or {})
+        return with_times(with_flags(read_query(data, where), types or {}), types or {})
     found = find_frame(data, where)
     if found is not None:
         return found

@@ -184,7 +184,7 @@ class FeatureGroup:
 
         Raises:
             InputError: an empty frame, an unknown or missing column, a wrong type, a null key or event time; a
-                pattern without files, files of different schemas, a query that fails.
+                pattern without files, files of different schemas, a query that fails; an empty idempotency key.
             ExpectationError: a critical expectation is broken, and the group blocks; or it quarantines, and what is
                 broken is not about single rows, or no row is left.
             ConflictError: the idempotency key came with other rows before.

@@ -64,6 +64,7 @@ def insert(
 ) -> Commit:
     """Bring rows to the group's schema, validate, append and publish them."""
     stores.graph.check_usable(group.group_id)
+    _check_key(idempotency_key, f"feature group {group.label}")
     warn_of_use(group)
     with unshown(group.treated):
         frame, origin = read(data, source, f"feature group {group.label}", _types(group))
@@ -93,6 +94,7 @@ def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency
     """Write down that keys have no row from an event time on."""
     where = f"feature group {group.label}, delete"
     stores.graph.check_usable(group.group_id)
+    _check_key(idempotency_key, where)
     if group.columns is None:
         raise InputError(
             expected="a group with rows", got="no commit yet", where=where, hint="Insert before you delete."
@@ -123,6 +125,18 @@ def delete_rows(
     )
     batch = Screened(rows, rows.height)
     return commit(stores, group, group.columns, batch, DELETE, idempotency_key, origin)
+
+
+def _check_key(idempotency_key: object, where: str) -> None:
+    """Refuses a key that tells no two calls apart, such as a variable that was never set."""
+    if idempotency_key is None or (isinstance(idempotency_key, str) and idempotency_key.strip()):
+        return
+    raise InputError.of_kind(
+        "text that is not empty, or None",
+        idempotency_key,
+        f"{where}, idempotency_key",
+        "Name what the rows are, such as the day of a batch; None makes every call a commit of its own.",
+    )
 
 
 def anonymised(stores: Stores, group: FeatureGroupSpec, frame: pl.DataFrame, where: str) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from mainspring.errors import IntegrityError, StateError
+from mainspring.errors import InputError, IntegrityError, StateError
 from mainspring.features.buckets import estimated_bytes
 from mainspring.features.frames import to_arrow, to_pandas
 from mainspring.features.join import TOLD, Found, provenance
@@ -225,21 +225,44 @@ class JoinResult:
 
         Raises:
             AccessError: the temporary files or the path cannot be written.
+            InputError: what is no path, a folder, or a file in a folder that is not there.
         """
+        place = _file(path)
         with spill_folder(self._spill_root) as folder:
             files = []
             for number, batch in enumerate(self.batches()):
                 files.append(folder / f"{number}.arrow")
                 batch.write_ipc(files[-1], compression="lz4")
-            with refusals(Path(path)):
+            with refusals(place):
                 # Beside it, and then in its place: half a file is never there under the name.
-                half = Path(path).with_name(f".{Path(path).name}.{folder.name}")
+                half = place.with_name(f".{place.name}.{folder.name}")
                 try:
                     pl.scan_ipc(files).sink_parquet(half)
-                    half.replace(path)
+                    half.replace(place)
                 finally:
                     half.unlink(missing_ok=True)
 
     def _types(self, source: Source) -> list[pl.DataType]:
         schema = source.rows.collect_schema()
         return [schema[column] for column, _ in source.columns]
+
+
+def _file(path: object) -> Path:
+    """Where a file can be; refused before the rows are read."""
+    where, hint = "result of a join, write_parquet", "For example 'joined.parquet'."
+    if not isinstance(path, str | Path):
+        raise InputError.of_kind("the path of a file", path, where, hint)
+    place = Path(path)
+    with refusals(place):
+        if place.is_dir():
+            raise InputError(
+                expected="the path of a file", got=f"the folder {str(path)!r}", where=where, hint=hint
+            )
+        if not place.parent.is_dir():
+            raise InputError(
+                expected="a folder that is there",
+                got=repr(str(place.parent)),
+                where=where,
+                hint="Make the folder first, or name another.",
+            )
+    return place

@@ -35,9 +35,9 @@ LONGEST_S: Final = 1_000 * 365.25 * 86_400
 """Of a ttl and of a delay: with it every moment of the calendar stays within 64 bits of microseconds."""
 
 
-def check_name(name: str, version: int, where: str) -> None:
+def check_name(name: object, version: object, where: str) -> None:
     """Refuses what cannot be a name or a version."""
-    if not name.isidentifier() or name.startswith("_") or len(name) > 100:
+    if not isinstance(name, str) or not name.isidentifier() or name.startswith("_") or len(name) > 100:
         raise InputError(
             expected="a name of letters, digits and underscores",
             got=repr(name),
@@ -59,6 +59,7 @@ def check_group(
     ttl_s: float | None,
     source_delay_s: float,
     on_failure: str,
+    online: object,
     where: str,
 ) -> None:
     """Refuses a group that cannot be: every rule with its own message."""
@@ -70,6 +71,12 @@ def check_group(
             "keys as a list of columns",
             repr(keys),
             "Write keys=['origin'].",
+        ),
+        (
+            lambda: isinstance(online, bool),
+            "online as True or False",
+            repr(online),
+            "With online=True `materialize` writes the group to the keys store.",
         ),
         (lambda: len(set(keys)) == len(keys), "every key once", repr(list(keys)), "Drop the repetition."),
         (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,8 +13,10 @@ from mainspring import notebook
 from mainspring.checks.known import answered
 from mainspring.checks.spec import Expectation, Result, Validation
 from mainspring.checks.validate import checked, validate
+from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.frames import to_arrow, to_pandas
-from mainspring.features.join import EVENT, NUMBER
+from mainspring.features.iso8601 import Moment, find_instant
+from mainspring.features.join import EVENT, NUMBER, OP, TOLD
 from mainspring.features.known_rows import find_known
 from mainspring.features.rows import all_current, current, scan
 from mainspring.features.schema import STORAGE
@@ -50,12 +52,30 @@ class Read:
         return (self.commits[-1].number or 0) if self.commits else 0
 
     def filter(self, *predicates: pl.Expr) -> Read:
-        """Only the rows that satisfy all of these polars expressions (predicates) over the group's columns."""
+        """Only the rows that satisfy all of these polars expressions (predicates) over the group's columns, and over
+        those that `to_polars(system=True)` adds.
+
+        Raises:
+            UnknownNameError: one reads another column.
+            InputError: one is no polars expression.
+        """
+        where = f"read of feature group {self.group.label}, filter"
+        known = {item.name for item in self.group.columns or ()}
+        for predicate in predicates:
+            _check_predicate(predicate, known, where)
         return replace(self, predicates=(*self.predicates, *predicates))
 
-    def within(self, start: datetime | None, end: datetime | None) -> Read:
-        """Only the rows that became true in [start, end), aware UTC; None = open. Files without such are not read."""
-        return replace(self, start=start, end=end)
+    def within(self, start: Moment | None, end: Moment | None) -> Read:
+        """Only the rows that became true in [start, end). Files without such are not read.
+
+        Args:
+            start, end: a datetime, a date or ISO text, without zone UTC; None = open.
+
+        Raises:
+            InputError: one is no time.
+        """
+        where = f"read of feature group {self.group.label}, within"
+        return replace(self, start=find_instant(start, where), end=find_instant(end, where))
 
     def lazy(self, *, system: bool = False) -> pl.LazyFrame:
         """The rows as a lazy polars frame, in the order of writing.
@@ -148,3 +168,13 @@ class Read:
         """The commits of these numbers, in order."""
         wanted = set(numbers)
         return [item for item in self.commits if item.number in wanted]
+
+
+def _check_predicate(predicate: object, known: Collection[str], where: str) -> None:
+    if not isinstance(predicate, pl.Expr):
+        hint = "For example pl.col('price') > 1."
+        raise InputError.of_kind("polars expressions", predicate, where, hint)
+    for name in predicate.meta.root_names():
+        # A pattern names the columns that there are; the empty name is an element of a list.
+        if name not in known and name not in {*TOLD, OP, ""} and not name.startswith("^"):
+            raise UnknownNameError.of("column", name, known, where)

@@ -68,7 +68,10 @@ class RequestShape:
         Raises:
             InputError: a column is missing, unknown, or of another type.
         """
-        given = {**request, **keys}
+        try:
+            given = {**request, **keys}
+        except TypeError as error:
+            raise self._no_mapping(keys, request) from error
         if not given.keys() <= self._allowed:
             raise self._unknown(given)
         for name, parse, kind in self._parsers:
@@ -95,6 +98,12 @@ class RequestShape:
         self, keys: Sequence[Mapping[str, Any]], requests: Sequence[Mapping[str, Any]]
     ) -> dict[str, list[Any]]:
         """The same of n requests, column by column; raises as `one`."""
+        for key, request in zip(keys, requests, strict=True):
+            # One exact type is the common case, and its comparison costs next to nothing.
+            if type(key) is not dict and not isinstance(key, Mapping):
+                raise self._no_mapping(key, request)
+            if type(request) is not dict and not isinstance(request, Mapping):
+                raise self._no_mapping(key, request)
         given = [{**request, **key} if request else key for key, request in zip(keys, requests, strict=True)]
         columns = self._plain(given)
         if columns is None:
@@ -130,6 +139,15 @@ class RequestShape:
             name: self._door.value(name, value, "request") if name in treated else value
             for name, value in given.items()
         }
+
+    def _no_mapping(self, keys: object, request: object) -> InputError:
+        is_keys = not isinstance(keys, Mapping)
+        return InputError.of_kind(
+            f"a mapping of column → value ({self._taken()})",
+            keys if is_keys else request,
+            f"{self._where}, {'keys' if is_keys else 'request'}",
+            "For several entities at once call `view.online().many` with a list of mappings.",
+        )
 
     def _unknown(self, given: Mapping[str, Any]) -> UnknownNameError | InputError:
         name = next(name for name in given if name not in self._allowed)

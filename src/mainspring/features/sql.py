@@ -61,7 +61,8 @@ def sql(
 ) -> SqlQuery:
     """Rows of a SQL database, for `group.insert`: what the query returns when it is inserted.
 
-    What the query changes is rolled back. User, password and options of the URL are recorded nowhere.
+    What the query changes is rolled back. User, password and options of the URL are recorded nowhere. Where the group
+    declares a bool, the numbers 0 and 1 are taken for it.
 
     Args:
         url: of SQLAlchemy, such as `postgresql+psycopg://user:password@host/database` or `sqlite:///file.db`.
@@ -125,6 +126,21 @@ def read_query(asked: SqlQuery, where: str) -> pl.DataFrame:
         finally:
             connection.rollback()
     return _joined(chunks, place)
+
+
+def with_flags(frame: pl.DataFrame, types: Mapping[str, str]) -> pl.DataFrame:
+    """Whole numbers as truth values, in columns that are known to have them and where all are 0 or 1.
+
+    For databases without a type for them, such as SQLite; other numbers stay as they are, to be refused.
+    """
+    return frame.with_columns(
+        pl.col(name).cast(pl.Boolean)
+        for name, kind in types.items()
+        if kind == "bool"
+        and name in frame.columns
+        and frame.schema[name].is_integer()
+        and frame.get_column(name).drop_nulls().is_in([0, 1]).all()
+    )
 
 
 def _check_file(url: URL, where: str) -> None:

@@ -274,12 +274,12 @@ class FeatureView:
 
         Raises:
             StateError: a group of the view is not online.
-            InputError: as for `OnlineReader.read`.
+            InputError: as for `OnlineReader.read`; `keys` of several entities, which `OnlineReader.many` takes.
         """
         if keys is None:
             return self._online_reader()
         reader = self._reader = self._reader or self._online_reader()
-        return reader.read(keys, request or {}, self._stores.graph.clock.now())
+        return reader.read(keys, {} if request is None else request, self._stores.graph.clock.now())
 
     def _online_reader(self) -> OnlineReader:
         groups = self._groups()

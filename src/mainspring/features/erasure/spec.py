@@ -58,7 +58,8 @@ class Erased:
         n_profiles: kept profiles of commits; they are computed again from the rows that are left.
         datasets: training dataset → how many of its rows; deleted ones too, as long as their bytes are there. Each has
             a new edition without them: see `TrainingDataset.erasures`.
-        receipt_id: the report in the graph; None where nothing was erased yet.
+        receipt_id: the report in the graph, also of an erasure that found nothing, so that it can be shown that it was
+            asked for and looked for; None of a dry run.
     """
 
     group: str
@@ -71,6 +72,30 @@ class Erased:
     datasets: dict[str, int]
     copies: Copies
     receipt_id: str | None
+
+    def __repr__(self) -> str:
+        verb = "would be erased" if self.receipt_id is None else "erased"
+        receipt = "" if self.receipt_id is None else f"; receipt {self.receipt_id}"
+        if self.found_nothing:
+            return (
+                f"<Erased of {self.group}: no such entity: nothing {'was ' * bool(receipt)}{verb}{receipt}>"
+            )
+        counts = {
+            "rows": self.n_rows,
+            "waiting rows": self.n_waiting,
+            "rejects": self.n_rejected,
+            "online entries": self.n_online,
+            "profiles": self.n_profiles,
+            "training datasets": len(self.datasets),
+        }
+        shown = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        return f"<Erased of {self.group}: {verb}: {shown}{receipt}>"
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether nothing has, or had, rows or entries of the entities."""
+        counts = (self.n_rows, self.n_waiting, self.n_rejected, self.n_online, self.n_profiles)
+        return not any(counts) and not self.datasets
 
 
 @dataclass(frozen=True)
