@@ -18,9 +18,9 @@ from scripts.reach_services import REDIS_URL, reach_redis
 
 from benchmarks._harness import Bench, Sample
 from benchmarks._peers import peer
-from mainspring.features.materialize import forget
-from mainspring.features.online import OnlineReader
-from mainspring.features.packing import SPACE
+from mainspring.features.online.api import OnlineReader
+from mainspring.features.online.materialize import forget
+from mainspring.features.online.packing import SPACE
 from mainspring.project import Project, open_project
 from mainspring.types import new_id
 

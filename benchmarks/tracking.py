@@ -11,7 +11,7 @@ from pathlib import Path
 
 import mainspring as ms
 from benchmarks._harness import Bench, Sample, timed
-from mainspring.features.code import code_closure
+from mainspring.features.code.closure import code_closure
 from mainspring.tracking import ActiveRun, Tracking
 
 BATCH = 1_000

@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from mainspring.checks.suite import suite as suite
     from mainspring.errors import MainspringError as MainspringError
     from mainspring.evaluation import check as check
-    from mainspring.features import split as split
     from mainspring.features import transform as transform
     from mainspring.features import wrangle as wrangle
     from mainspring.features.api import request as request
     from mainspring.features.column import column as column
     from mainspring.features.condition import spine as spine
-    from mainspring.features.dataset import TrainingDataset as TrainingDataset
+    from mainspring.features.datasets import split as split
+    from mainspring.features.datasets.api import TrainingDataset as TrainingDataset
     from mainspring.features.draft import draft_schema as draft_schema
+    from mainspring.features.insert.sql import sql as sql
     from mainspring.features.on_demand import on_demand as on_demand
     from mainspring.features.reference import drift as drift
-    from mainspring.features.sql import sql as sql
     from mainspring.lineage.spec import AssetKind as AssetKind
     from mainspring.lineage.spec import Verdict as Verdict
     from mainspring.models.model import Model as Model
@@ -51,7 +51,7 @@ _HOMES: Final[dict[str, str]] = {
     "Project": "mainspring.project:Project",
     "RESOURCE": "mainspring.pipelines.step:RESOURCE",
     "Suite": "mainspring.checks.suite:Suite",
-    "TrainingDataset": "mainspring.features.dataset:TrainingDataset",
+    "TrainingDataset": "mainspring.features.datasets.api:TrainingDataset",
     "Verdict": "mainspring.lineage.spec:Verdict",
     "check": "mainspring.evaluation.check",
     "column": "mainspring.features.column:column",
@@ -65,8 +65,8 @@ _HOMES: Final[dict[str, str]] = {
     "read_suite": "mainspring.checks.suite:read_suite",
     "request": "mainspring.features.api:request",
     "spine": "mainspring.features.condition:spine",
-    "split": "mainspring.features.split",
-    "sql": "mainspring.features.sql:sql",
+    "split": "mainspring.features.datasets.split",
+    "sql": "mainspring.features.insert.sql:sql",
     "step": "mainspring.pipelines.step:step",
     "suite": "mainspring.checks.suite:suite",
     "transform": "mainspring.features.transform",

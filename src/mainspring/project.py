@@ -236,7 +236,7 @@ class Project:
         """Steps, plans and triggers. A step may take the project or any of its rooms as a resource."""
         from mainspring.evaluation.api import Evaluation
         from mainspring.features.api import Features
-        from mainspring.features.dataset import TrainingDataset
+        from mainspring.features.datasets.api import TrainingDataset
         from mainspring.gates.api import Gates
         from mainspring.models.api import Models
         from mainspring.models.materialize import ModelMaterializer

@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 from mainspring.checks import expect
 from mainspring.cli._app import app
 from mainspring.errors import AccessError, InputError, IntegrityError, MainspringError, StateError
-from mainspring.features import split
+from mainspring.features.datasets import split
 from mainspring.project import open_project
 
 CSV = "customer_id,updated_at,plan,spend\n1,2024-01-01T00:00:00Z,basic,9.5\n2,2024-01-02T00:00:00Z,pro,30\n"

@@ -23,10 +23,10 @@ from mainspring.errors import (
     StateError,
     UnknownNameError,
 )
-from mainspring.features import ingest
 from mainspring.features.api import Features
 from mainspring.features.column import column
 from mainspring.features.group import FeatureGroup
+from mainspring.features.insert import api as ingest
 from mainspring.lineage import AssetKind, Graph, Verdict
 from mainspring.ports.clock import ReplayClock
 

@@ -8,8 +8,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.features.killed_inserts import open_features, rows
-from tests.features.killed_pushes import rows as pushed_rows
+from tests.features.insert.killed_inserts import open_features, rows
+from tests.features.push.killed_pushes import rows as pushed_rows
 
 
 def test_killed_insert_is_whole_or_absent_and_the_retry_completes_it(
@@ -17,7 +17,7 @@ def test_killed_insert_is_whole_or_absent_and_the_retry_completes_it(
 ) -> None:
     """After kill -9 a reader sees each insert whole or not at all; retrying its key makes it there exactly once."""
     urls = [records_url, f"file:{tmp_path}/tables", f"lmdb:{tmp_path}/keys", f"file:{tmp_path}/blobs"]
-    command = [sys.executable, "-m", "tests.features.killed_inserts", *urls]
+    command = [sys.executable, "-m", "tests.features.insert.killed_inserts", *urls]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     said = json.loads(done.stdout)
     assert len(said["tried"]) > 5
@@ -38,7 +38,7 @@ def test_killed_insert_is_whole_or_absent_and_the_retry_completes_it(
 def test_killed_push_loses_nothing_acknowledged_and_counts_once(records_url: str, tmp_path: Path) -> None:
     """After kill -9 every acknowledged event is online and comes into a commit; sent again, each is there once."""
     urls = [records_url, f"file:{tmp_path}/tables", f"lmdb:{tmp_path}/keys", f"file:{tmp_path}/blobs"]
-    command = [sys.executable, "-m", "tests.features.killed_pushes", *urls]
+    command = [sys.executable, "-m", "tests.features.push.killed_pushes", *urls]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     said = json.loads(done.stdout)
     assert len(said["tried"]) - len(said["acknowledged"]) > 1

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from sqlalchemy import MetaData, select
 from tests.features.conftest import at
-from tests.features.test_erasure import holders
+from tests.features.erasure.test_api import holders
 
 import mainspring as ms
 from mainspring.errors import ConflictError, InputError, StateError

@@ -17,8 +17,9 @@ import mainspring as ms
 from mainspring.checks.profile import Profile, profile
 from mainspring.cli._output import plain
 from mainspring.errors import StateError, UnknownNameError
-from mainspring.features import profiles, split
+from mainspring.features import profiles
 from mainspring.features.api import Features
+from mainspring.features.datasets import split
 from mainspring.features.group import FeatureGroup
 from mainspring.lineage import Graph, Verdict
 

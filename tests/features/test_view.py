@@ -18,10 +18,10 @@ from tests.features.conftest import at
 from tests.schema_samples import FOLDER
 
 from mainspring.errors import ConflictError, InputError, UnknownNameError
-from mainspring.features import split
 from mainspring.features.api import Features, definition_digest, request
 from mainspring.features.condition import spine as spine_column
-from mainspring.features.dataset import TrainingDataset
+from mainspring.features.datasets import split
+from mainspring.features.datasets.api import TrainingDataset
 from mainspring.features.group import FeatureGroup
 from mainspring.features.on_demand import on_demand
 from mainspring.features.spec import FeatureViewSpec

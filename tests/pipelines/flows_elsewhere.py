@@ -13,7 +13,7 @@ import pytest
 import mainspring as ms
 from mainspring.errors import FencedError
 from mainspring.features.api import Features
-from mainspring.features.dataset import TrainingDataset
+from mainspring.features.datasets.api import TrainingDataset
 from mainspring.log import context
 from mainspring.pipelines import Materializer, Slot, StepContext, Stored
 from mainspring.tracking import Tracking

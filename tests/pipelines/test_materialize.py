@@ -131,7 +131,7 @@ def test_keys_do_not_depend_on_the_process(code: Code) -> None:
     )
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import steps; "
-        "from mainspring.features.code import code_closure; print(code_closure(steps.entry).digest)"
+        "from mainspring.features.code.closure import code_closure; print(code_closure(steps.entry).digest)"
     )
     digests = {
         subprocess.run(

@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mainspring.features import split, transform
+from mainspring.features import transform
 from mainspring.features.api import Features, request
+from mainspring.features.datasets import split
 from mainspring.lineage import Graph
 from mainspring.models.api import Models
 from mainspring.models.model import Model

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from mainspring.errors import IntegrityError
-from mainspring.features.dataset import TrainingDataset
+from mainspring.features.datasets.api import TrainingDataset
 from mainspring.project import Project
 from mainspring.workflows.backup.make import make_backup
 from mainspring.workflows.backup.restore import restore_backup

@@ -230,6 +230,6 @@ def outcomes(
 
 
 def _read(path: Path) -> Any:
-    from mainspring.features.frames import frame_of
+    from mainspring.features.insert.frames import frame_of
 
     return frame_of(path, str(path), {"prediction_id": "string"})

@@ -222,7 +222,7 @@ def insert(
     json: Json = False,
 ) -> None:
     """Insert files as a new commit; the same files twice are one commit."""
-    from mainspring.features.files import content_key
+    from mainspring.features.insert.files import content_key
 
     with opened(project) as found:
         group = found.features.get_group(*group_reference(name))
@@ -350,7 +350,7 @@ def erase(
     Training datasets that were made of it lose their rows too. What else holds them is listed and not erased, such as
     models and examples of broken expectations. So are not backups, logged predictions and the files that were inserted.
     """
-    from mainspring.features.files import with_times
+    from mainspring.features.insert.files import with_times
 
     with opened(project) as found:
         group = found.features.get_group(*group_reference(name))
@@ -421,7 +421,7 @@ def consume(
     json: Json = False,
 ) -> None:
     """Push what a stream delivers into a group, each event once, until Ctrl-C."""
-    from mainspring.features.push import Pushed
+    from mainspring.features.push.api import Pushed
     from mainspring.ports.streams import open_stream
 
     total = Pushed()

@@ -11,16 +11,20 @@ from sqlalchemy.exc import IntegrityError as DuplicateRow
 from mainspring.checks.spec import Expectation
 from mainspring.checks.suite import Suite
 from mainspring.errors import ConflictError, InputError, UnknownNameError
-from mainspring.features import dataset, ingest, materialize, plan, push, schema, store
+from mainspring.features import plan, schema, store
 from mainspring.features.condition import Condition
-from mainspring.features.dataset import TrainingDataset
+from mainspring.features.datasets import api as dataset
+from mainspring.features.datasets.api import TrainingDataset
 from mainspring.features.define import check_tags, expectations_given, settle
 from mainspring.features.durations import Seconds, find_seconds, seconds
 from mainspring.features.group import FeatureGroup, Selection
+from mainspring.features.insert import api as ingest
 from mainspring.features.iso8601 import Moment, find_instant, instant
 from mainspring.features.on_demand import OnDemand
+from mainspring.features.online import materialize
 from mainspring.features.parts import check_helpers, check_parts, check_where, given_as, labels_of
 from mainspring.features.personal import FindSecret, check_treated, check_unread, of_spine, treated_columns
+from mainspring.features.push import api as push
 from mainspring.features.reference import check_reference
 from mainspring.features.schema import declared
 from mainspring.features.search import Asked, Found, search

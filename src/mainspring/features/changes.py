@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from mainspring.checks.column import ColumnProfile
-from mainspring.features.join import EVENT, NUMBER
+from mainspring.features.join.point_in_time import EVENT, NUMBER
 from mainspring.features.profiles import of_commit
 from mainspring.features.read import Read
 from mainspring.features.rows import current, scan

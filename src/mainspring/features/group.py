@@ -14,38 +14,33 @@ from mainspring.checks.spec import Expectation, Validation
 from mainspring.checks.suite import Suite
 from mainspring.checks.validate import failing_rows
 from mainspring.errors import InputError, StateError, UnknownNameError
-from mainspring.features import (
-    changes,
-    define,
-    ingest,
-    materialize,
-    profiles,
-    push,
-    rejects,
-    store,
-    upkeep,
-    versions,
-)
-from mainspring.features.backfill import Backfill
+from mainspring.features import changes, define, profiles, store
 from mainspring.features.changes import Changes
 from mainspring.features.column import Column
 from mainspring.features.commits import Commit, commits_of
-from mainspring.features.consume import Decode, Refused, consume, of_json
 from mainspring.features.define import check_tags, expectations_given, warn_of_use
 from mainspring.features.durations import Seconds, find_seconds, seconds
 from mainspring.features.erasure import api as erasure
 from mainspring.features.erasure.spec import Erased
-from mainspring.features.frames import frame_of
+from mainspring.features.insert import api as ingest
+from mainspring.features.insert import rejects
+from mainspring.features.insert.frames import frame_of
 from mainspring.features.iso8601 import Moment, find_instant
-from mainspring.features.join import NUMBER
+from mainspring.features.join.point_in_time import NUMBER
+from mainspring.features.online import materialize
 from mainspring.features.personal import treated_columns, unshown
 from mainspring.features.profiles import GroupProfile
-from mainspring.features.push import Pushed
+from mainspring.features.push import api as push
+from mainspring.features.push.api import Pushed
+from mainspring.features.push.consume import Decode, Refused, consume, of_json
 from mainspring.features.read import Read
 from mainspring.features.schema import declared
 from mainspring.features.spec import Deprecation, FeatureGroupSpec, SelectionSpec
 from mainspring.features.store import Stores
-from mainspring.features.upkeep import OLDER_THAN, Compacted, Vacuumed
+from mainspring.features.upkeep import files as upkeep
+from mainspring.features.upkeep.files import OLDER_THAN, Compacted, Vacuumed
+from mainspring.features.versions import api as versions
+from mainspring.features.versions.backfill import Backfill
 from mainspring.log.progress import Progress, silent
 from mainspring.ports.streams import Stream
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mainspring.checks.known import KnownColumn, KnownRows
 from mainspring.features import store
-from mainspring.features.join import COMMIT
+from mainspring.features.join.point_in_time import COMMIT
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from mainspring.errors import InputError
-from mainspring.features.functions import changed, helpers_digest, imported, reference_of, source_digest
+from mainspring.features.code.functions import changed, helpers_digest, imported, reference_of, source_digest
 from mainspring.features.schema import STORAGE, cast, instants, logical, type_name
 from mainspring.features.spec import OnDemandSpec
 from mainspring.types import utc

@@ -9,9 +9,8 @@ from mainspring.errors import ConflictError, InputError
 from mainspring.features import on_demand
 from mainspring.features.column import Column
 from mainspring.features.condition import Condition
-from mainspring.features.next_call import FIXED, next_call
+from mainspring.features.insert.rejects import OnFailure
 from mainspring.features.on_demand import OnDemand
-from mainspring.features.rejects import OnFailure
 from mainspring.features.spec import (
     FeatureGroupSpec,
     FeatureSpec,
@@ -20,6 +19,7 @@ from mainspring.features.spec import (
     SelectionSpec,
 )
 from mainspring.features.treatment import TreatedColumn
+from mainspring.features.versions.next_call import FIXED, next_call
 
 GroupKey = tuple[str, int]
 Part = SelectionSpec | RequestSpec

@@ -20,7 +20,7 @@ from mainspring.checks import kept
 from mainspring.checks.batch import MIN_ROWS, N_BATCHES, BatchDrift, batch_drift
 from mainspring.checks.profile import SCHEME_VERSION, Profile, pooled, profile
 from mainspring.features import store
-from mainspring.features.join import OP, PUT
+from mainspring.features.join.point_in_time import OP, PUT
 from mainspring.features.reference import chosen
 from mainspring.features.rows import all_current, current, scan
 from mainspring.features.schema import STORAGE

@@ -14,9 +14,9 @@ from mainspring.checks.known import answered
 from mainspring.checks.spec import Expectation, Result, Validation
 from mainspring.checks.validate import checked, validate
 from mainspring.errors import InputError, UnknownNameError
-from mainspring.features.frames import to_arrow, to_pandas
+from mainspring.features.insert.frames import to_arrow, to_pandas
 from mainspring.features.iso8601 import Moment, find_instant
-from mainspring.features.join import EVENT, NUMBER, OP, TOLD
+from mainspring.features.join.point_in_time import EVENT, NUMBER, OP, TOLD
 from mainspring.features.known_rows import find_known
 from mainspring.features.rows import all_current, current, scan
 from mainspring.features.schema import STORAGE

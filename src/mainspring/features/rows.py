@@ -10,7 +10,16 @@ import polars as pl
 
 from mainspring.errors import IntegrityError, UnknownNameError
 from mainspring.features import store
-from mainspring.features.join import ALWAYS_US, COMMIT, DELETE, EVENT, KNOWN, NUMBER, OP, ORDINAL
+from mainspring.features.join.point_in_time import (
+    ALWAYS_US,
+    COMMIT,
+    DELETE,
+    EVENT,
+    KNOWN,
+    NUMBER,
+    OP,
+    ORDINAL,
+)
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import COMMIT_TIME, CommitSpec, FeatureGroupSpec, FeatureSpec
 from mainspring.features.store import Stores

@@ -13,7 +13,7 @@ import polars as pl
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.column import Column
-from mainspring.features.keycode import KEY_TYPES
+from mainspring.features.online.keycode import KEY_TYPES
 from mainspring.features.spec import Default, FeatureSpec
 from mainspring.types import to_us
 

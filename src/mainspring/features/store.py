@@ -26,9 +26,9 @@ from sqlalchemy import (
 )
 
 from mainspring.errors import UnknownNameError
-from mainspring.features.buckets import default_memory_bytes
+from mainspring.features.join.buckets import default_memory_bytes
 from mainspring.features.on_demand import OnDemand
-from mainspring.features.pending import Pending
+from mainspring.features.online.pending import Pending
 from mainspring.features.spec import (
     CommitSpec,
     EditionSpec,

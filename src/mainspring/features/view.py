@@ -12,16 +12,22 @@ import polars as pl
 
 from mainspring import notebook
 from mainspring.errors import InputError, StateError
-from mainspring.features import batch, dataset, erased_meanwhile, on_demand, schema, store
-from mainspring.features.buckets import estimated_bytes, find_in_buckets
-from mainspring.features.dataset import Asked, TrainingDataset
+from mainspring.features import on_demand, schema, store
+from mainspring.features.datasets import api as dataset
+from mainspring.features.datasets import batch
+from mainspring.features.datasets.api import Asked, TrainingDataset
+from mainspring.features.datasets.split import check_split
 from mainspring.features.digest import frame_digest
+from mainspring.features.erasure import meanwhile as erased_meanwhile
+from mainspring.features.insert.origin import Origin, read, source_asset
 from mainspring.features.iso8601 import Moment, find_instant
-from mainspring.features.join import EVENT, KNOWN, NUMBER, OP, ORDINAL, Side, find
-from mainspring.features.join import Spine as Lookup
-from mainspring.features.joined import JoinResult, Source
-from mainspring.features.online import OnlineReader
-from mainspring.features.origin import Origin, read, source_asset
+from mainspring.features.join.buckets import estimated_bytes, find_in_buckets
+from mainspring.features.join.joined import JoinResult, Source
+from mainspring.features.join.point_in_time import EVENT, KNOWN, NUMBER, OP, ORDINAL, Side, find
+from mainspring.features.join.point_in_time import Spine as Lookup
+from mainspring.features.join.threads import each
+from mainspring.features.online.api import OnlineReader
+from mainspring.features.online.vectors import Vector
 from mainspring.features.personal import of_spine, open_door, unshown
 from mainspring.features.read import Read
 from mainspring.features.rows import delay_us, scan, ttl_us
@@ -34,11 +40,8 @@ from mainspring.features.spec import (
     is_late,
     is_strict,
 )
-from mainspring.features.split import check_split
 from mainspring.features.store import Stores
-from mainspring.features.threads import each
 from mainspring.features.treatment import TreatedColumn
-from mainspring.features.vectors import Vector
 from mainspring.ports.tables.collect import collect
 from mainspring.types import from_us, to_us
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from mainspring.checks import kept
 from mainspring.checks.profile import Profile
 from mainspring.errors import InputError, StateError, UnknownNameError
-from mainspring.features.frames import frame_of
+from mainspring.features.insert.frames import frame_of
 from mainspring.lineage import Graph, Publication, Verdict, names
 from mainspring.lineage.marks import check_usable, named
 from mainspring.lineage.spec import Noun

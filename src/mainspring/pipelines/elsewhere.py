@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mainspring.features.code import code_closure
+from mainspring.features.code.closure import code_closure
 from mainspring.lineage import Graph
 from mainspring.lineage.enclosing import within
 from mainspring.pipelines.materialize import Materializer, Materializers, Slot

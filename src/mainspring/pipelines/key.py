@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mainspring.features.code import CodeClosure
+from mainspring.features.code.closure import CodeClosure
 from mainspring.pipelines.encode import encode
 from mainspring.pipelines.materialize import Materializers
 from mainspring.pipelines.spec import Change, Stored

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mainspring.errors import InputError, IntegrityError, MainspringError, StateError
-from mainspring.features.code import CodeClosure, code_closure
+from mainspring.features.code.closure import CodeClosure, code_closure
 from mainspring.lineage import AssetKind, Graph, Publication
 from mainspring.lineage.enclosing import enclosing
 from mainspring.log import bound

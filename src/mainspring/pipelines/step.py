@@ -16,7 +16,7 @@ from types import FunctionType
 from typing import Any, Final, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 from mainspring.errors import InputError, StateError
-from mainspring.features.code import Sentinel
+from mainspring.features.code.closure import Sentinel
 from mainspring.pipelines.encode import check, type_name
 from mainspring.pipelines.spec import Node, PipelineSpec, Plan, Port, Source, StepSpec
 

@@ -11,8 +11,8 @@ from typing import Final
 from sqlalchemy import select
 
 from mainspring.errors import InputError
-from mainspring.features import maintenance
 from mainspring.features.store import rejects_table_name, table_name
+from mainspring.features.upkeep import maintenance
 from mainspring.lineage.spec import AssetKind, ExecutionState, Standing, Value
 from mainspring.lineage.store import executions
 from mainspring.log.progress import Progress, silent

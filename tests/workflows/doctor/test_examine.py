@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 from mainspring.cli._app import app
 from mainspring.config import Config
 from mainspring.errors import ConflictError, IntegrityError
-from mainspring.features.materialize import cursor_number
-from mainspring.features.packing import SPACE
+from mainspring.features.online.materialize import cursor_number
+from mainspring.features.online.packing import SPACE
 from mainspring.identity.place import find_place
 from mainspring.lineage import ExecutionState
 from mainspring.ports.keys import Entry

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mainspring.features.dataset import TrainingDataset
+from mainspring.features.datasets.api import TrainingDataset
 from mainspring.models.model import Model
 from mainspring.models.spec import ModelVersion
 from mainspring.project import Project

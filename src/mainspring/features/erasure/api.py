@@ -7,15 +7,17 @@ from collections.abc import Collection
 from dataclasses import asdict, replace
 
 from mainspring.errors import InputError
-from mainspring.features import maintenance, profiles, push, store
+from mainspring.features import profiles, store
 from mainspring.features.define import lock_group
 from mainspring.features.erasure import datasets, editions, online, receipt
 from mainspring.features.erasure.copies import find_copies
 from mainspring.features.erasure.find import find, keys_of
 from mainspring.features.erasure.plan import counted, planned
 from mainspring.features.erasure.spec import Erased, Named, Plan
+from mainspring.features.push import api as push
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.features.store import Stores
+from mainspring.features.upkeep import maintenance
 from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import Asset
 from mainspring.types import new_id

@@ -10,7 +10,7 @@ import polars as pl
 from mainspring.features import store
 from mainspring.features.commits import EVIDENCE_KIND
 from mainspring.features.erasure.spec import RECEIPT, Copies, Plan
-from mainspring.features.join import COMMIT
+from mainspring.features.join.point_in_time import COMMIT
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.lineage.spec import Asset, AssetKind

@@ -15,8 +15,9 @@ import polars as pl
 from sqlalchemy import Connection
 
 from mainspring.errors import InputError, UnknownNameError
-from mainspring.features import dataset, schema, store
-from mainspring.features.dataset import SPINE
+from mainspring.features import schema, store
+from mainspring.features.datasets import api as dataset
+from mainspring.features.datasets.api import SPINE
 from mainspring.features.erasure.editions import is_ended
 from mainspring.features.erasure.spec import Plan
 from mainspring.features.spec import (

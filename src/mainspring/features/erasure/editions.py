@@ -9,8 +9,8 @@ import polars as pl
 from mainspring.features import store
 from mainspring.features.digest import commit_digest
 from mainspring.features.erasure.spec import Named, Plan
-from mainspring.features.join import COMMIT, OP, ORDINAL, PUT
-from mainspring.features.remains import stored_rows
+from mainspring.features.insert.remains import stored_rows
+from mainspring.features.join.point_in_time import COMMIT, OP, ORDINAL, PUT
 from mainspring.features.spec import EditionSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.lineage.publication import Publication

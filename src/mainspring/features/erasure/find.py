@@ -7,11 +7,13 @@ from collections.abc import Mapping
 import polars as pl
 
 from mainspring.errors import InputError
-from mainspring.features import ingest, journal, schema, store
+from mainspring.features import schema, store
 from mainspring.features.erasure.spec import REJECTED_PLACE, Found
-from mainspring.features.frames import frame_of
-from mainspring.features.join import COMMIT, ORDINAL
+from mainspring.features.insert import api as ingest
+from mainspring.features.insert.frames import frame_of
+from mainspring.features.join.point_in_time import COMMIT, ORDINAL
 from mainspring.features.personal import unshown
+from mainspring.features.push import journal
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.ports.tables.collect import collect

@@ -6,10 +6,11 @@ from collections.abc import Collection
 
 import polars as pl
 
-from mainspring.features import erasure_mark, store
+from mainspring.features import store
+from mainspring.features.erasure import mark as erasure_mark
 from mainspring.features.erasure.spec import Plan
-from mainspring.features.keycode import encoder
-from mainspring.features.packing import ASSET_BYTES, SPACE
+from mainspring.features.online.keycode import encoder
+from mainspring.features.online.packing import ASSET_BYTES, SPACE
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.ports.keys import Entry

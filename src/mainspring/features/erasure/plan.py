@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from mainspring.features.erasure.spec import Copies, Erased, Found, Plan
-from mainspring.features.join import COMMIT
+from mainspring.features.join.point_in_time import COMMIT
 
 
 def planned(found: Found) -> Plan:

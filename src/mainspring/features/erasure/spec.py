@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from mainspring.features.join import COMMIT, ORDINAL
+from mainspring.features.join.point_in_time import COMMIT, ORDINAL
 from mainspring.features.spec import CommitSpec
 from mainspring.types import digest
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from mainspring.errors import InputError
-from mainspring.features.functions import helpers_digest, reference_of, source_digest
+from mainspring.features.code.functions import helpers_digest, reference_of, source_digest
 from mainspring.features.spec import FunctionSpec, TransformSpec
 from mainspring.features.transform.known import remember
 

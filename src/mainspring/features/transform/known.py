@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mainspring.errors import InputError
-from mainspring.features.functions import changed, helpers_digest, imported, source_digest
+from mainspring.features.code.functions import changed, helpers_digest, imported, source_digest
 from mainspring.features.spec import FunctionSpec, Transformations
 
 _KNOWN: Final[dict[FunctionSpec, Callable[..., Any]]] = {}

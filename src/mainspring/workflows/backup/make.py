@@ -23,8 +23,8 @@ from sqlalchemy.pool import NullPool
 from mainspring import __version__
 from mainspring.config import Config, Section
 from mainspring.errors import InputError, IntegrityError
-from mainspring.features import maintenance
 from mainspring.features import store as features
+from mainspring.features.upkeep import maintenance
 from mainspring.log import get_logger
 from mainspring.log.progress import Progress, silent
 from mainspring.ports.records import open_records

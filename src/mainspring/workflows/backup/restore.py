@@ -13,7 +13,7 @@ from typing import Any
 
 from mainspring.config import FILE_NAME
 from mainspring.errors import InputError, IntegrityError, StateError
-from mainspring.features.maintenance import ROLES
+from mainspring.features.upkeep.maintenance import ROLES
 from mainspring.log import get_logger
 from mainspring.log.progress import Progress, silent
 from mainspring.ports._disk import locked, make_folder, refusals, sync_file, sync_folder

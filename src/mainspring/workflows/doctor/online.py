@@ -9,10 +9,11 @@ from typing import Final
 
 from sqlalchemy import select
 
-from mainspring.features import journal, store
-from mainspring.features.erasure_mark import GROUP_BYTES, is_mark
-from mainspring.features.materialize import cursor_number
-from mainspring.features.packing import ASSET_BYTES, SPACE
+from mainspring.features import store
+from mainspring.features.erasure.mark import GROUP_BYTES, is_mark
+from mainspring.features.online.materialize import cursor_number
+from mainspring.features.online.packing import ASSET_BYTES, SPACE
+from mainspring.features.push import journal
 from mainspring.workflows.doctor.spec import Finding, Patient, Repair, Severity, shown
 
 CHECK: Final = "online"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mainspring.features import store as features
-from mainspring.features.materialize import forget
+from mainspring.features.online.materialize import forget
 from mainspring.lineage.spec import ExecutionState, Standing
 from mainspring.lineage.store import executions_by_id
 from mainspring.project import Project

@@ -12,7 +12,7 @@ from mainspring.errors import MainspringError
 from mainspring.features import store
 from mainspring.features.digest import commit_digest
 from mainspring.features.erasure.editions import is_edition
-from mainspring.features.join import COMMIT, OP, ORDINAL
+from mainspring.features.join.point_in_time import COMMIT, OP, ORDINAL
 from mainspring.features.spec import CommitSpec, EditionSpec, FeatureGroupSpec
 from mainspring.project import Project
 from mainspring.workflows.doctor.spec import Finding, Patient, Severity, shown, told

@@ -1,0 +1,104 @@
+"""A commit before it is published: its ticket, drawn once for each idempotency key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection
+
+from mainspring.errors import ConflictError, InputError
+from mainspring.features import schema, store
+from mainspring.features.define import lock_group
+from mainspring.features.join.point_in_time import DELETE
+from mainspring.features.spec import CommitSpec, FeatureGroupSpec, FeatureSpec
+from mainspring.features.store import Stores
+
+
+def stage(
+    stores: Stores,
+    group: FeatureGroupSpec,
+    columns: Sequence[FeatureSpec],
+    rows: pl.DataFrame,
+    op: int,
+    token: str,
+    content: str,
+) -> tuple[FeatureGroupSpec, CommitSpec]:
+    """Draw the ticket, or find the commit of the same key; a first insert also settles the group's schema.
+
+    Raises:
+        InputError: the key is none.
+        ConflictError: it came with other rows, or another insert settled another schema.
+    """
+    _check_token(group, token)
+    new = CommitSpec(
+        group_id=group.group_id,
+        ticket=0,
+        number=None,
+        token=token,
+        digest=content,
+        asset_id=None,
+        n_failed=0,
+        verdict=None,
+        published_at=None,
+        **extent(group, rows, op),
+    )
+    with stores.records.write() as connection:
+        lock_group(stores, connection, group.group_id)
+        found = store.find_commit_by_token(connection, group.group_id, token)
+        if found is not None:
+            _check_same(group, found, content)
+            return store.get_group_by_id(connection, group.group_id), found
+        group = _settled(stores, connection, group.group_id, columns)
+        spec = new.model_copy(update={"ticket": store.next_ticket(connection, group.group_id)})
+        store.stage_commit(connection, spec, stores.project_id)
+    return group, spec
+
+
+def extent(group: FeatureGroupSpec, rows: pl.DataFrame, op: int) -> dict[str, Any]:
+    """What a commit says of its rows: how many they are, and the first and last event time."""
+    counts = {"n_rows": rows.height, "n_deletes": rows.height if op == DELETE else 0}
+    first, last = None, None
+    if group.event_time is not None and not rows.is_empty():
+        events = rows.get_column(group.event_time)
+        first, last = events.min(), events.max()
+    return {**counts, "min_event_at": first, "max_event_at": last}
+
+
+def _check_token(group: FeatureGroupSpec, token: object) -> None:
+    if not isinstance(token, str) or "\0" in token:
+        raise InputError(
+            expected="an idempotency key of text without NUL",
+            got=repr(token),
+            where=f"feature group {group.label}",
+            hint="Name the batch by where it came from, such as 'orders/2026-11-21'.",
+        )
+
+
+def _check_same(group: FeatureGroupSpec, found: CommitSpec, content: str) -> None:
+    if found.digest != content:
+        raise ConflictError(
+            expected="the rows that the idempotency key came with the first time",
+            got="other rows",
+            where=f"feature group {group.label}, idempotency key {found.token!r}",
+            hint="Use a new key for new rows.",
+        )
+
+
+def _settled(
+    stores: Stores, connection: Connection, group_id: str, columns: Sequence[FeatureSpec]
+) -> FeatureGroupSpec:
+    """The group with its schema. The caller holds its lock."""
+    group = store.get_group_by_id(connection, group_id)
+    if group.columns is None:
+        group = group.model_copy(update={"columns": tuple(columns)})
+        store.replace_group(connection, group, stores.project_id)
+    elif schema.types_of(group.columns) != schema.types_of(columns):
+        raise ConflictError(
+            expected="the schema that the group has",
+            got="one that another insert settled in the meantime",
+            where=f"feature group {group.label}",
+            hint="Insert again: the rows will be brought to the group's schema.",
+        )
+    return group

@@ -1,0 +1,85 @@
+"""From a stream into a group: polled, pushed, then acknowledged, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from mainspring.errors import ExpectationError, InputError
+from mainspring.features.push import api as push
+from mainspring.features.push.api import Pushed
+from mainspring.features.spec import FeatureGroupSpec
+from mainspring.features.store import Stores
+from mainspring.ports.streams import Message, Stream
+
+#: No feature may be called so: names of features do not begin with an underscore.
+_EVENT_ID: Final = "_event_id"
+
+Decode = Callable[[Message], Mapping[str, Any]]
+Refused = Callable[[Message, InputError | ExpectationError], object]
+
+
+def of_json(message: Message) -> Mapping[str, Any]:
+    """The row of a message that is one JSON object.
+
+    Raises:
+        InputError: it is not.
+    """
+    try:
+        found = msgspec.json.decode(message.data)
+    except msgspec.DecodeError as error:
+        raise _no_row(message, str(error)) from error
+    if not isinstance(found, dict):
+        raise _no_row(message, f"a JSON {type(found).__name__}")
+    return found
+
+
+def consume(
+    stores: Stores,
+    group: FeatureGroupSpec,
+    stream: Stream,
+    *,
+    decode: Decode = of_json,
+    refused: Refused | None = None,
+    n_at_once: int = push.ROWS_AT_ONCE,
+    wait_s: float = 1.0,
+) -> Iterator[Pushed]:
+    """See `FeatureGroup.consume`."""
+    while True:
+        messages = stream.poll(n_at_once, wait_s)
+        done = _push(stores, group, messages, decode, refused) if messages else Pushed()
+        # Not before: whatever happens until here, the messages come again.
+        stream.acknowledge(messages)
+        yield done
+        if not messages:
+            push.flush_due(stores)
+
+
+def _push(
+    stores: Stores, group: FeatureGroupSpec, messages: list[Message], decode: Decode, refused: Refused | None
+) -> Pushed:
+    try:
+        rows = [{**decode(message), _EVENT_ID: message.id} for message in messages]
+        return push.push(stores, group, rows, event_id=_EVENT_ID)
+    except (InputError, ExpectationError):
+        if refused is None:
+            raise
+    done = Pushed()
+    for message in messages:
+        try:
+            row = {**decode(message), _EVENT_ID: message.id}
+            done += push.push(stores, group, [row], event_id=_EVENT_ID)
+        except (InputError, ExpectationError) as error:
+            refused(message, error)
+    return done
+
+
+def _no_row(message: Message, got: str) -> InputError:
+    return InputError(
+        expected="a JSON object, with the group's columns",
+        got=got,
+        where=f"message {message.id!r}",
+        hint="Pass decode=, a function from a message to its row, where messages are something else.",
+    )
