@@ -10,7 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mainspring.errors import InputError
-from mainspring.features.online.keycode import MAX_KEY_BYTES, columns_encoder, encoder
+from mainspring.features.online.keycode import (
+    MAX_KEY_BYTES,
+    columns_encoder,
+    decode_key,
+    encoder,
+    is_shortened,
+)
 
 VALUES = {
     "int64": st.integers(-(2**63), 2**63 - 1),
@@ -50,11 +56,20 @@ def test_parts_do_not_run_together(one: tuple[str, str], other: tuple[str, str])
     assert (encode(types, one) == encode(types, other)) == (one == other)
 
 
+@given(key=typed_keys())
+def test_a_key_tells_its_values(key: Any) -> None:
+    """What was encoded comes back, of every type and after any start."""
+    types, values = key
+    data = encoder(types, [f"k{i}" for i in range(len(types))], b"start")(values)
+    assert decode_key(types, data, b"start") == values
+
+
 def test_long_keys_fit() -> None:
     """A key of any length stays within what the keys store takes, and two long ones differ."""
     long = [encode(["string"], ("x" * 10_000 + end,)) for end in "ab"]
     assert len(set(long)) == 2
-    assert all(len(data) <= MAX_KEY_BYTES for data in long)
+    assert all(len(data) <= MAX_KEY_BYTES and is_shortened(data) for data in long)
+    assert not is_shortened(encode(["string"], ("x",)))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Final, cast
 
 from mainspring.errors import InputError
-from mainspring.types import digest_bytes, to_us
+from mainspring.types import digest_bytes, from_us, to_us
 
 # LMDB takes keys of at most 511 bytes; longer ones are replaced by their digest under a tag of their own.
 MAX_KEY_BYTES: Final = 400
@@ -17,6 +17,10 @@ _ORDINAL_1970: Final = date(1970, 1, 1).toordinal()
 
 _pack_int = struct.Struct(">q").pack
 _pack_length = struct.Struct(">I").pack
+_N_NUMBER: Final = 9
+"""Bytes of a whole number with its tag."""
+_N_HEAD: Final = 5
+"""Bytes before those of a text: its tag and its length."""
 
 
 def _int(value: object) -> bytes:
@@ -146,6 +150,40 @@ def encoder(
         return start + (out if len(out) <= MAX_KEY_BYTES else _shortened(out))
 
     return encode
+
+
+def is_shortened(key: bytes, start: bytes = b"") -> bool:
+    """Whether a key is the digest of a longer one, which does not say what it is of."""
+    return key.startswith(start + _LONG_TAG)
+
+
+def decode_key(types: Sequence[str], key: bytes, start: bytes = b"") -> tuple[object, ...]:
+    """The values that `encoder` made a key of.
+
+    Args:
+        key: none that `is_shortened`.
+    """
+    values, at = list[object](), len(start)
+    for kind in types:
+        if kind in {"string", "binary"}:
+            begin = at + _N_HEAD
+            end = begin + int.from_bytes(key[at + 1 : begin])
+            values.append(key[begin:end].decode() if kind == "string" else key[begin:end])
+        elif kind == "bool":
+            end = at + 2
+            values.append(key[at + 1] == 1)
+        else:
+            end = at + _N_NUMBER
+            values.append(_NUMBERS[kind](int.from_bytes(key[at + 1 : end], signed=True)))
+        at = end
+    return tuple(values)
+
+
+_NUMBERS: Final[Mapping[str, Callable[[int], object]]] = {
+    "int64": int,
+    "date": lambda days: date.fromordinal(days + _ORDINAL_1970),
+    "datetime": from_us,
+}
 
 
 def columns_encoder(
