@@ -22,9 +22,10 @@ from mainspring.checks import kept
 from mainspring.checks.profile import Profile
 from mainspring.errors import InputError
 from mainspring.features.api import Features
-from mainspring.features.erasure import online
+from mainspring.features.erasure import editions, online
 from mainspring.features.group import FeatureGroup
 from mainspring.features.insert import api as ingest
+from mainspring.features.insert import rejects
 from mainspring.features.profiles import KEPT_FROM_ROWS
 from mainspring.features.store import editions_of, table_name
 from mainspring.features.upkeep import maintenance
@@ -301,25 +302,76 @@ def test_nothing_needs_a_profile_that_is_gone(project: Project) -> None:
     assert owners & {commit.asset_id for commit in commits} == set()
 
 
-def test_rejects_go_where_nothing_was_taken(features: Features, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rejected rows of an insert that was killed before its other rows were written."""
-    group = features.group(
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_rejects_of_an_insert_that_is_not_published_go(
+    project: Project, monkeypatch: pytest.MonkeyPatch, *, is_killed: bool
+) -> None:
+    """Of one that was killed and is tried again, and of one under way: none is an example of what broke a rule."""
+    group = project.features.group(
         "people", keys=["name"], on_failure="quarantine", expectations=[ms.expect.between("x", 0, 9)],
     )  # fmt: skip
-    tables = features._stores.tables
-    append = type(tables).append
+    batch = pl.DataFrame({"name": ["Ada", "Bob", "Zebedee"], "x": [1.0, 98.0, 99.0]})
+    publish = ingest.publish
 
-    def killed(this: Any, name: str, *given: Any, **named: Any) -> int:
-        return append(this, name, *given, **named) if name.endswith("_rejects") else 1 // 0
+    def erased_before(*given: Any, **named: Any) -> Any:
+        monkeypatch.setattr(ingest, "publish", publish)
+        done = project.features.get_group("people").erase({"name": "Zebedee"}, reason="asked")
+        assert (done.n_rows, done.n_rejected) == (0, 1)
+        assert done.receipt_id is not None
+        assert holders(folder_of(project.features), "Zebedee") == []
+        if is_killed:
+            raise ZeroDivisionError
+        return publish(*given, **named)
 
-    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr(type(tables), "append", killed)
-        group.insert(pl.DataFrame({"name": ["Ada", "Zebedee"], "x": [1.0, 99.0]}))
-    group = features.get_group("people")
-    done = group.erase({"name": "Zebedee"}, reason="asked")
-    assert (done.n_rows, done.n_rejected) == (0, 1)
-    assert done.receipt_id is not None
-    assert holders(folder_of(features), "Zebedee") == []
+    monkeypatch.setattr(ingest, "publish", erased_before)
+    with pytest.raises(ZeroDivisionError) if is_killed else nullcontext():
+        group.insert(batch, idempotency_key="1")
+    group = project.features.get_group("people")
+    commit = group.insert(batch, idempotency_key="1")
+    assert (commit.n_rows, commit.n_rejected) == (1, 1)
+    assert commit.validation is not None
+    assert commit.validation.results[0].examples == (98.0,)
+    assert group.rejects()["name"].to_list() == ["Bob"]
+    assert warned(project) == []
+
+
+def test_a_commit_that_is_published_while_an_erasure_begins_is_told(
+    features: Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says of the rows is listed, although the commit was not there when they were looked for."""
+    checks = [ms.expect.between("x", 0, 9)]
+    group = features.group("people", keys=["name"], expectations=checks)
+    looked, done = threading.Event(), threading.Event()
+    publish, left = ingest.publish, editions.editions
+
+    def late(*given: Any, **named: Any) -> Any:
+        assert looked.wait(30)
+        found = publish(*given, **named)
+        done.set()
+        return found
+
+    def after_it(*given: Any) -> Any:
+        looked.set()
+        assert done.wait(30)
+        return left(*given)
+
+    monkeypatch.setattr(ingest, "publish", late)
+    monkeypatch.setattr(editions, "editions", after_it)
+    appended = threading.Event()
+    append = rejects.append
+
+    def told(*given: Any) -> None:
+        append(*given)
+        appended.set()
+
+    monkeypatch.setattr(rejects, "append", told)
+    with ThreadPoolExecutor(1) as thread:
+        rows = pl.DataFrame({"name": ["Ada", "Zebedee"], "x": [1.0, 99.0]})
+        commit = thread.submit(group.insert, rows)
+        assert appended.wait(30)
+        found = features.get_group("people").erase({"name": "Zebedee"}, reason="asked")
+        assert commit.result().n_rows == 2
+    assert (found.n_rows, len(found.copies.examples)) == (1, 1)
 
 
 def test_examples_of_rejected_rows_are_listed(features: Features) -> None:

@@ -12,7 +12,7 @@ from mainspring.features.define import lock_group
 from mainspring.features.erasure import datasets, editions, online, receipt
 from mainspring.features.erasure.copies import find_copies
 from mainspring.features.erasure.find import find, keys_of
-from mainspring.features.erasure.plan import counted, planned
+from mainspring.features.erasure.plan import counted, planned, published_since
 from mainspring.features.erasure.spec import Erased, Named, Plan
 from mainspring.features.push import api as push
 from mainspring.features.spec import FeatureGroupSpec
@@ -75,7 +75,7 @@ def _carried_out(stores: Stores, group: FeatureGroupSpec, plan: Plan, reason: st
     with stores.graph.execution(
         "erase", group.label, parameters=told, durable=True, after_the_fact=True
     ) as work:
-        _write_editions(stores, group, plan, work)
+        plan = _write_editions(stores, group, plan, work)
         # Before the rows go, of which alone a part of a key tells the whole one; and once more when nothing has them.
         n_online = online.remove(stores, group, plan)
         unsettled = _take_rows(stores, group, plan)
@@ -105,11 +105,13 @@ def _carried_out(stores: Stores, group: FeatureGroupSpec, plan: Plan, reason: st
     return done
 
 
-def _write_editions(stores: Stores, group: FeatureGroupSpec, plan: Plan, work: Publication) -> None:
+def _write_editions(stores: Stores, group: FeatureGroupSpec, plan: Plan, work: Publication) -> Plan:
+    """Write down what is to be left. From here on none of the commits is published with what is to go."""
     left = list(editions.editions(stores, group, plan, work.id))
     with stores.records.write() as connection:
         lock_group(stores, connection, group.group_id)
         store.add_editions(connection, left, stores.project_id)
+        return published_since(plan, store.all_commits(connection, group.group_id))
 
 
 def _take_rows(stores: Stores, group: FeatureGroupSpec, plan: Plan) -> tuple[str, ...]:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
+from dataclasses import replace
 
 from mainspring.features.erasure.spec import Copies, Erased, Found, Plan
 from mainspring.features.join.point_in_time import COMMIT
+from mainspring.features.spec import CommitSpec
 
 
 def planned(found: Found) -> Plan:
     """The commits that rows go from, and those that something else may have been made of."""
-    tickets = {*found.rows[COMMIT].to_list(), *found.pending}
-    touched = tickets | set(found.rejected[COMMIT].to_list())
-    return Plan(
+    rejected = set(found.rejected[COMMIT].to_list())
+    # Of a commit that is not published, what it says of rows that it did not take is still to be told.
+    staged = {item.ticket for item in found.commits if item.number is None}
+    tickets = {*found.rows[COMMIT].to_list(), *found.pending, *(rejected & staged)}
+    plan = Plan(
         found=found,
         commits=tuple(item for item in found.commits if item.ticket in tickets),
-        told=_assets(found, touched),
-        sources=_assets(found, touched | found.erased),
+        told=(),
+        sources=(),
     )
+    return published_since(plan, found.commits)
 
 
-def _assets(found: Found, tickets: Collection[int]) -> tuple[str, ...]:
-    """Of the published ones of these commits."""
-    return tuple(
-        item.asset_id for item in found.commits if item.ticket in tickets and item.asset_id is not None
+def published_since(plan: Plan, commits: Iterable[CommitSpec]) -> Plan:
+    """The plan with what the commits are now: some may have been published since they were looked for."""
+    touched = plan.tickets | set(plan.found.rejected[COMMIT].to_list())
+    told = {item.ticket: item.asset_id for item in commits if item.asset_id is not None}
+    return replace(
+        plan,
+        told=tuple(told[ticket] for ticket in told if ticket in touched),
+        sources=tuple(told[ticket] for ticket in told if ticket in touched | plan.found.erased),
     )
 
 

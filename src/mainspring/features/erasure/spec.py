@@ -131,7 +131,8 @@ class Plan:
 
     Attributes:
         found: where it is decided from.
-        commits: staged and published ones that rows came with, and those of erasures that have not ended.
+        commits: staged and published ones that rows came with, staged ones that rejected rows came with, and those of
+            erasures that have not ended.
         told: published ones that rows, also rejected ones, came with: what says of them may have the entity too.
         sources: these, and those that earlier erasures took rows of: what is made of them may have the entity, also
             what was being made when its rows were erased.

@@ -248,7 +248,6 @@ def _append(
     stores: Stores, group: FeatureGroupSpec, spec: CommitSpec, batch: Screened, op: int
 ) -> Looked | None:
     """Write the rows under the commit's ticket, unless they are there."""
-    rejects.append(stores, group, spec, batch.rejected)
     name = store.table_name(group)
     if not stores.tables.exists(name):
         _check_not_lost(stores, group, name)
@@ -260,6 +259,8 @@ def _append(
                 pl.lit(op, dtype=pl.Int64).alias(OP),
             ]
             stores.tables.append(name, batch.rows.with_columns(system), token=spec.token)
+    # After the rows: an erasure that finds rejects of a ticket finds all that the commit will have.
+    rejects.append(stores, group, spec, batch.rejected)
     return None if profiled is None else profiled.result()
 
 
