@@ -247,9 +247,12 @@ class FeatureGroup:
             data: a frame, a list of mappings (times may be text of ISO 8601), or an iterator of mappings, of which
                 every 1,000 rows are acknowledged together.
             event_id: the column that names each event: text or whole numbers. It is no feature. An event whose id the
-                group took before changes nothing, whenever and from whichever process it comes again.
+                group took before changes nothing, whenever and from whichever process it comes again; its known time
+                may be another one then, and nothing else.
 
         Raises:
+            ConflictError: an event came before, or comes twice at once, with other values. Nothing of these rows is
+                taken, of an iterator only what came with the 1,000 before.
             InputError: a column is missing, unknown or of another type, or an id is null. Nothing of these rows is
                 taken, of an iterator only what came with the 1,000 before.
             ExpectationError: the group refuses and a critical expectation is broken; likewise.
@@ -283,7 +286,7 @@ class FeatureGroup:
             wait_s: how long a poll waits for the first message.
 
         Raises:
-            InputError, ExpectationError: as for `push`, where `refused` is None.
+            InputError, ExpectationError, ConflictError: as for `push`, where `refused` is None.
             StateError, UnavailableError: as for `push`.
         """
         return consume(

@@ -433,6 +433,12 @@ def get_commit(connection: Connection, spec: FeatureGroupSpec, number: int) -> C
     return value(CommitSpec, found)
 
 
+def commits_of_assets(connection: Connection, asset_ids: Iterable[str]) -> list[CommitSpec]:
+    """The published commits among these assets."""
+    query = select(commits).where(among(commits.c.asset_id, asset_ids))
+    return [value(CommitSpec, found) for found in connection.execute(query).mappings()]
+
+
 def commit_numbers(connection: Connection, asset_ids: Iterable[str]) -> dict[str, int]:
     """Number by asset of the published commits among these assets."""
     query = select(commits.c.asset_id, commits.c.number).where(among(commits.c.asset_id, asset_ids))

@@ -16,7 +16,7 @@ from tests.features.conftest import at
 from tests.features.online.test_api import store_at
 
 from mainspring.checks import expect
-from mainspring.errors import ExpectationError, InputError, IntegrityError, StateError
+from mainspring.errors import ConflictError, ExpectationError, InputError, IntegrityError, StateError
 from mainspring.features.api import Features
 from mainspring.features.push import api as push
 from mainspring.features.push import journal
@@ -63,15 +63,65 @@ def test_an_event_counts_once(features: Features, reopen: Callable[[], Features]
     """A re-sent id changes nothing: within one push, before and after the commit, in another process, as a number."""
     group = users(features)
     clock.set(at(1))
-    done = group.push([row("1"), row("1", score=2.0), row("2", "bob")], event_id="id")
+    done = group.push([row("1"), row("1"), row("2", "bob")], event_id="id")
     assert (done.n_rows, done.n_repeated) == (2, 1)
     for _ in range(2):
         again = reopen().get_group("users")
-        assert again.push([row(1, score=3.0)], event_id="id").n_rows == 0
+        assert again.push([row(1)], event_id="id").n_rows == 0
         assert read(features, group) == (1.0, "present")
         again.flush()
     assert group.read(history=True).to_polars().height == 2
     assert len(group.commits()) == 1
+
+
+@pytest.mark.parametrize("is_committed", [False, True])
+def test_an_event_with_other_content_is_refused(
+    features: Features, clock: ReplayClock, *, is_committed: bool
+) -> None:
+    """With all that was sent with it, in the journal and in a commit; NaN and null are the same again."""
+    group = users(features)
+    clock.set(at(1))
+    first = [row("1"), row("2", score=float("nan")), row("3", score=None)]
+    group.push(first, event_id="id")
+    if is_committed:
+        group.flush()
+    assert group.push(first, event_id="id").n_repeated == 3
+    for other in (row("1", score=3.0), row("3", score=0.0), row("2", hour=0.5, score=float("nan"))):
+        with pytest.raises(ConflictError, match=f"other values of (score|seen) in '{other['id']}'"):
+            group.push([row("4", "bob"), other], event_id="id")
+    assert read(features, group, "bob") == (None, "missing")
+    with pytest.raises(ConflictError, match="other values of user in '5'"):
+        group.push([row("5"), row("5", "bob")], event_id="id")
+    group.flush()
+    assert group.read(history=True).to_polars().height == 3
+
+
+def test_an_event_is_learnt_of_again(features: Features, clock: ReplayClock) -> None:
+    """Whoever sends it again knows of it since later; and of a row that was erased there is nothing to compare."""
+    schema = {"user": str, "seen": datetime, "told": datetime, "score": float}
+    options: dict[str, Any] = {"keys": ["user"], "event_time": "seen", "known_time": "told"}
+    group = features.group("told", schema=schema, **options)
+    clock.set(at(5))
+    group.push([row("1") | {"told": at(1)}], event_id="id")
+    assert group.push([row("1") | {"told": at(2)}], event_id="id").n_repeated == 1
+    group.flush()
+    assert group.push([row("1") | {"told": at(3)}], event_id="id").n_repeated == 1
+    group.erase({"user": "ann"}, reason="asked")
+    assert group.push([row("1", score=9.0) | {"told": at(3)}], event_id="id").n_rows == 0
+
+
+def test_a_column_that_came_later_is_no_other_content(features: Features, clock: ReplayClock) -> None:
+    """The event had no value of it when it was sent first."""
+    group = users(features)
+    clock.set(at(1))
+    group.push([row("1")], event_id="id")
+    group.flush()
+    group.push([row("2")], event_id="id")
+    wider = features.group(
+        "users", keys=["user"], event_time="seen", online=True, schema={**SCHEMA, "late": int}
+    )
+    again = [row(event) | {"late": 7} for event in ("1", "2")]
+    assert wider.push(again, event_id="id").n_repeated == 2
 
 
 def test_ids_are_forgotten_when_told_to(
@@ -192,7 +242,7 @@ def test_text_times_and_columns_that_came_later(features: Features, clock: Repla
     wide = features.group(
         "users", keys=["user"], event_time="seen", online=True, schema={**SCHEMA, "city": str}
     )
-    again = wide.push([{**row(1), "city": "Bonn"}], event_id="id")
+    again = wide.push([{**row(1, hour=0.5), "city": "Bonn"}], event_id="id")
     assert again.n_repeated == 1
     wide.push([{**row(2, "bob"), "city": "Ulm"}], event_id="id")
     wide.flush()
@@ -209,7 +259,7 @@ def test_a_killed_put_is_made_up_for(
         patch.setattr(push, "_bring_online", lambda *_: None)
         group.push([row(1)], event_id="id")
     assert read(features, group) == (None, "missing")
-    assert group.push([row(1, score=5.0)], event_id="id").n_repeated == 1
+    assert group.push([row(1)], event_id="id").n_repeated == 1
     assert read(features, group) == (1.0, "present")
 
 
@@ -229,7 +279,7 @@ def test_once_committed_online_is_the_join(
 ) -> None:
     """Over pushes, flushes and inserts in any order: when all is committed, reading online is the join (R20).
 
-    Every event is there exactly once, as it was sent first.
+    Every event is there exactly once, however often it was sent.
     """
     with store_at(graph) as features:
         number = next(_examples)
@@ -243,12 +293,9 @@ def test_once_committed_online_is_the_join(
             elif step == "insert":
                 group.insert(pl.DataFrame({"user": ["ann"], "seen": [at(begin + 2)], "score": [float(hour)]}))
             else:
-                group.push(
-                    [row(event, user, begin + at_hour, score) for event, user, at_hour, score in step],
-                    event_id="id",
-                )
-                for event, *content in step:
-                    first.setdefault(event, tuple(content))
+                sent = [(event, *first.setdefault(event, tuple(content))) for event, *content in step]
+                rows = [row(event, user, begin + at_hour, score) for event, user, at_hour, score in sent]
+                group.push(rows, event_id="id")
         end = at(begin + len(steps))
         clock.set(end)
         group.flush()
@@ -260,13 +307,13 @@ def test_once_committed_online_is_the_join(
         assert vectors.values["score"] == joined.frame["score"].to_list()
         assert vectors.commits[name] == joined.provenance[name]["number"].to_list()
         stored = group.read(history=True).to_polars().filter(pl.col("score") <= 1)
-        sent = sorted((user, at(begin + hour), score) for user, hour, score in first.values())
+        pushed = [(user, at(begin + hour), score) for user, hour, score in first.values()]
         inserted = [
             ("ann", at(begin + 2), float(hour))
             for hour, step in enumerate(steps)
             if step == "insert" and hour < 2
         ]
-        assert sorted(stored.rows()) == sorted([*sent, *inserted])
+        assert sorted(stored.rows()) == sorted([*pushed, *inserted])
 
 
 def test_many_push_the_same_at_once(

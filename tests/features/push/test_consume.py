@@ -28,7 +28,7 @@ def test_consumed_is_pushed_then_acknowledged(features: Features, clock: ReplayC
     """Messages are online after their step; delivered again they are repeated and change nothing."""
     group = users(features)
     clock.set(at(1))
-    stream = IterableStream([message(1, score=2.0), message(2, "bob"), message(1, score=9.0)])
+    stream = IterableStream([message(1, score=2.0), message(2, "bob"), message(1, score=2.0)])
     steps = group.consume(stream, n_at_once=2)
     assert next(steps).n_rows == 2
     assert read(features, group) == (2.0, "present")
@@ -82,6 +82,17 @@ def test_refused_messages(features: Features, clock: ReplayClock, bad: Message, 
     assert len(handed) == 1
     assert handed[0].startswith("m2")
     assert why in handed[0]
+
+
+def test_a_message_with_other_content(features: Features, clock: ReplayClock) -> None:
+    """Its id is bound to what it said first: it is handed over, and the others of its poll are taken."""
+    group = users(features)
+    clock.set(at(1))
+    stream = IterableStream([message(1), message(1, score=2.0), message(2, "bob")])
+    handed: list[str] = []
+    done = next(group.consume(stream, refused=lambda one, error: handed.append(f"{one.id} {error.code}")))
+    assert (done.n_rows, handed) == (2, ["m1 name.conflict"])
+    assert read(features, group) == (1.0, "present")
 
 
 @needs_nats

@@ -1,5 +1,5 @@
 """Rows of streams: online at once, offline in committed batches, each event once.
 
-`journal` is where rows are durable before they are acknowledged, `api` takes and commits them, `consume` polls a
-stream.
+`journal` is where rows are durable before they are acknowledged, `repeated` looks at events that come again, `api`
+takes and commits them, `consume` polls a stream.
 """

@@ -2,7 +2,7 @@
 
 A push is acknowledged when its rows lie in the journal and, as far as they are available, in the online store. A
 process that is killed loses nothing of that: whoever flushes next makes the commit. An event whose id was pushed
-before, by whichever process, changes nothing for as long as ids are kept.
+before, by whichever process, changes nothing for as long as ids are kept; one that comes with other content is refused.
 
 An online row of a batch carries the number that its commit will have at least, its place in the batch, and the
 asset id of that commit. So it is newer than everything committed before it, and the commit's own row takes its place.
@@ -33,9 +33,9 @@ from mainspring.features.join.point_in_time import NUMBER, OP, ORDINAL, PUT
 from mainspring.features.online.materialize import entries_of, materialize, newest
 from mainspring.features.online.packing import SPACE
 from mainspring.features.personal import Door, open_door, unshown
-from mainspring.features.push import journal
+from mainspring.features.push import journal, repeated
 from mainspring.features.rows import AVAILABLE, available, with_times
-from mainspring.features.spec import FeatureGroupSpec, Push
+from mainspring.features.spec import FeatureGroupSpec, Push, PushedEvent
 from mainspring.features.store import Stores
 from mainspring.log import get_logger
 from mainspring.ports.keys import Guards, OvertakenError
@@ -59,7 +59,7 @@ class Pushed:
 
     Attributes:
         n_rows: rows that are new.
-        n_repeated: rows whose event was pushed before; they changed nothing.
+        n_repeated: rows whose event was pushed before with the same content; they changed nothing.
         commits: numbers of the commits that were made on the way, oldest first.
     """
 
@@ -245,20 +245,66 @@ def _event_ids(series: pl.Series, where: str) -> list[str]:
     return ids.to_list()
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """What a transaction took of pushed rows.
+
+    Attributes:
+        pushed: those that are new; it has no row where none is.
+        again: what holds the rows of events that were pushed before and that no commit holds.
+        number: what the commit's will be at least.
+        n_waiting: rows of the open batch, these included.
+        began_us: when its first row came.
+    """
+
+    pushed: Push
+    again: list[Push]
+    number: int
+    n_waiting: int
+    began_us: int
+
+
 def _push_part(
     stores: Stores, group: FeatureGroupSpec, rows: pl.DataFrame, ids: list[str], where: str
 ) -> Pushed:
     now = stores.graph.clock.now()
     # Before the rows are in the journal, of which an erasure takes what was there before it.
     guards = erasure_mark.seen(stores.keys, [group.group_id]) if group.online else {}
+    repeated.check_at_once(group, rows, ids, where)
+    checked = frozenset[str]()
+    while isinstance(taken := _take(stores, group, rows, ids, now, checked, where), list):
+        # Outside of the transaction: rows of a commit are read from its table.
+        repeated.check_before(stores, group, rows, ids, taken, where)
+        checked |= {event.event_id for event in taken}
+    if group.online:
+        new = [taken.pushed] if taken.pushed.n_rows else []
+        _bring_online(stores, group, [*taken.again, *new], taken.number, guards)
+    commits: tuple[int, ...] = ()
+    if taken.n_waiting >= BATCH_ROWS or to_us(now) - taken.began_us >= BATCH_AGE_S * 1_000_000:
+        commits = tuple(commit.number for commit in flush(stores, group))
+    n_new = taken.pushed.n_rows
+    return Pushed(n_new, len(ids) - n_new, commits)
+
+
+def _take(
+    stores: Stores,
+    group: FeatureGroupSpec,
+    rows: pl.DataFrame,
+    ids: list[str],
+    now: datetime,
+    checked: frozenset[str],
+    where: str,
+) -> _Taken | list[PushedEvent]:
+    """Write new rows into the journal; or nothing, and return events that were pushed before and are not checked."""
     with stores.records.write() as connection:
         stores.graph.check_stands(connection, where)
         lock_group(stores, connection, group.group_id)
         known = journal.find_events(connection, group.group_id, ids)
+        if unchecked := [event for event in known if event.event_id not in checked]:
+            return unchecked
         seen = {event.event_id for event in known}
         first: dict[str, int] = {}
         for place, name in enumerate(ids):
-            # Of an event that comes twice at once the first row counts.
             first.setdefault(name, place)
         new = [place for name, place in first.items() if name not in seen]
         batch_id, n_before, began_us = journal.find_open(connection, group.group_id) or (
@@ -280,12 +326,7 @@ def _push_part(
         # Whoever sent these before may have been killed between the journal and the online store.
         again = journal.pushes_of(connection, known)
         number = store.last_numbers(connection, [group.group_id]).get(group.group_id, 0) + 1
-    if group.online:
-        _bring_online(stores, group, [*again, *([pushed] if new else [])], number, guards)
-    commits: tuple[int, ...] = ()
-    if n_before + len(new) >= BATCH_ROWS or to_us(now) - began_us >= BATCH_AGE_S * 1_000_000:
-        commits = tuple(commit.number for commit in flush(stores, group))
-    return Pushed(len(new), len(ids) - len(new), commits)
+    return _Taken(pushed, again, number, n_before + len(new), began_us)
 
 
 def _bring_online(

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mainspring.errors import ExpectationError, InputError
+from mainspring.errors import ConflictError, ExpectationError, InputError
 from mainspring.features.push import api as push
 from mainspring.features.push.api import Pushed
 from mainspring.features.spec import FeatureGroupSpec
@@ -18,7 +18,7 @@ from mainspring.ports.streams import Message, Stream
 _EVENT_ID: Final = "_event_id"
 
 Decode = Callable[[Message], Mapping[str, Any]]
-Refused = Callable[[Message, InputError | ExpectationError], object]
+Refused = Callable[[Message, InputError | ExpectationError | ConflictError], object]
 
 
 def of_json(message: Message) -> Mapping[str, Any]:
@@ -63,7 +63,7 @@ def _push(
     try:
         rows = [{**decode(message), _EVENT_ID: message.id} for message in messages]
         return push.push(stores, group, rows, event_id=_EVENT_ID)
-    except (InputError, ExpectationError):
+    except (InputError, ExpectationError, ConflictError):
         if refused is None:
             raise
     done = Pushed()
@@ -71,7 +71,7 @@ def _push(
         try:
             row = {**decode(message), _EVENT_ID: message.id}
             done += push.push(stores, group, [row], event_id=_EVENT_ID)
-        except (InputError, ExpectationError) as error:
+        except (InputError, ExpectationError, ConflictError) as error:
             refused(message, error)
     return done
 
