@@ -13,6 +13,7 @@ from typing import Self
 
 import pytest
 import redis
+from hiredis import pack_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.redis_servers import OwnRedis, shared_redis
@@ -21,6 +22,7 @@ from mainspring.errors import AccessError, ConflictError, InputError, IntegrityE
 from mainspring.ports.keys import Entry, Keys, open_keys
 from mainspring.ports.keys._redis import RedisKeys
 from mainspring.ports.keys._redis_put import ENTRIES_AT_ONCE
+from mainspring.ports.keys._redis_read import read_command
 from mainspring.testing import KeysContract
 from mainspring.types import new_id
 
@@ -111,6 +113,17 @@ def test_one_round_trip(own: OwnRedis) -> None:
     keys.close()
 
 
+ONE_LENGTH = st.integers(1, 20).flatmap(
+    lambda length: st.lists(st.binary(min_size=length, max_size=length), min_size=1, max_size=120)
+)
+
+
+@given(name=st.binary(max_size=40), keys=ONE_LENGTH | st.lists(st.binary(min_size=1), min_size=1))
+def test_reading_command(name: bytes, keys: list[bytes]) -> None:
+    found = read_command(name, keys, set(map(len, keys)))
+    assert found == pack_command((b"HMGET", name, *keys))
+
+
 def test_entries(namespace: str) -> None:
     """Every entry of a space is listed once, and none of another space."""
     keys = RedisKeys(shared_redis(), namespace)
@@ -141,7 +154,7 @@ def test_two_homes_at_once(namespace: str, monkeypatch: pytest.MonkeyPatch) -> N
     read, first = redis.Connection.read_response, iter([True])
 
     def overtaken(connection: redis.Connection, *given: object, **named: object) -> object:
-        reply = read(connection, *given, **named)  # type: ignore[arg-type]
+        reply = read(connection, *given, **named)
         if reply is None and next(first, False):
             assert homes[1].put("s", [entry("a")]) == 1
         return reply

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from mainspring.errors import InputError
@@ -145,7 +146,7 @@ class OnlineReader:
     ) -> dict[str, tuple[list[str], Found]]:
         """What groups have for n requests into `columns`, from one read of one state of the store."""
         asked = [lookup.keys_of(given, n) for lookup in self._lookups]
-        found = self._keys.get_columns(SPACE, [key for _, keys in asked for key in keys])
+        found = self._keys.get_columns(SPACE, list(chain.from_iterable(keys for _, keys in asked)))
         out, begin = {}, 0
         for lookup, (places, keys) in zip(self._lookups, asked, strict=True):
             end = begin + len(keys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from itertools import repeat
 from typing import Final, cast
 
 from mainspring.errors import InputError
@@ -92,27 +93,31 @@ def encode_columns(
     """
     if not types:
         return [start + b"n"] * n
-    first, *others = zip(types, columns, strict=True)
-    keys = _encode_column(*first, start)
-    if others:
-        parts = [_encode_column(name, column, b"") for name, column in others]
-        keys = list(map(b"".join, zip(keys, *parts, strict=True)))
+    starts = (start, *repeat(b"", len(types) - 1))
+    encoded = [_encode_column(*each) for each in zip(types, columns, starts, strict=True)]
+    parts = [part for part, _ in encoded]
+    keys = parts[0] if len(parts) == 1 else list(map(b"".join, zip(*parts, strict=True)))
     longest = len(start) + MAX_KEY_BYTES
-    if n and max(map(len, keys)) > longest:
+    if sum(length for _, length in encoded) > longest:
         keys = [key if len(key) <= longest else start + _shortened(key[len(start) :]) for key in keys]
     return keys
 
 
-def _encode_column(name: str, column: Sequence[object], start: bytes) -> list[bytes]:
-    """The most common types without a call for each value."""
+def _encode_column(name: str, column: Sequence[object], start: bytes) -> tuple[list[bytes], int]:
+    """The most common types without a call for each value; and the length of the longest."""
     if name == "string":
         texts = list(map(str.encode, cast("Sequence[str]", column)))
         heads = {length: start + b"s" + _pack_length(length) for length in set(map(len, texts))}
-        return [heads[len(text)] + text for text in texts]
+        if len(heads) == 1:
+            ((length, head),) = heads.items()
+            return [head + text for text in texts], len(head) + length
+        longest = max((len(head) + length for length, head in heads.items()), default=0)
+        return [heads[len(text)] + text for text in texts], longest
     if name == "int64":
         head = start + b"i"
-        return [head + packed for packed in map(_pack_int, column)]
-    return [start + part for part in map(_ENCODERS[name], column)]
+        return [head + packed for packed in map(_pack_int, column)], len(head) + 8
+    encoded = [start + part for part in map(_ENCODERS[name], column)]
+    return encoded, max(map(len, encoded), default=0)
 
 
 def _shortened(key: bytes) -> bytes:

@@ -152,7 +152,7 @@ class Lookup:
         self._fill_fields(columns, spread(n, [None] * self.n_stored, places, self._widened(rows)), status)
         return status, Found(known, n, self.timed)
 
-    def _decoded(self, found: Columns, packed: list[bytes], keys: list[bytes]) -> list[list[Any]]:
+    def _decoded(self, found: Columns, packed: list[bytes], keys: list[bytes]) -> Sequence[Sequence[Any]]:
         """The rows; [] of a deleted key. One by one where one of them is deleted, or damaged: to say which it is."""
         if all(packed):
             with suppress(msgspec.DecodeError):
@@ -174,7 +174,7 @@ class Lookup:
         is_delete = map(not_, packed)
         return list(map(self.state, found.event_us, found.known_us, is_delete, repeat(now_us)))
 
-    def _widened(self, rows: list[list[Any]]) -> list[list[Any]]:
+    def _widened(self, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
         """Rows that were written before the group gained columns have the columns' defaults."""
         if not rows or min(map(len, rows)) >= self.n_stored:
             return rows
@@ -183,7 +183,9 @@ class Lookup:
             defaults[place] = default
         return [[*row, *defaults[len(row) :]] for row in rows]
 
-    def _fill_fields(self, columns: dict[str, list[Any]], rows: list[list[Any]], status: list[str]) -> None:
+    def _fill_fields(
+        self, columns: dict[str, list[Any]], rows: Sequence[Sequence[Any]], status: list[str]
+    ) -> None:
         """The columns of n rows, each as long as `n_stored` or longer; a row of nothing but nulls is told of."""
         stored = list(zip(*rows, strict=False)) or [()] * self.n_stored
         empty: Sequence[int] = range(len(rows))

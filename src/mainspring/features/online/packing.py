@@ -25,7 +25,7 @@ _EPOCH_DAY: Final = date(1970, 1, 1)
 
 encode_row = msgspec.msgpack.Encoder().encode
 _decode_row = msgspec.msgpack.Decoder(list[Any]).decode
-_decode_rows = msgspec.msgpack.Decoder(list[list[Any]]).decode
+_decode_rows = msgspec.msgpack.Decoder(list[tuple[Any, ...]]).decode
 
 Unpack = Callable[[Any], object]
 
@@ -54,8 +54,8 @@ def decode_row(value: bytes, group: str, key: bytes) -> list[Any] | None:
         ) from error
 
 
-def decode_rows(packed: Sequence[bytes]) -> list[list[Any]]:
-    """What values have behind their asset ids, in one call: they are read as one list of lists.
+def decode_rows(packed: Sequence[bytes]) -> list[tuple[Any, ...]]:
+    """What values have behind their asset ids, in one call: they are read as one list of rows.
 
     Raises:
         msgspec.DecodeError: one is no row; `decode_row` says which.

@@ -98,13 +98,13 @@ class RequestShape:
         self, keys: Sequence[Mapping[str, Any]], requests: Sequence[Mapping[str, Any]]
     ) -> dict[str, list[Any]]:
         """The same of n requests, column by column; raises as `one`."""
-        for key, request in zip(keys, requests, strict=True):
-            # One exact type is the common case, and its comparison costs next to nothing.
-            if type(key) is not dict and not isinstance(key, Mapping):
-                raise self._no_mapping(key, request)
-            if type(request) is not dict and not isinstance(request, Mapping):
-                raise self._no_mapping(key, request)
-        given = [{**request, **key} if request else key for key, request in zip(keys, requests, strict=True)]
+        if not {*map(type, keys), *map(type, requests)} <= {dict}:
+            for key, request in zip(keys, requests, strict=True):
+                if not isinstance(key, Mapping) or not isinstance(request, Mapping):
+                    raise self._no_mapping(key, request)
+        given = keys
+        if any(requests):
+            given = [{**request, **key} for key, request in zip(keys, requests, strict=True)]
         columns = self._plain(given)
         if columns is None:
             # One by one: what is parsed, and what is wrong with which.

@@ -68,7 +68,7 @@ class Columns:
     def values(self, begin: int = 0, end: int | None = None) -> list[bytes]:
         """The values, or a part of each."""
         part = slice(HEADER.size + begin, None if end is None else HEADER.size + end)
-        return [found[part] for found in self._stored]
+        return list(map(itemgetter(part), self._stored))
 
     def are_until(self, event_us: int, known_us: int | None = None) -> bool:
         """Whether no event time is later, nor any known time; False also where only a look at each could tell.

@@ -53,11 +53,12 @@ def check_space(space: str) -> bytes:
     )
 
 
-def check_keys(space: str, keys: Sequence[bytes]) -> None:
-    """Nothing, or InputError for the first key whose length is outside the limits."""
+def check_keys(space: str, keys: Sequence[bytes]) -> set[int]:
+    """Their lengths, or InputError for the first key whose length is outside the limits."""
     lengths = set(map(len, keys))
     if lengths and not 1 <= min(lengths) <= max(lengths) <= KEY_MAX_BYTES:
         raise refuse_key(space, next(key for key in keys if not 1 <= len(key) <= KEY_MAX_BYTES))
+    return lengths
 
 
 def refuse_key(space: str, key: bytes) -> InputError:

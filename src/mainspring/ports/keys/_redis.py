@@ -16,6 +16,7 @@ from mainspring.ports.keys._entry import Entry, check_keys, check_space
 from mainspring.ports.keys._guards import Guards, encode_guards, overtaken
 from mainspring.ports.keys._redis_connections import Command, RedisConnections
 from mainspring.ports.keys._redis_put import ENTRIES_AT_ONCE, OVERTAKEN, removals, rounds
+from mainspring.ports.keys._redis_read import read_command
 
 #: The field, in the hash whose space has no name, that says whose the entries are.
 _BELONGS: Final = b"belongs"
@@ -76,11 +77,11 @@ class RedisKeys(Keys):
 
     def _stored(self, space: str, keys: Sequence[bytes]) -> Sequence[bytes | None]:
         name = self._name(space)
-        check_keys(space, keys)
+        lengths = check_keys(space, keys)
         if not keys:
             return []
         found: list[bytes | None]
-        (found,) = self._connections.ask([(b"HMGET", name, *keys)])
+        (found,) = self._connections.exchange([read_command(name, keys, lengths)])
         return found
 
     def entries(self, space: str) -> Iterator[Entry]:

@@ -29,7 +29,7 @@ except ImportError as missing:
 Command: TypeAlias = tuple[bytes | int, ...]
 
 # What the library does with a command first looks at each of its arguments, and they are bytes.
-_packed: Callable[[Command], bytes] = pack_command  # type: ignore[assignment]
+pack: Callable[[Command], bytes] = pack_command  # type: ignore[assignment]
 
 LOOK_AFTER_S: Final = 0.001
 """A connection that nobody used for so long is looked at first: its server may have closed it."""
@@ -79,7 +79,11 @@ class RedisConnections:
         )
 
     def ask(self, commands: Sequence[Command]) -> list[Any]:
-        """Send all commands, then read all replies: one round trip.
+        """Send all commands, then read all replies: one round trip; raises as `exchange`."""
+        return self.exchange(list(map(pack, commands)))
+
+    def exchange(self, packed: Sequence[bytes]) -> list[Any]:
+        """The same of commands in the form in which they are sent.
 
         Raises:
             UnavailableError, AccessError, IntegrityError: what went wrong, in our words.
@@ -90,8 +94,8 @@ class RedisConnections:
         try:
             connection = self._taken(began_s)
             try:
-                connection.send_packed_command(map(_packed, commands), check_health=False)
-                replies = [_reply(connection) for _ in commands]
+                connection.send_packed_command(packed, check_health=False)
+                replies = [_reply(connection) for _ in packed]
             except BaseException:
                 # A reply that nobody read must not answer the next command.
                 connection.disconnect()
