@@ -18,13 +18,17 @@ TOKENS = [f"token {number}" for number in range(4)]
 
 
 def put_blobs(folder: Path) -> Iterator[str]:
-    """Put three byte strings and a file, yielding each digest when it is acknowledged."""
+    """Put three byte strings, a file and pieces, yielding each digest when it is acknowledged."""
     blobs = open_blobs(folder / "blobs")
     for data in DATA:
         yield blobs.put(data).sha256
     source = folder / "source"
     source.write_bytes(b"from a file")
     yield blobs.put_file(source).sha256
+    with blobs.stage() as staged:
+        staged.write(b"in ")
+        staged.write(b"pieces")
+        yield staged.publish().sha256
 
 
 def append_rows(folder: Path) -> Iterator[str]:

@@ -59,6 +59,34 @@ def test_put_file_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
+def test_stage_and_stream_memory(tmp_path: Path) -> None:
+    """Bytes are taken in and given out in memory that does not grow with them."""
+    blobs, piece = open_blobs(tmp_path), bytes(1 << 20)
+    tracemalloc.start()
+    try:
+        with blobs.stage() as staged:
+            for _ in range(64):
+                staged.write(piece)
+            blob = staged.publish()
+        assert sum(len(found) for found in blobs.stream(blob.sha256)) == 64 << 20
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_open_stage_is_a_draft(tmp_path: Path) -> None:
+    """What is staged shows to a collector; removing it makes its process fail."""
+    blobs = open_blobs(tmp_path)
+    with blobs.stage() as staged:
+        staged.write(b"on its way")
+        (draft,) = blobs.drafts()
+        assert draft.size_bytes == 10
+        blobs.delete_draft(draft.name)
+        with pytest.raises(FileNotFoundError):
+            staged.publish()
+    assert list(blobs.walk()) == []
+
+
 def test_objects_are_read_only(tmp_path: Path) -> None:
     """An object's file cannot be written by accident."""
     blobs = open_blobs(tmp_path)

@@ -39,7 +39,7 @@ def test_blobs_killed_at_every_step(tmp_path: Path) -> None:
             blobs.get(sha256)
         for place in (folder / "blobs").glob("objects/*/*"):
             assert digest_bytes(place.read_bytes()) == place.name
-        assert [blobs.get(sha256) for sha256 in put_blobs(folder)] == [*DATA, b"from a file"]
+        assert [blobs.get(sha256) for sha256 in put_blobs(folder)] == [*DATA, b"from a file", b"in pieces"]
 
 
 @pytest.mark.parametrize("moments", ["steps", "12"])

@@ -9,7 +9,7 @@ from mainspring.errors import AccessError
 _Port = TypeVar("_Port")
 
 WRITES: Final = {
-    "blobs": frozenset({"put", "put_file", "collect", "delete", "delete_draft"}),
+    "blobs": frozenset({"put", "put_file", "stage", "collect", "delete", "delete_draft"}),
     # Looking for an append syncs what it finds.
     "tables": frozenset({"append", "find_append", "delete_before", "compact", "erase", "alone", "discard"}),
     "keys": frozenset({"put", "delete", "remove", "clear"}),

@@ -56,6 +56,45 @@ class BlobsContract:
         with pytest.raises(InputError, match="nothing-here"):
             blobs.put_file(tmp_path / "nothing-here")
 
+    def test_stage(self, blobs: Blobs) -> None:
+        """Bytes that come in pieces are one blob, new or known; of what was given up nothing is there."""
+        for _ in range(2):
+            with blobs.stage() as staged:
+                for piece in (b"in ", b"", b"pieces"):
+                    staged.write(piece)
+                blob = staged.publish()
+            assert blob == blobs.put(b"in pieces")
+        with blobs.stage() as staged:
+            staged.write(b"given up")
+        assert [found.sha256 for found in blobs.walk()] == [blob.sha256]
+        assert blobs.drafts() == []
+
+    def test_two_stages(self, blobs: Blobs) -> None:
+        """Stages do not know of each other; of equal bytes both make the one blob."""
+        with blobs.stage() as one, blobs.stage() as other:
+            one.write(b"same")
+            other.write(b"same")
+            assert one.publish() == other.publish()
+        assert [blobs.get(found.sha256) for found in blobs.walk()] == [b"same"]
+
+    @pytest.mark.parametrize("size", [0, 1, 1 << 20, (1 << 20) + 1, 5 << 19])
+    def test_stream(self, blobs: Blobs, size: int) -> None:
+        """Bytes are read in pieces that are at most a mebibyte."""
+        data = bytes(range(251)) * (size // 251 + 1)
+        pieces = list(blobs.stream(blobs.put(data[:size]).sha256))
+        assert b"".join(pieces) == data[:size]
+        assert all(0 < len(piece) <= 1 << 20 for piece in pieces)
+
+    def test_stream_damage(self, blobs: Blobs) -> None:
+        """Nobody gets the whole of what is not what was put."""
+        blob = blobs.put(bytes(range(256)) * 8192)
+        self.damage(blobs, blob.sha256)
+        got = 0
+        with pytest.raises(IntegrityError, match=blob.sha256):
+            for piece in blobs.stream(blob.sha256):
+                got += len(piece)
+        assert got < blob.size_bytes
+
     def test_find(self, blobs: Blobs) -> None:
         """Find knows name and size, and answers None for what is not there."""
         blob = blobs.put(b"12345")
@@ -68,14 +107,14 @@ class BlobsContract:
 
     def test_unknown(self, blobs: Blobs) -> None:
         """Getting what was never put is refused by name."""
-        for read in (blobs.get, blobs.path):
+        for read in (blobs.get, blobs.path, blobs.stream):
             with pytest.raises(UnknownNameError, match="0" * 64):
                 read("0" * 64)
 
     @pytest.mark.parametrize("name", ["", "abc", "../../etc/passwd", "G" * 64, "A" * 64])
     def test_not_a_digest(self, blobs: Blobs, name: str) -> None:
         """Only a digest names a blob."""
-        calls: list[Callable[[str], object]] = [blobs.get, blobs.find, blobs.path, blobs.delete]
+        calls: list[Callable[[str], object]] = [blobs.get, blobs.find, blobs.path, blobs.stream, blobs.delete]
         for call in calls:
             with pytest.raises(InputError, match="SHA-256"):
                 call(name)

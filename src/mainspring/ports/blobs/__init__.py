@@ -4,9 +4,19 @@ from pathlib import Path
 from typing import Final
 
 from mainspring.ports._address import Backends, path_of, scheme_of
-from mainspring.ports.blobs._base import Blob, Blobs, Draft, StoredBlob, check_sha256, unknown_blob
+from mainspring.ports.blobs._base import Blob, Blobs, Draft, Stage, StoredBlob, check_sha256, unknown_blob
 
-__all__ = ["BACKENDS", "Blob", "Blobs", "Draft", "StoredBlob", "check_sha256", "open_blobs", "unknown_blob"]
+__all__ = [
+    "BACKENDS",
+    "Blob",
+    "Blobs",
+    "Draft",
+    "Stage",
+    "StoredBlob",
+    "check_sha256",
+    "open_blobs",
+    "unknown_blob",
+]
 
 BACKENDS: Final[Backends[Blobs]] = Backends("blobs", Blobs, "the address", ["file"])
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
 
-from mainspring.errors import InputError, UnknownNameError
+from mainspring.errors import InputError, IntegrityError, UnknownNameError
+
+# Large enough that the digest, not the system call, is what takes the time.
+CHUNK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,38 @@ class Draft:
     written_at: datetime
 
 
+class Stage(ABC):
+    """Bytes that come in pieces and become a blob when they are all there; a context manager, for one thread at a time.
+
+    Whoever leaves the block without `publish` leaves nothing; a killed process leaves a draft at most.
+    """
+
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """Add bytes.
+
+        Raises:
+            AccessError: the store cannot be written.
+            UnavailableError: it is full, failing, or cannot be reached.
+        """
+
+    @abstractmethod
+    def publish(self) -> Blob:
+        """Make a blob of what was written, as `put` does. To be called once."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Give up what was written and not published; doing so again changes nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+
 class Blobs(ABC):
     """Immutable bytes, named by their SHA-256.
 
@@ -59,8 +98,8 @@ class Blobs(ABC):
 
     Atomicity: a blob is there whole or not at all; no reader sees half a blob.
 
-    Durability: when `put` or `put_file` has returned, the blob survives kill -9 and power loss. A crash before
-    that may lose the blob, and may leave a staged file that no reader sees.
+    Durability: when `put`, `put_file` or a stage's `publish` has returned, the blob survives kill -9 and power loss. A
+    crash before that may lose the blob, and may leave a staged file that no reader sees.
     """
 
     @abstractmethod
@@ -82,6 +121,17 @@ class Blobs(ABC):
             UnavailableError: it is full, failing, or cannot be reached.
         """
 
+    def stage(self) -> Stage:
+        """Begin a blob whose bytes come in pieces, in memory that does not grow with it.
+
+        A backend that can stage in its own place does so; others are given a file of the system's temporary folder.
+
+        Raises:
+            AccessError: the store cannot be written.
+            UnavailableError: it is full, failing, or cannot be reached.
+        """
+        return _StagedFile(self)
+
     @abstractmethod
     def get(self, sha256: str) -> bytes:
         """The bytes, checked against their digest.
@@ -90,6 +140,18 @@ class Blobs(ABC):
             UnknownNameError: no such blob.
             IntegrityError: what is stored is not what was put.
         """
+
+    def stream(self, sha256: str) -> Iterator[bytes]:
+        """The bytes in pieces of at most 1 MiB, in memory that does not grow with them.
+
+        The last piece comes after all of them were checked against the digest: whoever has every byte has the right
+        ones. Of no bytes there is no piece.
+
+        Raises:
+            UnknownNameError: no such blob; at once, and not with the first piece.
+            IntegrityError: what is stored is not what was put.
+        """
+        return _checked(self.path(sha256), sha256)
 
     @abstractmethod
     def find(self, sha256: str) -> Blob | None:
@@ -125,6 +187,60 @@ class Blobs(ABC):
     @abstractmethod
     def delete(self, sha256: str) -> None:
         """Remove a blob; removing one that is not there changes nothing. After a crash it may be back."""
+
+
+class _StagedFile(Stage):
+    """A temporary file that is put as a whole."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._file = tempfile.NamedTemporaryFile(prefix="mainspring-stage-")  # noqa: SIM115 - closed by `discard`
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+
+    def publish(self) -> Blob:
+        self._file.flush()
+        return self._blobs.put_file(self._file.name)
+
+    def discard(self) -> None:
+        self._file.close()
+
+
+def _checked(place: Path, sha256: str) -> Iterator[bytes]:
+    """The file's bytes in pieces, the last of them once all have been compared with the digest."""
+    file = place.open("rb")
+
+    def pieces() -> Iterator[bytes]:
+        content = hashlib.sha256()
+        n_bytes = 0
+        with file:
+            held = file.read(CHUNK_BYTES)
+            while held:
+                content.update(held)
+                n_bytes += len(held)
+                following = file.read(CHUNK_BYTES)
+                if following:
+                    yield held
+                else:
+                    break
+                held = following
+        if (found := content.hexdigest()) != sha256:
+            raise damaged(sha256, n_bytes, found, str(place))
+        if held:
+            yield held
+
+    return pieces()
+
+
+def damaged(sha256: str, n_bytes: int, found: str, where: str) -> IntegrityError:
+    """For stored bytes that are not those of their name."""
+    return IntegrityError(
+        expected=f"bytes with SHA-256 {sha256}",
+        got=f"{n_bytes} bytes with SHA-256 {found}",
+        where=where,
+        hint="The file was damaged or edited. Restore it from a backup, or put the right bytes again.",
+    )
 
 
 def check_sha256(sha256: str) -> str:

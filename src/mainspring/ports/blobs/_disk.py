@@ -5,19 +5,25 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
-from mainspring.errors import InputError, IntegrityError
+from mainspring.errors import InputError
 from mainspring.ports._disk import make_folder, refusals, sync_folder
-from mainspring.ports.blobs._base import Blob, Blobs, Draft, StoredBlob, check_sha256, unknown_blob
+from mainspring.ports.blobs._base import (
+    CHUNK_BYTES,
+    Blob,
+    Blobs,
+    Draft,
+    Stage,
+    StoredBlob,
+    check_sha256,
+    damaged,
+    unknown_blob,
+)
 from mainspring.types import digest_bytes, new_id
-
-# Large enough that the digest, not the system call, is what takes the time.
-CHUNK_BYTES: Final = 1 << 20
 
 
 class DiskBlobs(Blobs):
@@ -35,20 +41,22 @@ class DiskBlobs(Blobs):
     def put(self, data: bytes) -> Blob:
         blob = Blob(digest_bytes(data), len(data))
         with refusals(self._objects):
-            if not self._publish_existing(blob):
-                self._publish(self._stage([data]), blob)
-        return blob
+            if self.publish_existing(blob):
+                return blob
+        with self.stage() as staged:
+            staged.write(data)
+            return staged.publish()
 
     def put_file(self, path: str | Path) -> Blob:
+        with refusals(self._objects), self.stage() as staged:
+            for chunk in _chunks(Path(path)):
+                staged.write(chunk)
+            return staged.publish()
+
+    def stage(self) -> Stage:
         with refusals(self._objects):
-            content = _Content(_chunks(Path(path)))
-            staged = self._stage(content)
-            blob = content.blob()
-            if self._publish_existing(blob):
-                staged.unlink()
-            else:
-                self._publish(staged, blob)
-        return blob
+            make_folder(self._staging)
+            return _DiskStage(self, self._staging / new_id())
 
     def get(self, sha256: str) -> bytes:
         place = self._place(sha256)
@@ -58,12 +66,7 @@ class DiskBlobs(Blobs):
             except FileNotFoundError as error:
                 raise unknown_blob(sha256, str(self._objects)) from error
         if (found := digest_bytes(data)) != sha256:
-            raise IntegrityError(
-                expected=f"bytes with SHA-256 {sha256}",
-                got=f"{len(data)} bytes with SHA-256 {found}",
-                where=str(place),
-                hint="The file was damaged or edited. Restore it from a backup, or put the right bytes again.",
-            )
+            raise damaged(sha256, len(data), found, str(place))
         return data
 
     def find(self, sha256: str) -> Blob | None:
@@ -120,23 +123,8 @@ class DiskBlobs(Blobs):
     def _place(self, sha256: str) -> Path:
         return self._objects / check_sha256(sha256)[:2] / sha256
 
-    def _stage(self, chunks: Iterable[bytes]) -> Path:
-        make_folder(self._staging)
-        staged = self._staging / new_id()
-        try:
-            with staged.open("xb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-                file.flush()
-                os.chmod(staged, 0o444)
-                os.fsync(file.fileno())
-        except BaseException:
-            # Also on Ctrl-C: what is staged belongs to this call alone.
-            staged.unlink(missing_ok=True)
-            raise
-        return staged
-
-    def _publish(self, staged: Path, blob: Blob) -> None:
+    def publish(self, staged: Path, blob: Blob) -> None:
+        """Give a staged file that is on stable storage the blob's name."""
         place = self._place(blob.sha256)
         self._make_durable(place.parent)
         try:
@@ -148,7 +136,7 @@ class DiskBlobs(Blobs):
             os.replace(staged, place)
         sync_folder(place.parent)
 
-    def _publish_existing(self, blob: Blob) -> bool:
+    def publish_existing(self, blob: Blob) -> bool:
         """Whether the blob is there already, whole by its size; then it is durable too."""
         place = self._place(blob.sha256)
         with _held(place, fcntl.LOCK_SH) as found:
@@ -196,23 +184,40 @@ def _instant(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-class _Content:
-    """Chunks that are digested and counted as they pass."""
+class _DiskStage(Stage):
+    """A file that is digested and counted as it is written, in the file system of the objects."""
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = chunks
+    def __init__(self, blobs: DiskBlobs, place: Path) -> None:
+        self._blobs = blobs
+        self._place = place
+        self._file = place.open("xb", buffering=0)
         self._sha256 = hashlib.sha256()
         self._size_bytes = 0
 
-    def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._chunks:
-            self._sha256.update(chunk)
-            self._size_bytes += len(chunk)
-            yield chunk
+    def write(self, data: bytes) -> None:
+        with refusals(self._place):
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        self._sha256.update(data)
+        self._size_bytes += len(data)
 
-    def blob(self) -> Blob:
-        """What has passed so far."""
-        return Blob(self._sha256.hexdigest(), self._size_bytes)
+    def publish(self) -> Blob:
+        blob = Blob(self._sha256.hexdigest(), self._size_bytes)
+        with refusals(self._place):
+            if self._blobs.publish_existing(blob):
+                self.discard()
+                return blob
+            os.fchmod(self._file.fileno(), 0o444)
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._blobs.publish(self._place, blob)
+        return blob
+
+    def discard(self) -> None:
+        self._file.close()
+        # What was published has another name by now.
+        self._place.unlink(missing_ok=True)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
