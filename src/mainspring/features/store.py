@@ -526,13 +526,14 @@ def replace_dataset(connection: Connection, asset_id: str, spec: TrainingDataset
     connection.execute(update(assets).where(assets.c.id == asset_id).values(attributes=attributes))
 
 
-def dataset_blobs_in_use(connection: Connection, digests: Iterable[str]) -> set[str]:
-    """Those of the digests that are content of a training dataset, in any project."""
-    wanted, found = set(digests), set[str]()
+def datasets_with(connection: Connection, digests: Iterable[str]) -> set[tuple[str, str]]:
+    """(digest, asset id) of the training datasets, in any project, that have one of the digests as content."""
+    wanted, found = set(digests), set[tuple[str, str]]()
     for name in ("blob", "provenance", "profiles"):
         column = assets.c.attributes[name].as_string()
-        query = select(column).where(assets.c.kind == AssetKind.TRAINING_DATASET.value, among(column, wanted))
-        found |= set(connection.execute(query).scalars())
+        of_kind = assets.c.kind == AssetKind.TRAINING_DATASET.value
+        query = select(column, assets.c.id).where(of_kind, among(column, wanted))
+        found |= {(sha256, asset_id) for sha256, asset_id in connection.execute(query)}
     return found
 
 

@@ -241,6 +241,23 @@ def test_what_an_erasure_left_undone_the_next_does(
     assert told["datasets"] == {dataset.asset_id: 1}
 
 
+def test_bytes_of_something_else_stay_and_are_told(project: Project) -> None:
+    """A run that kept the dataset's file has the same bytes: an erasure leaves them, and says whose they are."""
+    group, dataset = made(project)
+    content = project.blobs.get(dataset.spec.blob)
+    with project.tracking.run("kept") as run:
+        run.artifact("rows.parquet", content)
+    done = group.erase({"name": "Zebedee"}, reason="asked")
+    assert done.datasets == {dataset.asset_id: 1}
+    stays = done.copies.same_bytes[dataset.spec.blob]
+    assert [row for row in stays if row.startswith("run_artifacts ") and run.id in row]
+    assert project.blobs.get(dataset.spec.blob) == content
+    assert project.blobs.find(dataset.spec.provenance) is None
+    told = json.loads(project.blobs.get(project.graph.get_asset(str(done.receipt_id)).digest))
+    assert told["copies"]["same_bytes"] == {dataset.spec.blob: [*stays]}
+    assert project.features.get_training_dataset(dataset.asset_id).spec.superseded == ()
+
+
 def test_a_dataset_has_who_had_no_row_when_it_was_made(project: Project) -> None:
     """It is found by its view, also by an erasure of somebody of whom the group has nothing."""
     group = group_of(project)

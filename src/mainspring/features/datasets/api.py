@@ -16,7 +16,7 @@ from mainspring.checks import kept
 from mainspring.checks.profile import SCHEME_VERSION, Profile, profile
 from mainspring.errors import InputError, IntegrityError, MainspringError, StateError, UnknownNameError
 from mainspring.features import transform
-from mainspring.features.datasets import leakage
+from mainspring.features.datasets import contents, leakage
 from mainspring.features.datasets.leakage import LeakageReport
 from mainspring.features.datasets.split import GAP, TRAIN, assign, check_parts
 from mainspring.features.digest import frame_digest
@@ -31,7 +31,7 @@ from mainspring.features.spec import (
     Transformations,
     is_late,
 )
-from mainspring.features.store import Stores, dataset_blobs_in_use, find_view, groups_of
+from mainspring.features.store import Stores, find_view, groups_of
 from mainspring.lineage.api import Graph
 from mainspring.lineage.spec import Asset, AssetKind, Direction
 from mainspring.log import get_logger
@@ -576,17 +576,9 @@ def _publish(
             work.write(lambda connection: erased_meanwhile.check(stores, connection, seen, where))
     except StateError:
         # Rows that were erased meanwhile may be among them.
-        give_up_bytes(stores, {item for item in (spec.blob, spec.provenance, spec.profiles) if item})
+        contents.give_up(stores, {item for item in (spec.blob, spec.provenance, spec.profiles) if item})
         raise
     return asset
-
-
-def give_up_bytes(stores: Stores, digests: Collection[str]) -> None:
-    """Delete bytes of datasets, as far as no dataset has the same."""
-    with stores.records.read() as connection:
-        alone = set(digests) - dataset_blobs_in_use(connection, digests)
-    for sha256 in alone:
-        stores.graph.blobs.delete(sha256)
 
 
 def get(stores: Stores, reference: str) -> TrainingDataset:

@@ -84,10 +84,11 @@ def _carried_out(stores: Stores, group: FeatureGroupSpec, plan: Plan, reason: st
         n_profiles = profiles.give_up(stores, _profiles(stores, group, plan.tickets))
         held = datasets.find_held(stores, group, _made(stores, plan), plan)
         held = [datasets.rewrite(stores, group, item, plan, work.id) for item in held]
-        datasets.give_up_bytes(stores, held)
+        same_bytes = datasets.give_up_bytes(stores, held)
         copies = replace(
             find_copies(stores, group, plan, _made(stores, plan, held)),
             unsettled=unsettled,
+            same_bytes=same_bytes,
             in_records=stores.records.forget_deleted(),
         )
         done = counted(

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features import schema, store
 from mainspring.features.datasets import api as dataset
+from mainspring.features.datasets import contents
 from mainspring.features.datasets.api import SPINE
 from mainspring.features.erasure.editions import is_ended
 from mainspring.features.erasure.spec import Plan
@@ -113,9 +114,9 @@ def _replace(stores: Stores, held: Held, execution_id: str) -> None:
             store.replace_dataset(connection, held.asset_id, edition)
 
 
-def give_up_bytes(stores: Stores, held: Sequence[Held]) -> None:
-    """Delete what earlier editions had, as far as no other dataset has the same."""
-    dataset.give_up_bytes(stores, {sha256 for item in held for sha256 in item.spec.superseded})
+def give_up_bytes(stores: Stores, held: Sequence[Held]) -> dict[str, tuple[str, ...]]:
+    """Delete what earlier editions had, as far as nothing else has the same; returns what stays, and what has it."""
+    return contents.give_up(stores, {sha256 for item in held for sha256 in item.spec.superseded})
 
 
 def settle(stores: Stores, held: Sequence[Held], receipt_id: str, work: Publication) -> None:

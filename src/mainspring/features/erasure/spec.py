@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
@@ -30,6 +30,8 @@ class Copies:
         backfills: versions of this group that a killed `next_version` was filling: rows of it that nobody can read
             may have the entity until it is called again.
         examples: evidence about commits that shows values of the rows among its examples.
+        same_bytes: SHA-256 of bytes that a training dataset had with the rows → what has equal bytes, as rows of the
+            database (`table key`): they are its content too. Empty of a dry run.
         unsettled: files that an append, which was under way, may have been writing.
         in_records: what of the database's own files may have rows that were pushed, or values that transformations had
             learnt, though no row has them any more; empty = nothing.
@@ -40,6 +42,7 @@ class Copies:
     backfills: tuple[str, ...]
     examples: tuple[str, ...]
     made: tuple[str, ...] = ()
+    same_bytes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unsettled: tuple[str, ...] = ()
     in_records: str = ""
 
