@@ -89,6 +89,15 @@ def test_no_file_is_read(reopen: Callable[[], Features]) -> None:
         again.check([*asked, *OF_ROWS], history=True)
 
 
+def test_no_file_of_a_wide_group_is_read(reopen: Callable[[], Features]) -> None:
+    """What is known of rows does not end with the thirty-second column."""
+    group = reopen().group("wide", keys=["id"])
+    frame = pl.DataFrame({"id": [1, 2], **{f"x{number}": [number, None] for number in range(40)}})
+    group.insert(frame)
+    asked = [ms.expect.row_count(2, 2), ms.expect.not_null("id"), ms.expect.between("x39", 39, 39)]
+    assert sources(group.check(asked, history=True)) == ["statistics"] * 3
+
+
 NUMBERS = count()
 BATCHES = st.lists(
     st.lists(st.tuples(st.integers(0, 9), st.none() | st.integers(-2, 9)), min_size=1, max_size=4),

@@ -113,6 +113,40 @@ def test_statistics_bound_the_rows_of_each_file(tmp_path: Path) -> None:
     assert tables.statistics("rows") is None
 
 
+def test_statistics_of_the_last_of_many_columns(tmp_path: Path) -> None:
+    """What says which rows are a commit's comes last: files of others are not opened, however wide the table is."""
+    wide = pl.DataFrame({f"x{number}": [number] for number in range(40)})
+    tables = open_tables(tmp_path)
+    tables.append("t", wide.with_columns(last=1), token="1")
+    (first,) = tmp_path.glob("t/*.parquet")
+    tables.append("t", wide.with_columns(last=2, later=3), token="2")
+    first.unlink()
+    assert tables.scan("t").filter(pl.col("last") == 2).select("later").collect().rows() == [(3,)]
+
+
+def test_a_wide_table_of_an_earlier_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has statistics of all columns from the next append on, and of earlier rows when they are compacted."""
+    wide = pl.DataFrame({f"x{number}": [number] for number in range(40)}).with_columns(last=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(_delta, "_CONFIGURATION", {})
+        patch.setattr(_delta, "_COLUMNS_BY_DEFAULT", 99)
+        open_tables(tmp_path).append("t", wide, token="1")
+    tables = open_tables(tmp_path)
+
+    def known() -> list[bool]:
+        return sorted("last" in file.low for file in tables.statistics("t") or ())
+
+    assert known() == [False]
+    for token in ("2", "3", "3"):
+        tables.append("t", wide, token=token)
+    assert known() == [False, True, True]
+    assert tables.version("t") == 4
+    tables.compact("t")
+    assert known() == [True]
+    assert open_tables(tmp_path).scan("t").collect().height == 3
+    assert list(open_tables(tmp_path).damages("t")) == []
+
+
 def test_after_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tokens and old versions are found across checkpoints, by another instance too."""
     monkeypatch.setattr(_delta, "CHECKPOINT_EVERY", 5)

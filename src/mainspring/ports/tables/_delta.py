@@ -59,8 +59,12 @@ VALUES_AT_ONCE: Final = 1_000
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 # How Rust ends the message of a failed system call.
 _OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
+# Statistics of all columns: by default of the first 32, and what says which rows are a commit's comes last.
+_STATISTICS: Final = {"delta.dataSkippingNumIndexedCols": "-1"}
+_COLUMNS_BY_DEFAULT: Final = 32
 # Old versions stay readable: training datasets are pinned to them.
 _CONFIGURATION: Final = {
+    **_STATISTICS,
     "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.deletedFileRetentionDuration": "interval 36500 days",
@@ -487,6 +491,12 @@ class _Head:
         known = pl.Schema(table.schema().to_arrow())
         rows = stored_form(self.name, frame, known)
         _check_writable(self.folder)
+        if (
+            len(rows.columns) > _COLUMNS_BY_DEFAULT
+            and not _STATISTICS.keys() & table.metadata().configuration
+        ):
+            # A table of an earlier version. Its files get their statistics when they are compacted.
+            table.alter.set_table_properties(_STATISTICS, post_commithook_properties=_NO_HOOKS)
         # The number tells later readers from which version on to look for the token.
         hint = table.version() + 1
         write_deltalake(
