@@ -6,6 +6,7 @@ import functools
 import io
 import json
 import os
+import stat
 import zipfile
 
 import numpy as np
@@ -99,6 +100,29 @@ def test_bytes_that_are_no_model_are_damage(data):
     """Anything else than a skops file is refused as damaged."""
     with pytest.raises(IntegrityError, match="skops"):
         formats.load(data, "skops")
+
+
+def test_a_bomb_is_not_unpacked():
+    """A small file that unpacks to more than it may is refused by what it says of itself."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
+        with made.open("schema.json", "w") as schema:
+            for _ in range(257):
+                schema.write(bytes(1 << 20))
+    with pytest.raises(InputError, match="unpacked"):
+        formats.load(target.getvalue(), "skops")
+
+
+@pytest.mark.parametrize(("name", "mode"), [("../1.npy", 0), ("/1.npy", 0), ("1.npy", stat.S_IFLNK)])
+def test_a_member_does_not_lead_out(boosted, name, mode):
+    """A member of a model's archive that lies elsewhere, or leads there, is refused."""
+    target = io.BytesIO(formats.dump(boosted.estimator, "skops"))
+    with zipfile.ZipFile(target, "a") as made:
+        entry = zipfile.ZipInfo(f"x{name}" if mode else name)
+        entry.external_attr = mode << 16
+        made.writestr(entry, b"/etc/passwd")
+    with pytest.raises(InputError, match="Invalid"):
+        formats.load(target.getvalue(), "skops")
 
 
 def test_a_pickle_is_not_opened_to_be_refused(tmp_path):

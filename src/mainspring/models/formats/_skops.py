@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import io
 import json
+import stat
 import zipfile
 from collections.abc import Iterator
 from typing import Any, Final
 
 from mainspring.errors import InputError, IntegrityError, MissingExtraError, RefusedError
+from mainspring.tracking.artifacts.locations import Member, check_members
 
 TRUSTED_TYPES: Final = (
     "functools.partial",
@@ -50,6 +52,7 @@ def load(data: bytes) -> Any:
     Raises:
         RefusedError: other types are inside.
         IntegrityError: it is no skops file.
+        InputError: it would unpack to more than it may, or to elsewhere.
     """
     unknown = untrusted(data)
     if unknown:
@@ -63,9 +66,16 @@ def load(data: bytes) -> Any:
 
 
 def untrusted(data: bytes) -> list[str]:
-    """Names of types in the file that are not on the list, sorted; empty if it may be loaded."""
+    """Names of types in the file that are not on the list, sorted; empty if it may be loaded.
+
+    Raises:
+        IntegrityError: it is no skops file.
+        InputError: it would unpack to more than it may, or to elsewhere.
+    """
     try:
-        schema = json.loads(zipfile.ZipFile(io.BytesIO(data)).read("schema.json"))
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        check_members(_members(archive), "a model in skops format")
+        schema = json.loads(archive.read("schema.json"))
         found = set(_io().get_untrusted_types(data=data)) - set(TRUSTED_TYPES)
     except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
         raise IntegrityError(
@@ -75,6 +85,13 @@ def untrusted(data: bytes) -> list[str]:
             hint="The file is damaged; restore it from a backup, or train the model again.",
         ) from error
     return sorted(found | set(_audit(schema)))
+
+
+def _members(archive: zipfile.ZipFile) -> Iterator[Member]:
+    for entry in archive.infolist():
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        is_plain = kind in {0, stat.S_IFREG, stat.S_IFDIR}
+        yield Member(entry.filename, entry.file_size, entry.compress_size, is_plain)
 
 
 def _canonical(data: bytes) -> bytes:
