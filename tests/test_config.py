@@ -50,6 +50,14 @@ def test_a_wrong_value_says_where(tmp_path: Path, text: str) -> None:
         Config.load(write(tmp_path, text))
 
 
+def test_memory_of_a_join_has_a_least(tmp_path: Path) -> None:
+    """A number that would make it endless is refused with the least; 0 leaves it to the machine."""
+    with pytest.raises(InputError, match="at least 16,000,000 bytes, or 0"):
+        Config.load(write(tmp_path, "[features]\njoin_memory_bytes = 1"))
+    assert Config.load(tmp_path, {"features.join_memory_bytes": 0}).features.join_memory_bytes == 0
+    assert Config.load(tmp_path, {"features.join_memory_bytes": 16_000_000}).features.join_memory_bytes
+
+
 def test_a_wrong_value_of_the_environment_is_blamed_on_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

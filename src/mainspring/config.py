@@ -98,14 +98,25 @@ class KeysSection(Section):
     read_timeout_s: float = Field(default=2.0, gt=0, description="Redis: seconds to wait for each reply.")
 
 
+JOIN_MEMORY_MIN_BYTES: Final = 16_000_000
+"""With less a join is searched in so many parts that nothing but their files would be seen to."""
+
+
+def _join_memory(given: int) -> int:
+    if given and given < JOIN_MEMORY_MIN_BYTES:
+        raise ValueError(f"it is at least {JOIN_MEMORY_MIN_BYTES:,} bytes, or 0")
+    return given
+
+
 class FeaturesSection(Section):
     """Reads of features."""
 
-    join_memory_bytes: int = Field(
+    join_memory_bytes: Annotated[int, AfterValidator(_join_memory)] = Field(
         default=0,
         ge=0,
         description="A group of which a point-in-time join is estimated to need more memory is searched in parts, "
-        "through temporary files in the home; 0 = a quarter of the machine's memory.",
+        f"through temporary files in the home; at least {JOIN_MEMORY_MIN_BYTES:,}, or 0 = a quarter of the "
+        "machine's memory.",
     )
 
 

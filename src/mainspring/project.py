@@ -19,6 +19,8 @@ from mainspring.identity.disks import check_disks
 from mainspring.identity.place import PLACE_MARK, check_in_use
 from mainspring.lineage.api import Graph
 from mainspring.lineage.code import capture_code
+from mainspring.log.bars import drawn
+from mainspring.log.progress import Progress, silent
 from mainspring.ports._disk import sync_file, sync_folder
 from mainspring.ports.blobs import Blobs, open_blobs
 from mainspring.ports.clock import Clock, open_clock
@@ -61,10 +63,12 @@ class Project:
 
     Args:
         as_is: make no home and ask nothing of its schema: for whoever looks at a project that may be damaged or old.
+        progress: told of work that may take long, part by part.
     """
 
-    def __init__(self, config: Config, *, as_is: bool = False) -> None:
+    def __init__(self, config: Config, *, as_is: bool = False, progress: Progress = silent) -> None:
         self.config = config
+        self.progress = progress
         self.home = config.home_path
         self.read_only = config.home.read_only
         self._stores_id = ""
@@ -217,7 +221,7 @@ class Project:
         from mainspring.features.api import Features
 
         # Looking at groups needs no keys, and must not need a place where they could be written.
-        more: dict[str, Any] = {"engine": lambda: self.engine}
+        more: dict[str, Any] = {"engine": lambda: self.engine, "progress": self.progress}
         if self.config.features.join_memory_bytes:
             more["join_memory_bytes"] = self.config.features.join_memory_bytes
         if not self.read_only:
@@ -432,6 +436,7 @@ def open_project(
     as_is: bool = False,
     importable: bool = True,
     read_only: bool = False,
+    progress: Progress = drawn,
 ) -> Project:
     """Open the project in a folder, making its home where there is none.
 
@@ -447,6 +452,10 @@ def open_project(
         as_is: make no home and ask nothing of its schema.
         read_only: make and write nothing, and refuse whatever would: the folder need not be writable.
         importable: put the folder on `sys.path`; False for work that runs none of the project's own code.
+        progress: what is told of work that may take long, such as an insert of many files: given what is done and
+            how many parts it has (0 = nobody knows), a block that calls what it gets once a part. By default a bar on
+            standard error, where that is a terminal, from a second of work on; `mainspring.log.progress.silent` =
+            nothing.
 
     Raises:
         InputError: there is no project there, the folder is itself a home, or its configuration is wrong.
@@ -457,7 +466,7 @@ def open_project(
     if read_only:
         overrides = {**(overrides or {}), "home.read_only": True}
     config = load_config(path, overrides=overrides)
-    project = Project(config, as_is=as_is)
+    project = Project(config, as_is=as_is, progress=progress)
     if importable and str(config.folder) not in sys.path:
         sys.path.insert(0, str(config.folder))
     return project

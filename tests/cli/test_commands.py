@@ -7,6 +7,8 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from mainspring.checks import expect
 from mainspring.cli._app import app
 from mainspring.errors import AccessError, InputError, IntegrityError, MainspringError, StateError
 from mainspring.features.datasets import split
+from mainspring.log import bars
 from mainspring.project import open_project
 
 CSV = "customer_id,updated_at,plan,spend\n1,2024-01-01T00:00:00Z,basic,9.5\n2,2024-01-02T00:00:00Z,pro,30\n"
@@ -341,3 +344,25 @@ def test_a_group_is_searched_kept_small_and_forgets(shop: Path, tmp_path: Path) 
     assert "No such entity: nothing was erased." in again
     with pytest.raises(InputError, match="NAME=VALUE"):
         ask("features", "erase", "customers", "nobody", "-p", str(shop))
+
+
+def test_no_bar_beside_json(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long is told to a bar of the command line, which draws nothing while a program reads the output."""
+    told: list[tuple[str, bool]] = []
+
+    @contextmanager
+    def watch(text: str, _total: int) -> Iterator[Any]:
+        told.append((text, bars.hush(True)))
+        bars.hush(told[-1][1])
+        yield lambda: None
+
+    monkeypatch.setattr(bars, "drawn", watch)
+    path = tmp_path / "more.csv"
+    path.write_text(CSV.replace("2024", "2025"))
+    for words, hushed in ((["--json"], True), ([], False)):
+        ask("features", "insert", "customers", str(path), "-p", str(shop), *words)
+        assert told
+        assert {quiet for _, quiet in told} == {hushed}
+        assert any("files read" in text for text, _ in told)
+        told.clear()
+    assert bars.hush(False) is False

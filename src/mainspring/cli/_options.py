@@ -17,13 +17,28 @@ if TYPE_CHECKING:
 
     from mainspring.lineage.delivery import Skip
     from mainspring.log.output import Level
+    from mainspring.log.progress import Progress
     from mainspring.project import Project
 
 In = Annotated[
     Path | None,
     typer.Option("--project", "-p", help="The project's folder; else the present one, or MAINSPRING_HOME."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table for people.")]
+
+
+def _hush(context: typer.Context, as_json: bool) -> bool:
+    """No bars beside what a program reads."""
+    from mainspring.log import bars
+
+    before = bars.hush(as_json)
+    context.call_on_close(lambda: bars.hush(before))
+    return as_json
+
+
+Json = Annotated[
+    bool,
+    typer.Option("--json", callback=_hush, help="Print JSON for programs instead of a table for people."),
+]
 
 Archived = Annotated[
     bool, typer.Option("--archived", help="Also what is archived or deleted; else it is left out.")
@@ -44,12 +59,19 @@ def noun(text: str) -> typer.Typer:
 
 
 @contextmanager
-def opened(folder: Path | None, level: Level = "warning") -> Iterator[Project]:
-    """The project in `folder`, closed afterwards; the command says lines as configured, else from `level` on."""
+def opened(
+    folder: Path | None, level: Level = "warning", *, progress: Progress | None = None
+) -> Iterator[Project]:
+    """The project in `folder`, closed afterwards; the command says lines as configured, else from `level` on.
+
+    Args:
+        progress: as for `open_project`; None = bars.
+    """
+    from mainspring.log.bars import drawn
     from mainspring.project import open_project
 
     say_as_configured(folder, level)
-    with open_project(folder) as project:
+    with open_project(folder, progress=progress or drawn) as project:
         yield project
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
@@ -101,19 +100,6 @@ def print_fields(value: Any, *, as_json: bool) -> None:
 def print_tree(tree: Any) -> None:
     """A rich tree."""
     _console().print(tree)
-
-
-@contextmanager
-def progress(text: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on stderr, where that is a terminal; gives what is to be called once a part. A total of 0 is unknown."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=28), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as drawn:
-        task = drawn.add_task(text, total=total or None)
-        yield lambda: drawn.advance(task)
 
 
 def _console() -> Any:

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from mainspring.cli._options import In, Json, opened, say_as_configured
-from mainspring.cli._output import print_fields, progress
+from mainspring.cli._output import print_fields
 from mainspring.errors import MainspringError
+from mainspring.log.bars import drawn
 
 
 def backup(
@@ -28,7 +29,7 @@ def backup(
     from mainspring.workflows.backup.make import make_backup
 
     with opened(project) as found:
-        print_fields(make_backup(found, folder, verify=verify, progress=progress), as_json=json)
+        print_fields(make_backup(found, folder, verify=verify, progress=drawn), as_json=json)
 
 
 def restore(
@@ -51,5 +52,5 @@ def restore(
     with suppress(MainspringError):
         # What is restored has no configuration yet; that of the present folder counts, if there is any.
         say_as_configured(None)
-    made = restore_backup(folder, target, number=number, records_url=records, progress=progress)
+    made = restore_backup(folder, target, number=number, records_url=records, progress=drawn)
     print_fields(made, as_json=json)

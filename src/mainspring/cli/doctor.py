@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from mainspring.cli._options import In, Json, say_as_configured
-from mainspring.cli._output import print_json, print_rows, progress
+from mainspring.cli._output import print_json, print_rows
 from mainspring.errors import MainspringError
+from mainspring.log.bars import drawn
 
 
 def doctor(
@@ -35,7 +36,7 @@ def doctor(
     with suppress(MainspringError):
         # What is wrong with the configuration is among the findings.
         say_as_configured(project)
-    found = examine(project, quick=quick, mend=repair, progress=progress)
+    found = examine(project, quick=quick, mend=repair, progress=drawn)
     if json:
         print_json({**found.model_dump(mode="json"), "healthy": found.healthy})
     else:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from mainspring.cli._options import Archived, In, Json, age, find_instant, group_reference, noun, opened
-from mainspring.cli._output import plain, print_fields, print_json, print_rows, progress
+from mainspring.cli._output import plain, print_fields, print_json, print_rows
 from mainspring.errors import InputError
 
 app = noun("Feature groups, commits, views, datasets.")
@@ -278,7 +278,6 @@ def next_version(
             known_time=known_time,
             schema={**kept, **retyped} if retyped else None,
             backfill=mapping or None,
-            progress=progress,
         )
         commits = made.commits()
     told = {

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from mainspring.cli._options import In, Json, age, opened
-from mainspring.cli._output import print_json, print_rows, progress
+from mainspring.cli._output import print_json, print_rows
+from mainspring.log.bars import drawn
 
 
 def gc(
@@ -27,7 +28,7 @@ def gc(
     from mainspring.workflows.gc import collect
 
     with opened(project) as found:
-        done = collect(found, older_than=age(older_than), delete=delete, progress=progress)
+        done = collect(found, older_than=age(older_than), delete=delete, progress=drawn)
     if json:
         print_json(done)
         return

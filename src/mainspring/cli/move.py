@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mainspring.cli._options import In, Json
-from mainspring.cli._output import print_fields, print_rows, progress
+from mainspring.cli._output import print_fields, print_rows
 from mainspring.errors import InputError
+from mainspring.log.bars import drawn
 
 if TYPE_CHECKING:
     from mainspring.workflows.move.spec import Survey
@@ -45,10 +46,10 @@ def move(
     _check_aim([to_records is not None, to_home is not None, abort], dry_run and abort)
     if to_records is not None:
         found = run.survey(project, to_records) if dry_run else None
-        done = None if dry_run else run.move_records(project, to_records, progress=progress)
+        done = None if dry_run else run.move_records(project, to_records, progress=drawn)
     elif to_home is not None:
         found = home.survey_home(project, to_home) if dry_run else None
-        done = None if dry_run else home.move_home(project, to_home, progress=progress)
+        done = None if dry_run else home.move_home(project, to_home, progress=drawn)
     else:
         print_fields(run.abort(project), as_json=json)
         return

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mainspring.cli._options import In, opened
+from mainspring.log.progress import silent
 
 
 def server(
@@ -24,6 +25,6 @@ def server(
     """Serve every deployment over HTTP until Ctrl-C."""
     from mainspring.server.supervisor import Server
 
-    with opened(project, level="info") as found:
+    with opened(project, level="info", progress=silent) as found:
         found.graph.check_writable("server: predictions are logged")
         Server(found, host=host, port=port, workers=workers).run_forever()

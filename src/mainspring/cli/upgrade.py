@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from mainspring.cli._options import In, Json
-from mainspring.cli._output import print_json, progress
+from mainspring.cli._output import print_json
+from mainspring.log.bars import drawn
 
 
 def upgrade(
@@ -27,7 +28,7 @@ def upgrade(
     """
     from mainspring.workflows import upgrade as workflow
 
-    done = workflow.upgrade(project, backup=backup, without_backup=no_backup, progress=progress)
+    done = workflow.upgrade(project, backup=backup, without_backup=no_backup, progress=drawn)
     if json:
         print_json(done)
     elif not done.upgraded:

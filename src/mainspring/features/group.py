@@ -41,7 +41,7 @@ from mainspring.features.upkeep import files as upkeep
 from mainspring.features.upkeep.files import OLDER_THAN, Compacted, Vacuumed
 from mainspring.features.versions import api as versions
 from mainspring.features.versions.backfill import Backfill
-from mainspring.log.progress import Progress, silent
+from mainspring.log.progress import Progress
 from mainspring.ports.streams import Stream
 
 
@@ -373,7 +373,7 @@ class FeatureGroup:
         source_delay_s: Seconds | None = None,
         expectations: Suite | Iterable[Expectation] | None = None,
         backfill: Backfill | None = None,
-        progress: Progress = silent,
+        progress: Progress | None = None,
     ) -> FeatureGroup:
         """Define the next version of the group and fill it with this one's rows, commit by commit.
 
@@ -389,7 +389,7 @@ class FeatureGroup:
             backfill: new column → old column or polars expression, or a function from the rows of one commit, in the
                 order of writing, to those of the next version. It is given deletes too, whose features are null.
                 None = the columns of the same names. Columns of `schema` that it does not give have their default.
-            progress: told of each commit.
+            progress: told of each commit; None = as the project was opened, with a bar.
 
         Raises:
             ConflictError: the next version exists with another definition, or was filled by another back-fill.
@@ -409,8 +409,9 @@ class FeatureGroup:
             else tuple(item.model_dump(mode="json") for item in expectations_given(expectations, where)),
         }
         stated = {name: value for name, value in given.items() if value is not None}
+        told = progress or self._stores.progress
         return FeatureGroup(
-            self._stores, versions.next_version(self._stores, self.spec, stated, backfill, progress)
+            self._stores, versions.next_version(self._stores, self.spec, stated, backfill, told)
         )
 
     def profile(self, as_of: Commit | int | Moment | None = None) -> GroupProfile:

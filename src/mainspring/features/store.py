@@ -44,6 +44,7 @@ from mainspring.lineage.api import Graph
 from mainspring.lineage.marks import visible
 from mainspring.lineage.spec import AssetKind, Noun
 from mainspring.lineage.store import assets, evidence
+from mainspring.log.progress import Progress, silent
 from mainspring.ports.engine import Engine, open_engine
 from mainspring.ports.keys import Keys
 from mainspring.ports.records import Records
@@ -91,6 +92,7 @@ class Stores:
         engine: runs the buckets.
         spill_root: where their temporary files may be.
         find_secret: from its name to the secret that personal data is hashed with; None where there is none.
+        progress: told of work that may take long, part by part.
     """
 
     graph: Graph
@@ -106,6 +108,7 @@ class Stores:
     spill_root: Path = field(
         default_factory=lambda: Path(tempfile.gettempdir()) / f"mainspring-{os.getuid()}"
     )
+    progress: Progress = field(default=silent, repr=False)
 
     @property
     def keys(self) -> Keys:

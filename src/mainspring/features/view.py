@@ -11,6 +11,7 @@ from typing import Any, Final, overload
 import polars as pl
 
 from mainspring import notebook
+from mainspring.config import JOIN_MEMORY_MIN_BYTES
 from mainspring.errors import InputError, StateError
 from mainspring.features import on_demand, schema, store
 from mainspring.features.datasets import api as dataset
@@ -163,8 +164,8 @@ class FeatureView:
             as_of: labels that became known after this moment are not used: a datetime, a date or ISO text, without
                 zone UTC; None = the project clock's present.
             pins: `name@version` → the highest commit number to read; the newest where it is not named.
-            memory_bytes: a group of which the search is estimated to need more is searched in parts; None = what
-                `features.join_memory_bytes` says.
+            memory_bytes: a group of which the search is estimated to need more is searched in parts; 16,000,000 at
+                least. None = what `features.join_memory_bytes` says.
 
         Raises:
             InputError: a column is missing, of another type, or would appear twice; a time is null.
@@ -418,17 +419,18 @@ class FeatureView:
             as_of=as_of if labels else None,
             memory_bytes=memory_bytes,
             spill_root=self._stores.spill_root,
+            progress=self._stores.progress,
         )
 
     def _memory_bytes(self, given: int | None) -> int:
         if given is None:
             return self._stores.join_memory_bytes
-        if type(given) is not int or given < 1:
+        if type(given) is not int or given < JOIN_MEMORY_MIN_BYTES:
             raise InputError(
-                expected="a number of bytes above 0, or None for what is configured",
+                expected=f"a number of bytes from {JOIN_MEMORY_MIN_BYTES:_} on, or None for what is configured",
                 got=repr(given),
                 where=f"view {self.spec.title}, memory_bytes",
-                hint="For example memory_bytes=2_000_000_000.",
+                hint="With less it would be searched in too many parts to end soon: memory_bytes=2_000_000_000.",
             )
         return given
 
@@ -484,11 +486,18 @@ class FeatureView:
         together = sum(
             _size_bytes(tables[key].select(_searched(group)), n_rows[key]) for key, group in groups.items()
         )
-        found = {
-            side: source
-            for sources in each(of_group, list(groups), at_once=together <= memory_bytes)
-            for side, source in sources.items()
-        }
+        with self._stores.progress(f"view {self.spec.title}: groups searched", len(groups)) as advance:
+
+            def counted(key: GroupKey) -> dict[str, Source]:
+                sources = of_group(key)
+                advance()
+                return sources
+
+            found = {
+                side: source
+                for sources in each(counted, list(groups), at_once=together <= memory_bytes)
+                for side, source in sources.items()
+            }
         return {item.side: found[item.side] for item in parts}
 
     def _group_sources(
@@ -514,7 +523,14 @@ class FeatureView:
                 find(lookup, side)
                 if n_buckets == 1
                 else find_in_buckets(
-                    lookup, side, asked, n_buckets, self._stores.engine(), self._stores.spill_root, where
+                    lookup,
+                    side,
+                    asked,
+                    n_buckets,
+                    self._stores.engine(),
+                    self._stores.spill_root,
+                    where,
+                    self._stores.progress,
                 )
             )
             out[item.side] = Source(rows, found, side.columns, side.cutoff, where)

@@ -24,6 +24,7 @@ import msgspec
 
 from mainspring.errors import MainspringError, MissingExtraError, UnavailableError
 from mainspring.log import configure, get_logger
+from mainspring.log.progress import silent
 from mainspring.project import load_config, open_project
 from mainspring.server.app import App
 from mainspring.serving.api import Deployments
@@ -304,7 +305,7 @@ def main() -> None:
     configure(load_config(folder, overrides=orders.overrides).log_output("info", worker=orders.name))
     # One-row models gain nothing from threads, and many workers would fight for the cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    project = open_project(folder, overrides=orders.overrides)
+    project = open_project(folder, overrides=orders.overrides, progress=silent)
     serve = {"granian": granian, "uvicorn": uvicorn}[orders.http](orders.host, orders.port)
     with project, project.graph.leases.role(f"{role_of(orders.port)}/{orders.name}"):
         asyncio.run(Worker(project.deployments, orders.name).run(serve))

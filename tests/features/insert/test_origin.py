@@ -35,7 +35,7 @@ def test_a_file_that_is_written_to_meanwhile_is_refused(
     """Rows of one content are never recorded under the digest of another."""
     honest = frames.frame_of
 
-    def written_to(data: object, where: str, types: object) -> pl.DataFrame:
+    def written_to(data: object, where: str, *_: object) -> pl.DataFrame:
         frame = honest(data, where, {}) if when.startswith("after") else None
         path.write_text("key,value\na,1\nb,2\n")
         return honest(data, where, {}) if frame is None else frame

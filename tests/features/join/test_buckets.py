@@ -76,6 +76,7 @@ def test_a_view_that_may_use_little_memory_answers_the_same(
         {"k": ["3", "1", None, "1"], "l": [3, 1, 1, 2], "event_time": [at(1.5), at(2), at(2), at(2)]}
     )
     monkeypatch.setattr(view_module, "HELD_BYTES", 0)
+    monkeypatch.setattr(view_module, "JOIN_MEMORY_MIN_BYTES", 1)
     little = FeatureView(replace(view._stores, join_memory_bytes=1000, spill_root=tmp_path), view.spec)
     whole, parts = view.join(spine), little.join(spine)
     assert_frame_equal(pl.concat(view.join(spine, memory_bytes=500).batches()), whole.frame)

@@ -10,6 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from tests.features.conftest import at
 
+from mainspring.config import JOIN_MEMORY_MIN_BYTES
 from mainspring.errors import InputError, StateError
 from mainspring.features import view
 from mainspring.features.api import Features, request
@@ -30,6 +31,7 @@ def doubled(x):  # type: ignore[no-untyped-def]
 def shop(features: Features, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FeatureView:
     """Two groups of three commits each, and a request column; tables are read in parts, results in batches of 4."""
     monkeypatch.setattr(view, "HELD_BYTES", 0)
+    monkeypatch.setattr(view, "JOIN_MEMORY_MIN_BYTES", 1)
     monkeypatch.setattr(joined, "ROWS_AT_ONCE", 4)
     for name, column in (("one", "x"), ("two", "label")):
         group = features.group(name, keys=["k"], event_time="e")
@@ -109,10 +111,13 @@ def test_a_table_that_is_gone_is_said(shop: FeatureView) -> None:
         found.frame  # noqa: B018
 
 
-def test_memory_is_a_number_of_bytes(shop: FeatureView) -> None:
-    """Above zero."""
-    with pytest.raises(InputError, match="memory_bytes"):
-        shop.join(spine(), memory_bytes=0)
+def test_memory_is_a_number_of_bytes(shop: FeatureView, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as a search can work with: the least is named, in calls as in the configuration."""
+    monkeypatch.setattr(view, "JOIN_MEMORY_MIN_BYTES", JOIN_MEMORY_MIN_BYTES)
+    for given in (0, 1, JOIN_MEMORY_MIN_BYTES - 1, True):
+        with pytest.raises(InputError, match="from 16_000_000 on"):
+            shop.join(spine(), memory_bytes=given)
+    assert len(shop.join(spine(), memory_bytes=JOIN_MEMORY_MIN_BYTES)) == 10
     with pytest.raises(InputError, match="memory_bytes"):
         shop.batch(spine=spine(), memory_bytes=1.5)  # type: ignore[arg-type]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
 
 from mainspring.errors import InputError
@@ -83,7 +83,7 @@ def _carried_out(stores: Stores, group: FeatureGroupSpec, plan: Plan, reason: st
         n_online += online.remove(stores, group, plan)
         n_profiles = profiles.give_up(stores, _profiles(stores, group, plan.tickets))
         held = datasets.find_held(stores, group, _made(stores, plan), plan)
-        held = [datasets.rewrite(stores, group, item, plan, work.id) for item in held]
+        held = list(_rewritten(stores, group, held, plan, work))
         same_bytes = datasets.give_up_bytes(stores, held)
         copies = replace(
             find_copies(stores, group, plan, _made(stores, plan, held)),
@@ -108,7 +108,13 @@ def _carried_out(stores: Stores, group: FeatureGroupSpec, plan: Plan, reason: st
 
 def _write_editions(stores: Stores, group: FeatureGroupSpec, plan: Plan, work: Publication) -> Plan:
     """Write down what is to be left. From here on none of the commits is published with what is to go."""
-    left = list(editions.editions(stores, group, plan, work.id))
+    left = []
+    with stores.progress(
+        f"erase in {group.label}: what is left of each commit", len(plan.commits)
+    ) as advance:
+        for edition in editions.editions(stores, group, plan, work.id):
+            left.append(edition)
+            advance()
     with stores.records.write() as connection:
         lock_group(stores, connection, group.group_id)
         store.add_editions(connection, left, stores.project_id)
@@ -118,10 +124,22 @@ def _write_editions(stores: Stores, group: FeatureGroupSpec, plan: Plan, work: P
 def _take_rows(stores: Stores, group: FeatureGroupSpec, plan: Plan) -> tuple[str, ...]:
     """Out of every file; returns files that somebody may be writing just now."""
     unsettled: tuple[str, ...] = ()
-    for name in store.tables_of(stores, group):
-        places = plan.places if name == store.table_name(group) else plan.rejected_places
-        unsettled += stores.tables.erase(name, places).unsettled
+    tables = store.tables_of(stores, group)
+    with stores.progress(f"erase in {group.label}: tables written anew", len(tables)) as advance:
+        for name in tables:
+            places = plan.places if name == store.table_name(group) else plan.rejected_places
+            unsettled += stores.tables.erase(name, places).unsettled
+            advance()
     return unsettled
+
+
+def _rewritten(
+    stores: Stores, group: FeatureGroupSpec, held: Collection[datasets.Held], plan: Plan, work: Publication
+) -> Iterator[datasets.Held]:
+    with stores.progress(f"erase in {group.label}: training datasets written anew", len(held)) as advance:
+        for item in held:
+            yield datasets.rewrite(stores, group, item, plan, work.id)
+            advance()
 
 
 def _made(stores: Stores, plan: Plan, held: Collection[datasets.Held] = ()) -> Collection[Asset]:

@@ -68,8 +68,9 @@ def insert(
     _check_key(idempotency_key, f"feature group {group.label}")
     warn_of_use(group)
     with unshown(group.treated):
-        frame, origin = read(data, source, f"feature group {group.label}", _types(group))
-    return insert_rows(stores, group, frame, origin, idempotency_key=idempotency_key)
+        frame, origin = read(data, source, f"feature group {group.label}", _types(group), stores.progress)
+    with stores.progress(f"feature group {group.label}: {frame.height:,} rows checked and written", 0):
+        return insert_rows(stores, group, frame, origin, idempotency_key=idempotency_key)
 
 
 def insert_rows(
@@ -101,7 +102,7 @@ def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency
             expected="a group with rows", got="no commit yet", where=where, hint="Insert before you delete."
         )
     with unshown(group.treated):
-        frame = frame_of(data, where, _types(group))
+        frame = frame_of(data, where, _types(group), stores.progress)
     return delete_rows(stores, group, frame, Origin(), idempotency_key=idempotency_key)
 
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from mainspring.errors import AccessError, InputError
 from mainspring.features.schema import cast, logical
+from mainspring.log.progress import Progress, silent
 from mainspring.types import digest, digest_bytes
 
 #: Text that a number would not give back: a code such as 007 or +49, not a quantity.
@@ -64,14 +65,23 @@ def content_key(data: object) -> str | None:
     return digests[0] if len(digests) == 1 else digest(digests)
 
 
-def read_files(paths: Sequence[Path], where: str, types: Mapping[str, str]) -> pl.DataFrame:
+def read_files(
+    paths: Sequence[Path], where: str, types: Mapping[str, str], progress: Progress = silent
+) -> pl.DataFrame:
     """The rows of all files, one after the other; columns may stand in another order in each.
+
+    Args:
+        progress: told of each file.
 
     Raises:
         InputError: a file cannot be read as what its name says, or has other columns or types than the first.
         AccessError: the operating system refuses to read one.
     """
-    frames = [read_file(path, where, types) for path in paths]
+    frames = []
+    with progress(f"{where}: files read", len(paths)) as advance:
+        for path in paths:
+            frames.append(read_file(path, where, types))
+            advance()
     if len(frames) == 1:
         return frames[0]
     return pl.concat(_alike(paths, frames, where))

@@ -17,6 +17,7 @@ from mainspring.features.insert.sql import SqlQuery
 from mainspring.features.read import Read
 from mainspring.features.store import Stores
 from mainspring.lineage.spec import Asset, AssetKind
+from mainspring.log.progress import Progress, silent
 from mainspring.types import digest
 
 
@@ -40,7 +41,11 @@ class Origin:
 
 
 def read(
-    data: object, source: str | Path | None, where: str, types: Mapping[str, str] | None = None
+    data: object,
+    source: str | Path | None,
+    where: str,
+    types: Mapping[str, str] | None = None,
+    progress: Progress = silent,
 ) -> tuple[pl.DataFrame, Origin]:
     """The frame, and where it came from.
 
@@ -48,6 +53,7 @@ def read(
         data: whatever `frames.frame_of` takes; files, a query and a read of a group are their own origin.
         source: a file or a name, for rows that the caller read. Of a file, the bytes that it has now count.
         types: column → logical type, as far as they are known.
+        progress: told of each file or chunk.
 
     Raises:
         ConflictError: a file was written to while it was read.
@@ -56,8 +62,8 @@ def read(
     """
     paths = find_paths(data, where)
     if paths is not None:
-        return _from_files(data, paths, where, types)
-    frame = frames.frame_of(data, where, types)
+        return _from_files(data, paths, where, types, progress)
+    frame = frames.frame_of(data, where, types, progress)
     if isinstance(data, SqlQuery):
         return frame, Origin(data.place, told=data.told)
     if isinstance(data, Read):
@@ -87,11 +93,15 @@ def source_asset(stores: Stores, group: str, origin: Origin, content: str, n_row
 
 
 def _from_files(
-    data: object, paths: Sequence[Path], where: str, types: Mapping[str, str] | None
+    data: object, paths: Sequence[Path], where: str, types: Mapping[str, str] | None, progress: Progress
 ) -> tuple[pl.DataFrame, Origin]:
     # The digests are taken before the rows are: what has the same stamp afterwards was not written in between.
-    before, origins = [_stamp(path) for path in paths], [_origin(path, where) for path in paths]
-    frame = frames.frame_of(list(paths), where, types)
+    before, origins = [_stamp(path) for path in paths], []
+    with progress(f"{where}: digests of files taken", len(paths)) as advance:
+        for path in paths:
+            origins.append(_origin(path, where))
+            advance()
+    frame = frames.frame_of(list(paths), where, types, progress)
     for path, stamp in zip(paths, before, strict=True):
         if _stamp(path) != stamp:
             raise ConflictError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from mainspring.errors import InputError, MissingExtraError, UnavailableError
+from mainspring.log.progress import Progress, silent
 from mainspring.types import digest
 
 CHUNK_ROWS: Final = 50_000
@@ -93,8 +94,11 @@ def sql(
     return SqlQuery(found, query, dict(parameters or {}), chunk_rows)
 
 
-def read_query(asked: SqlQuery, where: str) -> pl.DataFrame:
+def read_query(asked: SqlQuery, where: str, progress: Progress = silent) -> pl.DataFrame:
     """What the query returns, in its order; columns whose values are all null are of type Null.
+
+    Args:
+        progress: told of each chunk; how many there are nobody knows.
 
     Raises:
         InputError: the query fails, returns no rows by its nature, or a column mixes types.
@@ -120,7 +124,8 @@ def read_query(asked: SqlQuery, where: str) -> pl.DataFrame:
         ) from None
     with connection:
         try:
-            chunks = list(_chunks(connection, asked, place))
+            with progress(f"{place}: chunks of {asked.chunk_rows:,} rows read", 0) as advance:
+                chunks = list(_told(_chunks(connection, asked, place), advance))
         except SQLAlchemyError as error:
             raise _refused(asked, error, place) from None
         finally:
@@ -193,6 +198,13 @@ def _chunks(connection: Connection, asked: SqlQuery, where: str) -> Iterator[pl.
             yield pl.DataFrame(
                 [_column(name, values, where) for name, values in zip(names, columns, strict=True)]
             )
+
+
+def _told(chunks: Iterator[pl.DataFrame], advance: Callable[[], None]) -> Iterator[pl.DataFrame]:
+    for chunk in chunks:
+        if chunk.height:
+            advance()
+        yield chunk
 
 
 def _column(name: str, values: Sequence[Any], where: str) -> pl.Series:

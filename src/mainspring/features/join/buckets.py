@@ -20,6 +20,7 @@ from mainspring.features.join.point_in_time import STATUS, Found, Side, Spine, f
 from mainspring.features.join.side_report import SideReport
 from mainspring.features.join.spill import spill_folder
 from mainspring.features.join.take import read_part, write_parts
+from mainspring.log.progress import Progress, silent
 from mainspring.ports.engine import Engine, Task
 from mainspring.ports.tables.collect import batches
 
@@ -48,7 +49,14 @@ def default_memory_bytes() -> int:
 
 
 def find_in_buckets(
-    spine: Spine, side: Side, rows: pl.LazyFrame, n_buckets: int, engine: Engine, root: Path, where: str
+    spine: Spine,
+    side: Side,
+    rows: pl.LazyFrame,
+    n_buckets: int,
+    engine: Engine,
+    root: Path,
+    where: str,
+    progress: Progress = silent,
 ) -> Found:
     """What `find` says of the side with these rows, never with more than the buckets of running tasks in memory.
 
@@ -57,12 +65,14 @@ def find_in_buckets(
         rows: the columns of that frame.
         root: where temporary files may be.
         where: whose rows they are, as errors name it.
+        progress: told of each bucket.
 
     Raises:
         IntegrityError: a file of the table is not there any more.
     """
     with spill_folder(root) as folder:
-        none = _part(batches(rows, where), [key for key, _ in side.keys], n_buckets, folder / _ROWS)
+        with progress(f"{where}: rows put into {n_buckets} buckets", 0):
+            none = _part(batches(rows, where), [key for key, _ in side.keys], n_buckets, folder / _ROWS)
         keys = [column for _, column in side.keys]
         questions = spine.keys.select(*dict.fromkeys(keys)).with_columns(pl.Series(_TIME, spine.moments))
         asked = _part([questions], keys, n_buckets, folder / _ASKED)
@@ -71,14 +81,16 @@ def find_in_buckets(
         picked = np.full(spine.height, -1, dtype=np.int64)
         status = np.zeros(spine.height, dtype=np.uint32)
         parts: list[BucketReport] = []
-        for outcome in engine.run_in_order(tasks):
-            if outcome.error is not None:
-                raise outcome.error
-            parts.append(outcome.value)
-            found = pl.read_ipc(folder / f"found{outcome.id}.arrow")
-            rows_asked = found.get_column(_ASKED).to_numpy()
-            picked[rows_asked] = found.get_column(_PLACE).to_numpy()
-            status[rows_asked] = found.get_column("status").to_physical().to_numpy()
+        with progress(f"{where}: buckets searched", n_buckets) as advance:
+            for outcome in engine.run_in_order(tasks):
+                if outcome.error is not None:
+                    raise outcome.error
+                parts.append(outcome.value)
+                found = pl.read_ipc(folder / f"found{outcome.id}.arrow")
+                rows_asked = found.get_column(_ASKED).to_numpy()
+                picked[rows_asked] = found.get_column(_PLACE).to_numpy()
+                status[rows_asked] = found.get_column("status").to_physical().to_numpy()
+                advance()
     return Found(
         picked=picked,
         status=pl.Series("status", STATUS.categories, dtype=STATUS).gather(pl.Series(status)),

@@ -20,6 +20,7 @@ from mainspring.features.join.side_report import SideReport
 from mainspring.features.join.spill import spill_folder
 from mainspring.features.join.take import scatter, scattered, take
 from mainspring.features.join.threads import each
+from mainspring.log.progress import Progress, silent
 from mainspring.ports._disk import refusals
 from mainspring.ports.tables.collect import batches
 
@@ -116,18 +117,21 @@ class JoinResult:
         as_of: datetime | None,
         memory_bytes: int,
         spill_root: Path,
+        progress: Progress = silent,
     ) -> None:
         """Put together by a view.
 
         Args:
             finish: adds to rows what is computed of them, row by row.
             memory_bytes: a result that is estimated to need more is read through temporary files by `batches`.
+            progress: told of what takes long.
         """
         self._spine = spine
         self._sources = sources
         self._finish = finish
         self._memory_bytes = memory_bytes
         self._spill_root = spill_root
+        self._progress = progress
         self.report: Mapping[str, SideReport] = {side: item.found.report for side, item in sources.items()}
         self.pins = pins
         self.assets = assets
@@ -153,7 +157,8 @@ class JoinResult:
         Raises:
             StateError: a file of a table was taken away since the join, as an erasure does.
         """
-        found = each(Source.values, list(self._sources.values()))
+        with self._progress(f"values of {len(self):,} rows read", 0):
+            found = each(Source.values, list(self._sources.values()))
         return self._finish(
             self._spine.hstack([column for values in found for column in values.get_columns()])
         )
@@ -190,10 +195,12 @@ class JoinResult:
                 yield self.frame
             return
         with spill_folder(self._spill_root) as folder:
-            places = [
-                (source, folder / str(number), self._scatter(source, folder / str(number)))
-                for number, source in enumerate(self._sources.values())
-            ]
+            places = []
+            with self._progress("values of tables put into files", len(self._sources)) as advance:
+                for number, source in enumerate(self._sources.values()):
+                    place = folder / str(number)
+                    places.append((source, place, self._scatter(source, place)))
+                    advance()
             yield from self._scattered(places)
 
     def _scatter(self, source: Source, folder: Path) -> pl.DataFrame:
@@ -230,9 +237,12 @@ class JoinResult:
         place = _file(path)
         with spill_folder(self._spill_root) as folder:
             files = []
-            for number, batch in enumerate(self.batches()):
-                files.append(folder / f"{number}.arrow")
-                batch.write_ipc(files[-1], compression="lz4")
+            text = f"{len(self):,} rows written, {ROWS_AT_ONCE:,} at a time"
+            with self._progress(text, -(-len(self) // ROWS_AT_ONCE)) as advance:
+                for number, batch in enumerate(self.batches()):
+                    files.append(folder / f"{number}.arrow")
+                    batch.write_ipc(files[-1], compression="lz4")
+                    advance()
             with refusals(place):
                 # Beside it, and then in its place: half a file is never there under the name.
                 half = place.with_name(f".{place.name}.{folder.name}")

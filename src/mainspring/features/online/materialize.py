@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -20,6 +20,7 @@ from mainspring.features.rows import AVAILABLE, available, scan
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
+from mainspring.log.progress import silent
 from mainspring.ports.keys import Entry, Guards, Keys, OvertakenError
 from mainspring.ports.tables.collect import collect
 from mainspring.types import from_us, to_us
@@ -73,12 +74,16 @@ def _materialize(
 ) -> int:
     with stores.materializing:
         batch = _Batch(stores.keys)
+        # Of one group alone its own bar says all.
+        progress = stores.progress if len(numbers) > 1 else silent
         while True:
             try:
                 _begin(stores, numbers)
-                for group_id, number in numbers.items():
-                    _bring_up(stores, groups[group_id], number, until_us, batch)
-                batch.flush()
+                with progress("online groups brought up to date", len(numbers)) as advance:
+                    for group_id, number in numbers.items():
+                        _bring_up(stores, groups[group_id], number, until_us, batch)
+                        advance()
+                    batch.flush()
             except OvertakenError:
                 # Of rows that were read an erasure took some: read again what is left.
                 stores.pending.clear()
@@ -156,13 +161,18 @@ def _bring_up(stores: Stores, group: FeatureGroupSpec, number: int, until_us: in
         _resume(stores, group, pending)
     if until_us < pending.done_us:
         return
+    fresh: list[CommitSpec] = []
     if number > pending.number:
         with stores.records.read() as connection:
             group = store.get_group_by_id(connection, group.group_id)
             fresh = store.published(connection, group.group_id, after=pending.number)
         stores.online_groups[group.group_id] = group
-        _take_in(stores, group, pending, fresh, batch)
-    _advance(stores, group, pending, until_us, batch)
+    n_rows = sum(commit.n_rows for commit in fresh)
+    text = f"feature group {group.label}: {n_rows:,} rows brought online, {WINDOW_ROWS:,} at a time"
+    with stores.progress(text, -(-n_rows // WINDOW_ROWS)) as advance:
+        if fresh:
+            _take_in(stores, group, pending, fresh, batch)
+        _advance(stores, group, pending, until_us, batch, advance)
 
 
 def watermark(stores: Stores, group: FeatureGroupSpec) -> tuple[datetime, int] | None:
@@ -262,7 +272,14 @@ def _with_new_columns(rows: pl.DataFrame, group: FeatureGroupSpec) -> pl.DataFra
     )
 
 
-def _advance(stores: Stores, group: FeatureGroupSpec, pending: Pending, until_us: int, batch: _Batch) -> None:
+def _advance(
+    stores: Stores,
+    group: FeatureGroupSpec,
+    pending: Pending,
+    until_us: int,
+    batch: _Batch,
+    advance: Callable[[], None],
+) -> None:
     while True:
         bound = until_us if pending.horizon_us is None else min(until_us, pending.horizon_us)
         taken = pending.take(
@@ -276,6 +293,7 @@ def _advance(stores: Stores, group: FeatureGroupSpec, pending: Pending, until_us
             # It also vouches for rows of late commits, which went before it.
             pending.cursor = Entry(_cursor_key(group.group_id), pending.done_us, pending.number, 0, b"")
             batch.add(taken, pending.cursor, pending.guards)
+        advance()
         if bound == until_us:
             return
         _load(stores, group, pending)

@@ -62,7 +62,8 @@ def compact(stores: Stores, group: FeatureGroupSpec) -> Compacted:
 
 def _compacted(stores: Stores, group: FeatureGroupSpec) -> Compacted:
     # Bytes first: a process that dies in between leaves the same rows in fewer files, and nothing to be told.
-    done = {name: stores.tables.compact(name) for name in store.tables_of(stores, group)}
+    with stores.progress(f"feature group {group.label}: small files written into few", 0):
+        done = {name: stores.tables.compact(name) for name in store.tables_of(stores, group)}
     n_before = sum(each.n_before for each in done.values())
     n_after = sum(each.n_after for each in done.values())
     if n_before == n_after:

@@ -7,15 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import Progress
 from rich.table import Table
+
+from mainspring.log.bars import columns
 
 
 class Screen:
@@ -67,16 +62,9 @@ class Screen:
     @contextmanager
     def progress(self, text: str, total: int) -> Iterator[Bar]:
         """A bar with `total` parts; without a terminal nothing is drawn."""
-        columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=28),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        )
         shown = self.console.is_terminal
         with Progress(
-            *columns, console=self.console, transient=True, disable=not shown, refresh_per_second=8
+            *columns(), console=self.console, transient=True, disable=not shown, refresh_per_second=8
         ) as drawn:
             yield Bar(drawn, text, total)
 

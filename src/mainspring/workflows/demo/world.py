@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from mainspring.errors import InputError
+from mainspring.log.progress import silent
 from mainspring.ports.clock import ReplayClock
 from mainspring.project import Project, open_project
 from mainspring.workflows.demo.options import Options
@@ -48,7 +49,7 @@ class World:
     def __init__(self, folder: Path, options: Options, overrides: Mapping[str, Any] | None = None) -> None:
         self.folder = folder.resolve()
         self.options = options
-        self.project: Project = open_project(self.folder, overrides=overrides)
+        self.project: Project = open_project(self.folder, overrides=overrides, progress=silent)
         clock = self.project.clock
         if not isinstance(clock, ReplayClock):
             raise InputError(
