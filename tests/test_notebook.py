@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.lineage import Verdict
-from mainspring.notebook import MAX_ROWS, fields, note, panel, table, words
+from mainspring.notebook import MAX_ROWS, fields, note, panel, printed, table, words
 
 
 @given(st.text())
@@ -44,3 +44,16 @@ def test_a_long_table_counts_the_rest() -> None:
 def test_values_are_in_words(value: object, shown: str) -> None:
     """As in the tables of the terminal."""
     assert words(value) == shown
+
+
+def test_what_is_printed_is_a_table_of_words() -> None:
+    """A heading, columns in line, numbers to the right, long and broken texts on one line; nothing of no rows."""
+    rows = [("temp", 12, None), ("a long\nname", 3, "x" * 100)]
+    assert printed("two rows", ("column", "n", "text"), rows).splitlines() == [
+        "two rows",
+        "column        n  text",
+        "temp         12  –",
+        f"a long name   3  {'x' * 59}…",
+    ]
+    assert printed("none", ("column",), []) == "none"
+    assert printed("many", ("n",), [(n,) for n in range(MAX_ROWS + 2)]).endswith("… and 2 more")

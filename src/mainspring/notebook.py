@@ -1,4 +1,7 @@
-"""What objects show in a notebook: a heading, notes and small tables. Every text is escaped here, once."""
+"""What objects show in a notebook and when they are printed: a heading, notes and small tables.
+
+Every text of a page is escaped here, once.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from typing import Final
 
 MAX_ROWS: Final = 50
 """Rows of a table before it counts the rest: a notebook keeps what it shows."""
+MAX_CHARACTERS: Final = 60
+"""Of a value that is printed, before it is cut off."""
 
 
 def panel(title: str, *parts: str) -> str:
@@ -29,6 +34,25 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in listed[:MAX_ROWS])
     rest = note(f"… and {len(listed) - MAX_ROWS} more") if len(listed) > MAX_ROWS else ""
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>{rest}"
+
+
+def printed(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """The same as plain text, for `print`: a heading, and rows under their columns' names; numbers to the right."""
+    listed = list(rows)
+    shown = [[_line(value) for value in row] for row in listed[:MAX_ROWS]]
+    widths = [max(map(len, column)) for column in zip(head, *shown, strict=True)]
+    right = [
+        all(value is None or _is_number(value) for value in column) for column in zip(*listed, strict=True)
+    ]
+    lines = [
+        "  ".join(
+            text.rjust(width) if is_right else text.ljust(width)
+            for text, width, is_right in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in ([list(head), *shown] if listed else [])
+    ]
+    rest = [f"… and {len(listed) - MAX_ROWS} more"] if len(listed) > MAX_ROWS else []
+    return "\n".join([title, *lines, *rest])
 
 
 def fields(values: Mapping[str, object]) -> str:
@@ -56,7 +80,16 @@ def words(value: object) -> str:
     return str(value)
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _line(value: object) -> str:
+    """A value on one line, and no longer than a terminal bears."""
+    text = " ".join(words(value).split())
+    return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
+
+
 def _cell(value: object) -> str:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    style = ' style="text-align:right"' if is_number else ""
+    style = ' style="text-align:right"' if _is_number(value) else ""
     return f"<td{style}>{escape(words(value))}</td>"

@@ -52,11 +52,27 @@ class BatchDrift(Frozen):
         """Columns that drifted, those included that are seen for the first time."""
         return tuple(found.column for found in self.drifts if found.verdict is DriftVerdict.DRIFT)
 
+    def __repr__(self) -> str:
+        drifted = f", {len(self.drifted)} columns drifted" if self.drifted else ""
+        rows = f"{self.n_rows:,} rows against {self.n_reference:,}"
+        return f"<BatchDrift {self.verdict.value}: {rows}{drifted}>"
+
+    def __str__(self) -> str:
+        return notebook.printed(f"{self._title}\n{self.reason}", _HEAD, self._rows)
+
     def _repr_html_(self) -> str:
-        head = ("column", "verdict", "JS distance", "missing share", "reason")
-        rows = [(d.column, d.verdict, d.js_distance, d.null_share_change, d.reason) for d in self.drifts]
-        title = f"batch of {self.n_rows:,} rows against {self.n_reference:,}: {self.verdict.value}"
-        return notebook.panel(title, notebook.note(self.reason), notebook.table(head, rows))
+        return notebook.panel(self._title, notebook.note(self.reason), notebook.table(_HEAD, self._rows))
+
+    @property
+    def _title(self) -> str:
+        return f"batch of {self.n_rows:,} rows against {self.n_reference:,}: {self.verdict.value}"
+
+    @property
+    def _rows(self) -> list[tuple[object, ...]]:
+        return [(d.column, d.verdict, d.js_distance, d.null_share_change, d.reason) for d in self.drifts]
+
+
+_HEAD: Final = ("column", "verdict", "JS distance", "missing share", "reason")
 
 
 def batch_drift(reference: Profile | None, batch: Profile, earlier: Sequence[BatchDrift] = ()) -> BatchDrift:

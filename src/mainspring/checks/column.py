@@ -102,6 +102,12 @@ class ColumnProfile(Frozen):
     n_missing_items: int = 0
     private: bool = False
 
+    def __repr__(self) -> str:
+        missing = f", {self.n_missing:,} missing" if self.n_missing else ""
+        return f"<ColumnProfile {self.name!r} {self.dtype}: {self.n_rows:,} rows{missing}>"
+
+    __str__ = __repr__
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The names of the bins that `vector` counts, in its order."""

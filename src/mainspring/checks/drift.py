@@ -80,6 +80,13 @@ class Drift(Frozen):
     verdict: DriftVerdict
     reason: str
 
+    def __repr__(self) -> str:
+        far = "" if self.js_distance is None else f", JS distance {self.js_distance:.3g}"
+        return f"<Drift {self.column!r}: {self.verdict.value}{far}>"
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.verdict.value}: {self.reason}"
+
 
 def drift(
     reference: Profile,

@@ -74,20 +74,29 @@ class Profile(Frozen):
             columns=tuple(a.merge(b) for a, b in pairs),
         )
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.n_rows:,} rows: {len(self.columns)} columns>"
+
+    def __str__(self) -> str:
+        rows = [_told(column) for column in self.columns]
+        return notebook.printed(f"profile of {self.n_rows:,} rows", _HEAD, rows)
+
     def _repr_html_(self) -> str:
-        head = (
-            "column",
-            "type",
-            "rows",
-            "missing",
-            "distinct",
-            "minimum",
-            "median",
-            "mean",
-            "maximum",
-            "most frequent",
-        )
-        return notebook.panel("profile", notebook.table(head, [_told(column) for column in self.columns]))
+        return notebook.panel("profile", notebook.table(_HEAD, [_told(column) for column in self.columns]))
+
+
+_HEAD: Final = (
+    "column",
+    "type",
+    "rows",
+    "missing",
+    "distinct",
+    "minimum",
+    "median",
+    "mean",
+    "maximum",
+    "most frequent",
+)
 
 
 def _told(column: ColumnProfile) -> tuple[object, ...]:

@@ -45,6 +45,11 @@ class Quantiles(Frozen):
     starts: tuple[float, ...] = ()
     counts: tuple[int, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Quantiles of {self.count:,} rows in {len(self.counts):,} buckets>"
+
+    __str__ = __repr__
+
     @property
     def count(self) -> int:
         """All rows."""

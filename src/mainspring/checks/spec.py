@@ -148,6 +148,14 @@ class Result(Frozen):
     details: dict[str, Any] = Field(default_factory=dict)
     answered_from: Literal["rows", "statistics"] = "rows"
 
+    def __repr__(self) -> str:
+        found = f"{self.n_failed:,} of {self.n_judged:,} rows failed"
+        if self.observed is not None:
+            found = f"observed {_short(self.observed)}"
+        return f"<Result {self.expectation.name}: {self.verdict.value}, {found}>"
+
+    __str__ = __repr__
+
     @property
     def n_judged(self) -> int:
         """Rows that were judged: the denominator of `mostly`."""
@@ -219,9 +227,19 @@ class Validation(Frozen):
         ]
         return cls(n_rows=figures["n_rows"], results=tuple(results))
 
+    def __repr__(self) -> str:
+        broken = f"{len(self.failed)} of {len(self.results)} expectations broken"
+        return f"<Validation {self.verdict.value}: {broken}, {self.n_rows:,} rows>"
+
+    def __str__(self) -> str:
+        return notebook.printed(f"{self.verdict.value}: {self.n_rows:,} rows", _HEAD, self._rows)
+
     def _repr_html_(self) -> str:
-        head = ("expectation", "severity", "rows", "null", "failed", "examples", "verdict")
-        rows = [
+        return notebook.table(_HEAD, self._rows)
+
+    @property
+    def _rows(self) -> list[tuple[object, ...]]:
+        return [
             (
                 result.expectation.name,
                 result.expectation.severity,
@@ -233,4 +251,6 @@ class Validation(Frozen):
             )
             for result in self.results
         ]
-        return notebook.table(head, rows)
+
+
+_HEAD: Final = ("expectation", "severity", "rows", "null", "failed", "examples", "verdict")

@@ -42,6 +42,13 @@ class TopValues(Frozen):
     values: tuple[Frequent, ...] = ()
     unlisted: int = 0
 
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{entry.value!r} {entry.low:,}" for entry in self.values[:3])
+        rest = f" and {len(self.values) - 3} more" if len(self.values) > 3 else ""
+        return f"<TopValues {shown}{rest}>"
+
+    __str__ = __repr__
+
     @property
     def is_complete(self) -> bool:
         """Whether every value is listed, and then with its exact count."""

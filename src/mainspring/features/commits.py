@@ -54,8 +54,14 @@ class Commit:
     read_drift: Callable[[], BatchDrift | None] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
-        said = f" {self.verdict}" if self.verdict else ""
-        return f"<Commit {self.number} of {self.group}: {self.n_rows} rows{said}>"
+        counts = {"rows": self.n_rows, "of them deletes": self.n_deletes, "rejected": self.n_rejected}
+        shown = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count or what == "rows")
+        said = f", {self.verdict}" if self.verdict else ""
+        return f"<Commit {self.number} of {self.group}: {shown}{said}>"
+
+    def __str__(self) -> str:
+        found = "" if self.validation is None else f"\n{self.validation}"
+        return f"{self!r}{found}"
 
     @property
     def profile(self) -> Profile:

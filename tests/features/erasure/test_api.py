@@ -109,6 +109,7 @@ def test_the_receipt_names_nobody_and_says_what_is_left(features: Features) -> N
     text = graph.blobs.get(receipt.digest).decode()
     assert "Zebedee" not in text
     assert json.loads(text)["datasets"] == {dataset.asset_id: 1}
+    assert json.loads(text)["names"] == done.names == {dataset.asset_id: "v"}
     (work,) = graph.works([receipt.execution_id])
     commits = {commit.asset_id for commit in group.commits()}
     assert {tie.asset.id for tie in work.inputs()} == {*commits, dataset.asset_id}

@@ -10,10 +10,10 @@ from mainspring.errors import InputError
 from mainspring.features import profiles, store
 from mainspring.features.define import lock_group
 from mainspring.features.erasure import datasets, editions, online, receipt
-from mainspring.features.erasure.copies import find_copies
+from mainspring.features.erasure.copies import find_copies, names_of
 from mainspring.features.erasure.find import find, keys_of
 from mainspring.features.erasure.plan import counted, planned, published_since
-from mainspring.features.erasure.spec import Erased, Named, Plan
+from mainspring.features.erasure.spec import Copies, Erased, Named, Plan
 from mainspring.features.push import api as push
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.features.store import Stores
@@ -58,14 +58,21 @@ def _check_reason(reason: object, where: str, *, is_needed: bool) -> None:
 def _told(stores: Stores, group: FeatureGroupSpec, plan: Plan) -> Erased:
     """What an erasure would take."""
     held = datasets.find_held(stores, group, _made(stores, plan), plan)
+    made = _made(stores, plan, held)
+    copies = find_copies(stores, group, plan, made)
     return counted(
         group.label,
         plan,
         n_online=online.count(stores, group, plan),
         n_profiles=len(_profiles(stores, group, plan.tickets)),
         datasets={item.asset_id: item.n_rows for item in held},
-        copies=find_copies(stores, group, plan, _made(stores, plan, held)),
+        copies=copies,
+        names=_names(held, copies, made),
     )
+
+
+def _names(held: Collection[datasets.Held], copies: Copies, made: Collection[Asset]) -> dict[str, str]:
+    return {item.asset_id: item.name for item in held} | names_of(copies, made)
 
 
 def _carried_out(stores: Stores, group: FeatureGroupSpec, plan: Plan, reason: str) -> Erased:
@@ -85,8 +92,9 @@ def _carried_out(stores: Stores, group: FeatureGroupSpec, plan: Plan, reason: st
         held = datasets.find_held(stores, group, _made(stores, plan), plan)
         held = list(_rewritten(stores, group, held, plan, work))
         same_bytes = datasets.give_up_bytes(stores, held)
+        made = _made(stores, plan, held)
         copies = replace(
-            find_copies(stores, group, plan, _made(stores, plan, held)),
+            find_copies(stores, group, plan, made),
             unsettled=unsettled,
             same_bytes=same_bytes,
             in_records=stores.records.forget_deleted(),
@@ -98,6 +106,7 @@ def _carried_out(stores: Stores, group: FeatureGroupSpec, plan: Plan, reason: st
             n_profiles=n_profiles,
             datasets={item.asset_id: item.n_rows for item in held},
             copies=copies,
+            names=_names(held, copies, made),
             receipt_id=new_id(),
         )
         receipt.publish(stores, work, done, plan, named, reason)

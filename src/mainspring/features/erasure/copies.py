@@ -33,6 +33,20 @@ def find_copies(stores: Stores, group: FeatureGroupSpec, plan: Plan, made: Colle
     )
 
 
+def names_of(copies: Copies, made: Collection[Asset]) -> dict[str, str]:
+    """Id → what people call it, with what it is where that does not go without saying."""
+    listed = {*copies.models, *copies.made, *copies.commits}
+    return {asset.id: _name(asset) for asset in made if asset.id in listed}
+
+
+def _name(asset: Asset) -> str:
+    if asset.kind is AssetKind.MODEL_VERSION and "number" in asset.attributes:
+        return f"{asset.name}/{asset.attributes['number']}"
+    if asset.kind is AssetKind.COMMIT:
+        return f"{asset.name}@{asset.attributes['version']}"
+    return f"{asset.kind.value.replace('_', ' ')} {asset.name}" if asset.kind in _MAY_SHOW else asset.name
+
+
 def _commits(
     stores: Stores, group: FeatureGroupSpec, made: Collection[Asset], keys: pl.DataFrame
 ) -> Iterator[tuple[str, int | None]]:

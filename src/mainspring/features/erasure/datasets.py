@@ -38,12 +38,14 @@ class Held:
     """A training dataset that has rows of the entities, or bytes that an erasure which was killed did not delete yet.
 
     Attributes:
+        name: what people call it.
         digest: of the dataset as it is.
         gone: which rows are theirs, (n,) booleans.
         ended: the erasures without a receipt that were of no other entities of the group: this one ends them.
     """
 
     asset_id: str
+    name: str
     digest: str
     spec: TrainingDatasetSpec
     view: FeatureViewSpec
@@ -159,6 +161,7 @@ def _find(stores: Stores, group: FeatureGroupSpec, asset_id: str, plan: Plan) ->
     )
     return Held(
         asset_id=asset.id,
+        name=asset.name,
         digest=spec.edition or asset.digest,
         spec=spec,
         view=view,

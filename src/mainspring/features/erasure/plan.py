@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mainspring.features.erasure.spec import Copies, Erased, Found, Plan
@@ -44,6 +44,7 @@ def counted(
     n_profiles: int,
     datasets: dict[str, int],
     copies: Copies,
+    names: Mapping[str, str],
     receipt_id: str | None = None,
 ) -> Erased:
     """What is told of an erasure."""
@@ -61,4 +62,5 @@ def counted(
         datasets=datasets,
         copies=copies,
         receipt_id=receipt_id,
+        names=names,
     )

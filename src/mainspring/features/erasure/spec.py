@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
 
+from mainspring import notebook
 from mainspring.features.join.point_in_time import COMMIT, ORDINAL
 from mainspring.features.spec import CommitSpec
 from mainspring.types import digest
@@ -47,6 +49,9 @@ class Copies:
     in_records: str = ""
 
 
+_HEAD: Final = ("what has it", "name", "id", "rows", "is")
+
+
 @dataclass(frozen=True)
 class Erased:
     """What an erasure took, or would take.
@@ -61,6 +66,8 @@ class Erased:
         n_profiles: kept profiles of commits; they are computed again from the rows that are left.
         datasets: training dataset → how many of its rows; deleted ones too, as long as their bytes are there. Each has
             a new edition without them: see `TrainingDataset.erasures`.
+        names: what people call the assets whose ids stand in `datasets` and `copies`: id → such as `flights_delay` or
+            `model flights_delay/3`.
         receipt_id: the report in the graph, also of an erasure that found nothing, so that it can be shown that it was
             asked for and looked for; None of a dry run.
     """
@@ -75,6 +82,7 @@ class Erased:
     datasets: dict[str, int]
     copies: Copies
     receipt_id: str | None
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         verb = "would be erased" if self.receipt_id is None else "erased"
@@ -93,6 +101,36 @@ class Erased:
         }
         shown = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
         return f"<Erased of {self.group}: {verb}: {shown}{receipt}>"
+
+    def __str__(self) -> str:
+        return notebook.printed(repr(self), _HEAD, self._held)
+
+    def _repr_html_(self) -> str:
+        return notebook.panel(repr(self), *([notebook.table(_HEAD, self._held)] if self._held else []))
+
+    @property
+    def _held(self) -> list[tuple[object, ...]]:
+        """What had the entity, or still may: its kind, name and id, how many rows, and what became of them."""
+        done = "would be erased" if self.receipt_id is None else "erased"
+        left = "not erased"
+        rows: list[tuple[object, ...]] = [
+            ("training dataset", self.names.get(asset_id), asset_id, n_rows, done)
+            for asset_id, n_rows in self.datasets.items()
+        ]
+        for what, ids in (("model", self.copies.models), ("made of it", self.copies.made)):
+            rows += [(what, self.names.get(asset_id), asset_id, None, left) for asset_id in ids]
+        rows += [
+            ("commit", self.names.get(asset_id), asset_id, n_rows, left)
+            for asset_id, n_rows in self.copies.commits.items()
+        ]
+        rows += [("back-fill that was killed", label, None, None, left) for label in self.copies.backfills]
+        rows += [("examples in a validation", None, finding, None, left) for finding in self.copies.examples]
+        rows += [
+            ("equal bytes", ", ".join(others), sha256, None, left)
+            for sha256, others in self.copies.same_bytes.items()
+        ]
+        rows += [("file that was being written", file, None, None, left) for file in self.copies.unsettled]
+        return rows
 
     @property
     def found_nothing(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import polars as pl
 
+from mainspring import notebook
 from mainspring.features.online.packing import ASSET_BYTES
 from mainspring.features.schema import STORAGE
 from mainspring.ports.keys import Columns
@@ -16,13 +18,15 @@ from mainspring.types import from_us
 
 _T = TypeVar("_T")
 
+_HEAD: Final = ("feature", "value", "status", "side", "event time", "commit")
+
 PRESENT: Final = "present"
 NULL: Final = "null"
 MISSING: Final = "missing"
 EXPIRED: Final = "expired"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Vector:
     """The features of one request at one moment.
 
@@ -45,6 +49,27 @@ class Vector:
     event_us: dict[str, int | None]
     keys: dict[str, dict[str, Any]]
     sides: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        # Without keys and values: whoever logs a vector need not log whom it is about.
+        counted = Counter(self.statuses.values())
+        shown = ", ".join(f"{n} {status}" for status, n in counted.items())
+        return f"<Vector of {len(self.values)} features: {shown}>"
+
+    def __str__(self) -> str:
+        return notebook.printed(repr(self), _HEAD, self._rows)
+
+    def _repr_html_(self) -> str:
+        return notebook.panel("features of one request", notebook.table(_HEAD, self._rows))
+
+    @property
+    def _rows(self) -> list[tuple[object, ...]]:
+        times, statuses = self.event_times, self.statuses
+        sides = {name: self.sides.get(name, "") for name in self.values}
+        return [
+            (name, value, statuses[name], side or None, times.get(side), self.commits.get(side))
+            for (name, value), side in zip(self.values.items(), sides.values(), strict=True)
+        ]
 
     @property
     def statuses(self) -> dict[str, str]:
@@ -91,7 +116,7 @@ class Found:
         return spread(self.n, None, self.rows.places, self.rows.event_us) if self.timed else [None] * self.n
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Vectors:
     """The features of many requests at one moment, column by column: lists of the same length, in the order asked.
 
@@ -108,6 +133,10 @@ class Vectors:
     found: dict[str, Found]
     sides: Mapping[str, str]
     types: Mapping[str, str | None]
+
+    def __repr__(self) -> str:
+        n = len(next(iter(self.values.values()), []))
+        return f"<Vectors of {n:,} requests: {', '.join(self.values)}>"
 
     @property
     def commits(self) -> dict[str, list[int | None]]:

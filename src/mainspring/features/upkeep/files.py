@@ -36,7 +36,7 @@ class Compacted:
     receipt_id: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Vacuumed:
     """What a vacuum found, or gave up.
 
@@ -51,6 +51,11 @@ class Vacuumed:
     size_bytes: int
     n_younger: int
     receipt_id: str | None
+
+    def __repr__(self) -> str:
+        verb = "deleted" if self.receipt_id is not None else "could be deleted"
+        files = f"{len(self.files):,} files of {self.size_bytes / 1e6:,.1f} MB {verb}"
+        return f"<Vacuumed {self.group}: {files}, {self.n_younger:,} younger>"
 
 
 def compact(stores: Stores, group: FeatureGroupSpec) -> Compacted:
