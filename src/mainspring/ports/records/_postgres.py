@@ -20,17 +20,28 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
 from mainspring.errors import AccessError, MainspringError, UnavailableError
 from mainspring.ports.records import _portable as portable
+from mainspring.ports.records._compiled import KEPT, Alike, driver
 from mainspring.ports.records._sql import SqlRecords, to_json
 from mainspring.ports.records.prepared import Prepared
 
 _SCOPED: Final = func.concat(func.current_schema(), "/", bindparam("name", type_=Text()))
 _DEADLOCK: Final = "40P01"
 _LOCK: Final = Prepared(select(func.pg_advisory_xact_lock(func.hashtextextended(_SCOPED, 0))))
+
+
+class PostgresDialect(Alike, PGDialect_psycopg):
+    """SQLAlchemy's, but for what is kept of compiled statements."""
+
+    supports_statement_cache = True
+
+
+_DRIVER: Final = driver(PostgresDialect)
 
 
 class PostgresRecords(SqlRecords):
@@ -49,8 +60,8 @@ class PostgresRecords(SqlRecords):
         parsed = make_url(url)
         if parsed.drivername in {"postgresql", "postgres"}:
             parsed = parsed.set(drivername="postgresql+psycopg")
-        self._parsed = parsed
         self.url = parsed.render_as_string(hide_password=True)
+        self._parsed = parsed.set(drivername=_DRIVER) if parsed.drivername == "postgresql+psycopg" else parsed
 
     def _open_engines(self) -> tuple[Engine, Engine]:
         writer = create_engine(
@@ -59,6 +70,7 @@ class PostgresRecords(SqlRecords):
             max_overflow=28,
             pool_pre_ping=True,
             json_serializer=to_json,
+            execution_options=KEPT,
             connect_args={"connect_timeout": 10},
         )
         reader = writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, Connection, Engine, Table, cast, create_engine, event, func
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool, QueuePool
@@ -19,6 +20,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from mainspring.errors import AccessError, IntegrityError, MainspringError, UnavailableError
 from mainspring.ports._opened_file import OpenedFile
 from mainspring.ports.records import _portable as portable
+from mainspring.ports.records._compiled import KEPT, Alike, driver
 from mainspring.ports.records._sql import SqlRecords, to_json
 from mainspring.ports.records._writer import Writer
 from mainspring.ports.records.migrations import Schema
@@ -31,6 +33,15 @@ EMPTYING_WAIT_MS: Final = 10_000
 """How long to wait for readers of what the log has."""
 _UNIX_EPOCH_DAYS: Final = 2_440_587.5
 """1970 as a Julian day."""
+
+
+class SqliteDialect(Alike, SQLiteDialect_pysqlite):
+    """SQLAlchemy's, but for what is kept of compiled statements."""
+
+    supports_statement_cache = True
+
+
+_DRIVER: Final = driver(SqliteDialect)
 
 
 class SqliteRecords(SqlRecords):
@@ -48,6 +59,7 @@ class SqliteRecords(SqlRecords):
         self._as_it_lies = False
         self._file = Path(make_url(url).database or "")
         self.url = f"sqlite:///{self._file}"
+        self._parsed = make_url(self.url).set(drivername=_DRIVER)
         self._opened = OpenedFile(self._file, "the database file", self.url)
         self._writer: Writer | None = None
 
@@ -62,7 +74,11 @@ class SqliteRecords(SqlRecords):
             )
         if self.read_only:
             reader = create_engine(
-                self.url, creator=self._connect_reading, poolclass=NullPool, json_serializer=to_json
+                self._parsed,
+                creator=self._connect_reading,
+                poolclass=NullPool,
+                json_serializer=to_json,
+                execution_options=KEPT,
             )
             event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
             return reader, reader
@@ -95,13 +111,14 @@ class SqliteRecords(SqlRecords):
     def _engine_for(self, begin: str, size: int) -> Engine:
         # One pooled writer: threads of this process queue here, fairly, instead of on SQLite's busy handler.
         engine = create_engine(
-            self.url,
+            self._parsed,
             connect_args={"timeout": BUSY_WAIT_S, "check_same_thread": False},
             poolclass=QueuePool,
             pool_size=size,
             max_overflow=0 if size == 1 else 64,
             pool_timeout=BUSY_WAIT_S,
             json_serializer=to_json,
+            execution_options=KEPT,
         )
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "connect", lambda *_: self._opened.remember())

@@ -31,7 +31,7 @@ class Prepared:
     def __init__(self, statement: Executable, columns: Sequence[str] | None = None) -> None:
         self._statement = statement
         self._columns = columns
-        # A dialect object knows how its engine writes JSON, so each has its own.
+        # A dialect knows how its engines write JSON.
         self._ready: WeakKeyDictionary[Dialect, tuple[str, Bind]] = WeakKeyDictionary()
 
     @classmethod
