@@ -357,8 +357,12 @@ def test_retry_adopts_what_a_dead_process_left(
     assert reopen().get_group("weather").read(history=True).to_polars()["temp"].to_list() == [1.0]
     other = group.insert(rows(3.0, hour=9))
     assert other.number == 2
+    with pytest.raises(ConflictError, match="nobody can read the first ones.*was killed, or is under way"):
+        reopen().get_group("weather").insert(rows(9.0, hour=5), idempotency_key="k")
     adopted = reopen().get_group("weather").insert(rows(2.0, hour=5), idempotency_key="k")
     assert adopted.number == 3
+    with pytest.raises(ConflictError, match="got other rows. Use a new key"):
+        group.insert(rows(9.0, hour=5), idempotency_key="k")
     assert adopted.ticket < other.ticket
     assert group.read(2).to_polars()["temp"].to_list() == [1.0, 3.0]
     assert group.read().to_polars()["temp"].to_list() == [1.0, 3.0, 2.0]

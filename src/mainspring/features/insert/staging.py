@@ -77,13 +77,21 @@ def _check_token(group: FeatureGroupSpec, token: object) -> None:
 
 
 def _check_same(group: FeatureGroupSpec, found: CommitSpec, content: str) -> None:
-    if found.digest != content:
-        raise ConflictError(
-            expected="the rows that the idempotency key came with the first time",
-            got="other rows",
-            where=f"feature group {group.label}, idempotency key {found.token!r}",
-            hint="Use a new key for new rows.",
-        )
+    """A key stays bound to the rows that it came with first, also where these were never published: whether their
+    insert was killed or is under way in another process nobody can tell.
+    """
+    if found.digest == content:
+        return
+    is_published = found.number is not None
+    raise ConflictError(
+        expected="the rows that the idempotency key came with the first time",
+        got="other rows" if is_published else "other rows, while nobody can read the first ones",
+        where=f"feature group {group.label}, idempotency key {found.token!r}",
+        hint="Use a new key for new rows."
+        if is_published
+        else "Their insert was killed, or is under way. Insert these rows under a new key: the first ones stay unread "
+        "for ever; or insert the first ones again under this key, which publishes them.",
+    )
 
 
 def _settled(
