@@ -12,7 +12,7 @@ import polars as pl
 
 from mainspring import notebook
 from mainspring.config import JOIN_MEMORY_MIN_BYTES
-from mainspring.errors import InputError, StateError
+from mainspring.errors import InputError, IntegrityError, StateError
 from mainspring.features import on_demand, schema, store
 from mainspring.features.datasets import api as dataset
 from mainspring.features.datasets import batch
@@ -471,17 +471,26 @@ class FeatureView:
         last = from_us(
             max((stamp for stamp in (spine.times_us.max(), at_us) if isinstance(stamp, int)), default=0)
         )
-        tables = {
-            key: scan(self._stores, group, commits[key], _columns(parts, key, group), until=last)
-            for key, group in groups.items()
-        }
+
+        def table_of(key: GroupKey) -> pl.LazyFrame:
+            columns = _columns(parts, key, groups[key])
+            return scan(self._stores, groups[key], commits[key], columns, until=last)
+
+        tables = {key: table_of(key) for key in groups}
         n_rows = {key: sum(commit.n_rows + commit.n_deletes for commit in commits[key]) for key in groups}
 
-        def of_group(key: GroupKey) -> dict[str, Source]:
+        def searched(key: GroupKey, table: pl.LazyFrame) -> dict[str, Source]:
             sides = [item for item in parts if item.table == key]
             return self._group_sources(
-                lookup, groups[key], tables[key], n_rows[key], commits[key], sides, at_us, memory_bytes
+                lookup, groups[key], table, n_rows[key], commits[key], sides, at_us, memory_bytes
             )
+
+        def of_group(key: GroupKey) -> dict[str, Source]:
+            try:
+                return searched(key, tables[key])
+            except IntegrityError:
+                # An erasure may have taken files since the table was looked at; a lost one is missing again.
+                return searched(key, table_of(key))
 
         together = sum(
             _size_bytes(tables[key].select(_searched(group)), n_rows[key]) for key, group in groups.items()

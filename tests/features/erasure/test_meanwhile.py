@@ -14,6 +14,7 @@ from mainspring.features import view as view_module
 from mainspring.features.datasets import api as make
 from mainspring.features.erasure import datasets
 from mainspring.features.join.joined import Source
+from mainspring.features.view import FeatureView
 from mainspring.project import Project
 
 
@@ -78,6 +79,26 @@ def test_a_join_whose_values_were_erased_is_to_be_made_again(
         with pytest.raises(StateError, match="join again"):
             read()
     assert view.join(rows).frame["city"].null_count() == 1
+
+
+@pytest.mark.parametrize("memory_bytes", [None, 1])
+def test_a_join_under_an_erasure_reads_what_is_left(
+    project: Project, monkeypatch: pytest.MonkeyPatch, memory_bytes: int | None
+) -> None:
+    """Its files go between the look at the table and the reading: that is no damage."""
+    monkeypatch.setattr(view_module, "HELD_BYTES", 0)
+    group = group_of(project)
+    view, rows = view_of(project, group), spine(group)
+    searched = FeatureView._group_sources
+
+    def erased_before(*given: Any) -> Any:
+        monkeypatch.setattr(FeatureView, "_group_sources", searched)
+        group.erase({"name": "Zebedee"}, reason="asked")
+        return searched(*given)
+
+    monkeypatch.setattr(FeatureView, "_group_sources", erased_before)
+    found = view.join(rows, memory_bytes=memory_bytes).frame
+    assert found.filter(pl.col("city").is_null())["who"].to_list() == ["Zebedee"]
 
 
 def test_what_an_erasure_reads_and_is_about_to_take_becomes_no_dataset(

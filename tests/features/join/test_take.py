@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from mainspring.errors import IntegrityError
+from mainspring.errors import StateError
 from mainspring.features.join.take import scatter, scattered, take
 
 TABLE = pl.DataFrame({"x": [10, 11, 12, 13, 14], "y": ["a", "b", None, "d", "e"]})
@@ -36,7 +36,7 @@ def test_nothing_is_taken_of_nothing() -> None:
 
 def test_a_table_that_lost_rows_is_refused() -> None:
     """Places of a table that is not the one that was searched would be other rows."""
-    with pytest.raises(IntegrityError, match="the 6 rows that were searched"):
+    with pytest.raises(StateError, match="6 rows, of which 5 are left.*join again"):
         take(parts(2), PLACES, 6, "a table")
 
 

@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import polars as pl
 
-from mainspring.errors import InputError, IntegrityError, StateError
+from mainspring.errors import InputError, IntegrityError
 from mainspring.features.insert.frames import to_arrow, to_pandas
 from mainspring.features.join.buckets import estimated_bytes
 from mainspring.features.join.nearest import Longs
 from mainspring.features.join.point_in_time import TOLD, Found, provenance
 from mainspring.features.join.side_report import SideReport
 from mainspring.features.join.spill import spill_folder
-from mainspring.features.join.take import scatter, scattered, take
+from mainspring.features.join.take import gone_since, scatter, scattered, take
 from mainspring.features.join.threads import each
 from mainspring.log.progress import Progress, silent
 from mainspring.ports._disk import refusals
@@ -59,13 +59,7 @@ class Source:
         try:
             yield from batches(self.rows.select(wanted), self.where)
         except IntegrityError as error:
-            raise StateError(
-                expected="the rows that the join found",
-                got=error.got,
-                where=self.where,
-                hint="Rows were erased or vacuumed since the join: join again. Where that is refused too, a file is "
-                "lost.",
-            ) from error
+            raise gone_since(error.got, self.where) from error
 
     def taken(self, columns: Sequence[str], places: Longs) -> pl.DataFrame:
         """The rows at (n,) places; null at -1."""

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from mainspring.errors import IntegrityError
+from mainspring.errors import StateError
 from mainspring.features.join.nearest import Longs
 
 _ASKED: Final = "_take.asked"
@@ -27,7 +27,7 @@ def take(
         where: whose rows they are, as errors name it.
 
     Raises:
-        IntegrityError: there are more or fewer rows than `n_rows`.
+        StateError: there are more or fewer rows than `n_rows`.
     """
     order = np.argsort(places)
     n_nowhere = int(np.searchsorted(places[order], 0))
@@ -51,12 +51,17 @@ def picked(
             yield part.select(pl.all().gather(pl.Series(ascending[done:end] - offset)))
         offset, done = offset + part.height, end
     if n_rows is not None and offset != n_rows:
-        raise IntegrityError(
-            expected=f"the {n_rows} rows that were searched",
-            got=f"{offset}",
-            where=where,
-            hint="Rows were taken away in between: join again.",
-        )
+        raise gone_since(f"{n_rows} rows, of which {offset} are left", where)
+
+
+def gone_since(got: str, where: str) -> StateError:
+    """The refusal to read on in a table that is not the one that was searched: places in it would be other rows."""
+    return StateError(
+        expected="the rows that the join found",
+        got=got,
+        where=where,
+        hint="Rows were erased or vacuumed since the join: join again. Where that is refused too, a file is lost.",
+    )
 
 
 def scatter(
