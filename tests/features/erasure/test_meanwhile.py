@@ -87,6 +87,7 @@ def test_a_join_under_an_erasure_reads_what_is_left(
 ) -> None:
     """Its files go between the look at the table and the reading: that is no damage."""
     monkeypatch.setattr(view_module, "HELD_BYTES", 0)
+    monkeypatch.setattr(view_module, "JOIN_MEMORY_MIN_BYTES", 1)
     group = group_of(project)
     view, rows = view_of(project, group), spine(group)
     searched = FeatureView._group_sources
