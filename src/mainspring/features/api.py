@@ -268,7 +268,8 @@ class Features:
         What was pushed a minute ago or more is committed first.
 
         Args:
-            until: a datetime, a date or ISO text, without zone UTC; None = the project clock's present.
+            until: a datetime, a date or ISO text, without zone UTC; None = the project clock's present. After one in
+                the future, rows are written up to that moment until the clock has come there.
         """
         until = find_instant(until, "features.materialize")
         try:

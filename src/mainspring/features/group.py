@@ -555,7 +555,8 @@ class FeatureGroup:
         """Write to the online store what has become available up to `until`; returns the entries written.
 
         Args:
-            until: a datetime, a date or ISO text, without zone UTC; None = the project clock's present.
+            until: a datetime, a date or ISO text, without zone UTC; None = the project clock's present. After one in
+                the future, rows are written up to that moment until the clock has come there.
         """
         moment = find_instant(until, f"feature group {self._spec.label}, materialize")
         return materialize.materialize(self._stores, self.spec, moment or self._stores.graph.clock.now())

@@ -153,6 +153,24 @@ def test_cursor_survives_the_process(features: Features, reopen: Callable[[], Fe
     assert again.materialize(at(4)) == 1
 
 
+def test_a_call_for_the_future_holds_no_later_commit_back(
+    features: Features, reopen: Callable[[], Features]
+) -> None:
+    """Whoever asks for an earlier moment afterwards, in any process, still writes what was inserted since."""
+    group = weather_group(features)
+    group.insert(weather_rows(("JFK", 1, 1, 10.0)))
+    group.materialize(at(100_000))
+    group.insert(weather_rows(("JFK", 2, 2, 20.0)))
+    assert group.materialize(at(3)) == 1
+    assert group.materialize(at(3)) == 0
+    again = reopen().get_group("weather")
+    again.insert(weather_rows(("JFK", 3, 3, 30.0)))
+    assert again.materialize(at(4)) == 1
+    assert again.watermark() == (at(100_000), 3)
+    _, reader = reader_of(features, group)
+    assert reader.read({"origin": "JFK"}, {}, at(4)).values["temp"] == 30.0
+
+
 def test_memory_is_bounded(features: Features, monkeypatch: pytest.MonkeyPatch) -> None:
     """A group larger than the window is written in several steps with the same end."""
     monkeypatch.setattr("mainspring.features.online.materialize.WINDOW_ROWS", 3)

@@ -37,8 +37,9 @@ _CURSOR: Final = b"\x00cursor"
 def materialize(stores: Stores, group: FeatureGroupSpec, until: datetime) -> int:
     """Write to the keys store what has become available up to `until`, and nothing that has not.
 
-    Incremental by commit and availability: a late commit's rows are written however old their event times are. A
-    call for a time before the last one's writes nothing.
+    Incremental by commit and availability: a late commit's rows are written however old their event times are. Time
+    does not go back: a call for a time before the last one's, which may have been in the future, brings new commits to
+    where the others are.
 
     Returns:
         Entries written; a row that loses against a newer one of its key counts as none.
@@ -159,8 +160,8 @@ def _bring_up(stores: Stores, group: FeatureGroupSpec, number: int, until_us: in
     pending = stores.pending[group.group_id]
     if pending.done_us == NEVER_US:
         _resume(stores, group, pending)
-    if until_us < pending.done_us:
-        return
+    # Whoever was here last may have asked for the future, or have a clock that runs ahead.
+    until_us = max(until_us, pending.done_us)
     fresh: list[CommitSpec] = []
     if number > pending.number:
         with stores.records.read() as connection:
