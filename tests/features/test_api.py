@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from sqlalchemy import Connection
 from tests.features.conftest import at
 
 from mainspring.checks import expect
@@ -25,8 +26,11 @@ from mainspring.errors import (
 )
 from mainspring.features.api import Features
 from mainspring.features.column import column
+from mainspring.features.define import lock_group
 from mainspring.features.group import FeatureGroup
 from mainspring.features.insert import api as ingest
+from mainspring.features.insert import publish
+from mainspring.features.store import Stores
 from mainspring.lineage import AssetKind, Graph, Verdict
 from mainspring.ports.clock import ReplayClock
 
@@ -406,6 +410,35 @@ def test_read_as_of_a_moment(features: Features, clock: ReplayClock) -> None:
     assert group.read(at(9)).to_polars()["temp"].to_list() == [1.0]
     assert group.read(at(10)).to_polars()["temp"].to_list() == [2.0]
     assert group.read(at(0) - timedelta(1)).to_polars().height == 0
+
+
+def test_a_commit_is_of_the_moment_when_its_writer_has_waited(
+    features: Features, clock: ReplayClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer that waits for the group's lock does not publish into a past that somebody may have read."""
+    group = weather(features)
+
+    def lock_after_an_hour(stores: Stores, connection: Connection, group_id: str) -> None:
+        lock_group(stores, connection, group_id)
+        clock.set(at(1))
+
+    monkeypatch.setattr(publish, "lock_group", lock_after_an_hour)
+    assert group.insert(rows(1.0)).published_at == at(1)
+    assert group.read(at(0.5)).to_polars().is_empty()
+
+
+def test_of_two_commits_the_later_is_not_of_an_earlier_moment(
+    features: Features, clock: ReplayClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of the machine that publishes second may be behind."""
+    group = weather(features)
+    clock.set(at(2))
+    group.insert(rows(1.0))
+    with monkeypatch.context() as behind:
+        behind.setattr(ReplayClock, "now", lambda _: at(1))
+        assert group.insert(rows(2.0)).published_at == at(2)
+    clock.set(at(3))
+    assert group.insert(rows(3.0)).published_at == at(3)
 
 
 def test_later_known_row_is_current(features: Features) -> None:

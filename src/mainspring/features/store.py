@@ -258,14 +258,15 @@ def stage_commit(connection: Connection, spec: CommitSpec, project_id: str) -> N
     connection.execute(insert(commits), row(spec, project_id))
 
 
-def publish_commit(connection: Connection, spec: CommitSpec) -> bool:
+def publish_commit(connection: Connection, spec: CommitSpec, now: datetime) -> bool:
     """Give a staged commit the next number, in the order of publication. False when it already has one.
 
     The caller holds the group's lock until its transaction ends, so that a number is never visible before a
-    lower one.
+    lower one. Nor is its time before that of a lower one, where a clock goes back or those of two machines differ.
     """
-    highest = func.coalesce(func.max(commits.c.number), 0) + 1
-    number = connection.execute(select(highest).where(commits.c.group_id == spec.group_id)).scalar_one()
+    mine = (commits.c.group_id == spec.group_id, commits.c.number.is_not(None))
+    query = select(commits.c.number, commits.c.published_us).where(*mine).order_by(commits.c.number.desc())
+    last, published_us = connection.execute(query.limit(1)).one_or_none() or (0, 0)
     values = row(spec, "")
     changed = connection.execute(
         update(commits)
@@ -273,13 +274,13 @@ def publish_commit(connection: Connection, spec: CommitSpec) -> bool:
             commits.c.group_id == spec.group_id, commits.c.ticket == spec.ticket, commits.c.number.is_(None)
         )
         .values(
-            number=number,
+            number=last + 1,
             asset_id=spec.asset_id,
             n_failed=spec.n_failed,
             verdict=spec.verdict,
             # An erasure may have taken rows since it was staged.
             **{name: values[name] for name in ("n_rows", "n_deletes", "min_event_us", "max_event_us")},
-            published_us=values["published_us"],
+            published_us=max(to_us(now), published_us),
         )
     )
     return changed.rowcount == 1

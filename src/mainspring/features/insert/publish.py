@@ -84,7 +84,7 @@ def publish(
                 asset_id=beside.asset_id,
             )
             _tell(work, group, spec, asset, batch, looked, parameters)
-            done = _done(stores, spec, asset, batch)
+            done = _done(spec, asset, batch)
             work.write(lambda connection: _write(stores, connection, done, beside.with_it, is_erased))
     except _PublishedElsewhere:
         pass
@@ -100,14 +100,13 @@ def _source(
     return source_asset(stores, group.name, origin, spec.digest, batch.n_given).id
 
 
-def _done(stores: Stores, spec: CommitSpec, asset: Asset, batch: Screened) -> CommitSpec:
-    """The commit as it is published, without its number."""
+def _done(spec: CommitSpec, asset: Asset, batch: Screened) -> CommitSpec:
+    """The commit as it is published, without its number and time."""
     return spec.model_copy(
         update={
             "asset_id": asset.id,
             "n_failed": batch.n_failed,
             "verdict": None if batch.validation is None else batch.validation.verdict.value,
-            "published_at": stores.graph.clock.now(),
         }
     )
 
@@ -122,7 +121,8 @@ def _write(
     lock_group(stores, connection, done.group_id)
     if not is_erased and store.has_edition(connection, done.group_id, done.ticket):
         raise ErasedMeanwhile
-    if not store.publish_commit(connection, done):
+    # Asked under the lock: a writer that waits for it would publish into a past that was read already.
+    if not store.publish_commit(connection, done, stores.graph.clock.now()):
         raise _PublishedElsewhere
     if with_it is not None:
         with_it(connection)
