@@ -77,6 +77,23 @@ def test_a_severe_shift_is_told_at_once_a_mild_one_when_it_repeats() -> None:
     assert late.verdict is Verdict.PASS
 
 
+def test_levels_that_are_too_many_to_count_are_no_pass() -> None:
+    """A thousand levels, none more frequent than another, and then a thousand others: nobody can tell, and says so."""
+    before, after = (pl.DataFrame({"s": [f"{name}{i % 1_000}" for i in range(20_000)]}) for name in "ab")
+    found = batch_drift(profile(before), profile(after))
+    assert found.verdict is Verdict.INSUFFICIENT_DATA
+    beside = pl.Series("x", np.random.default_rng(0).normal(size=20_000))
+    found = batch_drift(*(profile(frame.with_columns(beside)) for frame in (before, after)))
+    assert (found.verdict, found.reason) == (Verdict.PASS, "no column drifted; not compared: s")
+
+
+def test_missing_values_drift_where_levels_cannot_be_compared() -> None:
+    """What can be told is told."""
+    levels = pl.DataFrame({"s": [f"a{i % 1_000}" for i in range(20_000)]})
+    gaps = levels.with_columns(s=pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.col("s")))
+    assert batch_drift(profile(levels), profile(gaps)).told == ("s",)
+
+
 def test_missing_values_and_categories_drift_too() -> None:
     """A jump of the missing share, and of a level's."""
     found = batch_drift(profile(rows(1)), profile(rows(2, rain=0.8, nulls=0.4)))

@@ -159,6 +159,12 @@ def test_pooled_parts_are_the_whole_whatever_their_bins(parts: list[list]) -> No
     _assert_pooled(whole, pooled([pooled(profiles[:1]), *profiles[1:]]))
 
 
+def test_pooled_parts_of_nulls_alone_are_the_whole() -> None:
+    """Equal parts are no single part."""
+    part = profile(pl.DataFrame({"x": [None, None, None]}))
+    assert (pooled([part, part])["x"].n_rows, pooled([part, part])["x"].n_null) == (6, 6)
+
+
 def test_pooled_parts_are_the_whole_where_values_are_many() -> None:
     """Beyond what is kept exactly: the same buckets, registers, ranges, and limits of frequent values that hold."""
     random = np.random.default_rng(3)

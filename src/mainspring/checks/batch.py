@@ -32,7 +32,8 @@ class BatchDrift(Frozen):
 
     Attributes:
         n_reference, n_rows: rows before, and of the batch.
-        drifts: every column that could be compared, the largest excess first.
+        drifts: every column that has bins on both sides, the largest excess first. Of times and nested columns there
+            are none, so that they are not compared.
         told: columns that drifted, and again or severely: what the finding is about.
         verdict: `fail` if there are any, `insufficient_data` if nothing could be compared, else `pass`.
         reason: the verdict in words.
@@ -93,7 +94,7 @@ def batch_drift(reference: Profile | None, batch: Profile, earlier: Sequence[Bat
     before = {name for found in earlier[1 - N_BATCHES :] for name in found.drifted}
     now = [found for found in drifts if found.verdict is DriftVerdict.DRIFT]
     told = [found.column for found in now if found.column in before or (found.excess or 0.0) >= SEVERE]
-    judged = any(found.verdict is not DriftVerdict.INSUFFICIENT_DATA for found in drifts)
+    judged = {found.column for found in drifts if found.verdict is not DriftVerdict.INSUFFICIENT_DATA}
     if told:
         verdict, reason = Verdict.FAIL, f"drifted again, or by half a standard deviation: {', '.join(told)}"
     elif not judged:
@@ -103,6 +104,9 @@ def batch_drift(reference: Profile | None, batch: Profile, earlier: Sequence[Bat
         verdict, reason = Verdict.PASS, f"drifted for the first time in {N_BATCHES} batches: {names}"
     else:
         verdict, reason = Verdict.PASS, "no column drifted"
+    unjudged = [name for name in batch.names if name not in judged]
+    if judged and unjudged:
+        reason += f"; not compared: {', '.join(unjudged)}"
     return BatchDrift(
         n_reference=n_reference,
         n_rows=batch.n_rows,

@@ -59,8 +59,9 @@ class Drift(Frozen):
         n_bins: bins compared, after joining.
         design_effect: by which rows that share clusters were discounted; 1.0 for independent rows.
         verdict: `drift` if the excess is at least `min_effect` and q <= alpha; `negligible` if only q <= alpha;
-            `insufficient_data` if no test can be made, or if nothing large is seen and the window is too small
-            to tell a drift of `min_effect` from noise; else `ok`.
+            `insufficient_data` if no test can be made, if of a category no level could be compared and its missing
+            values did not drift, or if nothing large is seen and the window is too small to tell a drift of
+            `min_effect` from noise; else `ok`.
         reason: the verdict in words.
     """
 
@@ -123,7 +124,7 @@ def drift(
     judged = {
         found.column: _judged(found, q, alpha, min_effect) for found, q in zip(tested, q_values, strict=True)
     }
-    results = [judged.get(found.column, found) for found in compared]
+    results = [_seen(judged.get(found.column, found), reference[found.column]) for found in compared]
     return sorted(results, key=lambda found: -(found.excess or 0.0))
 
 
@@ -197,6 +198,17 @@ def _judged(found: Drift, q_value: float, alpha: float, min_effect: float) -> Dr
     else:
         verdict, reason = DriftVerdict.OK, f"q {q_value:.2g} is above {alpha:g}"
     return found.model_copy(update={"q_value": q_value, "verdict": verdict, "reason": reason})
+
+
+def _seen(found: Drift, reference: ColumnProfile) -> Drift:
+    """Of a category without a level that both sides count, only missing values were compared: no more is known."""
+    is_blind = (
+        reference.kind is ColumnKind.CATEGORY and not reference.levels and reference.n_null < reference.n_rows
+    )
+    if not is_blind or found.verdict in (DriftVerdict.DRIFT, DriftVerdict.INSUFFICIENT_DATA):
+        return found
+    reason = "too many different values, none of them frequent enough to be counted on both sides"
+    return found.model_copy(update={"verdict": DriftVerdict.INSUFFICIENT_DATA, "reason": reason})
 
 
 def _mean_shift(reference: ColumnProfile, current: ColumnProfile) -> float | None:

@@ -147,7 +147,7 @@ def _pooled(parts: Sequence[tuple[ColumnProfile | None, int]]) -> ColumnProfile:
     there = [column for column, _ in parts if column is not None]
     # Of nulls alone: neither the type nor the kind is known.
     typed = [column for column in there if column.dtype != str(pl.Null)] or there[:1]
-    first = typed[0]
+    first, *others = typed
     for column in typed:
         if (column.kind, column.private) != (first.kind, first.private):
             raise InputError(
@@ -156,8 +156,8 @@ def _pooled(parts: Sequence[tuple[ColumnProfile | None, int]]) -> ColumnProfile:
                 where=f"pooled, column {first.name!r}",
                 hint="Cast the frames to one schema before they are profiled.",
             )
-    n_null = sum(n_rows for column, n_rows in parts if column is None or column not in typed)
-    joined = first.pooled(*typed[1:]) if typed[1:] else first
+    n_null = sum(n_rows for _, n_rows in parts) - sum(column.n_rows for column in typed)
+    joined = first.pooled(*others) if others else first
     nulls = {"n_rows": joined.n_rows + n_null, "n_null": joined.n_null + n_null}
     return joined.model_copy(update=nulls).relaid()
 
