@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -269,3 +270,11 @@ def test_every_rule_about_a_whole_is_tested_here() -> None:
         "kl_divergence",
     }
     assert {each.kind for each in NUMBERS} | sets == measured
+
+
+def test_a_set_counts_values_not_how_they_are_written() -> None:
+    """A date and its midnight are one day of a column of dates."""
+    frame = pl.DataFrame({"d": [date(2024, 1, 1), date(2024, 1, 2)]})
+    wanted = [date(2024, 1, 1), "2024-01-01"]
+    (result,) = validate(frame, [expect.distinct_contain_set("d", wanted)]).results
+    assert result.verdict is Verdict.PASS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any, Final, Literal, Self
 
@@ -188,6 +188,16 @@ class Validation(Frozen):
     def warnings(self) -> tuple[Result, ...]:
         """Results of broken expectations that only warn."""
         return tuple(result for result in self.failed if result.expectation.severity is Severity.WARNING)
+
+    def without_values(self, columns: Collection[str]) -> Self:
+        """The same counts and verdicts, with no value of these columns."""
+        results = (
+            result.model_copy(update={"examples": (), "observed": None, "details": {}})
+            if not set(columns).isdisjoint(result.expectation.columns)
+            else result
+            for result in self.results
+        )
+        return self.model_copy(update={"results": tuple(results)})
 
     def figures(self) -> dict[str, object]:
         """What evidence keeps: counts per expectation, with examples only for those that failed."""

@@ -31,7 +31,6 @@ from mainspring.ports.tables.collect import collect
 KEPT_FROM_ROWS: Final = MIN_ROWS
 ATTRIBUTE: Final = "profile"
 """Of a commit's asset: the digest of the blob that has its profile."""
-_HIDDEN: Final = ("direct", "sensitive")
 ROWS: Final = "rows"
 """What the profile is called within its blob."""
 DRIFT: Final = "drift"
@@ -131,11 +130,7 @@ def of_rows(group: FeatureGroupSpec, rows: pl.DataFrame) -> Profile:
 
 def private_columns(group: FeatureGroupSpec) -> frozenset[str]:
     """Columns of which profiles keep no value: keys, and those that name a person or that the law protects most."""
-    return frozenset((*group.keys, *_marked(group)))
-
-
-def _marked(group: FeatureGroupSpec) -> set[str]:
-    return {item.name for item in group.columns or () if item.personal in _HIDDEN}
+    return frozenset((*group.keys, *group.hidden))
 
 
 def private_columns_of_view(
@@ -150,7 +145,7 @@ def private_columns_of_view(
         names = dict(zip(item.columns, item.outputs, strict=True))
         names_of_keys = dict(zip(group.keys, item.spine_keys(group.keys), strict=True))
         keys |= set(names_of_keys.values())
-        hidden = _marked(group)
+        hidden = group.hidden
         marked |= {name for of in (names, names_of_keys) for column, name in of.items() if column in hidden}
     return frozenset(keys - {view.spine_time, *view.features} | marked)
 

@@ -156,6 +156,12 @@ class FeatureGroupSpec(Value):
         return tuple(item.name for item in self.columns or () if item.name not in self.system_columns)
 
     @property
+    def hidden(self) -> frozenset[str]:
+        """Columns that name a person, or that the law protects most: what is said of rows shows no value of them."""
+        marked = ("direct", "sensitive")
+        return frozenset(item.name for item in self.columns or () if item.personal in marked)
+
+    @property
     def given_types(self) -> dict[str, str]:
         """Column → logical type in which rows and keys are given; with what is dropped, as far as it is known."""
         stored = {item.name: item.type for item in self.columns or ()}

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from tests.features.conftest import at
 
+import mainspring as ms
 from mainspring.checks import expect
 from mainspring.errors import ConflictError, ExpectationError, InputError, UnknownNameError
 from mainspring.features.api import Features
@@ -167,3 +168,19 @@ def test_groups_of_0_1_0_have_the_policies_of_today(features: Features, stored: 
     """What was stored under the former words is read under ours."""
     spec = _group(features, "alert").spec.model_dump() | {"on_failure": stored}
     assert FeatureGroupSpec.model_validate(spec).on_failure == read
+
+
+def test_what_is_kept_of_a_batch_shows_no_value_of_a_person(features: Features) -> None:
+    """A broken rule about a marked column has its counts, in what the commit and the graph keep of it."""
+    schema = {"k": str, "ssn": ms.column(str, personal="direct"), "x": float}
+    group = features.group(
+        "people",
+        keys=["k"],
+        schema=schema,
+        expectations=[expect.lengths("ssn", 1, 5), expect.between("x", 0, 1)],
+    )
+    commit = group.insert(pl.DataFrame({"k": ["a"], "ssn": ["123-45-678"], "x": [9.0]}))
+    about_ssn, about_x = group.commits()[-1].validation.results
+    assert (about_ssn.n_failed, about_ssn.examples) == (1, ())
+    assert about_x.examples == (9.0,)
+    assert "123-45" not in repr(commit.validation)

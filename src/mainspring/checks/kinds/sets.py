@@ -82,6 +82,7 @@ def _distinct(expectation: Expectation, schema: pl.Schema, of: Of) -> dict[str, 
     return {
         f"distinct({column})": distinct.sort().head(N_OBSERVED).implode(),
         f"n_distinct({column})": distinct.len(),
+        f"n_wanted({column}, {values.to_list()!r})": pl.lit(values.n_unique()),
         f"found({column}, {values.to_list()!r})": distinct.filter(among).implode(),
         f"strange({column}, {values.to_list()!r})": distinct.filter(~among).sort().head(N_OBSERVED).implode(),
     }
@@ -90,13 +91,15 @@ def _distinct(expectation: Expectation, schema: pl.Schema, of: Of) -> dict[str, 
 def _compared(judge: Callable[[int, int, int], bool]) -> Callable[[Expectation, Mapping[str, Any]], Found]:
     """Judges by how many values are found, how many are strange, and how many of the set there are."""
 
-    def finds(expectation: Expectation, given: Mapping[str, Any]) -> Found:
+    def finds(_: Expectation, given: Mapping[str, Any]) -> Found:
         parts = {name.partition("(")[0]: value for name, value in given.items()}
         if not parts["n_distinct"]:
             return Found(None, [])
-        n_found, n_wanted = len(parts["found"]), len(set(expectation.parameters["values"]))
+        n_found = len(parts["found"])
         details = {"n_distinct": parts["n_distinct"], "strange": parts["strange"]}
-        return Found(judge(n_found, parts["n_distinct"] - n_found, n_wanted), parts["distinct"], details)
+        return Found(
+            judge(n_found, parts["n_distinct"] - n_found, parts["n_wanted"]), parts["distinct"], details
+        )
 
     return finds
 

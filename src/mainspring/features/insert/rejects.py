@@ -72,7 +72,7 @@ def screen(
         ExpectationError: a critical expectation is broken, and the group blocks; or it quarantines, and no row is to
             blame, or no row is left.
     """
-    asked, judged = ask(rows, expectations)
+    asked, judged = ask(group, rows, expectations)
     validation = asked.validation
     if judged is None or validation is None or not _is_refused(group, validation):
         return asked
@@ -96,19 +96,25 @@ def check(group: FeatureGroupSpec, rows: pl.DataFrame, expectations: list[Expect
     Raises:
         ExpectationError: a critical expectation is broken, and the group blocks or quarantines.
     """
-    validation = ask(rows, expectations)[0].validation
+    validation = ask(group, rows, expectations)[0].validation
     if validation is not None and _is_refused(group, validation):
         raise _refused(
             validation, where, "Look at group.failing_rows(frame), repair the rows and send them again."
         )
 
 
-def ask(rows: pl.DataFrame, expectations: list[Expectation]) -> tuple[Screened, Judged | None]:
-    """What the expectations find, with all rows; None where there are no expectations."""
+def ask(
+    group: FeatureGroupSpec, rows: pl.DataFrame, expectations: list[Expectation]
+) -> tuple[Screened, Judged | None]:
+    """What the expectations find, with all rows; None where there are no expectations.
+
+    What is found is kept with the commit for good: it has no values of columns that name a person.
+    """
     if not expectations:
         return Screened(rows, rows.height), None
     judged = judge(rows, expectations)
-    return Screened(rows, rows.height, judged.validation, judged.n_failed), judged
+    found = judged.validation.without_values(group.hidden)
+    return Screened(rows, rows.height, found, judged.n_failed), judged
 
 
 def _is_refused(group: FeatureGroupSpec, validation: Validation) -> bool:
@@ -125,7 +131,7 @@ def _refused(validation: Validation, where: str, hint: str) -> ExpectationError:
     broken = [
         f"{item.expectation.name}: {item.n_failed} of {item.n_judged} rows"
         if item.n_failed
-        else f"{item.expectation.name}: {item.observed}"
+        else f"{item.expectation.name}: {'not shown' if item.observed is None else item.observed}"
         for item in validation.failed
     ]
     return ExpectationError(

@@ -37,7 +37,7 @@ def remains(
         stored = _of_ticket(stores, store.rejects_table_name(group), spec.ticket)
         rejected = stored.sort("_row").select(batch.rejected.columns) if stored.height else None
     whole = rows if rejected is None else pl.concat([rows, rejected.select(names)])
-    asked = rejects.ask(whole, [] if batch.validation is None else expectations)[0]
+    asked = rejects.ask(group, whole, [] if batch.validation is None else expectations)[0]
     return Screened(rows, whole.height, asked.validation, asked.n_failed, rejected)
 
 

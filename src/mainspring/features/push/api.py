@@ -379,7 +379,7 @@ def _commit(stores: Stores, group: FeatureGroupSpec, batch_id: str) -> Commit | 
         stores,
         group,
         columns,
-        rejects.ask(rows, ingest.expectations_of(group))[0],
+        rejects.ask(group, rows, ingest.expectations_of(group))[0],
         PUT,
         # With the revision: a commit that was begun before the group gained columns is begun anew.
         f"push/{batch_id}/{group.revision}",
