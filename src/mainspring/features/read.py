@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,13 +14,14 @@ from mainspring.checks.known import answered
 from mainspring.checks.spec import Expectation, Result, Validation
 from mainspring.checks.validate import checked, validate
 from mainspring.errors import InputError, UnknownNameError
+from mainspring.features import store
 from mainspring.features.insert.frames import to_arrow, to_pandas
 from mainspring.features.iso8601 import Moment, find_instant
 from mainspring.features.join.point_in_time import EVENT, NUMBER, OP, TOLD
 from mainspring.features.known_rows import find_known
 from mainspring.features.rows import all_current, current, scan
 from mainspring.features.schema import STORAGE
-from mainspring.features.spec import CommitSpec, FeatureGroupSpec
+from mainspring.features.spec import CommitSpec, FeatureGroupSpec, ReadSpec
 from mainspring.features.store import Stores
 from mainspring.ports.tables.collect import collect, told_of_lost_files
 from mainspring.types import to_us
@@ -50,6 +51,37 @@ class Read:
     def number(self) -> int:
         """The commit number that is read; 0 before the first commit."""
         return (self.commits[-1].number or 0) if self.commits else 0
+
+    @property
+    def spec(self) -> ReadSpec:
+        """What is stored of it."""
+        return ReadSpec(
+            group=self.group.name,
+            version=self.group.version,
+            number=self.number,
+            history=self.history,
+            start=self.start,
+            end=self.end,
+            n_filters=len(self.predicates),
+        )
+
+    def pinned(self, pins: Mapping[str, int]) -> Read:
+        """Without what later commits wrote than a pin of the group says; as it is where none does.
+
+        Args:
+            pins: `name@version` → the highest commit number to read.
+
+        Raises:
+            UnknownNameError: there is no such commit.
+        """
+        number = pins.get(self.group.pin, pins.get(self.group.label))
+        if number is None:
+            return self
+        # 0 is a pin too: nothing was there yet.
+        if number:
+            with self.stores.records.read() as connection:
+                store.get_commit(connection, self.group, number)
+        return replace(self, commits=tuple(item for item in self.commits if (item.number or 0) <= number))
 
     def filter(self, *predicates: pl.Expr) -> Read:
         """Only the rows that satisfy all of these polars expressions (predicates) over the group's columns, and over

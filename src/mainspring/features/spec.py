@@ -559,6 +559,25 @@ class SplitSpec(Value):
     columns: tuple[str, ...] = Field(default=(), exclude_if=_is_nothing)
 
 
+class ReadSpec(Value):
+    """A read of a group.
+
+    Attributes:
+        number: of the latest commit that it reads; 0 = none.
+        history: every version of every row, deletes included.
+        start, end: only rows with an event time in [start, end); None = open.
+        n_filters: predicates that rows had to satisfy beside; they are not stored.
+    """
+
+    group: str
+    version: int
+    number: int
+    history: bool = False
+    start: datetime | None = None
+    end: datetime | None = None
+    n_filters: int = 0
+
+
 class ErasedRows(Value):
     """Rows that an erasure took out of a training dataset.
 
@@ -584,7 +603,10 @@ class TrainingDatasetSpec(Value):
         blob: SHA-256 of the parquet file.
         provenance: SHA-256 of the parquet file that says, row by row, which commit and event time answered each side.
         content: digest of the rows over their logical values.
-        pins: `name@version` → the highest commit number that was read when it was made.
+        pins: `name@version` → the highest commit number that was read when it was made, of the view's groups and of
+            the one that the spine was a read of.
+        spine: the read of a group that the rows that asked were; None where they came from elsewhere, and in datasets
+            of versions that did not say.
         as_of: labels that became known later were not used.
         counts: split → rows.
         n_unlabelled: spine rows that had no label at `as_of`, and were left out.
@@ -628,3 +650,4 @@ class TrainingDatasetSpec(Value):
     erasures: tuple[ErasedRows, ...] = Field(default=(), exclude_if=_is_nothing)
     edition: str | None = Field(default=None, exclude_if=_is_none)
     superseded: tuple[str, ...] = Field(default=(), exclude_if=_is_nothing)
+    spine: ReadSpec | None = Field(default=None, exclude_if=_is_none)

@@ -14,8 +14,8 @@ from mainspring import notebook
 from mainspring.config import JOIN_MEMORY_MIN_BYTES
 from mainspring.errors import InputError, IntegrityError, StateError
 from mainspring.features import on_demand, schema, store
+from mainspring.features.datasets import again, batch
 from mainspring.features.datasets import api as dataset
-from mainspring.features.datasets import batch
 from mainspring.features.datasets.api import Asked, TrainingDataset
 from mainspring.features.datasets.split import check_split
 from mainspring.features.digest import frame_digest
@@ -63,6 +63,7 @@ class Spine:
         times_us: the moment of each row.
         numbers: the commit number that each row came from; None where they came from elsewhere.
         commits: number → asset id of these commits.
+        read: the read of a group that the rows are; None where they came from elsewhere.
         origin: of rows from elsewhere.
         whole: the rows as they were given.
     """
@@ -71,6 +72,7 @@ class Spine:
     times_us: pl.Series
     numbers: pl.Series | None
     commits: Mapping[int, str]
+    read: Read | None
     origin: Origin
     whole: pl.DataFrame
 
@@ -163,7 +165,8 @@ class FeatureView:
                 request columns, with others passed through.
             as_of: labels that became known after this moment are not used: a datetime, a date or ISO text, without
                 zone UTC; None = the project clock's present.
-            pins: `name@version` → the highest commit number to read; the newest where it is not named.
+            pins: `name@version` → the highest commit number to read, of the view's groups and of the one that the spine
+                is a read of; what is not named is read as it is.
             memory_bytes: a group of which the search is estimated to need more is searched in parts; 16,000,000 at
                 least. None = what `features.join_memory_bytes` says.
 
@@ -171,7 +174,7 @@ class FeatureView:
             InputError: a column is missing, of another type, or would appear twice; a time is null.
         """
         moment = find_instant(as_of, f"join of view {self.spec.title}, as_of")
-        return self._join(self._spine(spine), moment, pins, memory_bytes=memory_bytes)
+        return self._join(self._spine(spine, pins=pins), moment, pins, memory_bytes=memory_bytes)
 
     def training_dataset(
         self,
@@ -207,7 +210,7 @@ class FeatureView:
         seen = erased_meanwhile.look(self._stores, read_from)
         moment = find_instant(as_of, f"training dataset of view {self.spec.title}, as_of")
         with erased_meanwhile.told(self._stores, seen, f"training dataset of view {self.spec.title}"):
-            asked = self._spine(spine, source)
+            asked = self._spine(spine, source, pins=pins)
             result = self._join(asked, moment, pins)
             joined, provenance = result.frame, result.provenance
         return dataset.make(
@@ -228,6 +231,42 @@ class FeatureView:
             name=name or self.spec.name,
             n_filtered=asked.whole.height - asked.frame.height,
             seen=seen,
+            spine_read=None if asked.read is None else asked.read.spec,
+        )
+
+    def again(self, data: TrainingDataset, spine: object = None) -> TrainingDataset:
+        """Make a training dataset of this view again: of the same commits, with the labels known at the same moment, by
+        the same split and seed, whatever was written since.
+
+        Args:
+            data: the dataset.
+            spine: the rows that asked, as `training_dataset` was given them; of a read of a group, later commits are
+                left out. None = the read of a group that they were.
+
+        Returns:
+            The very dataset where it is there and no erasure took rows of it. Of the same spine it has the same
+            `digest` where no erasure took what it was made of.
+
+        Raises:
+            InputError: it is a dataset of another view, or what asked was no read, or one with filters, and is not
+                given.
+            StateError: as for `training_dataset`.
+        """
+        made = data.spec
+        if made.view_id != self.spec.view_id:
+            raise InputError(
+                expected=f"a training dataset of view {self.spec.title}",
+                got=f"one of {made.view}@{made.view_version}",
+                where=f"training dataset {data.name!r}, again",
+                hint=f"Write features.get_view({made.view!r}, {made.view_version}).again(data).",
+            )
+        return self.training_dataset(
+            again.spine_of(self._stores, data, spine),
+            split=made.split,
+            seed=made.seed,
+            name=data.name,
+            as_of=made.as_of,
+            pins=made.pins,
         )
 
     def batch(
@@ -256,8 +295,8 @@ class FeatureView:
         """
         first, last = batch.span(start, end, f"batch of view {self.spec.title}")
         if spine is None:
-            spine = batch.rows_of_group(self._stores, self.spec, self._groups(), first, last)
-        asked = self._spine(spine, inference=True)
+            spine = batch.rows_of_group(self._stores, self.spec, self._groups(), first, last, pins or {})
+        asked = self._spine(spine, inference=True, pins=pins)
         times = asked.frame.get_column(self.spec.spine_time)
         asked = asked.only(batch.within(times, first, last))
         return self._join(asked, None, pins, memory_bytes=memory_bytes, inference=True)
@@ -311,11 +350,19 @@ class FeatureView:
     def _where(self) -> str:
         return f"view {self.spec.title}, spine"
 
-    def _spine(self, given: object, source: str | Path | None = None, *, inference: bool = False) -> Spine:
+    def _spine(
+        self,
+        given: object,
+        source: str | Path | None = None,
+        *,
+        inference: bool = False,
+        pins: Mapping[str, int] | None = None,
+    ) -> Spine:
         origin = Origin()
         commits: dict[int, str] = {}
         numbers: pl.Series | None = None
         if isinstance(given, Read):
+            given = given.pinned(pins or {})
             frame = given.to_polars(system=True)
             numbers = frame.get_column(NUMBER)
             commits = {item.number or 0: item.asset_id or "" for item in given.commits_of(numbers.to_list())}
@@ -339,6 +386,7 @@ class FeatureView:
             times_us=times.dt.timestamp("us"),
             numbers=numbers,
             commits=commits,
+            read=given if isinstance(given, Read) else None,
             origin=origin,
             whole=whole,
         )
@@ -395,7 +443,7 @@ class FeatureView:
         memory_bytes = self._memory_bytes(memory_bytes)
         parts = self.spec.joined(inference=inference)
         groups = self._groups(parts)
-        commits = self._commits(groups, pins)
+        commits = self._commits(groups, pins, spine.read)
         labels = () if inference else self.spec.label_names
         if labels and as_of is None:
             as_of = self._stores.graph.clock.now()
@@ -412,7 +460,10 @@ class FeatureView:
             self._requested(spine.frame),
             sources,
             finish,
-            pins={group.pin: _last(commits[key]) for key, group in groups.items()},
+            pins={
+                **({} if spine.read is None else {spine.read.group.pin: spine.read.number}),
+                **{group.pin: _last(commits[key]) for key, group in groups.items()},
+            },
             assets={
                 side: _deciding(item.found.numbers, commits[by_side[side]]) for side, item in sources.items()
             },
@@ -435,10 +486,11 @@ class FeatureView:
         return given
 
     def _commits(
-        self, groups: Mapping[GroupKey, FeatureGroupSpec], pins: Mapping[str, int] | None
+        self, groups: Mapping[GroupKey, FeatureGroupSpec], pins: Mapping[str, int] | None, read: Read | None
     ) -> dict[GroupKey, list[CommitSpec]]:
         wanted = dict(pins or {})
         out = {}
+        of_spine = () if read is None else (read.group.pin, read.group.label)
         with self._stores.records.read() as connection:
             for key, group in groups.items():
                 number = wanted.pop(group.pin, wanted.pop(group.label, None))
@@ -446,12 +498,15 @@ class FeatureView:
                 if number:
                     store.get_commit(connection, group, number)
                 out[key] = store.published(connection, group.group_id, up_to=number)
-        if wanted:
+        others = [pin for pin in wanted if pin not in of_spine]
+        if others:
+            known = dict.fromkeys([*(group.pin for group in groups.values()), *of_spine[:1]])
             raise InputError(
-                expected=f"pins of {', '.join(group.pin for group in groups.values())}",
-                got=", ".join(wanted),
+                expected=f"pins of {', '.join(known)}",
+                got=", ".join(others),
                 where=f"view {self.spec.title}",
-                hint="Pins are written as name@version.",
+                hint="Pins are written as name@version, of groups of the view and of the one that the spine is a read "
+                "of.",
             )
         return out
 

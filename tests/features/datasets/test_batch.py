@@ -85,3 +85,12 @@ def test_what_names_no_rows_is_refused(features: Features, flights: FeatureGroup
         view.batch(at(2), at(2))
     with pytest.raises(InputError, match="such as '2013-04-01'"):
         view.batch("April")
+
+
+def test_pins_say_which_rows_are_asked_about(features: Features, flights: FeatureGroup) -> None:
+    """The rows of a group in a span are those of its pin, as the features are."""
+    view = features.view("v", features=[flights["miles"]])
+    first = view.batch(at(1), at(9))
+    flights.insert(pl.DataFrame({"flight": [6], "scheduled": [at(6)], "miles": [60], "gate": ["F"]}))
+    assert view.batch(at(1), at(9), pins=first.pins).frame.equals(first.frame)
+    assert view.batch(at(1), at(9)).frame.height == 6

@@ -26,6 +26,7 @@ from mainspring.features.spec import (
     ErasedRows,
     FeatureGroupSpec,
     FeatureViewSpec,
+    ReadSpec,
     SplitSpec,
     TrainingDatasetSpec,
     Transformations,
@@ -117,8 +118,15 @@ class TrainingDataset:
 
     @property
     def pins(self) -> dict[str, int]:
-        """`name@version` → the highest commit number read."""
+        """`name@version` → the highest commit number read, of the view's groups and of the one that the spine was a
+        read of. With `as_of` they decide the rows: `FeatureView.again` makes them again.
+        """
         return dict(self.spec.pins)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """Labels that became known later were not used, aware UTC; None for a view without label."""
+        return self.spec.as_of
 
     @property
     def counts(self) -> dict[str, int]:
@@ -152,7 +160,7 @@ class TrainingDataset:
                 expected=f"rows of digest {self.spec.content[:12]}",
                 got=frame_digest(frame)[:12],
                 where=f"training dataset {self.asset_id}",
-                hint="Make the dataset again from its pins.",
+                hint="Make the dataset again: view.again(data).",
             )
         return frame
 
@@ -346,6 +354,7 @@ def make(
     name: str,
     seen: Sequence[erased_meanwhile.Seen],
     n_filtered: int = 0,
+    spine_read: ReadSpec | None = None,
 ) -> TrainingDataset:
     """Leave out what has no label, split, store and publish; or find the very dataset that exists.
 
@@ -359,6 +368,7 @@ def make(
         row_key: spine columns that say which row it is.
         seen: what erasures had taken of the groups before anything was read.
         n_filtered: rows of the spine that the view is not about.
+        spine_read: the read of a group that the spine is; None where it came from elsewhere.
     """
     label, labels = view.label_name, view.label_names
     known = [pl.col(name).is_not_null() for name in labels] or [pl.repeat(True, pl.len())]
@@ -418,6 +428,7 @@ def make(
         training_only=view.training_only,
         n_filtered=n_filtered,
         transformations=_fitted(view, frame),
+        spine=spine_read,
     )
     return TrainingDataset(stores, _publish(stores, spec, name, key, used, seen))
 

@@ -49,8 +49,9 @@ def rows_of_group(
     groups: Mapping[GroupKey, FeatureGroupSpec],
     start: datetime | None,
     end: datetime | None,
+    pins: Mapping[str, int],
 ) -> pl.DataFrame:
-    """Each row that became true within the span, of the one group that names everything the view needs.
+    """Each row that became true within the span, of the one group that names everything the view needs, as pinned.
 
     Its keys become the spine's columns that they are joined by, its event time the moment that is asked about, and
     its columns the request columns of their names.
@@ -71,7 +72,7 @@ def rows_of_group(
     with stores.records.read() as connection:
         commits = tuple(store.published(connection, group.group_id))
     event = str(group.event_time)
-    rows = Read(stores, group, commits).within(start, end).lazy()
+    rows = Read(stores, group, commits).pinned(pins).within(start, end).lazy()
     keys = {found.on.get(key, key): pl.col(key) for key in group.keys}
     # A key or the time may be a request column as well.
     asked = {name: pl.col(name) for name in view.needed(inference=True) if name in group.features}
