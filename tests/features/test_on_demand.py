@@ -12,8 +12,10 @@ from tests.pipelines.conftest import Code
 
 from mainspring.errors import ConflictError, InputError, IntegrityError, UnknownNameError
 from mainspring.features.api import Features
+from mainspring.features.code.functions import helpers_digest
 from mainspring.features.on_demand import (
     Bound,
+    Known,
     OnDemand,
     array_of,
     array_of_one,
@@ -71,7 +73,7 @@ def scalar(a):  # type: ignore[no-untyped-def]
 
 def bound(*functions: OnDemand) -> list[Bound]:
     """Functions as a view uses them."""
-    return [bind(describe(function, {}), {function.digest: function}) for function in functions]
+    return [bind(describe(function, {}), Known(function)) for function in functions]
 
 
 def test_null_is_nan_inside_and_null_outside() -> None:
@@ -91,7 +93,7 @@ def test_spec_names_inputs_output_reference_and_digest() -> None:
     spec = describe(is_long, {})
     assert (spec.inputs, spec.output) == (("text",), "bool")
     assert spec.reference == f"{__name__}:is_long"
-    assert load(spec, {}) is is_long
+    assert load(spec, Known()) is is_long
 
 
 def test_function_that_looks_at_other_rows_is_refused() -> None:
@@ -111,14 +113,14 @@ def test_changed_function_is_refused() -> None:
     """A stored view does not run with other code than it was defined with."""
     spec = describe(total, {}).model_copy(update={"digest": "0" * 64})
     with pytest.raises(IntegrityError, match="Restore the function"):
-        load(spec, {})
+        load(spec, Known())
 
 
 def test_function_that_cannot_be_imported_is_named() -> None:
     """A worker that cannot import the function says so."""
     spec = describe(total, {}).model_copy(update={"digest": "0" * 64, "reference": "nowhere.at_all:f"})
     with pytest.raises(UnknownNameError, match="nowhere"):
-        load(spec, {})
+        load(spec, Known())
 
 
 def test_variable_arguments_are_refused() -> None:
@@ -180,17 +182,58 @@ def test_helpers_are_part_of_the_function(code: Code) -> None:
     assert spec.helpers is not None
     assert OnDemandSpec.model_validate(spec.model_dump(mode="json")) == spec
     code.edit("helped_constants", "OTHER = 1", "OTHER = 2")
-    assert load(spec, {}).digest == spec.digest
+    assert load(spec, Known()).digest == spec.digest
     code.edit("helped_constants", "FACTOR = 2.0", "FACTOR = 3.0")
     with pytest.raises(IntegrityError, match="code and values that the function reaches"):
-        load(spec, {})
+        load(spec, Known())
     code.edit("helped_constants", "FACTOR = 3.0", "FACTOR = 2.0")
     code.edit("helped", "return values * helped", "return 1 + values * helped")
     with pytest.raises(IntegrityError, match="code and values that the function reaches"):
-        load(spec, {})
+        load(spec, Known())
     seen = code.load("helped").feature
     with pytest.raises(IntegrityError, match="code and values that the function reaches"):
-        load(spec, {seen.digest: seen})
+        load(spec, Known(seen))
+
+
+def times(factor: float) -> OnDemand:
+    """One of many functions of the same source."""
+
+    @on_demand(name="scaled")
+    def scaled(temp):  # type: ignore[no-untyped-def]
+        return temp * factor
+
+    return scaled
+
+
+def test_functions_of_one_maker_are_as_many_as_what_it_is_given(features: Features) -> None:
+    """A view computes with the function that it was defined with, whatever its maker makes later."""
+    group = features.group("g", keys=["k"], event_time="t")
+    group.insert(pl.DataFrame({"k": [1], "t": [datetime(2013, 1, 1)], "temp": [10.0]}))
+    spine = pl.DataFrame({"k": [1], "event_time": [datetime(2013, 1, 2)]})
+    doubling = features.view("doubling", features=[group["temp"]], on_demand=[times(2.0)])
+    tripling = features.view("tripling", features=[group["temp"]], on_demand=[times(3.0)])
+    assert doubling.join(spine).frame["scaled"].to_list() == [20.0]
+    assert tripling.join(spine).frame["scaled"].to_list() == [30.0]
+    assert features.view("doubling", features=[group["temp"]], on_demand=[times(2.0)]).spec == doubling.spec
+    with pytest.raises(ConflictError, match="another on_demand"):
+        features.view("doubling", features=[group["temp"]], on_demand=[times(3.0)])
+
+
+def test_what_a_function_was_made_with_is_part_of_it_where_its_source_does_not_tell() -> None:
+    """Its closure and computed defaults are; literal defaults, and itself, are in the source."""
+    made = {factor: times(factor).helpers for factor in (2.0, 3.0)}
+    assert None not in made.values()
+    assert made[2.0] != made[3.0]
+    assert times(2.0).helpers == made[2.0]
+    functions = [lambda temp, factor=factor: temp * factor for factor in (2.0, 3.0)]
+    first, second = (helpers_digest(function) for function in functions)
+    assert first != second
+    assert helpers_digest(lambda temp, factor=-2.0: temp * factor) is None
+
+    def halved(temp: float) -> float:
+        return temp if temp < 1 else halved(temp / 2)
+
+    assert helpers_digest(halved) is None
 
 
 def test_a_function_without_helpers_is_stored_as_it_was() -> None:
@@ -245,7 +288,7 @@ def test_samples_of_the_user_are_compared_too() -> None:
 @pytest.mark.parametrize("airports", [["EWR", "EWR"], ["JFK", "EWR"], ["JFK"]])
 def test_a_column_has_one_type_whichever_rows_are_asked_for(airports: list[str]) -> None:
     """For many rows, for a few of many, and for one."""
-    bound = bind(describe(fee, {}), {fee.digest: fee})
+    bound = bind(describe(fee, {}), Known(fee))
     frame = pl.DataFrame({"airport": airports})
     expected = [2.0 if airport == "EWR" else 0.5 for airport in airports]
     assert bound.column(frame).dtype == pl.Float64
@@ -255,7 +298,7 @@ def test_a_column_has_one_type_whichever_rows_are_asked_for(airports: list[str])
 
 
 def test_a_value_that_does_not_fit_the_column_is_refused() -> None:
-    bound = bind(describe(level, {}), {level.digest: level})
+    bound = bind(describe(level, {}), Known(level))
     assert bound.value({"airport": "JFK"}) == 3
     for ask in (
         lambda: bound.value({"airport": "EWR"}),

@@ -377,7 +377,7 @@ class Features:
             [stored, version, parts, first, functions, spine_time], condition=where, transforms=fitted_later
         )
         for function in on_demand:
-            self._stores.functions[function.digest] = function
+            self._stores.functions.add(function)
         spec = FeatureViewSpec(
             view_id=new_id(),
             name=stored,

@@ -63,7 +63,10 @@ class OnDemand:
 
     @cached_property
     def helpers(self) -> str | None:
-        """Digest of the first-party code and values that it reaches beside its own source; None for none."""
+        """Digest of the first-party code and values that it reaches, or was made with, beside its own source.
+
+        None where there are none.
+        """
         return helpers_digest(self.function)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -181,31 +184,53 @@ class Bound:
         return value_of_one(self.function(*arrays), self.name, self.output)
 
 
-def bind(spec: OnDemandSpec, known: Mapping[str, OnDemand]) -> Bound:
+class Known:
+    """On-demand functions that a process has seen; they need not be imported again. Threads may share it."""
+
+    def __init__(self, *functions: OnDemand) -> None:
+        # Of one source there may be several, where a function makes functions.
+        self._functions: dict[tuple[str, str | None], OnDemand] = {}
+        self._latest: dict[str, OnDemand] = {}
+        for function in functions:
+            self.add(function)
+
+    def add(self, function: OnDemand) -> None:
+        """Remember a function."""
+        self._functions[function.digest, function.helpers] = function
+        self._latest[function.digest] = function
+
+    def find(self, spec: OnDemandSpec) -> OnDemand | None:
+        """The function that a view was defined with; None where this process has not seen it."""
+        found = self._functions.get((spec.digest, spec.helpers))
+        # Views of versions that did not look at helpers take it as it is.
+        return self._latest.get(spec.digest) if found is None and spec.helpers is None else found
+
+
+def bind(spec: OnDemandSpec, known: Known) -> Bound:
     """The function of a stored view, ready to be called; raises as `load` does."""
     return Bound(load(spec, known).function, spec.name, spec.inputs, spec.kinds, spec.output)
 
 
-def load(spec: OnDemandSpec, known: Mapping[str, OnDemand]) -> OnDemand:
+def load(spec: OnDemandSpec, known: Known) -> OnDemand:
     """The function of a stored view.
 
     Args:
         spec: what the view stored.
-        known: functions already at hand in this process, by digest.
+        known: functions already at hand in this process.
 
     Raises:
         UnknownNameError: it cannot be imported.
         IntegrityError: what is imported is not what the view was defined with.
     """
-    found: Any = known.get(spec.digest)
-    if found is not None and spec.helpers in (None, found.helpers):
-        return found  # type: ignore[no-any-return]
-    found = imported(spec.reference, f"on-demand feature {spec.name!r}")
+    at_hand = known.find(spec)
+    if at_hand is not None:
+        return at_hand
+    found: Any = imported(spec.reference, f"on-demand feature {spec.name!r}")
     if not isinstance(found, OnDemand) or found.digest != spec.digest:
         got = found.digest if isinstance(found, OnDemand) else type(found).__name__
         raise changed(spec.digest, got, f"on-demand feature {spec.reference}")
     if spec.helpers not in (None, found.helpers):
-        what = "code and values that the function reaches"
+        what = "code and values that the function reaches or was made with"
         raise changed(str(spec.helpers), found.helpers or "none", f"on-demand feature {spec.reference}", what)
     return found
 

@@ -325,8 +325,8 @@ class OnDemandSpec(Value):
         reference: `module:qualname`, from which a worker loads it.
         digest: SHA-256 of its source.
         output: logical type of the result.
-        helpers: digest of the first-party code and values that it reaches beside its own source; None where it reaches
-            none, and in views of versions that did not look.
+        helpers: digest of the first-party code and values that it reaches, or was made with (closure, computed
+            defaults), beside its own source; None where there are none, and in views of versions that did not look.
     """
 
     name: str
@@ -344,7 +344,8 @@ class FunctionSpec(Value):
     Attributes:
         reference: `module:qualname`, from which a worker loads it.
         digest: SHA-256 of its source.
-        helpers: digest of the first-party code and values that it reaches beside it; None where it reaches none.
+        helpers: digest of the first-party code and values that it reaches, or was made with (closure, computed
+            defaults), beside it; None where there are none.
     """
 
     reference: str

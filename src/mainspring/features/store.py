@@ -26,8 +26,8 @@ from sqlalchemy import (
 )
 
 from mainspring.errors import UnknownNameError
+from mainspring.features import on_demand
 from mainspring.features.join.buckets import default_memory_bytes
-from mainspring.features.on_demand import OnDemand
 from mainspring.features.online.pending import Pending
 from mainspring.features.spec import (
     CommitSpec,
@@ -84,7 +84,7 @@ class Stores:
 
     Attributes:
         open_keys: opens the online store, or gives the one that is open.
-        functions: on-demand functions that this process has seen, by digest; they need not be imported again.
+        functions: on-demand functions that this process has seen; they need not be imported again.
         online_groups: specs of the groups that `materialize` has met, by id.
         pending: rows that `materialize` has read and that are not available yet, by group id.
         materializing: held while rows go to the keys store.
@@ -98,7 +98,7 @@ class Stores:
     graph: Graph
     tables: Tables
     open_keys: Callable[[], Keys]
-    functions: dict[str, OnDemand] = field(default_factory=dict)
+    functions: on_demand.Known = field(default_factory=on_demand.Known)
     online_groups: dict[str, FeatureGroupSpec] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
     materializing: threading.Lock = field(default_factory=threading.Lock)

@@ -162,6 +162,25 @@ def test_another_function_is_refused() -> None:
         load(spec.model_copy(update={"reference": "nowhere.at_all:f"}), "here")
 
 
+def test_functions_of_one_maker_are_as_many_as_what_it_is_given() -> None:
+    """A declaration is fitted with its own function, whatever its maker makes later."""
+
+    def fitting(factor: float) -> Callable[..., Any]:
+        return lambda _temp: {"factor": factor}
+
+    def apply(fitted: Any, temp: Any) -> Any:
+        return temp * fitted["factor"]
+
+    doubled, tripled = (
+        transform.custom("t", ["temp"], fit=fitting(factor), apply=apply) for factor in (2.0, 3.0)
+    )
+    assert doubled != tripled
+    assert [load(step.fit, "here")(None) for step in (doubled, tripled) if step.fit is not None] == [
+        {"factor": 2.0},
+        {"factor": 3.0},
+    ]
+
+
 @pytest.fixture
 def view(features: Features) -> FeatureView:
     """The temperature, filled and standardised, and a carrier as columns."""

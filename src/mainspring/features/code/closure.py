@@ -68,6 +68,8 @@ class CodeClosure(Value):
         libraries: version of every reachable third-party distribution, by name.
         opaque: names whose values have no canonical form; only their types count.
         untraced: places where code is reached in a way that cannot be followed, with what counts instead.
+        carried: digest of the values that the function itself was made with, which its source does not tell: those of
+            its closure, and defaults that are no literals; None where there are none.
     """
 
     digest: str
@@ -75,11 +77,13 @@ class CodeClosure(Value):
     libraries: dict[str, str]
     opaque: tuple[str, ...]
     untraced: tuple[str, ...]
+    carried: str | None = None
 
     def helpers_of(self, function: Callable[..., Any]) -> str | None:
-        """SHA-256 over all of it but the function's own definition; None where it reaches nothing else."""
-        own = f"{_place(function.__module__)}:{function.__qualname__}"
-        reached = {name: found for name, found in self.definitions.items() if name != own}
+        """SHA-256 over all of it but the function's own source; None where there is nothing else."""
+        reached = {name: found for name, found in self.definitions.items() if name != _name_of(function)}
+        if self.carried is not None:
+            reached["carried"] = self.carried
         return digest(reached) if reached else None
 
 
@@ -102,6 +106,7 @@ class _Collector:
         self._seen: dict[int, str] = {}
         self._kept: list[object] = []
         self._definitions: dict[str, list[str]] = {}
+        self._carried: dict[str, list[str]] = {}
         self._tops: set[str] = set()
         self._opaque: set[str] = set()
         self._untraced: set[str] = set()
@@ -117,6 +122,7 @@ class _Collector:
             libraries=_versions(self._tops),
             opaque=tuple(sorted(self._opaque)),
             untraced=tuple(sorted(self._untraced)),
+            carried=digest(sorted(carried)) if (carried := self._carried.get(_name_of(function))) else None,
         )
 
     def digest_of(self, value: object) -> str:
@@ -143,7 +149,7 @@ class _Collector:
     # Definitions -------------------------------------------------------------------------------------------
 
     def _function(self, function: FunctionType) -> str:
-        name = f"{_place(function.__module__)}:{function.__qualname__}"
+        name = _name_of(function)
         if not is_first_party(function.__module__):
             self._library(function.__module__)
             return name
@@ -157,16 +163,29 @@ class _Collector:
         else:
             body = tree_digest(node, functools.partial(_is_ours, scope=scope))
         bound = self._bindings(code, scope, name, node)
-        for variable, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
-            bound[f"closure {variable}"] = self._cell(cell, f"{name} closure {variable}")
-        bound["defaults"] = self._value(function.__defaults__, f"{name} defaults")
-        bound["keyword defaults"] = self._value(function.__kwdefaults__, f"{name} defaults")
+        cells = {
+            f"closure {variable}": self._cell(cell, f"{name} closure {variable}")
+            for variable, cell in zip(code.co_freevars, function.__closure__ or (), strict=False)
+        }
+        defaults = {
+            "defaults": self._value(function.__defaults__, f"{name} defaults"),
+            "keyword defaults": self._value(function.__kwdefaults__, f"{name} defaults"),
+        }
+        self._carry(name, cells, defaults if _are_computed(node, function) else {})
+        bound |= {**cells, **defaults}
         self._annotations(function)
         wrapped = getattr(function, "__wrapped__", None)
         if wrapped is not None:
             bound["wrapped"] = self._value(wrapped, f"{name} wrapped")
         self._define(name, [body, bound])
         return name
+
+    def _carry(self, name: str, cells: dict[str, Any], defaults: dict[str, Any]) -> None:
+        """Remember what a function was made with beside its source; itself, as of one that calls itself, is told."""
+        told = ["function", name]
+        carried = {place: form for place, form in (cells | defaults).items() if form != told}
+        if carried:
+            self._carried.setdefault(name, []).append(digest(carried))
 
     def _class(self, kind: type) -> str:
         name = f"{_place(kind.__module__)}:{kind.__qualname__}"
@@ -466,6 +485,18 @@ def _types_in(hint: Any) -> Iterator[type]:
         yield hint
     for part in typing.get_args(hint):
         yield from _types_in(part)
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return f"{_place(function.__module__)}:{function.__qualname__}"
+
+
+def _are_computed(node: Any, function: FunctionType) -> bool:
+    """Whether the function has a default that is no literal, so that its source does not say what it is."""
+    if node is None:
+        return bool(function.__defaults__ or function.__kwdefaults__)
+    given = [item for item in (*node.args.defaults, *node.args.kw_defaults) if item is not None]
+    return any(isinstance(part, ast.Name) for item in given for part in ast.walk(item))
 
 
 def _find_node(function: FunctionType) -> Any:

@@ -53,7 +53,10 @@ def load(spec: FunctionSpec, where: str) -> Callable[..., Any]:
         helpers = helpers_digest(found)
         if helpers != spec.helpers:
             raise changed(
-                spec.helpers or "none", helpers or "none", where, "code and values that the function reaches"
+                spec.helpers or "none",
+                helpers or "none",
+                where,
+                "code and values that the function reaches or was made with",
             )
         _KNOWN[spec] = found
     return _KNOWN[spec]
