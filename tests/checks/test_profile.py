@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -370,3 +371,11 @@ def test_whole_numbers_that_doubles_cannot_hold_are_said_to_be_inexact() -> None
     assert (again, type(again["x"].maximum)) == (ids, int)
     hidden = profile(pl.DataFrame({"x": [2**60 + 1, 2**60 + 2]}), private=["x"])["x"]
     assert (hidden.minimum, hidden.n_distinct) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"columns": "ab"}, {"private": "ab"}, {"n_bins": "x"}, {"n_bins": 0}, {"n_levels": 0}]
+)
+def test_what_is_no_list_or_count_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError):
+        profile(pl.DataFrame({"a": [1], "b": [1]}), **wrong)

@@ -278,3 +278,13 @@ def test_a_set_counts_values_not_how_they_are_written() -> None:
     wanted = [date(2024, 1, 1), "2024-01-01"]
     (result,) = validate(frame, [expect.distinct_contain_set("d", wanted)]).results
     assert result.verdict is Verdict.PASS
+
+
+def test_a_partition_of_days() -> None:
+    """Days compare with days."""
+    frame = pl.DataFrame({"d": [date(2024, 1, 1)] * 3 + [date(2024, 1, 2)]})
+    halves = {"values": ["2024-01-01", "2024-01-02"], "weights": [0.5, 0.5]}
+    near, far = (expect.kl_divergence("d", halves, threshold) for threshold in (0.2, 0.1))
+    results = validate(frame, [near, far]).results
+    assert [result.verdict for result in results] == [Verdict.PASS, Verdict.FAIL]
+    assert results[0].observed == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5))

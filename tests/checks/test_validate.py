@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -329,3 +330,42 @@ def test_values_of_columns_can_be_left_out() -> None:
     assert "123-45" in repr(found.figures())
     assert "123-45" not in repr(told.figures())
     assert told.results[2] == found.results[2]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        expect.pair_equal("i", "s"),
+        expect.unique_within_row(["i", "s"]),
+        expect.increasing("l"),
+        expect.between("du", "2013-01-01"),
+        expect.not_null("i", row_condition="i == s"),
+    ],
+    ids=lambda asked: asked.name,
+)
+def test_what_types_do_not_allow_is_refused_by_the_name_of_its_rule(asked: Expectation) -> None:
+    """Whatever else is asked in the same scan, and without a row."""
+    frame = pl.DataFrame(
+        schema={
+            "i": pl.Int64,
+            "s": pl.String,
+            "l": pl.List(pl.Int64),
+            "du": pl.Duration("us"),
+            "x": pl.Float64,
+        }
+    )
+    with pytest.raises(InputError) as refused:
+        validate(frame, [expect.not_null("x"), asked])
+    assert asked.kind in str(refused.value) or "row_condition" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: expect.kl_divergence("i", {"values": 5, "weights": [1.0]}, 0.1),
+        lambda: expect.quantiles("i", {"quantiles": 5, "value_ranges": [[0, 1]]}),
+    ],
+)
+def test_a_number_where_lists_are_meant_is_refused(ask: Callable[[], Expectation]) -> None:
+    with pytest.raises(InputError):
+        ask()

@@ -72,7 +72,7 @@ def infer(
 
 def check_confidence(confidence: float, where: str) -> None:
     """Refuses what is no confidence, in (0.5, 1)."""
-    if not 0.5 < confidence < 1:
+    if not isinstance(confidence, int | float) or not 0.5 < confidence < 1:
         raise InputError(
             expected="confidence in (0.5, 1)",
             got=f"confidence={confidence!r}",

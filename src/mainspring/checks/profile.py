@@ -17,6 +17,7 @@ from typing import Final, Self
 import polars as pl
 
 from mainspring import notebook
+from mainspring.checks.arguments import column_names
 from mainspring.checks.column import N_BINS, N_LEVELS, ColumnKind, ColumnProfile
 from mainspring.checks.counting import counted, kind_of
 from mainspring.checks.spec import Frozen
@@ -186,14 +187,19 @@ def profile(
 
     Raises:
         UnknownNameError: the frame lacks a column.
-        InputError: a column's kind is not that of the reference.
+        InputError: a column's kind is not that of the reference, or a parameter is no list or count.
     """
     lazy = frame if isinstance(frame, pl.LazyFrame) else frame_in_memory(frame, "profile").lazy()
     schema = lazy.collect_schema()
-    names = list(
-        columns if columns is not None else schema.names() if edges_from is None else edges_from.names
-    )
-    hidden = set(private)
+    names = schema.names() if edges_from is None else edges_from.names
+    if columns is not None:
+        names = list(column_names(columns, "profile, columns", at_least=0))
+    hidden = set(column_names(private, "profile, private", at_least=0))
+    for parameter, count in {"n_bins": n_bins, "n_levels": n_levels}.items():
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise InputError.of_kind(
+                "a whole number from 1 on", count, f"profile, {parameter}", "Leave it out."
+            )
     for name in [*names, *hidden]:
         if name not in schema:
             raise UnknownNameError.of("column", name, schema.names(), where="profile")

@@ -12,7 +12,7 @@ from mainspring.checks.condition import Condition, check_columns, parse
 from mainspring.checks.rule import Rule
 from mainspring.checks.rules import get_rule
 from mainspring.checks.spec import Expectation
-from mainspring.errors import UnknownNameError
+from mainspring.errors import InputError, UnknownNameError
 
 _ROW: Final = "mainspring:row"
 # Polars streams by default (2.1.0), and then finds positions in a single thread. In memory its elimination of common
@@ -61,7 +61,19 @@ class Scan:
         self.asked = [self._ask(expectation) for expectation in expectations]
 
     def run(self, frame: pl.DataFrame) -> dict[str, Any]:
-        """Every aggregate's value by name: scalars, and series where it is a list."""
+        """Every aggregate's value by name: scalars, and series where it is a list.
+
+        Raises:
+            InputError: an expectation asks of columns what their types do not allow.
+        """
+        try:
+            return self._found(frame)
+        except pl.exceptions.PolarsError as error:
+            for asked in self.asked:
+                _refuse_unless_fit(asked.expectation, self.schema, error)
+            raise
+
+    def _found(self, frame: pl.DataFrame) -> dict[str, Any]:
         queries = [
             frame.lazy().with_row_index(_ROW).filter(condition).select(_named(exprs))
             for condition, exprs in self._within.values()
@@ -187,6 +199,21 @@ def _named(exprs: Mapping[str, pl.Expr]) -> Iterator[pl.Expr]:
 def _collected(queries: list[pl.LazyFrame]) -> dict[str, Any]:
     found = pl.collect_all(queries, engine="in-memory", optimizations=_OPTIMIZATIONS)
     return {column.name: column[0] for frame in found for column in frame.iter_columns()}
+
+
+def _refuse_unless_fit(expectation: Expectation, schema: pl.Schema, error: pl.exceptions.PolarsError) -> None:
+    """Polars says which expressions do not fit, not whose they are: each is asked alone, of no rows."""
+    scan = Scan([expectation], schema)
+    try:
+        scan._found(pl.DataFrame(schema=schema))
+    except pl.exceptions.PolarsError:
+        types = ", ".join(f"{column} of type {schema[column]}" for column in scan.columns)
+        raise InputError(
+            expected="columns of types that can be compared so",
+            got=types,
+            where=f"expectation {expectation.name}",
+            hint="Cast the columns to one type, or ask for something that their types have.",
+        ) from error
 
 
 def _condition_of(expectation: Expectation) -> Condition | None:

@@ -74,7 +74,7 @@ def typed_value(given: Any, column: str, dtype: pl.DataType, where: str) -> Any:
     Raises:
         InputError: it does not compare with them.
     """
-    if dtype.is_temporal() and isinstance(given, str):
+    if isinstance(dtype, pl.Date | pl.Datetime) and isinstance(given, str):
         return _time_value(given, column, dtype, where)
     fits = (
         (dtype.is_numeric() and isinstance(given, int | float) and not isinstance(given, bool))

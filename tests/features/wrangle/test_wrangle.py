@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -348,3 +349,18 @@ def test_ways_that_there_are_not() -> None:
         wrangle.resample(frame, "y", how="banana", seed=1)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="one of iqr"):
         wrangle.fit_bounds(frame, ["x"], rule="z")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda frame: wrangle.deduplicate(frame, "id"),
+        lambda frame: wrangle.deduplicate(frame, ["i"], by="d"),
+        lambda frame: wrangle.fit_bounds(frame, "i"),
+        lambda frame: wrangle.fit_ordinal(frame, "i"),
+        lambda frame: wrangle.keyed_hash(frame, "i", b"sixteen bytes and more"),
+    ],
+)
+def test_text_is_no_list_of_its_letters(call: Callable[[pl.DataFrame], object]) -> None:
+    with pytest.raises(InputError, match="a list of columns"):
+        call(pl.DataFrame({"i": [1, 2], "d": [1, 1]}))

@@ -254,6 +254,8 @@ def _ranges(given: object, where: str) -> dict[str, Any]:
     expected = "quantiles and as many value_ranges"
     if not isinstance(given, Mapping) or set(given) != {"quantiles", "value_ranges"}:
         raise refused(expected, repr(given)[:200], where, hint)
+    if not all(isinstance(each, list | tuple) for each in given.values()):
+        raise refused(expected, repr(dict(given))[:200], where, hint)
     asked, ranges = (list(given[name]) for name in ("quantiles", "value_ranges"))
     if not asked or len(asked) != len(ranges):
         raise refused(expected, f"{len(asked)} and {len(ranges)}", where, hint)
@@ -277,9 +279,8 @@ def _frequencies(expectation: Expectation, schema: pl.Schema, of: Of) -> dict[st
         dtype = pl.Float64() if isinstance(schema[column], pl.Decimal) else schema[column]
         dtype = pl.String() if is_text(dtype) else dtype
         values = typed_set(partition["values"], column, dtype, expectation.kind)
-        listed = zip(
-            partition["values"], [values.filter(values == each) for each in partition["values"]], strict=True
-        )
+        one_by_one = [typed_set((each,), column, dtype, expectation.kind) for each in partition["values"]]
+        listed = zip(partition["values"], one_by_one, strict=True)
         strange = known.filter(~known.is_in(values.implode())).unique_counts()
         return {
             **found,
@@ -387,6 +388,8 @@ def _partition(given: object, where: str) -> dict[str, Any]:
     known = [{"values", "weights"}, {"bins", "weights"}, {"bins", "weights", "tail_weights"}]
     if not isinstance(given, Mapping) or set(given) not in known:
         raise refused("a partition with values or bins, and weights", repr(given)[:200], where, hint)
+    if not all(isinstance(each, list | tuple) for each in given.values()):
+        raise refused("lists of values or bins, and of weights", repr(dict(given))[:200], where, hint)
     found = {name: tuple(each) for name, each in given.items()}
     n_wanted = len(found["values"]) if "values" in found else len(found["bins"]) - 1
     weights = (*found["weights"], *found.get("tail_weights", ()))

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import polars as pl
 
+from mainspring.checks.arguments import column_names
 from mainspring.features.wrangle.refuse import frame_with
 
 _ROW: Final = "__row"
@@ -30,8 +31,10 @@ def deduplicate(
 
     Raises:
         UnknownNameError: a column is not there.
+        InputError: something else than a list of columns.
     """
-    frame = frame_with(frame, [*keys, *by], "deduplicate")
+    keys, by = (column_names(each, "deduplicate", at_least=0) for each in (keys, by))
+    frame = frame_with(frame, dict.fromkeys((*keys, *by)), "deduplicate")
     numbered = frame.with_row_index(_ROW)
     ordered = numbered.sort([*by, _ROW], nulls_last=False) if by else numbered
     kept = ordered.unique(list(keys), keep=keep, maintain_order=True) if keys else _one(ordered, keep)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from mainspring.checks.arguments import column_names
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.frames import frame_in_memory
 
@@ -15,10 +16,10 @@ def frame_with(given: object, names: Iterable[str], where: str) -> pl.DataFrame:
 
     Raises:
         UnknownNameError: one is not there.
-        InputError: it is no frame.
+        InputError: it is no frame, or something else than a list of columns.
     """
     frame = frame_in_memory(given, where)
-    for name in names:
+    for name in column_names(names, where, at_least=0):
         if name not in frame.columns:
             raise UnknownNameError.of("column", name, frame.columns, where)
     return frame
@@ -31,7 +32,7 @@ def frame_of_numbers(given: object, names: Iterable[str], where: str) -> pl.Data
         UnknownNameError: one is no column.
         InputError: one holds something else, or it is no frame.
     """
-    names = list(names)
+    names = column_names(names, where, at_least=0)
     frame = frame_with(given, names, where)
     for name in names:
         if not frame.schema[name].is_numeric():
