@@ -14,10 +14,9 @@ import polars as pl
 from mainspring.checks.distinct import (
     Registers,
     estimate,
-    hash_numbers,
-    hash_texts,
+    of_numbers,
+    of_texts,
     packed,
-    registers_of,
     unpacked,
 )
 from mainspring.checks.moments import Moments
@@ -238,9 +237,9 @@ class ColumnProfile(Frozen):
         if self.n_distinct_exact is None:
             return None
         if self.quantiles is not None:
-            return registers_of(hash_numbers(keys(np.asarray(self.quantiles.starts, dtype=np.float64))))
+            return of_numbers(keys(np.asarray(self.quantiles.starts, dtype=np.float64)))
         values = [] if self.top is None else [str(entry.value) for entry in self.top.values]
-        return registers_of(hash_texts(pl.Series(values, dtype=pl.String)))
+        return of_texts(pl.Series(values, dtype=pl.String))
 
     def same_bins(self, other: Self) -> bool:
         """Whether both were counted on the same bins of a column of that name."""

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mainspring.checks.column import ColumnKind, ColumnProfile, Extent
-from mainspring.checks.distinct import Hashes, hash_numbers, hash_texts, packed, registers_of
+from mainspring.checks.distinct import Registers, of_numbers, of_texts, packed
 from mainspring.checks.moments import Moments
 from mainspring.checks.quantiles import Counts, Keys, doubles, keys, of_sorted
 from mainspring.checks.top import TopValues, cut_of, listed
@@ -57,8 +57,8 @@ def counted(blank: ColumnProfile, values: pl.Series, *, on_bins: bool) -> Column
 def _numeric(blank: ColumnProfile, values: pl.Series, *, on_bins: bool) -> ColumnProfile:
     given = _present(values).cast(pl.Float64).to_numpy()
     is_finite = np.isfinite(given)
-    finite = given if is_finite.all() else given[is_finite]
-    rest = given[~is_finite]
+    is_whole = bool(is_finite.all())
+    finite, rest = (given, given[:0]) if is_whole else (given[is_finite], given[~is_finite])
     changes: dict[str, Any] = {
         "n_nan": int(np.isnan(rest).sum()),
         "n_low_infinite": int((rest == -math.inf).sum()),
@@ -75,9 +75,7 @@ def _numeric(blank: ColumnProfile, values: pl.Series, *, on_bins: bool) -> Colum
     inexact = isinstance(low, int) and isinstance(high, int) and max(-low, high) > LARGEST_WHOLE
     changes["inexact"] = inexact
     if blank.private:
-        return (
-            blank.model_copy(update=changes) if inexact else _private(blank, changes, hash_numbers(numbers))
-        )
+        return blank.model_copy(update=changes) if inexact else _private(blank, changes, of_numbers(numbers))
     quantiles = of_sorted(numbers, counts)
     changes |= {
         "minimum": low if inexact else float(different[0]) if len(different) else None,
@@ -87,7 +85,7 @@ def _numeric(blank: ColumnProfile, values: pl.Series, *, on_bins: bool) -> Colum
     }
     if not quantiles.is_exact and not inexact:
         changes["top"] = _frequent_numbers(different, counts)
-        changes["registers"] = packed(registers_of(hash_numbers(numbers)))
+        changes["registers"] = packed(of_numbers(numbers))
     return blank.model_copy(update=changes)
 
 
@@ -127,11 +125,11 @@ def _category(blank: ColumnProfile, values: pl.Series, *, on_bins: bool) -> Colu
     if values.dtype in (pl.String, pl.Categorical, pl.Enum):
         changes["lengths"] = _extent(texts.str.len_chars().to_numpy().astype(np.float64), counts)
     if blank.private:
-        return _private(blank, changes, hash_texts(texts))
+        return _private(blank, changes, of_texts(texts))
     cut = cut_of(counts)
     changes["top"] = listed(*_these(texts, counts, pl.Series(counts > cut)), cut)
     if cut:
-        changes["registers"] = packed(registers_of(hash_texts(texts)))
+        changes["registers"] = packed(of_texts(texts))
     return blank.model_copy(update=changes)
 
 
@@ -147,7 +145,7 @@ def _time(blank: ColumnProfile, values: pl.Series) -> ColumnProfile:
         instants = given.dt.cast_time_unit("us").to_physical().to_numpy().astype(np.float64)
     numbers, counts = _sorted(instants)
     if blank.private:
-        return _private(blank, {}, hash_numbers(numbers))
+        return _private(blank, {}, of_numbers(numbers))
     quantiles = of_sorted(numbers, counts)
     changes: dict[str, Any] = {
         "minimum": _text(given.min()),
@@ -155,7 +153,7 @@ def _time(blank: ColumnProfile, values: pl.Series) -> ColumnProfile:
         "quantiles": quantiles,
     }
     if not quantiles.is_exact:
-        changes["registers"] = packed(registers_of(hash_numbers(numbers)))
+        changes["registers"] = packed(of_numbers(numbers))
     return blank.model_copy(update=changes)
 
 
@@ -177,8 +175,8 @@ def _list(blank: ColumnProfile, values: pl.Series) -> ColumnProfile:
     return blank.model_copy(update=changes)
 
 
-def _private(blank: ColumnProfile, changes: dict[str, Any], hashes: Hashes) -> ColumnProfile:
-    return blank.model_copy(update=changes | {"registers": packed(registers_of(hashes))})
+def _private(blank: ColumnProfile, changes: dict[str, Any], registers: Registers) -> ColumnProfile:
+    return blank.model_copy(update=changes | {"registers": packed(registers)})
 
 
 def _extent(sizes: NDArray[np.float64], counts: Counts | None = None) -> Extent:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -23,33 +24,38 @@ ERROR: Final = 1.04 / math.sqrt(N_REGISTERS)
 """Standard error of an estimate, as a share of it."""
 
 _CHUNK: Final = 1 << 16
+_REST: Final = np.uint64((1 << (64 - BITS)) - 1)
 _GOLDEN: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 
 Registers = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
 
 
-def hash_numbers(numbers: NDArray[np.int64]) -> Hashes:
+def of_numbers(numbers: NDArray[np.int64]) -> Registers:
+    """The registers of numbers (k,)."""
+    return _registers(_hash_numbers(numbers[at : at + _CHUNK]) for at in range(0, len(numbers), _CHUNK))
+
+
+def of_texts(texts: pl.Series) -> Registers:
+    """The registers of texts (k,), none of them null."""
+    return _registers(_hash_texts(texts.slice(at, _CHUNK)) for at in range(0, len(texts), _CHUNK))
+
+
+def _hash_numbers(numbers: NDArray[np.int64]) -> Hashes:
     """64 bits for each number (k,)."""
-    out = numbers.view(np.uint64) * _GOLDEN
-    for start in range(0, len(out), _CHUNK):
-        _mix(out[start : start + _CHUNK])
+    out: Hashes = numbers.view(np.uint64) * _GOLDEN
+    _mix(out)
     return out
 
 
-def hash_texts(texts: pl.Series) -> Hashes:
-    """64 bits for each text (k,), none of them null."""
-    parts = [_hash_texts(texts.slice(start, _CHUNK)) for start in range(0, len(texts), _CHUNK)]
-    return np.concatenate([np.empty(0, np.uint64), *parts])
-
-
 def _hash_texts(texts: pl.Series) -> Hashes:
+    """64 bits for each text (k,)."""
     lengths = texts.str.len_bytes().to_numpy().astype(np.int64)
     data = np.frombuffer((texts.str.join("").item() or "").encode(), dtype=np.uint8)
     ends = np.cumsum(lengths)
     starts = ends - lengths
     places = np.arange(len(data), dtype=np.int64) - np.repeat(starts, lengths)
-    weights = hash_numbers(np.arange(1, int(lengths.max(initial=0)) + 2, dtype=np.int64))
+    weights = _hash_numbers(np.arange(1, int(lengths.max(initial=0)) + 2, dtype=np.int64))
     terms = weights[places] * (data.astype(np.uint64) + np.uint64(1))
     sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)])
     out: Hashes = sums[ends] - sums[starts] + lengths.astype(np.uint64) * _GOLDEN
@@ -65,18 +71,19 @@ def _mix(part: Hashes) -> None:
     part ^= part >> np.uint64(31)
 
 
-def registers_of(hashes: Hashes) -> Registers:
+def _registers(parts: Iterable[Hashes]) -> Registers:
     """For each register the greatest rank of the first one among the bits of the hashes that fall into it."""
-    seen = np.zeros(N_REGISTERS * 64, np.bool_)
-    for start in range(0, len(hashes), _CHUNK):
-        part = hashes[start : start + _CHUNK]
+    longest = 64 - BITS
+    registers = np.zeros(N_REGISTERS, np.uint8)
+    for part in parts:
+        rest = part & _REST
+        # A rank that every register has reached changes none: of many values few are left.
+        is_higher = rest < np.uint64(1 << (longest - min(int(registers.min()), longest)))
+        rest, places = rest[is_higher], (part[is_higher] >> np.uint64(longest)).view(np.int64)
         # Of 53 bits a double keeps every one, so that its exponent is their length.
-        rest = ((part << np.uint64(BITS)) >> np.uint64(BITS)).astype(np.float64)
-        lengths = np.maximum((rest.view(np.int64) >> 52) - 1022, 0)
-        ranks = (64 - BITS) - lengths + 1
-        seen[((part >> np.uint64(64 - BITS)) << np.uint64(6)).astype(np.int64) + ranks] = True
-    table = seen.reshape(N_REGISTERS, 64)
-    return np.where(table.any(axis=1), 63 - np.argmax(table[:, ::-1], axis=1), 0).astype(np.uint8)
+        lengths = np.maximum((rest.view(np.int64).astype(np.float64).view(np.int64) >> 52) - 1022, 0)
+        np.maximum.at(registers, places, (longest + 1 - lengths).astype(np.uint8))
+    return registers
 
 
 def estimate(registers: Registers) -> float:

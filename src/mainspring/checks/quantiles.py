@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,20 +168,30 @@ def _fitted(numbers: Keys, counts: Counts | None, level: int) -> Quantiles:
     """The lowest level from `level` on at which at most `N_BUCKETS` buckets have rows."""
     if not len(numbers):
         return Quantiles(level=level)
-    lengths = _differences(numbers)
-    # Neighbours fall into two buckets of a level where they differ above its open bits.
-    n_buckets = 1 + np.cumsum(np.bincount(lengths, minlength=65)[::-1])[::-1]
-    level = max(level, int(np.argmax(np.append(n_buckets[1:], 1) <= N_BUCKETS)))
-    return _cut(numbers, counts, np.concatenate([[0], np.flatnonzero(lengths > level) + 1]), level)
+    first = np.zeros(0, np.int64)
+    lengths = np.zeros(0, np.int64)
+    for start in range(0, len(numbers) - 1, CHUNK):
+        found, longer = _beginnings(numbers[start : start + CHUNK + 1], level)
+        first, lengths = np.append(first, found + start), np.append(lengths, longer)
+        # More rows have no fewer buckets: what begins none by now will not at the end.
+        level = max(level, _lowest(lengths))
+        first, lengths = first[lengths > level], lengths[lengths > level]
+    return _cut(numbers, counts, first, level)
+
+
+def _lowest(lengths: NDArray[np.int64]) -> int:
+    """The lowest level of at most `N_BUCKETS` buckets, of which one begins wherever a length is above the level."""
+    n_longer = len(lengths) - np.cumsum(np.bincount(lengths, minlength=1))
+    return int(np.argmax(n_longer < N_BUCKETS))
 
 
 def _bucketed(numbers: Keys, counts: Counts, level: int) -> Quantiles:
-    return _cut(
-        numbers, counts, np.concatenate([[0], np.flatnonzero(_differences(numbers) > level) + 1]), level
-    )
+    return _cut(numbers, counts, _beginnings(numbers, level)[0], level)
 
 
 def _cut(numbers: Keys, counts: Counts | None, first: NDArray[np.int64], level: int) -> Quantiles:
+    """One bucket from each of these places on, and one from the beginning on."""
+    first = np.concatenate([[0], first])
     rows = np.diff(np.append(first, len(numbers))) if counts is None else np.add.reduceat(counts, first)
     return Quantiles(
         level=level,
@@ -190,17 +200,16 @@ def _cut(numbers: Keys, counts: Counts | None, first: NDArray[np.int64], level: 
     )
 
 
-def _differences(numbers: Keys) -> NDArray[np.uint8]:
-    """For each key (k,) and its successor, how many bits the part has in which they differ (k - 1,)."""
-    out = np.empty(max(len(numbers) - 1, 0), np.uint8)
-    for start in range(0, len(out), CHUNK):
-        stop = min(start + CHUNK, len(out))
-        out[start:stop] = _bit_lengths(numbers[start + 1 : stop + 1] ^ numbers[start:stop])
-    return out
+def _beginnings(numbers: Keys, level: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of the keys that fall into another bucket of a level than the key before, from 1 on; and how many bits the
+    part has in which the two differ, which is more than `level`.
+    """
+    bits = (numbers[1:] ^ numbers[:-1]).view(np.uint64)
+    found = np.flatnonzero(bits > np.uint64((1 << level) - 1))
+    return found + 1, _bit_lengths(bits[found])
 
 
-def _bit_lengths(numbers: Any) -> NDArray[np.int64]:
-    bits = numbers.view(np.uint64)
+def _bit_lengths(bits: NDArray[np.uint64]) -> NDArray[np.int64]:
     # Without a one behind the first one, rounding to a double cannot reach the next power of two.
     first = (bits & ~(bits >> np.uint64(1))).astype(np.float64)
     lengths: NDArray[np.int64] = (first.view(np.int64) >> 52) - 1022

@@ -43,6 +43,7 @@ from mainspring.ports.tables._base import (
     unknown_version,
 )
 from mainspring.ports.tables._delta_log import CHECKPOINT_EVERY, DeltaLog, alone
+from mainspring.ports.tables._encoding import writer_properties
 from mainspring.ports.tables._statistics import statistics_of
 from mainspring.ports.tables._types import stored_form
 
@@ -506,6 +507,7 @@ class _Head:
             schema_mode="merge" if len(rows.columns) > len(known) else None,
             commit_properties=CommitProperties(app_transactions=[Transaction(token, hint)]),
             post_commithook_properties=_NO_HOOKS,
+            writer_properties=writer_properties(rows),
         )
         version = self.log.find_token(token, hint)
         if version is None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +36,29 @@ class Sums:
 
     def add(self, files: Iterable[str]) -> None:
         """Note the digests of files as they are now; what is gone already is left out."""
-        found = {file: sha256 for file in files if (sha256 := self._digest(file)) is not None}
+        self._note(self._digests(files))
+
+    @contextmanager
+    def adding(self, files: Collection[str], *, beside: bool) -> Iterator[None]:
+        """The same at the end of a block that does something else with them; not if the block raises.
+
+        Args:
+            beside: take the digests while the block runs, and not before it.
+        """
+        if not beside:
+            found = self._digests(files)
+            yield
+            self._note(found)
+            return
+        with ThreadPoolExecutor(1) as thread:
+            taken = thread.submit(self._digests, files)
+            yield
+            self._note(taken.result())
+
+    def _digests(self, files: Iterable[str]) -> dict[str, str]:
+        return {file: sha256 for file in files if (sha256 := self._digest(file)) is not None}
+
+    def _note(self, found: dict[str, str]) -> None:
         if not found:
             return
         with self._place.open("ab") as place:
