@@ -72,7 +72,7 @@ def scan(
             pl.lit(None, STORAGE[item.type]).alias(item.name)
             for item in spec.columns or ()
             if item.name not in stored
-        ).with_columns(_default(item) for item in spec.columns or () if item.default is not None)
+        ).with_columns(with_default(item) for item in spec.columns or () if item.default is not None)
     if until is not None and spec.event_time is not None:
         base = base.filter(pl.col(spec.event_time) <= until)
     return base.with_columns(_by_commit(NUMBER, numbers), _event(spec)).select(
@@ -102,7 +102,7 @@ def _by_commit(column: str, numbers: pl.DataFrame) -> pl.Expr:
     return sum(parts, first).cast(pl.Int64).alias(column)
 
 
-def _default(item: FeatureSpec) -> pl.Expr:
+def with_default(item: FeatureSpec) -> pl.Expr:
     """Rows from before the column have its default; a null that was written is a null."""
     before = pl.col(COMMIT) <= item.absent_until
     default = pl.lit(item.default, STORAGE[item.type])

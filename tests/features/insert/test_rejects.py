@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,7 @@ from tests.features.conftest import at
 
 import mainspring as ms
 from mainspring.checks import expect
-from mainspring.errors import ConflictError, ExpectationError, InputError, UnknownNameError
+from mainspring.errors import ConflictError, ExpectationError, InputError, IntegrityError, UnknownNameError
 from mainspring.features.api import Features
 from mainspring.features.group import FeatureGroup
 from mainspring.features.spec import FeatureGroupSpec
@@ -82,6 +83,27 @@ def test_a_column_that_came_later_is_null_in_earlier_rejects(features: Features)
     assert wider.rejects()["wind"].to_list() == [None]
     wider.insert(_rows(1.0, 200.0, hour=5).with_columns(wind=pl.lit(3.0)))
     assert wider.rejects()["wind"].to_list() == [None, 3.0]
+
+
+def test_a_column_that_came_later_has_its_default_in_earlier_rejects(features: Features) -> None:
+    """As in the rows that were published; a null that was rejected is a null."""
+    group = _group(features, "quarantine", schema={"origin": str, "observed_at": datetime, "temp": float})
+    group.insert(_rows(1.0, 200.0))
+    wider = {"origin": str, "observed_at": datetime, "temp": float, "wind": ms.column(float, default=5.0)}
+    group = _group(features, "quarantine", schema=wider)
+    assert group.rejects()["wind"].to_list() == [5.0]
+    group.insert(_rows(2.0, 300.0, hour=3).with_columns(wind=pl.Series([1.0, None])))
+    assert group.rejects()["wind"].to_list() == [5.0, None]
+
+
+def test_rejects_whose_file_is_gone(features: Features, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """They are damaged, and by name."""
+    group = _group(features, "quarantine")
+    group.insert(_rows(1.0, 200.0))
+    for path in tmp_path_factory.getbasetemp().rglob("*rejects*/*.parquet"):
+        path.unlink()
+    with pytest.raises(IntegrityError, match="weather"):
+        group.rejects()
 
 
 def test_what_some_rows_may_break_rejects_none(features: Features) -> None:

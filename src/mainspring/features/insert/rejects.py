@@ -14,11 +14,13 @@ from mainspring.errors import ExpectationError
 from mainspring.features import store
 from mainspring.features.digest import frame_digest
 from mainspring.features.join.point_in_time import COMMIT, NUMBER
+from mainspring.features.rows import with_default
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.lineage.publication import Publication
 from mainspring.lineage.spec import Asset, AssetKind, Verdict
+from mainspring.ports.tables.collect import collect
 
 N_NAMED: Final = 20
 """So many broken expectations are named in an event."""
@@ -196,9 +198,10 @@ def read(stores: Stores, group: FeatureGroupSpec, number: int | None) -> pl.Data
     numbers = store.numbered(commits).lazy().select(COMMIT, NUMBER)
     found = stores.tables.scan(name).join(numbers, on=COMMIT, how="inner")
     stored = set(found.collect_schema())
-    return (
+    whole = (
         found.with_columns(pl.lit(None, types[item]).alias(item) for item in types if item not in stored)
+        .with_columns(with_default(item) for item in group.columns or () if item.default is not None)
         .select(order)
         .sort(NUMBER, "_row")
-        .collect()
     )
+    return collect(whole, f"rejects of {group.label}")
