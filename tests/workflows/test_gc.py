@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -15,12 +15,14 @@ from typer.testing import CliRunner
 
 from mainspring import expect
 from mainspring.cli._app import app
-from mainspring.errors import InputError
+from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.store import rejects_table_name
 from mainspring.lineage import AssetKind
 from mainspring.project import Project
+from mainspring.types import to_us
 from mainspring.workflows.doctor.examine import examine
 from mainspring.workflows.gc import RubbishKind, collect
+from mainspring.workflows.lifecycle import delete
 from tests.workflows.filled import Filled
 
 DAY_S = 86_400
@@ -168,3 +170,63 @@ def test_files_of_rejects_are_collected(project: Project) -> None:
     assert [item.name for item in found.rubbish if item.kind is RubbishKind.FILE] == [
         f"{name}/part-left.parquet"
     ]
+
+
+def test_an_upload_that_nobody_completes_goes_with_its_parts(filled: Filled) -> None:
+    """Its sender died: after a week it is given up and its parts are collected; one that goes on stays whole."""
+    with filled.open() as project:
+        with project.tracking.run("uploads") as run:
+            pass
+        uploads = project.tracking.uploads
+        left, going = uploads.begin(run.id, "left", 2), uploads.begin(run.id, "going", 2)
+        parts = [uploads.put(each.id, 1, project.blobs.put(each.name.encode())) for each in (left, going)]
+        for part in parts:
+            age(filled.blob(part.sha256), 8)
+        long_ago = to_us(datetime.now(UTC) - timedelta(days=8))
+        filled.sql(f"UPDATE artifact_uploads SET touched_us = {long_ago} WHERE id = '{left.id}'")
+        shown = collect(project)
+        assert [(item.kind, item.name) for item in shown.rubbish] == [
+            (RubbishKind.BLOB, parts[0].sha256),
+            (RubbishKind.UPLOAD, f"{run.id}/left"),
+        ]
+        assert uploads.parts(left.id) == [parts[0]]
+        done = collect(project, delete=True)
+        assert set(done.deleted) == {parts[0].sha256, f"{run.id}/left"}
+        with pytest.raises(UnknownNameError):
+            uploads.get(left.id)
+        uploads.put(going.id, 2, project.blobs.put(b" on"))
+        uploads.complete(going.id)
+        assert project.tracking.artifacts(run.id).read("going") == b"going on"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_the_bytes_of_a_deleted_artifact_go(filled: Filled, late: bool) -> None:
+    """Though the run's own record says what it had; of equal bytes that something else has, nothing goes."""
+    with filled.open() as project:
+        with project.tracking.run("one") as run:
+            if not late:
+                run.artifact("gone", b"once")
+            run.artifact("shared", b"twice")
+        files = project.tracking.artifacts(run.id)
+        gone = files.put("gone", b"once")
+        shared = files.put("also", b"twice")
+        files.delete("gone")
+        files.delete("also")
+        age_everything(filled)
+        assert collect(project, delete=True).deleted == (gone.sha256,)
+        assert project.blobs.find(shared.sha256) is not None
+        assert project.graph.get_asset(gone.asset_id).digest == gone.sha256
+    assert examine(filled.folder).problems == []
+
+
+def test_a_deleted_run_gives_up_what_came_late(filled: Filled) -> None:
+    """Also what was kept when it was over, and what another file has replaced."""
+    with filled.open() as project:
+        with project.tracking.run("one") as run:
+            pass
+        files = project.tracking.artifacts(run.id)
+        kept = [files.put("late", data, replace=True) for data in (b"first", b"second")]
+        delete(project, "run", run.id, reason="a mistake")
+        age_everything(filled)
+        deleted = collect(project, delete=True).deleted
+        assert {artifact.sha256 for artifact in kept} <= set(deleted)

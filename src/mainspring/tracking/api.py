@@ -19,6 +19,8 @@ from mainspring.lineage.marks import check_usable
 from mainspring.lineage.spec import Noun
 from mainspring.lineage.store import executions_by_id
 from mainspring.tracking import store
+from mainspring.tracking.artifacts.api import RunArtifacts
+from mainspring.tracking.artifacts.uploads import Uploads
 from mainspring.tracking.environment import capture_environment
 from mainspring.tracking.points import Points, open_points
 from mainspring.tracking.spec import Artifact, Experiment, MetricPoint, Param, Run, RunRow
@@ -108,6 +110,7 @@ class ActiveRun:
         id: its execution's id.
         number: counts the experiment's runs from 1; 0 before it begins.
         asset_id: its asset, which exists once it has finished cleanly.
+        artifacts: its files: kept, listed, read and deleted.
     """
 
     def __init__(
@@ -124,7 +127,6 @@ class ActiveRun:
         self._begin = begin
         self._work = work
         self._is_open = False
-        self._artifacts: dict[str, Artifact] = {}
         self._params: dict[str, Any] = {}
         self._metrics: dict[str, tuple[int, float]] = {}
         self.id = work.id
@@ -132,6 +134,7 @@ class ActiveRun:
         self.experiment = experiment
         self.number = 0
         self.asset_id = new_id()
+        self.artifacts = RunArtifacts(graph, work.id)
 
     def __enter__(self) -> Self:
         self._work.__enter__()
@@ -194,7 +197,7 @@ class ActiveRun:
                 self._metrics[point.key] = (point.step, point.value)
 
     def artifact(self, name: str, content: bytes | str | Path) -> Artifact:
-        """Keep a file with the run.
+        """Keep a file with the run; `artifacts` keeps folders, figures and tables too, and reads them back.
 
         Args:
             name: unique in the run; may have slashes.
@@ -202,32 +205,11 @@ class ActiveRun:
 
         Raises:
             ConflictError: the run has an artifact of that name with other content.
-            InputError: the name is empty, or there is no such file.
+            InputError: that cannot be a name, or there is no such file.
+            StateError: the run is not open.
         """
         self._check_open()
-        if not name:
-            raise InputError(expected="a name", got="''", where="run.artifact", hint="Name the artifact.")
-        blobs = self._graph.blobs
-        blob = blobs.put(content) if isinstance(content, bytes) else blobs.put_file(content)
-        wanted = Artifact(
-            run_id=self.id,
-            name=name,
-            sha256=blob.sha256,
-            size_bytes=blob.size_bytes,
-            asset_id=new_id(),
-            logged_at=datetime.now(UTC),
-        )
-        with self._graph.records.write() as connection:
-            kept = store.put_artifact(connection, self._graph.records, wanted, self._graph.project_id)
-        if kept.sha256 != wanted.sha256:
-            raise ConflictError(
-                expected=f"the content that {name!r} already has ({kept.sha256[:12]}…)",
-                got=f"other content ({wanted.sha256[:12]}…)",
-                where=f"run {self.name!r}, artifact",
-                hint="Artifacts never change; choose another name.",
-            )
-        self._artifacts[name] = kept
-        return kept
+        return self.artifacts.put(name, content)
 
     def use(self, asset: HasAsset | str, role: str = "input") -> None:
         """Name what the run works on, by the object or its asset id.
@@ -254,7 +236,9 @@ class ActiveRun:
             store.set_tags(connection, self.id, {**row.tags, **tags})
 
     def _publish(self) -> None:
-        for artifact in self._artifacts.values():
+        with self._graph.records.read() as connection:
+            artifacts = store.artifacts_of(connection, [self.id])
+        for artifact in artifacts:
             self._work.add(
                 AssetKind.ARTIFACT,
                 artifact.name,
@@ -268,7 +252,7 @@ class ActiveRun:
             "number": self.number,
             "params": self._params,
             "metrics": {key: _json_number(number) for key, (_, number) in sorted(self._metrics.items())},
-            "artifacts": {name: artifact.sha256 for name, artifact in sorted(self._artifacts.items())},
+            "artifacts": {artifact.name: artifact.sha256 for artifact in artifacts},
         }
         self._work.add(AssetKind.RUN, self.name, attributes=attributes, asset_id=self.asset_id)
         payload = {"experiment": self.experiment, "number": self.number}
@@ -426,6 +410,19 @@ class Tracking:
             key: the metric's name; None = of all.
         """
         return self._points.of(self.get_run(run_id).id, key)
+
+    def artifacts(self, run_id: str) -> RunArtifacts:
+        """The files of a run, whether it goes on or is over.
+
+        Raises:
+            UnknownNameError: there is no such run.
+        """
+        return RunArtifacts(self._graph, self.get_run(run_id).id)
+
+    @property
+    def uploads(self) -> Uploads:
+        """Files of runs that are sent in parts."""
+        return Uploads(self._graph)
 
     def packages(self, run: Run) -> dict[str, str]:
         """The distributions that were installed when the run began, name → version."""

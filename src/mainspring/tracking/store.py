@@ -161,21 +161,6 @@ def params_of(connection: Connection, run_ids: Sequence[str]) -> list[Param]:
     return [value(Param, found) for found in _of_runs(connection, params, params.c.key, run_ids)]
 
 
-def put_artifact(connection: Connection, records: Records, artifact: Artifact, project_id: str) -> Artifact:
-    """Write an artifact unless one of that name is there; return the one that is there now.
-
-    Raises:
-        FencedError: the run was called lost.
-    """
-    statement = records.insert(artifacts).values(row(artifact, project_id))
-    connection.execute(statement.on_conflict_do_nothing())
-    query = select(artifacts, stands("run").label("stands")).where(
-        artifacts.c.run_id == artifact.run_id, artifacts.c.name == artifact.name
-    )
-    (there,) = _unless_lost(connection, query, artifact.run_id)
-    return value(Artifact, there)
-
-
 def _unless_lost(connection: Connection, query: Select[Any], run_id: str) -> Sequence[RowMapping]:
     """Rows that were just written, read back by a query that also says whether their run stands."""
     found = connection.execute(query, {"run": run_id}).mappings().all()

@@ -18,6 +18,8 @@ from mainspring.lineage.store import executions
 from mainspring.log.progress import Progress, silent
 from mainspring.ports.read_only import refused as read_only
 from mainspring.project import Project
+from mainspring.tracking.artifacts.spec import Upload
+from mainspring.tracking.artifacts.store import delete_upload, uploads_before
 from mainspring.types import from_us
 from mainspring.workflows.doctor.records import running
 from mainspring.workflows.doctor.tables import find_unpublished
@@ -41,12 +43,14 @@ YOUNGEST: Final = timedelta(hours=1)
 
 
 class RubbishKind(enum.StrEnum):
-    """What nothing refers to: a blob, a staged file whose process is gone, rows that were never published, a file that
-    a compaction, or a deletion of predictions, left behind.
+    """What nothing refers to: a blob, a staged file whose process is gone, an artifact that is sent in parts of which
+    none came for long, rows that were never published, a file that a compaction, or a deletion of predictions, left
+    behind.
     """
 
     BLOB = "blob"
     DRAFT = "draft"
+    UPLOAD = "upload"
     APPEND = "append"
     FILE = "file"
 
@@ -55,8 +59,10 @@ class Rubbish(Value):
     """One thing that nothing refers to.
 
     Attributes:
-        name: digest of a blob, name of a staged file, table and ticket of an append, or table and path of a file.
-        size_bytes: None for an append: its rows share files with nothing, but are not measured.
+        name: digest of a blob, name of a staged file, run and path of an upload, table and ticket of an append, or
+            table and path of a file.
+        size_bytes: None for an append: its rows share files with nothing, but are not measured. None for an upload: its
+            parts are blobs.
         since: when it was put or written last, by the machine's clock; None for an append.
         deletable: an append is not: its rows could only go by rewriting the table, which never happens.
     """
@@ -127,13 +133,16 @@ def collect(
     retention = _retain(project, delete=delete)
     logs = _retain_logs(project, delete=delete)
     put_before = min([datetime.now(UTC) - older_than, *_running_since(project)])
+    # Before the blobs are looked at: a part that comes meanwhile keeps its upload, and that its parts.
+    uploads = _uploads(project, put_before, delete=delete)
     found = Collection(
         put_before=put_before,
         retention=retention,
         logs=logs,
         event_ids=apply_to_event_ids(project, delete=delete),
         rubbish=(
-            *_blobs(project, put_before),
+            *_blobs(project, put_before, given_up=[upload.id for upload in uploads]),
+            *(_left_upload(upload) for upload in uploads),
             *_drafts(project, put_before),
             *_files(project, put_before),
             *_appends(project, progress),
@@ -170,11 +179,31 @@ def _running_since(project: Project) -> list[datetime]:
         return [from_us(started_us) for found, started_us in connection.execute(query) if found not in gone]
 
 
-def _blobs(project: Project, put_before: datetime) -> list[Rubbish]:
+def _uploads(project: Project, put_before: datetime, *, delete: bool) -> list[Upload]:
+    """Uploads of any project that nobody completes, as projects may share the blobs; given up, if told to."""
+    with project.records.read() as connection:
+        found = uploads_before(connection, put_before, None)
+    if not delete:
+        return found
+    with project.records.write() as connection:
+        return [upload for upload in found if delete_upload(connection, upload.id, put_before)]
+
+
+def _left_upload(upload: Upload) -> Rubbish:
+    return Rubbish(
+        kind=RubbishKind.UPLOAD,
+        name=f"{upload.run_id}/{upload.name}",
+        size_bytes=None,
+        since=upload.touched_at,
+        deletable=True,
+    )
+
+
+def _blobs(project: Project, put_before: datetime, given_up: Sequence[str]) -> list[Rubbish]:
     # Listed first: a row that is written after the reading of the rows refers to a blob that was put after this.
     old = {blob.sha256: blob for blob in project.blobs.walk() if blob.put_at < put_before}
     with project.records.read() as connection:
-        orphans = unmentioned(connection, old, in_use=served_ids(project))
+        orphans = unmentioned(connection, old, in_use=served_ids(project), given_up=given_up)
     return [
         Rubbish(
             kind=RubbishKind.BLOB,
@@ -247,6 +276,9 @@ def _delete(project: Project, found: Collection, older_than: timedelta, progress
             for item in due:
                 if item.kind is RubbishKind.DRAFT:
                     project.blobs.delete_draft(item.name)
+                    deleted.append(item)
+                elif item.kind is RubbishKind.UPLOAD:
+                    # Given up before anything else was looked at.
                     deleted.append(item)
                 elif item.kind is RubbishKind.FILE:
                     if item.name in discarded:

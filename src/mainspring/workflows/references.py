@@ -36,6 +36,7 @@ from mainspring.pipelines import store as pipelines
 from mainspring.ports.records.schema import metadata
 from mainspring.serving import store as serving
 from mainspring.tracking import store as tracking
+from mainspring.tracking.artifacts import store as artifacts
 from mainspring.types import digest
 
 METRIC_POINTS: Final = tracking.metric_points.name
@@ -103,12 +104,24 @@ def _references(connection: Connection, project_id: str) -> Iterator[BlobReferen
     for artifact in _rows(connection, tracking.artifacts, project_id):
         owner = f"artifact {artifact['name']!r} of run {artifact['run_id']}"
         yield BlobReference(artifact["sha256"], owner, artifact["run_id"], artifact["size_bytes"])
+    for part in _parts(connection, project_id):
+        owner = f"part {part['number']} of an upload to {part['name']!r} of run {part['run_id']}"
+        yield BlobReference(part["sha256"], owner, part["run_id"], part["size_bytes"])
     for table in (pipelines.cache, pipelines.steps):
         for made in _rows(connection, table, project_id):
             for output in made["outputs"]:
                 for blob in output["blobs"]:
                     owner = f"output {output['name']!r} of step {made['step']!r}"
                     yield BlobReference(blob["sha256"], owner, made["execution_id"], blob["size_bytes"])
+
+
+def _parts(connection: Connection, project_id: str) -> Iterator[Any]:
+    """What has come of artifacts that are on their way."""
+    parts, uploads = artifacts.parts, artifacts.uploads
+    query = select(parts.c.number, parts.c.sha256, parts.c.size_bytes, uploads.c.name, uploads.c.run_id)
+    query = query.join_from(parts, uploads, parts.c.upload_id == uploads.c.id)
+    query = query.where(uploads.c.project_id == project_id)
+    yield from connection.execution_options(yield_per=5_000).execute(query).mappings()
 
 
 def _profiles(connection: Connection, project_id: str) -> Iterator[BlobReference]:
@@ -142,12 +155,17 @@ _OWNERS: Final = {
     models.versions.name: "asset_id",
     tracking.runs.name: "id",
     tracking.artifacts.name: "run_id",
+    artifacts.parts.name: "upload_id",
 }
 """The column that says whose a row is: rows of what was deleted keep no blob. Rows of other tables always do."""
 
 
 def unmentioned(
-    connection: Connection, digests: Collection[str], *, in_use: Collection[str] = ()
+    connection: Connection,
+    digests: Collection[str],
+    *,
+    in_use: Collection[str] = (),
+    given_up: Collection[str] = (),
 ) -> set[str]:
     """Those of the digests that no text in any row of any project has in it, save rows of what was deleted.
 
@@ -155,33 +173,45 @@ def unmentioned(
 
     Args:
         in_use: ids of what is used although it was deleted: its rows count.
+        given_up: ids of what is treated as deleted.
     """
     left = set(digests)
     released: set[str] = set()
     in_log: set[str] = set()
-    gone = marked(connection, MarkKind.DELETED, None) - set(in_use)
+    gone = marked(connection, MarkKind.DELETED, None).union(given_up) - set(in_use)
     there = set(inspect(connection).get_table_names())
     for table in metadata.sorted_tables:
         texts = [cast(column, Text) for column in table.c if isinstance(column.type, Text | JSON)]
         if not left or table.name not in there or not texts:
             continue
         owner = _OWNERS.get(table.name)
-        columns = [*texts, literal("").label("owner") if owner is None else table.c[owner].label("owner")]
+        columns = [
+            *texts,
+            literal("").label("owner") if owner is None else table.c[owner].label("owner"),
+            _only_tells(table).label("tells"),
+        ]
         # Most rows are links, which have ids and no digests.
         with_digest = select(*columns).where(or_(*(func.length(text) >= DIGEST_LENGTH for text in texts)))
-        for *row, owner_id in connection.execution_options(yield_per=5_000).execute(with_digest):
+        for *row, owner_id, tells in connection.execution_options(yield_per=5_000).execute(with_digest):
             for text in row:
                 if text is None or len(text) < DIGEST_LENGTH:
                     continue
                 found = left.intersection(_DIGEST.findall(text))
                 if owner_id in gone:
                     released |= found
-                elif table is lineage.events:
+                elif tells:
                     in_log |= found
                 else:
                     left -= found
-    # The log only tells of what was deleted; of anything else its mention counts as every other.
+    # The log and a run only tell of what was deleted; of anything else its mention counts as every other.
     return left - (in_log - released)
+
+
+def _only_tells(table: Table) -> ColumnElement[bool]:
+    """As SQL: a row says what there was, and needs it no more than that: an event, or a run, of its artifacts."""
+    if table is lineage.assets:
+        return table.c.kind == AssetKind.RUN.value
+    return literal(table is lineage.events)
 
 
 @dataclass(frozen=True)
@@ -218,6 +248,8 @@ EDGES: Final = (
     Edge(tracking.runs.c.id, _EXECUTION),
     Edge(tracking.params.c.run_id, tracking.runs.c.id),
     Edge(tracking.artifacts.c.run_id, tracking.runs.c.id),
+    Edge(artifacts.uploads.c.run_id, tracking.runs.c.id),
+    Edge(artifacts.parts.c.upload_id, artifacts.uploads.c.id),
     Edge(pipelines.runs.c.id, _EXECUTION),
     Edge(pipelines.steps.c.execution_id, _EXECUTION),
     Edge(pipelines.cache.c.execution_id, _EXECUTION),

@@ -11,6 +11,7 @@ from mainspring.lineage.marks import named
 from mainspring.lineage.spec import AssetKind, Noun
 from mainspring.models.spec import ModelVersion
 from mainspring.project import Project
+from mainspring.tracking.artifacts.store import late_assets
 from mainspring.tracking.spec import Run
 from mainspring.workflows.lifecycle.spec import Part, Thing
 
@@ -113,12 +114,16 @@ def _run(project: Project, name: str) -> Thing:
 def _assets_of_runs(project: Project, runs: Iterable[Run]) -> Mapping[str, tuple[str, ...]]:
     """The assets that exist of each run: itself and its artifacts, once it has finished cleanly."""
     kinds = (AssetKind.RUN, AssetKind.ARTIFACT)
+    runs = list(runs)
+    with project.records.read() as connection:
+        late = late_assets(connection, [run.id for run in runs])
     return {
         work.execution.id: tuple(
             tie.asset.id
             for tie in work.outputs()
             if tie.asset.kind in kinds and tie.asset.execution_id == work.execution.id
         )
+        + late[work.execution.id]
         for work in project.graph.works(run.id for run in runs)
     }
 

@@ -12,6 +12,35 @@ FILLS = {"feature_groups.tags": "'[]'", "feature_groups.treated": "'[]'"}
 
 def upgrade() -> None:
     op.create_table(
+        "artifact_parts",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("upload_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("size_bytes", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("put_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("upload_id", "number", name=op.f("pk_artifact_parts")),
+    )
+    op.create_table(
+        "artifact_uploads",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("run_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("n_parts", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("began_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("touched_us", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_artifact_uploads")),
+    )
+    with op.batch_alter_table("artifact_uploads", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_artifact_uploads_project_id_touched_us"),
+            ["project_id", "touched_us"],
+            unique=False,
+        )
+        batch_op.create_index(batch_op.f("ix_artifact_uploads_run_id"), ["run_id"], unique=False)
+
+    op.create_table(
         "feature_editions",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("group_id", sa.Text(), autoincrement=False, nullable=False),
