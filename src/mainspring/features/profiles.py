@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Literal
 
 import polars as pl
@@ -21,7 +20,7 @@ from mainspring.checks.batch import MIN_ROWS, N_BATCHES, BatchDrift, batch_drift
 from mainspring.checks.profile import SCHEME_VERSION, Profile, pooled, profile
 from mainspring.features import store
 from mainspring.features.join.point_in_time import OP, PUT
-from mainspring.features.reference import chosen
+from mainspring.features.reference import bulk_of, chosen
 from mainspring.features.rows import all_current, current, scan
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import CommitSpec, DriftReference, FeatureGroupSpec, FeatureViewSpec
@@ -31,6 +30,9 @@ from mainspring.ports.tables.collect import collect
 KEPT_FROM_ROWS: Final = MIN_ROWS
 ATTRIBUTE: Final = "profile"
 """Of a commit's asset: the digest of the blob that has its profile."""
+LOOKED_AT_ONCE: Final = 200
+MOST_LOOKED: Final = 5_000
+"""So many large commits are looked through for those of a batch's season."""
 ROWS: Final = "rows"
 """What the profile is called within its blob."""
 DRIFT: Final = "drift"
@@ -77,11 +79,11 @@ def beside(
 
 def _look(stores: Stores, group: FeatureGroupSpec, rows: pl.DataFrame) -> Looked:
     found = of_rows(group, rows)
-    large = _large_before(stores, group)
-    kept_before = ((each, find_kept(stores, group, each)) for each in _reference(group, large, rows))
+    reference, last = _large_before(stores, group, rows)
+    kept_before = ((each, find_kept(stores, group, each)) for each in reference)
     # A column that was marked as private since, or came to be another kind, is no reference.
     alike = {each.number or 0: part for each, part in kept_before if part is not None and _alike(part, found)}
-    judged = batch_drift(pooled(alike.values()) if alike else None, found, _drifts(stores, large))
+    judged = batch_drift(pooled(alike.values()) if alike else None, found, _drifts(stores, last))
     judged = judged.model_copy(update={"against": tuple(alike)})
     return Looked(kept.keep(stores.graph.blobs, {ROWS: found}), judged)
 
@@ -91,20 +93,27 @@ def _alike(a: Profile, b: Profile) -> bool:
     return all(kinds.get(column.name) == (column.kind, column.private) for column in a.columns)
 
 
-def _large_before(stores: Stores, group: FeatureGroupSpec) -> list[CommitSpec]:
-    """The commits that may have a kept profile and among which a reference is looked for, oldest first."""
+def _large_before(
+    stores: Stores, group: FeatureGroupSpec, rows: pl.DataFrame
+) -> tuple[list[CommitSpec], list[CommitSpec]]:
+    """Of the commits that may have a kept profile those that rows are compared with, and the last ones; each oldest
+    first. Looked at from the last one backwards, and only as far as is needed.
+    """
     reference = group.drift or DriftReference()
-    n = max(reference.batches, N_BATCHES) if reference.season_s is None else None
+    bulk = None if group.event_time is None else bulk_of(rows.get_column(group.event_time))
+    found, last = list[CommitSpec](), list[CommitSpec]()
+    # Without a season the first that are looked at are it.
+    n = max(reference.batches, N_BATCHES) if reference.season_s is None else LOOKED_AT_ONCE
+    n_looked, number = 0, None
     with stores.records.read() as connection:
-        return store.latest(connection, group.group_id, at_least=KEPT_FROM_ROWS, n=n)
-
-
-def _reference(group: FeatureGroupSpec, large: Sequence[CommitSpec], rows: pl.DataFrame) -> list[CommitSpec]:
-    times = None if group.event_time is None else rows.get_column(group.event_time)
-    first, last = (None, None) if times is None else (times.min(), times.max())
-    assert first is None or isinstance(first, datetime)
-    assert last is None or isinstance(last, datetime)
-    return chosen(group.drift or DriftReference(), large, first, last)
+        while len(found) < reference.batches and n_looked < MOST_LOOKED:
+            page = store.latest(connection, group.group_id, at_least=KEPT_FROM_ROWS, n=n, before=number)
+            last = last or page
+            found = [*chosen(reference, page, bulk), *found]
+            if len(page) < n or reference.season_s is None:
+                break
+            n_looked, number = n_looked + len(page), page[0].number
+    return found[-reference.batches :], last
 
 
 def _drifts(stores: Stores, commits: Sequence[CommitSpec]) -> list[BatchDrift]:

@@ -183,6 +183,8 @@ class CommitSpec(Value):
         n_failed: rows that broke at least one critical or warning expectation.
         verdict: of the expectations; None where the group has none.
         min_event_at, max_event_at: the span of event times; None without event time.
+        early_event_at, late_event_at: between them lie four fifths of the event times: see `reference.bulk_of`. None
+            where the commit is too small to be a reference, or of a version before them.
         published_at: the project clock; the known time of its rows in a group with known_time="commit".
     """
 
@@ -199,6 +201,8 @@ class CommitSpec(Value):
     min_event_at: datetime | None
     max_event_at: datetime | None
     published_at: datetime | None
+    early_event_at: datetime | None = None
+    late_event_at: datetime | None = None
 
 
 class EditionSpec(Value):

@@ -258,6 +258,9 @@ def stage_commit(connection: Connection, spec: CommitSpec, project_id: str) -> N
     connection.execute(insert(commits), row(spec, project_id))
 
 
+_EXTENT: Final = ("n_rows", "n_deletes", "min_event_us", "max_event_us", "early_event_us", "late_event_us")
+
+
 def publish_commit(connection: Connection, spec: CommitSpec, now: datetime) -> bool:
     """Give a staged commit the next number, in the order of publication. False when it already has one.
 
@@ -279,7 +282,7 @@ def publish_commit(connection: Connection, spec: CommitSpec, now: datetime) -> b
             n_failed=spec.n_failed,
             verdict=spec.verdict,
             # An erasure may have taken rows since it was staged.
-            **{name: values[name] for name in ("n_rows", "n_deletes", "min_event_us", "max_event_us")},
+            **{name: values[name] for name in _EXTENT},
             published_us=max(to_us(now), published_us),
         )
     )
@@ -382,14 +385,19 @@ def _is_edition(spec: EditionSpec) -> ColumnElement[bool]:
     )
 
 
-def latest(connection: Connection, group_id: str, *, at_least: int, n: int | None) -> list[CommitSpec]:
-    """The last `n` published commits of so many rows, oldest first; None = all."""
-    query = (
-        select(commits)
-        .where(commits.c.group_id == group_id, commits.c.number.is_not(None), commits.c.n_rows >= at_least)
-        .order_by(commits.c.number.desc())
-        .limit(n)
-    )
+def latest(
+    connection: Connection, group_id: str, *, at_least: int, n: int, before: int | None = None
+) -> list[CommitSpec]:
+    """The last `n` published commits of so many rows, oldest first.
+
+    Args:
+        before: only those of a lower number; None = any.
+    """
+    of_group = (commits.c.group_id == group_id, commits.c.number.is_not(None))
+    query = select(commits).where(*of_group, commits.c.n_rows >= at_least)
+    if before is not None:
+        query = query.where(commits.c.number < before)
+    query = query.order_by(commits.c.number.desc()).limit(n)
     return [value(CommitSpec, found) for found in connection.execute(query).mappings()][::-1]
 
 

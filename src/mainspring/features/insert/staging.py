@@ -8,10 +8,12 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection
 
+from mainspring.checks.batch import MIN_ROWS
 from mainspring.errors import ConflictError, InputError
 from mainspring.features import schema, store
 from mainspring.features.define import lock_group
 from mainspring.features.join.point_in_time import DELETE
+from mainspring.features.reference import bulk_of
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec, FeatureSpec
 from mainspring.features.store import Stores
 
@@ -57,13 +59,16 @@ def stage(
 
 
 def extent(group: FeatureGroupSpec, rows: pl.DataFrame, op: int) -> dict[str, Any]:
-    """What a commit says of its rows: how many they are, and the first and last event time."""
+    """What a commit says of its rows: how many they are, the first and last event time, and where most of them lie."""
     counts = {"n_rows": rows.height, "n_deletes": rows.height if op == DELETE else 0}
-    first, last = None, None
+    first, last, early, late = None, None, None, None
     if group.event_time is not None and not rows.is_empty():
         events = rows.get_column(group.event_time)
         first, last = events.min(), events.max()
-    return {**counts, "min_event_at": first, "max_event_at": last}
+        if rows.height >= MIN_ROWS:
+            early, late = bulk_of(events)
+    spans = {"min_event_at": first, "max_event_at": last, "early_event_at": early, "late_event_at": late}
+    return {**counts, **spans}
 
 
 def _check_token(group: FeatureGroupSpec, token: object) -> None:

@@ -150,6 +150,10 @@ def upgrade() -> None:
         sa.Column("settled", sa.Boolean(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("project_id", name=op.f("pk_stores")),
     )
+    with op.batch_alter_table("feature_commits", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("early_event_us", sa.BigInteger(), autoincrement=False, nullable=True))
+        batch_op.add_column(sa.Column("late_event_us", sa.BigInteger(), autoincrement=False, nullable=True))
+
     with op.batch_alter_table("feature_groups", schema=None) as batch_op:
         batch_op.add_column(sa.Column("tags", sa.JSON(none_as_null=True), nullable=True))
         batch_op.add_column(sa.Column("jurisdiction", sa.Text(), autoincrement=False, nullable=True))
