@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, date, datetime
+import math
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,6 +21,7 @@ from mainspring.features.on_demand import (
     Known,
     OnDemand,
     array_of,
+    array_of_many,
     array_of_one,
     bind,
     compute,
@@ -149,6 +153,43 @@ def test_one_value_arrays_are_those_of_columns(kind: str, values: list[object]) 
         alone = array_of_one(value, kind, "f")
         assert alone.dtype == column.dtype
         np.testing.assert_array_equal(alone, column[i : i + 1])
+
+
+ODD = np.float64(2.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("float64", [1, 2.5, True, None, math.inf]),
+        ("float64", [ODD, 1.0]),
+        ("int64", [2**53 + 1, None]),
+        ("bool", [None, None]),
+        ("string", ["a", None, ""]),
+        ("binary", [b"a", None]),
+        (
+            "datetime",
+            [datetime(2013, 1, 1, 5, tzinfo=timezone(timedelta(hours=2))), datetime(2013, 1, 1), None],
+        ),
+        ("date", [date(2013, 1, 1), None]),
+        ("list[float64]", [[1.0, 2.0], [3.0, 4.0]]),
+        ("list[int64]", [[1], None]),
+    ],
+)
+def test_many_values_are_what_each_is(kind: str, values: list[Any]) -> None:
+    """Of every kind, with nulls: the same array as of one after another."""
+    made = array_of_many(values, kind, "f")
+    each = np.concatenate([array_of_one(value, kind, "f") for value in values])
+    assert made.dtype == each.dtype
+    assert made.shape == (len(values),)
+    np.testing.assert_array_equal(made, each)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("float64", "1"), ("string", 1), ("date", datetime(2013, 1, 1))])
+def test_one_of_many_that_is_of_another_kind_is_refused(kind: str, value: object) -> None:
+    """It is named, and nothing is made a number of that is none."""
+    with pytest.raises(InputError, match=re.escape(repr(value))):
+        array_of_many([None, value], kind, "f")
 
 
 @pytest.mark.parametrize(

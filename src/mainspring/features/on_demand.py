@@ -170,10 +170,7 @@ class Bound:
         pairs = zip(self.inputs, self.kinds, strict=True)
         if not n:
             return []
-        arrays = [
-            np.concatenate([array_of_one(value, kind, self.name) for value in columns[name]])
-            for name, kind in pairs
-        ]
+        arrays = [array_of_many(columns[name], kind, self.name) for name, kind in pairs]
         with np.errstate(all="ignore"):
             return series_of(self.function(*arrays), self.name, n, self.output).to_list()
 
@@ -238,6 +235,24 @@ def load(spec: OnDemandSpec, known: Known) -> OnDemand:
 _NUMBERS: Final = frozenset({"float64", "int64", "bool"})
 #: Logical type by the kind of a numpy type.
 _OF_NUMPY: Final = {"f": "float64", "i": "int64", "u": "int64", "b": "bool"}
+
+
+class _Exactly(dict[str, frozenset[type]]):
+    """Kind → the types of values that need no closer look; lists are of many kinds."""
+
+    def __missing__(self, kind: str) -> frozenset[type]:
+        return frozenset({list, type(None)})
+
+
+_EXACTLY: Final = _Exactly(
+    {
+        **dict.fromkeys(_NUMBERS, frozenset({bool, int, float, type(None)})),
+        "string": frozenset({str, type(None)}),
+        "binary": frozenset({bytes, type(None)}),
+        "datetime": frozenset({datetime, type(None)}),
+        "date": frozenset({date, type(None)}),
+    }
+)
 _MISSING_TIME: Final = {
     "datetime": np.array(["NaT"], dtype="datetime64[us]"),
     "date": np.array(["NaT"], dtype="datetime64[D]"),
@@ -259,6 +274,25 @@ def array_of(series: pl.Series, kind: str, function: str) -> np.ndarray:
         return series.to_numpy()
     out = np.empty(len(series), dtype=object)
     out[:] = series.cast(pl.String).to_list() if kind == "string" else series.to_list()
+    return out
+
+
+def array_of_many(values: Sequence[Any], kind: str, function: str) -> np.ndarray:
+    """What `array_of_one` makes of each of n values, at least one; (n,)."""
+    if not {*map(type, values)} <= _EXACTLY[kind]:
+        # One by one, to say which cannot be.
+        return np.concatenate([array_of_one(value, kind, function) for value in values])
+    if kind in _NUMBERS:
+        return np.array(values, dtype=np.float64)
+    if kind == "datetime":
+        naive = [None if value is None else utc(value).replace(tzinfo=None) for value in values]
+        return np.array(naive, dtype="datetime64[us]")
+    if kind == "date":
+        return np.array(values, dtype="datetime64[D]")
+    out = np.empty(len(values), dtype=object)
+    # Not at once: of lists of one length numpy would make rows.
+    for place, value in enumerate(values):
+        out[place] = value
     return out
 
 
