@@ -366,7 +366,7 @@ def _series_of(result: object, name: str, height: int) -> pl.Series:
             hint="Compute with whole arrays: numpy functions, not `if` on values.",
         )
     if result.dtype.kind == "f":
-        return pl.Series(name, result, dtype=pl.Float64).fill_nan(None)
+        return pl.Series(name, result.astype(np.float64, copy=False), nan_to_null=True)
     if result.dtype.kind in "iu":
         return pl.Series(name, result.astype(np.int64))
     if result.dtype.kind == "b":
