@@ -104,6 +104,74 @@ def test_notes_may_change_and_columns_may_be_added(features: Features) -> None:
         weather(features, schema={**schema, "temp": str, "wind": float})
 
 
+WIDER = {
+    "origin": str,
+    "observed_at": datetime,
+    "temp": float,
+    "wind": column("float64", default=7.0),
+}
+
+
+def test_a_handle_takes_rows_as_the_group_is_by_then(features: Features) -> None:
+    """A column with a default, a suite and a policy that came since, by whomever, hold for a handle from before."""
+    held = weather(features)
+    held.insert(rows(1.0))
+    weather(features, schema=WIDER)
+    held.insert(rows(2.0, hour=1))
+    held.insert(rows(3.0, hour=2).with_columns(wind=pl.lit(4.0)))
+    assert held.read().to_polars().sort("observed_at")["wind"].to_list() == [7.0, 7.0, 4.0]
+    assert held["wind"].spec.columns == held.features[1:] == ("wind",)
+    weather(features, expectations=[expect.between("temp", 0, 10)], on_failure="block")
+    with pytest.raises(ExpectationError):
+        held.insert(rows(99.0))
+    assert held.failing_rows(rows(99.0)).height == 1
+
+
+def test_a_group_that_came_online_since_is_materialised_by_a_handle_from_before(features: Features) -> None:
+    """Whether a group is online is not what it was when the handle was made."""
+    held = weather(features)
+    held.insert(rows(1.0))
+    weather(features, online=True)
+    assert held.materialize(at(1)) == 1
+
+
+def between_read_and_stage(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> None:
+    """Have something done by another writer, once, after the next insert has looked at its group."""
+    read = ingest.read
+
+    def worked(*args: Any) -> Any:
+        monkeypatch.setattr(ingest, "read", read)
+        work()
+        return read(*args)
+
+    monkeypatch.setattr(ingest, "read", worked)
+
+
+def test_a_column_that_comes_during_an_insert_has_its_default(
+    features: Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows are brought to the schema that the group has by then."""
+    group = weather(features)
+    group.insert(rows(1.0))
+    between_read_and_stage(monkeypatch, lambda: weather(features, schema=WIDER))
+    group.insert(rows(2.0, hour=1))
+    assert group.read().to_polars()["wind"].to_list() == [7.0, 7.0]
+
+
+def test_of_two_first_inserts_the_later_takes_the_schema_of_the_other(
+    features: Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole numbers become floats; what cannot be is refused, and says which value of which column."""
+    whole = rows(2.0, hour=1).with_columns(pl.col("temp").cast(pl.Int64))
+    first, second = weather(features), weather(features, version=2)
+    between_read_and_stage(monkeypatch, lambda: first.insert(rows(1.5)))
+    first.insert(whole)
+    assert first.read().to_polars()["temp"].to_list() == [1.5, 2.0]
+    between_read_and_stage(monkeypatch, lambda: second.insert(whole))
+    with pytest.raises(InputError, match="column 'temp'"):
+        second.insert(rows(1.5))
+
+
 def test_added_column_can_be_read_before_any_row_has_it(features: Features) -> None:
     """An appended column is null in every row that was written before it."""
     weather(features).insert(rows(1.0))

@@ -257,7 +257,8 @@ class Features:
                 either.
             archived: also what is archived.
         """
-        groups = [group.spec for group in self.groups(archived=archived)]
+        with self._stores.records.read() as connection:
+            groups = store.list_groups(connection, self._stores.project_id, archived=archived)
         views = [view.spec for view in self.views(archived=archived)]
         asked = Asked(text, tag, owner, personal, jurisdiction, deprecated)
         return search(groups, views, asked)

@@ -27,6 +27,12 @@ def lock_group(stores: Stores, connection: Connection, group_id: str) -> None:
     stores.records.lock(connection, store.lock_name(group_id))
 
 
+def stored(stores: Stores, group: FeatureGroupSpec) -> FeatureGroupSpec:
+    """The group as it stands: what somebody holds of it may be older than its last change."""
+    with stores.records.read() as connection:
+        return store.get_group_by_id(connection, group.group_id)
+
+
 def settle(
     stores: Stores,
     wanted: FeatureGroupSpec,

@@ -113,10 +113,8 @@ class FeatureGroup:
 
     @property
     def spec(self) -> FeatureGroupSpec:
-        """What the group is; its columns are None before the first insert."""
-        if self._spec.columns is None:
-            with self._stores.records.read() as connection:
-                self._spec = store.get_group_by_id(connection, self._spec.group_id)
+        """What the group is now, whoever changed it since; its columns are None before the first insert."""
+        self._spec = define.stored(self._stores, self._spec)
         return self._spec
 
     @property
@@ -221,7 +219,7 @@ class FeatureGroup:
         given = {"description": description, "owner": owner, "jurisdiction": jurisdiction}
         changes: dict[str, object] = {name: value for name, value in given.items() if value is not None}
         if tags is not None:
-            changes["tags"] = check_tags(tags, f"feature group {self.spec.label}")
+            changes["tags"] = check_tags(tags, f"feature group {self._spec.label}")
         self._spec = define.describe(self._stores, self.spec, changes, columns or {})
 
     def deprecate(self, reason: str, successor: str | None = None) -> None:
@@ -259,7 +257,7 @@ class FeatureGroup:
             StateError: the group has no schema yet.
             UnavailableError: the online store cannot be reached. Send the same rows again.
         """
-        return push.push(self._stores, self.spec, data, event_id=event_id)
+        return push.push(self._stores, self._spec, data, event_id=event_id)
 
     def consume(
         self,
@@ -291,7 +289,7 @@ class FeatureGroup:
         """
         return consume(
             self._stores,
-            self.spec,
+            self._spec,
             stream,
             decode=decode,
             refused=refused,
@@ -395,7 +393,7 @@ class FeatureGroup:
             ConflictError: the next version exists with another definition, or was filled by another back-fill.
             InputError: the definition, or the rows that the back-fill gives, are refused.
         """
-        where = f"feature group {self.spec.label}, next_version"
+        where = f"feature group {self._spec.label}, next_version"
         given = {
             "keys": None if keys is None else tuple(keys),
             "event_time": event_time,
@@ -448,12 +446,13 @@ class FeatureGroup:
         Args:
             data: a commit or its number, or rows that were refused.
         """
-        expectations = ingest.expectations_of(self.spec)
+        spec = self.spec
+        expectations = ingest.expectations_of(spec)
         if not isinstance(data, Commit | int):
-            where = f"feature group {self.spec.label}"
-            with unshown(self.spec.treated):
-                frame = frame_of(data, where, self.spec.given_types)
-            return failing_rows(ingest.anonymised(self._stores, self.spec, frame, where), expectations)
+            where = f"feature group {spec.label}"
+            with unshown(spec.treated):
+                frame = frame_of(data, where, spec.given_types)
+            return failing_rows(ingest.anonymised(self._stores, spec, frame, where), expectations)
         number = data if isinstance(data, int) else data.number
         frame = self.read(number, history=True).filter(pl.col(NUMBER) == number).to_polars()
         return failing_rows(frame, expectations)

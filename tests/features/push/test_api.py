@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -232,6 +232,24 @@ def test_expectations_and_schema_come_first(features: Features, clock: ReplayClo
     bare = features.group("bare", keys=["user"])
     with pytest.raises(StateError, match="a group with a schema"):
         bare.push([{"id": 1, "user": "ann"}], event_id="id")
+
+
+def test_a_stream_takes_rows_as_the_group_is_by_then(
+    features: Features, clock: ReplayClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy and a suite that came since, by whomever, hold for a handle from before, in the middle of a push."""
+    monkeypatch.setattr(push, "ROWS_AT_ONCE", 1)
+    held = users(features)
+    clock.set(at(1))
+
+    def rows() -> Iterator[dict[str, Any]]:
+        yield row(1, score=99.0)
+        users(features, expectations=[expect.between("score", 0, 10)], on_failure="block")
+        yield row(2, score=98.0)
+
+    with pytest.raises(ExpectationError):
+        held.push(rows(), event_id="id")
+    assert read(features, held) == (99.0, "present")
 
 
 def test_text_times_and_columns_that_came_later(features: Features, clock: ReplayClock) -> None:

@@ -19,7 +19,7 @@ from mainspring.checks.validate import in_environment, validate
 from mainspring.errors import InputError
 from mainspring.features import profiles, schema, store
 from mainspring.features.commits import Commit, commits_of
-from mainspring.features.define import warn_of_use
+from mainspring.features.define import stored, warn_of_use
 from mainspring.features.digest import commit_digest
 from mainspring.features.insert import rejects
 from mainspring.features.insert.frames import frame_of
@@ -27,7 +27,7 @@ from mainspring.features.insert.origin import Origin, read
 from mainspring.features.insert.publish import Beside, ErasedMeanwhile, publish
 from mainspring.features.insert.rejects import Screened
 from mainspring.features.insert.remains import remains
-from mainspring.features.insert.staging import extent, stage
+from mainspring.features.insert.staging import SettledMeanwhile, extent, stage
 from mainspring.features.join.point_in_time import COMMIT, DELETE, OP, ORDINAL, PUT
 from mainspring.features.personal import open_door, unshown
 from mainspring.features.profiles import Looked
@@ -82,6 +82,16 @@ def insert_rows(
     idempotency_key: str | None,
 ) -> Commit:
     """The same with rows that were read."""
+    while True:
+        try:
+            return _insert_rows(stores, group, frame, origin, idempotency_key)
+        except SettledMeanwhile:
+            group = stored(stores, group)
+
+
+def _insert_rows(
+    stores: Stores, group: FeatureGroupSpec, frame: pl.DataFrame, origin: Origin, idempotency_key: str | None
+) -> Commit:
     where = f"feature group {group.label}"
     _check_nonempty(frame, where)
     frame = anonymised(stores, group, frame, where)
@@ -115,6 +125,16 @@ def delete_rows(
     idempotency_key: str | None,
 ) -> Commit:
     """The same with keys that were read."""
+    while True:
+        try:
+            return _delete_rows(stores, group, frame, origin, idempotency_key)
+        except SettledMeanwhile:
+            group = stored(stores, group)
+
+
+def _delete_rows(
+    stores: Stores, group: FeatureGroupSpec, frame: pl.DataFrame, origin: Origin, idempotency_key: str | None
+) -> Commit:
     where = f"feature group {group.label}, delete"
     needed = [*group.keys, *_times(group)]
     assert group.columns is not None
@@ -224,6 +244,9 @@ def commit(
     Args:
         asset_id: drawn beforehand; None draws one.
         with_it: what is written in the transaction that publishes them.
+
+    Raises:
+        SettledMeanwhile: the group has another schema by now; nothing was written.
     """
     rows = batch.rows
     token, content = idempotency_key or new_id(), commit_digest(op, rows)

@@ -18,6 +18,10 @@ from mainspring.features.spec import CommitSpec, FeatureGroupSpec, FeatureSpec
 from mainspring.features.store import Stores
 
 
+class SettledMeanwhile(Exception):
+    """The group's schema is not the one that the rows were brought to: somebody else settled or widened it."""
+
+
 def stage(
     stores: Stores,
     group: FeatureGroupSpec,
@@ -31,7 +35,8 @@ def stage(
 
     Raises:
         InputError: the key is none.
-        ConflictError: it came with other rows, or another insert settled another schema.
+        ConflictError: it came with other rows.
+        SettledMeanwhile: the group has another schema by now.
     """
     _check_token(group, token)
     new = CommitSpec(
@@ -108,10 +113,5 @@ def _settled(
         group = group.model_copy(update={"columns": tuple(columns)})
         store.replace_group(connection, group, stores.project_id)
     elif schema.types_of(group.columns) != schema.types_of(columns):
-        raise ConflictError(
-            expected="the schema that the group has",
-            got="one that another insert settled in the meantime",
-            where=f"feature group {group.label}",
-            hint="Insert again: the rows will be brought to the group's schema.",
-        )
+        raise SettledMeanwhile
     return group

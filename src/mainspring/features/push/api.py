@@ -22,12 +22,13 @@ import polars as pl
 from mainspring.errors import InputError, MainspringError, StateError
 from mainspring.features import schema, store
 from mainspring.features.commits import Commit
-from mainspring.features.define import lock_group
+from mainspring.features.define import lock_group, stored
 from mainspring.features.erasure import mark as erasure_mark
 from mainspring.features.insert import api as ingest
 from mainspring.features.insert import rejects
 from mainspring.features.insert.frames import frame_of
 from mainspring.features.insert.origin import Origin
+from mainspring.features.insert.staging import SettledMeanwhile
 from mainspring.features.iso8601 import PARSERS
 from mainspring.features.join.point_in_time import NUMBER, OP, ORDINAL, PUT
 from mainspring.features.online.materialize import entries_of, materialize, newest
@@ -75,6 +76,17 @@ class Pushed:
 
 def push(stores: Stores, group: FeatureGroupSpec, data: object, *, event_id: str) -> Pushed:
     """Take rows of a stream; see `FeatureGroup.push`."""
+    if not isinstance(data, Iterator):
+        return _push_at_once(stores, group, data, event_id)
+    done = Pushed()
+    while rows := list(islice(data, ROWS_AT_ONCE)):
+        done += _push_at_once(stores, group, rows, event_id)
+    return done
+
+
+def _push_at_once(stores: Stores, group: FeatureGroupSpec, data: object, event_id: str) -> Pushed:
+    # A stream goes on for longer than what is known of its group.
+    group = stored(stores, group)
     where = f"feature group {group.label}, push"
     if group.columns is None:
         raise StateError(
@@ -84,12 +96,7 @@ def push(stores: Stores, group: FeatureGroupSpec, data: object, *, event_id: str
             hint="Declare schema= when you define the group, or insert rows first.",
         )
     door = open_door(group.treated, stores.find_secret, where)
-    if not isinstance(data, Iterator):
-        return _push_frame(stores, group, _frame(group, door, data, event_id, where), event_id, where)
-    done = Pushed()
-    while rows := list(islice(data, ROWS_AT_ONCE)):
-        done += _push_frame(stores, group, _frame(group, door, rows, event_id, where), event_id, where)
-    return done
+    return _push_frame(stores, group, _frame(group, door, data, event_id, where), event_id, where)
 
 
 def flush(stores: Stores, group: FeatureGroupSpec) -> list[Commit]:
@@ -375,18 +382,21 @@ def _commit(stores: Stores, group: FeatureGroupSpec, batch_id: str) -> Commit | 
         return None
     columns = group.columns or ()
     rows = pl.concat([_as_of_now(group, journal.unpacked(pushed)) for pushed in pushes])
-    return ingest.commit(
-        stores,
-        group,
-        columns,
-        rejects.ask(group, rows, ingest.expectations_of(group))[0],
-        PUT,
-        # With the revision: a commit that was begun before the group gained columns is begun anew.
-        f"push/{batch_id}/{group.revision}",
-        Origin(f"{group.name} events"),
-        asset_id=batch_id,
-        with_it=lambda connection: journal.forget(connection, batch_id),
-    )
+    try:
+        return ingest.commit(
+            stores,
+            group,
+            columns,
+            rejects.ask(group, rows, ingest.expectations_of(group))[0],
+            PUT,
+            # With the revision: a commit that was begun before the group gained columns is begun anew.
+            f"push/{batch_id}/{group.revision}",
+            Origin(f"{group.name} events"),
+            asset_id=batch_id,
+            with_it=lambda connection: journal.forget(connection, batch_id),
+        )
+    except SettledMeanwhile:
+        return _commit(stores, group, batch_id)
 
 
 def _as_of_now(group: FeatureGroupSpec, rows: pl.DataFrame) -> pl.DataFrame:
