@@ -225,7 +225,7 @@ class Project:
         if self.config.features.join_memory_bytes:
             more["join_memory_bytes"] = self.config.features.join_memory_bytes
         if not self.read_only:
-            more["spill_root"] = self.config.home_path / "spill"
+            more["spill_root"] = spill_root(self.config.home_path)
         return Features(self.graph, self.tables, lambda: self.keys, self.config.find_secret, **more)
 
     @cached_property
@@ -391,6 +391,11 @@ class Project:
 
     def __repr__(self) -> str:
         return f"<Project {self.config.project.id!r} in {self.config.folder}>"
+
+
+def spill_root(home: Path) -> Path:
+    """Where joins of the home's project that are larger than memory have their temporary files."""
+    return home / "spill"
 
 
 def check_owner(home: Path, project_id: str) -> None:

@@ -11,13 +11,14 @@ from typing import Final
 from sqlalchemy import select
 
 from mainspring.errors import InputError
+from mainspring.features.join.spill import find_abandoned, remove_abandoned
 from mainspring.features.store import rejects_table_name, table_name
 from mainspring.features.upkeep import maintenance
 from mainspring.lineage.spec import AssetKind, ExecutionState, Standing, Value
 from mainspring.lineage.store import executions
 from mainspring.log.progress import Progress, silent
 from mainspring.ports.read_only import refused as read_only
-from mainspring.project import Project
+from mainspring.project import Project, spill_root
 from mainspring.tracking.artifacts.spec import Upload
 from mainspring.tracking.artifacts.store import delete_upload, uploads_before
 from mainspring.types import from_us
@@ -45,7 +46,7 @@ YOUNGEST: Final = timedelta(hours=1)
 class RubbishKind(enum.StrEnum):
     """What nothing refers to: a blob, a staged file whose process is gone, an artifact that is sent in parts of which
     none came for long, rows that were never published, a file that a compaction, or a deletion of predictions, left
-    behind.
+    behind, temporary files of a join whose process is gone.
     """
 
     BLOB = "blob"
@@ -53,6 +54,7 @@ class RubbishKind(enum.StrEnum):
     UPLOAD = "upload"
     APPEND = "append"
     FILE = "file"
+    SPILL = "spill"
 
 
 class Rubbish(Value):
@@ -60,7 +62,7 @@ class Rubbish(Value):
 
     Attributes:
         name: digest of a blob, name of a staged file, run and path of an upload, table and ticket of an append, or
-            table and path of a file.
+            table and path of a file, or a folder of temporary files.
         size_bytes: None for an append: its rows share files with nothing, but are not measured. None for an upload: its
             parts are blobs.
         since: when it was put or written last, by the machine's clock; None for an append.
@@ -145,6 +147,7 @@ def collect(
             *(_left_upload(upload) for upload in uploads),
             *_drafts(project, put_before),
             *_files(project, put_before),
+            *_spilled(project),
             *_appends(project, progress),
         ),
     )
@@ -245,6 +248,20 @@ def _files(project: Project, removed_before: datetime) -> list[Rubbish]:
     ]
 
 
+def _spilled(project: Project) -> list[Rubbish]:
+    """However young they are: nobody holds them."""
+    return [
+        Rubbish(
+            kind=RubbishKind.SPILL,
+            name=left.name,
+            size_bytes=left.size_bytes,
+            since=left.since,
+            deletable=True,
+        )
+        for left in find_abandoned(spill_root(project.config.home_path))
+    ]
+
+
 def _tables(project: Project) -> list[str]:
     groups = (group.spec for group in project.features.groups(archived=True))
     names = (name for group in groups for name in (table_name(group), rejects_table_name(group)))
@@ -273,10 +290,15 @@ def _delete(project: Project, found: Collection, older_than: timedelta, progress
     with project.graph.execution("gc", "home", parameters=parameters, durable=True) as work:
         with progress("deleted", len(due)) as advance:
             discarded = _discard(project, [item.name for item in due if item.kind is RubbishKind.FILE])
+            has_spilled = any(item.kind is RubbishKind.SPILL for item in due)
+            removed = remove_abandoned(spill_root(project.config.home_path)) if has_spilled else set()
             for item in due:
                 if item.kind is RubbishKind.DRAFT:
                     project.blobs.delete_draft(item.name)
                     deleted.append(item)
+                elif item.kind is RubbishKind.SPILL:
+                    if item.name in removed:
+                        deleted.append(item)
                 elif item.kind is RubbishKind.UPLOAD:
                     # Given up before anything else was looked at.
                     deleted.append(item)

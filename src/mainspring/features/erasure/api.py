@@ -14,6 +14,7 @@ from mainspring.features.erasure.copies import find_copies, names_of
 from mainspring.features.erasure.find import find, keys_of
 from mainspring.features.erasure.plan import counted, planned, published_since
 from mainspring.features.erasure.spec import Copies, Erased, Named, Plan
+from mainspring.features.join.spill import remove_abandoned
 from mainspring.features.push import api as push
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.features.store import Stores
@@ -92,6 +93,7 @@ def _carried_out(stores: Stores, group: FeatureGroupSpec, plan: Plan, reason: st
         held = datasets.find_held(stores, group, _made(stores, plan), plan)
         held = list(_rewritten(stores, group, held, plan, work))
         same_bytes = datasets.give_up_bytes(stores, held)
+        remove_abandoned(stores.spill_root)
         made = _made(stores, plan, held)
         copies = replace(
             find_copies(stores, group, plan, made),

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from mainspring.config import Config
+from mainspring.features.join.spill import find_abandoned
 from mainspring.identity.disks import find_remote
 from mainspring.identity.place import find_moved
 from mainspring.ports.file_systems import find_network_mount
-from mainspring.project import PROJECT_MARK
+from mainspring.project import PROJECT_MARK, spill_root
 from mainspring.workflows.doctor.spec import Finding, Patient, Severity, shown
 from mainspring.workflows.move.spec import INTENT
 
@@ -36,6 +37,7 @@ def check_home(patient: Patient) -> Iterator[Finding]:
     yield from _owner(home, patient.project.config.project.id)
     yield from _begun_move(home)
     yield from _permissions(home)
+    yield from _spilled(home)
     yield from of_file_systems(patient.project.config)
     yield from of_free_space(home, shutil.disk_usage(home).free)
 
@@ -69,6 +71,18 @@ def _begun_move(home: Path) -> Iterator[Finding]:
             what=f"the home has moved to {moved}",
             where=str(home),
             do="Name that one in home.path.",
+        )
+
+
+def _spilled(home: Path) -> Iterator[Finding]:
+    if left := find_abandoned(spill_root(home)):
+        size_bytes = sum(each.size_bytes for each in left)
+        yield Finding(
+            check=CHECK,
+            severity=Severity.INFO,
+            what=f"temporary files ({size_bytes:,} bytes) of {len(left)} joins are leftovers of processes that ended",
+            where=shown([str(spill_root(home) / each.name) for each in left]),
+            do="Nothing has to be done: the next large join removes them, and `mainspring gc --delete` does it now.",
         )
 
 
