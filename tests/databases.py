@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -13,30 +11,12 @@ from sqlalchemy.pool import NullPool
 
 from mainspring.ports.records import open_records
 from mainspring.ports.records.migrations import HEAD, VERSION_TABLE
-from mainspring.tracking.points import TablePoints, points_file
 from mainspring.types import new_id
 
 SERVER: Final = os.environ.get(
     "MAINSPRING_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 )
 LOCK_WAIT_MS: Final = 2_000
-
-
-def take_records(file: Path, records_url: str) -> str:
-    """Put the records and metric points of a home's files into the database under test; where they are from then on.
-
-    They stay what they are on SQLite, and go on PostgreSQL.
-    """
-    if records_url.startswith("sqlite"):
-        return f"sqlite:///{file}"
-    points = points_file(file)
-    with closing(open_records(records_url)) as records:
-        records.load(file)
-        if points.exists():
-            TablePoints(records, "of all projects").load(points)
-    for place in (file, *file.parent.glob(f"{points.name}*")):
-        place.unlink()
-    return records_url
 
 
 class PostgresSchemas:

@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.serving.airport import START, Airport, make_airport
+from tests.serving.airport import airport_template as airport_template  # noqa: PLC0414 - fixtures
+from tests.serving.airport import filled_airport as filled_airport  # noqa: PLC0414
 
 from mainspring.ports.clock import ReplayClock
 from mainspring.project import Project, open_project
@@ -44,11 +46,10 @@ def serving(airport: Airport) -> Iterator[Running]:
 
 
 @pytest.fixture
-def airport(project: Project) -> Iterator[Airport]:
+def airport(filled_airport: Airport) -> Airport:
     """A filled project with one deployment, `flights`."""
-    made = deployed(project)
-    yield made
-    made.deployments.close()
+    filled_airport.deployments.create("flights", filled_airport.versions[0], filled_airport.view)
+    return filled_airport
 
 
 @pytest.fixture

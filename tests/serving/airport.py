@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 from sklearn.linear_model import LogisticRegression
+from tests.copies import copy_template, make_template
 
 from mainspring.features.api import Features, request
 from mainspring.features.view import FeatureView
 from mainspring.models.api import Models
 from mainspring.models.model import Model
 from mainspring.models.spec import ModelVersion
-from mainspring.project import Project
+from mainspring.project import Project, open_project
 from mainspring.serving.api import Deployments
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -82,6 +86,43 @@ def make_airport(project: Project) -> Airport:
     versions = [models.register("lateness", model) for model in _fitted(tuple(view.features))]
     deployments = Deployments(project.graph, models, features, project.gates, project.tables, project.home)
     return Airport(project, features, models, deployments, view, versions, commits)
+
+
+def find_airport(project: Project) -> Airport:
+    """What was made in a project before."""
+    features = Features(project.graph, project.tables, lambda: project.keys)
+    models = Models(project.graph)
+    commits = [features.get_group(name).commits()[0] for name in ("weather", "fleet")]
+    versions = [models.get("lateness", number) for number in (1, 2)]
+    deployments = Deployments(project.graph, models, features, project.gates, project.tables, project.home)
+    return Airport(
+        project, features, models, deployments, features.get_view("lateness"), versions, [*commits]
+    )
+
+
+@pytest.fixture(scope="session")
+def airport_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A filled project at six hours after the start, with nothing deployed, closed."""
+
+    def fill(project: Project) -> None:
+        project.clock.set(START)  # type: ignore[attr-defined]
+        made = make_airport(project)
+        made.at(6)
+        made.deployments.close()
+
+    return make_template(tmp_path_factory.mktemp("template") / "airport", fill)
+
+
+@pytest.fixture
+def filled_airport(records_url: str, tmp_path: Path, airport_template: Path) -> Iterator[Airport]:
+    """The same for this test alone, opened."""
+    folder = tmp_path / "project"
+    url = copy_template(airport_template, folder, records_url)
+    overrides = {"records.url": url, "clock.kind": "replay", "actor.name": "user:test"}
+    with open_project(folder, overrides=overrides) as project:
+        found = find_airport(project)
+        yield found
+        found.deployments.close()
 
 
 @functools.cache

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from tests.serving.airport import Airport, make_airport
+from tests.serving.airport import Airport
+from tests.serving.airport import airport_template as airport_template  # noqa: PLC0414 - fixtures
+from tests.serving.airport import filled_airport as filled_airport  # noqa: PLC0414
 
-from mainspring.project import Project
 from mainspring.serving.api import Deployment
 
 
 @pytest.fixture
-def airport(project: Project) -> Iterator[Airport]:
+def airport(filled_airport: Airport) -> Airport:
     """A filled project at six hours after the start, with nothing deployed."""
-    made = make_airport(project)
-    made.at(6)
-    yield made
-    made.deployments.close()
+    return filled_airport
 
 
 @pytest.fixture

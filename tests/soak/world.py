@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import polars as pl
-from tests.databases import take_records
+from tests.copies import copy_template
 from tests.serving.airport import N_HOURS, START, make_airport
 
 import mainspring as ms
@@ -77,9 +76,7 @@ def copy_world(template: Path, target: Path, records_url: str, keys_url: str = "
     What the template has online does not go to `keys_url`: materialise it.
     """
     folder = target / "project"
-    shutil.copytree(template, folder)
-    (folder / ".mainspring" / "place").unlink()
-    records_url = take_records(folder / ".mainspring" / "records.db", records_url)
+    records_url = copy_template(template, folder, records_url)
     ledgers = target / "ledgers"
     ledgers.mkdir()
     return World(folder, records_url, ledgers, keys_url)
