@@ -29,6 +29,7 @@ from mainspring.project import Project, open_project
 from tests.databases import PostgresSchemas
 from tests.endpoints import endpoint as endpoint  # noqa: PLC0414 - a fixture of every room
 from tests.memory import write_to_memory
+from tests.order import seconds
 from tests.permissions import bound_by_permissions
 
 RECORDS = os.environ.get("MAINSPRING_TEST_RECORDS", "sqlite")
@@ -68,15 +69,14 @@ OPEN_A_DATABASE = {"records_url", "module_records_url", "both_databases"}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long files first, so that no worker is left alone with one at the end.
+    """Long files first.
 
     The second run is of every test that opens a database, but for those marked `once`: the others would only do the
     same again.
     """
     if config.option.file_or_dir:
         return
-    long = {item.path for item in items if any(item.iter_markers("story")) or any(item.iter_markers("wheel"))}
-    items.sort(key=lambda item: item.path not in long)
+    items.sort(key=lambda item: -seconds(item.path))
     if RECORDS == "sqlite":
         return
     again = [

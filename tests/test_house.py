@@ -15,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import mainspring
+from tests.order import SECONDS, TESTS
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {
@@ -179,6 +180,11 @@ def test_tracked_files_name_no_machine() -> None:
     if done.returncode == 128:
         pytest.skip("not a Git checkout")
     assert done.stdout == ""
+
+
+def test_files_that_go_first_are_there() -> None:
+    """A file that was moved or renamed would wait for its turn among the short ones."""
+    assert [name for name in SECONDS if not (TESTS / name).is_file()] == []
 
 
 @pytest.mark.wheel
