@@ -21,6 +21,9 @@ from mainspring.features.api import Features
 from mainspring.features.group import FeatureGroup
 from mainspring.features.read import Read
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 TOLD = [
     ms.expect.row_count(1, 1_000),
     ms.expect.not_null("origin"),

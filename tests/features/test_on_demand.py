@@ -32,6 +32,9 @@ from mainspring.features.on_demand import (
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import OnDemandSpec
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 
 @on_demand
 def total(a, b):  # type: ignore[no-untyped-def]

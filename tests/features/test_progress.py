@@ -14,6 +14,9 @@ from tests.features.conftest import at
 import mainspring as ms
 from mainspring.features.api import Features
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 
 class Watch:
     """Keeps what it is told: text → (parts, how many of them were done)."""

@@ -14,6 +14,9 @@ from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.api import Features
 from mainspring.features.schema import STORAGE, cast, infer, type_name
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 EMBEDDING = pl.Series("e", [[1.0, 2.0], None])
 
 

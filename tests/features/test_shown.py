@@ -14,6 +14,9 @@ from mainspring.features.api import Features
 from mainspring.features.group import FeatureGroup
 from mainspring.features.upkeep.files import Vacuumed
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 N = 400
 LONGEST = 150
 """Characters of what a prompt shows: two lines of a terminal at most."""

@@ -29,6 +29,9 @@ from mainspring.features.view import FeatureView
 from mainspring.lineage import AssetKind, Graph
 from mainspring.ports.clock import ReplayClock
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 
 @on_demand
 def feels_like(temp, factor):  # type: ignore[no-untyped-def]

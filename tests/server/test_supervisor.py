@@ -174,6 +174,7 @@ def test_shadow_rows_come_from_the_worker_too(shared: Running, swapped: Deployme
     assert log.filter(pl.col("arm") == "shadow")["model_version"].unique().to_list() == [2]
 
 
+@pytest.mark.once
 def test_stop_drains_flushes_and_publishes(airport: Airport) -> None:
     """After stop everything acknowledged is in the table, and nothing waits in segments."""
     with Server(airport.project, port=0) as server, Load(server.url) as load:
@@ -255,6 +256,7 @@ def test_a_worker_that_never_gets_ready_again_ends_the_server(
     assert said[-2:] == ["draining", "stopped"]
 
 
+@pytest.mark.once
 def test_the_watcher_outlives_a_database_without_its_tables(
     airport: Airport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -273,7 +275,7 @@ def test_the_watcher_outlives_a_database_without_its_tables(
 
 
 @pytest.mark.once
-def test_a_server_without_deployments_is_ready_and_empty(airport: Airport, project: object) -> None:
+def test_a_server_without_deployments_is_ready_and_empty(airport: Airport) -> None:
     """Nothing deployed is no failure: what is deployed later is taken up."""
     for path in (airport.project.home / "serving").rglob("current.json"):
         path.unlink()

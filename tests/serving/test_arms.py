@@ -20,6 +20,9 @@ from mainspring.ports.keys import open_keys
 from mainspring.ports.tables import open_tables
 from mainspring.serving.arms import OnlineArm, describe_arm
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 START = datetime(2013, 1, 1, tzinfo=UTC)
 
 

@@ -11,6 +11,9 @@ from mainspring.serving.api import Deployment
 from mainspring.serving.frames import Scored, decoder
 from mainspring.serving.wal import find_segments, read_segment
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 
 def test_damage_in_a_waiting_segment_hides_no_other_id(
     airport: Airport, deployment: Deployment, caplog: pytest.LogCaptureFixture

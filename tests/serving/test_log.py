@@ -37,6 +37,7 @@ def outcome(prediction_id: str, value: float, known_at: datetime) -> pl.DataFram
     return pl.DataFrame({"prediction_id": [prediction_id], "value": [value], "known_at": [known_at]})
 
 
+@pytest.mark.once
 def test_a_row_holds_features_commits_and_times_of_its_values(
     airport: Airport, deployment: Deployment
 ) -> None:
@@ -73,6 +74,7 @@ def piloted(airport: Airport, secret: str) -> FeatureView:
     return airport.features.view(f"piloted_{secret}", features=parts, spine_time="now")
 
 
+@pytest.mark.once
 def test_a_key_that_is_hashed_is_logged_as_its_hash(airport: Airport) -> None:
     """And is found by that again: a prediction names nobody."""
     view = piloted(airport, "people")
@@ -85,6 +87,7 @@ def test_a_key_that_is_hashed_is_logged_as_its_hash(airport: Airport) -> None:
     assert all(b"Zebedee" not in path.read_bytes() for path in segments(airport))
 
 
+@pytest.mark.once
 def test_a_shadow_with_another_secret_is_asked_what_the_caller_asked(airport: Airport) -> None:
     """It would find nobody by the champion's hash."""
     deployment = airport.deployments.create("flights", airport.versions[0], piloted(airport, "people"))
@@ -95,6 +98,7 @@ def test_a_shadow_with_another_secret_is_asked_what_the_caller_asked(airport: Ai
     assert all(b"Zebedee" not in path.read_bytes() for path in segments(airport))
 
 
+@pytest.mark.once
 def test_a_key_that_came_as_text_is_logged_as_the_groups_value(
     airport: Airport, deployment: Deployment
 ) -> None:
@@ -121,6 +125,7 @@ def test_a_key_that_came_as_text_is_logged_as_the_groups_value(
     assert (row.status, row.key) == ("present", {"slot": "2013-01-01T00:00:00Z"})
 
 
+@pytest.mark.once
 def test_a_missing_value_is_logged_as_missing(deployment: Deployment) -> None:
     """A carrier that no row is about has no commit and says so."""
     answer = deployment.predict({"origin": "JFK", "carrier": "ZZ"}, REQUEST)
@@ -160,6 +165,7 @@ def test_publishing_a_segment_twice_appends_once(airport: Airport, deployment: D
     assert (deployment.log().height, table.height) == (1, 1)
 
 
+@pytest.mark.once
 def test_a_segment_that_is_written_to_is_read_but_not_published(
     airport: Airport, deployment: Deployment
 ) -> None:
@@ -172,6 +178,7 @@ def test_a_segment_that_is_written_to_is_read_but_not_published(
     assert deployment.publish_log().n_rows == 1
 
 
+@pytest.mark.once
 def test_a_torn_tail_loses_only_what_was_never_acknowledged(airport: Airport, deployment: Deployment) -> None:
     """A frame that was cut off mid-write is dropped and counts as no gap."""
     for _ in range(3):
@@ -184,6 +191,7 @@ def test_a_torn_tail_loses_only_what_was_never_acknowledged(airport: Airport, de
     assert segments(airport) == []
 
 
+@pytest.mark.once
 def test_damaged_bytes_become_a_counted_gap(airport: Airport, deployment: Deployment) -> None:
     """A damaged record is counted as lost, and the file is kept aside: served = logged + gaps."""
     for _ in range(5):
@@ -199,6 +207,7 @@ def test_damaged_bytes_become_a_counted_gap(airport: Airport, deployment: Deploy
     assert path.with_suffix(".damaged").exists()
 
 
+@pytest.mark.once
 def test_a_length_that_was_changed_loses_no_row(airport: Airport, deployment: Deployment) -> None:
     """A length beyond the file's end is damage and no torn end: all rows are read, and the file is kept aside."""
     for _ in range(5):
@@ -214,6 +223,7 @@ def test_a_length_that_was_changed_loses_no_row(airport: Airport, deployment: De
     assert path.with_suffix(".damaged").exists()
 
 
+@pytest.mark.once
 def test_rows_whose_context_was_damaged_are_counted_gaps(airport: Airport, deployment: Deployment) -> None:
     """Without its context nobody can say what a row means: it is lost, and the count says so before and after."""
     for _ in range(5):
@@ -231,6 +241,7 @@ def test_rows_whose_context_was_damaged_are_counted_gaps(airport: Airport, deplo
     assert (before.n_logged, before.n_gaps) == (after.n_logged, after.n_gaps) == (0, 6)
 
 
+@pytest.mark.once
 def test_log_by_time_takes_the_start_and_leaves_the_end(airport: Airport, deployment: Deployment) -> None:
     """Start <= now < end, over published and waiting rows alike."""
     for hour in (7, 8, 9, 10):
@@ -242,6 +253,7 @@ def test_log_by_time_takes_the_start_and_leaves_the_end(airport: Airport, deploy
     assert [now.hour for now in found["now"]] == [8, 9]
 
 
+@pytest.mark.once
 def test_log_of_a_new_deployment_is_empty_with_its_columns(airport: Airport, deployment: Deployment) -> None:
     """Nothing predicted is an empty frame that can be computed with."""
     found = deployment.log()
@@ -249,6 +261,7 @@ def test_log_of_a_new_deployment_is_empty_with_its_columns(airport: Airport, dep
     assert {*airport.view.features, "outcome", "commit_weather", "prediction"} <= set(found.columns)
 
 
+@pytest.mark.once
 def test_promotion_to_a_view_with_other_features_keeps_one_log(
     airport: Airport, deployment: Deployment
 ) -> None:
@@ -269,6 +282,7 @@ def test_promotion_to_a_view_with_other_features_keeps_one_log(
     assert deployment.log()["alliance"].to_list() == [None, "one"]
 
 
+@pytest.mark.once
 def test_outcomes_join_and_say_what_became_of_each_row(airport: Airport, deployment: Deployment) -> None:
     """Stored, duplicate, corrected, contradictory, orphan and late are told apart and counted."""
     one = deployment.predict(KEYS, REQUEST).prediction_id
@@ -287,6 +301,7 @@ def test_outcomes_join_and_say_what_became_of_each_row(airport: Airport, deploym
     assert (row["outcome"], row["outcome_known_at"]) == (0.0, noon + timedelta(hours=1))
 
 
+@pytest.mark.once
 def test_outcomes_as_of_answers_what_was_known_then(airport: Airport, deployment: Deployment) -> None:
     """A correction that came later is not seen by an earlier question."""
     one = deployment.predict(KEYS, REQUEST).prediction_id
@@ -336,6 +351,7 @@ def test_labels_posted_at_the_same_time_are_as_if_one_came_first(
     assert [log[prediction_id] for prediction_id in ids] == stored
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
@@ -362,6 +378,7 @@ def test_outcomes_refuse_bad_frames(deployment: Deployment, frame: pl.DataFrame,
     assert deployment.outcomes(outcome("a", 0, START)).n_duplicates == 0
 
 
+@pytest.mark.once
 def test_a_date_is_known_at_its_midnight(deployment: Deployment) -> None:
     """Plain dates in `known_at` mean midnight UTC, as in inserts."""
     one = deployment.predict(KEYS, REQUEST).prediction_id
@@ -369,6 +386,7 @@ def test_a_date_is_known_at_its_midnight(deployment: Deployment) -> None:
     assert deployment.log()["outcome_known_at"].to_list() == [START]
 
 
+@pytest.mark.once
 def test_any_number_is_an_outcome_of_a_numeric_label() -> None:
     """Only a model of two labels refuses other numbers."""
     signature = Signature(columns=(), label="delay_min", task=Task.REGRESSION)
@@ -377,6 +395,7 @@ def test_any_number_is_an_outcome_of_a_numeric_label() -> None:
         check([("a", 2.5, START)], Signature(columns=(), label="late", task=Task.BINARY), START, "outcomes")
 
 
+@pytest.mark.once
 def test_lineage_of_a_prediction_names_the_rows_it_used(airport: Airport, deployment: Deployment) -> None:
     """One call answers with context, assets and row identifiers."""
     answer = deployment.predict(KEYS, REQUEST)
@@ -413,6 +432,7 @@ def test_lineage_forward_finds_exactly_the_predictions_that_used_a_commit(
     assert found["through"].to_list() == ["commit:weather"]
 
 
+@pytest.mark.once
 def test_a_walk_counts_its_hops_from_the_prediction(airport: Airport, deployment: Deployment) -> None:
     """One hop reaches what a prediction hangs on, in both directions; the second what that was made of."""
     prediction_id = deployment.predict(KEYS, REQUEST).prediction_id
@@ -432,6 +452,7 @@ def test_a_walk_counts_its_hops_from_the_prediction(airport: Airport, deployment
         lineage.upstream(prediction_id, depth=0)
 
 
+@pytest.mark.once
 def test_lineage_forward_of_a_package_is_every_prediction_of_it(
     airport: Airport, deployment: Deployment
 ) -> None:
@@ -442,6 +463,7 @@ def test_lineage_forward_of_a_package_is_every_prediction_of_it(
     assert shadowed.select("arm", "through").rows() == [("shadow", "package")]
 
 
+@pytest.mark.once
 def test_a_prediction_is_found_with_its_shadow_when_only_the_champion_is_published(
     airport: Airport, deployment: Deployment
 ) -> None:

@@ -19,6 +19,9 @@ from mainspring.serving.predictor import LoadedArm, Predictor
 from mainspring.serving.replay import weights_folder
 from mainspring.serving.weights import Arm
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 PREDICTOR_LOG = "mainspring.serving.predictor"
 
 

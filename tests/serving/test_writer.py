@@ -20,6 +20,9 @@ from mainspring.serving.frames import Context, Opening
 from mainspring.serving.wal import SegmentWriter, claimed, find_segments, read_segment
 from mainspring.serving.writer import LogWriter
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 
 def test_nothing_logged_is_no_segment(tmp_path: Path) -> None:
     """A process that predicts nothing leaves nothing."""

@@ -17,6 +17,9 @@ from mainspring.errors import InputError
 from mainspring.features.api import Features
 from mainspring.features.insert.frames import frame_of
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 CODES = "k,t,amount\n007,2024-01-01T00:00:00Z,1\n7,2024-01-02T00:00:00Z,2\n"
 
 

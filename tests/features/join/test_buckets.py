@@ -23,8 +23,10 @@ from mainspring.features.join.point_in_time import Side, Spine, find
 from mainspring.features.view import FeatureView
 from mainspring.ports.engine import open_engine
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
 
-@pytest.mark.once
+
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(
     facts=st.lists(FACTS, max_size=14).map(numbered),

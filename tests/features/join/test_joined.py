@@ -18,6 +18,9 @@ from mainspring.features.join import joined
 from mainspring.features.on_demand import on_demand
 from mainspring.features.view import FeatureView
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 N = 9
 
 
@@ -122,7 +125,6 @@ def test_memory_is_a_number_of_bytes(shop: FeatureView, monkeypatch: pytest.Monk
         shop.batch(spine=spine(), memory_bytes=1.5)  # type: ignore[arg-type]
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("path", "message"),
     [

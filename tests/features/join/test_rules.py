@@ -65,6 +65,9 @@ from mainspring.features.on_demand import on_demand
 from mainspring.lineage import Graph
 from mainspring.ports.clock import ReplayClock
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 NEW_YORK = ZoneInfo("America/New_York")
 #: Half hours around the end of New York's summer time, when its clocks show the hour from 1 to 2 twice.
 FALL = datetime(2013, 11, 3, 4, tzinfo=UTC)
@@ -213,7 +216,6 @@ def told(rows: Sequence[Row]) -> list[list[tuple[str, str]]]:
     return [[(name, repr(value)) for name, value in sorted(row.items())] for row in rows]
 
 
-@pytest.mark.once
 @settings(
     max_examples=25,
     deadline=None,

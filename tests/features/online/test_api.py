@@ -27,6 +27,9 @@ from mainspring.ports.keys import Entry, open_keys
 from mainspring.ports.tables import open_tables
 from mainspring.types import to_us
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 
 @on_demand
 def doubled(temp):  # type: ignore[no-untyped-def]
@@ -411,7 +414,6 @@ def test_versions_are_served_side_by_side(features: Features) -> None:
     assert [reader.read({"origin": "JFK"}, {}, at(3)).values["temp"] for reader in readers] == [30.0, "warm"]
 
 
-@pytest.mark.once
 def test_at_the_moment_of_the_labels_own_row_online_knows_none(features: Features) -> None:
     """The join answers with the row before, which the online store has no more; never is it the row itself (R20)."""
     own = features.group("own", keys=["k"], event_time="t", online=True)

@@ -13,6 +13,9 @@ from tests.features.online.test_api import weather_group, weather_rows
 from mainspring.errors import InputError
 from mainspring.features.api import Features, request
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("keys", "asked", "message"),
@@ -89,7 +92,6 @@ def test_types_of_request_columns(features: Features, kind: type, good: list[Any
                 ask()
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("keys", [[{"origin": "JFK"}], "JFK", 7])
 def test_what_is_no_mapping_is_refused(features: Features, keys: Any) -> None:
     """As keys of one request and of one among many, and as what comes beside them."""

@@ -26,6 +26,9 @@ from mainspring.lineage import Graph
 from mainspring.models.api import Models
 from mainspring.models.model import Model
 
+# Asked of rows and files; every statement on the records that runs here is run on both databases by others.
+pytestmark = pytest.mark.once
+
 _SCHEMA = {"x": pl.Float64, "n": pl.Int64, "b": pl.Boolean, "c": pl.String}
 _ROWS = st.fixed_dictionaries(
     {
@@ -297,7 +300,6 @@ def test_a_row_has_the_types_of_training(value: object, is_taken: bool) -> None:
             one({"n": value})
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     "step",
     [
@@ -327,7 +329,6 @@ def here(learnt, values):  # type: ignore[no-untyped-def]
     return values * learnt["most"]
 
 
-@pytest.mark.once
 def test_a_function_of_a_script_is_not_registered(graph: Graph) -> None:
     """What no server could import is refused with the model, not when it is deployed."""
     step = transform.custom("z", ["x"], fit=furthest, apply=here)

@@ -27,7 +27,8 @@ from mainspring.workflows.demo.telling.closing import show_months
 from mainspring.workflows.demo.telling.story import Story
 from mainspring.workflows.demo.world import DEPLOYMENT, MODEL, World, midnight
 
-pytestmark = pytest.mark.story
+# On PostgreSQL the longer story of `test_alert` is told, which asks the records everything that this one does.
+pytestmark = [pytest.mark.story, pytest.mark.once]
 
 OPTIONS = Options(requests_per_day=100, days_per_month=2, until_month=5)
 DAYS = 5
