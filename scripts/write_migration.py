@@ -78,17 +78,21 @@ def difference(connection: Connection, tables: MetaData, fills: Mapping[str, str
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     found = produce_migrations(context, tables).upgrade_ops
     assert found is not None
-    found.ops[:] = [step for each in found.ops for step in _filled(each, fills)]
+    found.ops[:] = [step for each in found.ops for step in _filled(each, tables, fills)]
     code = render_python_code(found, render_as_batch=True)
     return "\n".join(line for line in code.splitlines() if not line.strip().startswith("#"))
 
 
-def _filled(change: Any, fills: Mapping[str, str]) -> list[Any]:
+def _filled(change: Any, tables: MetaData, fills: Mapping[str, str]) -> list[Any]:
     """A change of a table, with each column that may not be null added in three steps: empty, filled, closed."""
     if not isinstance(change, ops.ModifyTableOps):
         return [change]
     name, after = change.table_name, []
     for step in change.ops:
+        if isinstance(step, ops.AlterColumnOp):
+            # As the tables have it: what was found is the type of one dialect.
+            step.existing_type = tables.tables[name].c[step.column_name].type
+            step.kw.pop("autoincrement", None)
         if isinstance(step, ops.AddColumnOp) and not step.column.nullable:
             column = step.column
             if (value := fills.get(f"{name}.{column.name}")) is None:

@@ -113,7 +113,18 @@ class Graph:
             covered: the lease of its parent is enough, because one process does both.
         """
         self.check_writable(f"{kind} {name}")
-        execution = Execution(
+        return Publication(
+            self._scope,
+            self._new(kind, name, parameters, parent_id),
+            durable=durable,
+            after_the_fact=after_the_fact,
+            leases=self.leases if durable and not covered else None,
+        )
+
+    def _new(
+        self, kind: str, name: str, parameters: Mapping[str, Any] | None, parent_id: str | None
+    ) -> Execution:
+        return Execution(
             id=new_id(),
             parent_id=parent_id,
             kind=kind,
@@ -131,13 +142,45 @@ class Graph:
             fence=0,
             error=None,
         )
-        return Publication(
-            self._scope,
-            execution,
-            durable=durable,
-            after_the_fact=after_the_fact,
-            leases=self.leases if durable and not covered else None,
+
+    def elsewhere(
+        self,
+        kind: str,
+        name: str,
+        *,
+        code: Code,
+        parameters: Mapping[str, Any] | None = None,
+        on_behalf_of: str | None = None,
+        parent_id: str | None = None,
+    ) -> Execution:
+        """A piece of work that another process does and tells of call by call: not yet recorded, see `record_begun`.
+
+        No lease is held on it: how it goes on is known from those calls alone.
+
+        Args:
+            kind, name, parameters, parent_id: as for `execution`.
+            code: what that process says of its code.
+            on_behalf_of: for whom it says that it works; None = for whom this object does.
+        """
+        self.check_writable(f"{kind} {name}")
+        told = {"code_commit": code.commit, "code_dirty": code.dirty, "code_digest": code.digest}
+        return self._new(kind, name, parameters, parent_id).model_copy(
+            update={**told, "on_behalf_of": on_behalf_of or self.on_behalf_of}
         )
+
+    def record_begun(self, connection: Connection, execution: Execution) -> None:
+        """Record in this transaction, as its last act, that an execution `elsewhere` runs."""
+        store.add_execution(connection, execution, self.project_id)
+        log.append(connection, self._scope, [log.begun(self._scope, execution)])
+
+    def record_failed(self, connection: Connection, execution: Execution, error: str) -> bool:
+        """Record in this transaction, as its last act, that such an execution failed. False when it has ended."""
+        return log.fail(connection, self._scope, execution, error)
+
+    def conclude(self, execution: Execution) -> Publication:
+        """End such an execution, by what is published in the block of this context manager."""
+        self.check_writable(f"{execution.kind} {execution.name}")
+        return Publication(self._scope, execution, durable=True, after_the_fact=True, begun=True)
 
     @property
     def _scope(self) -> Scope:

@@ -22,6 +22,8 @@ marks = table("marks", Mark, key=["project_id", "kind", "subject_id"], indexes=[
 
 _HIDING: Final = (MarkKind.ARCHIVED.value, MarkKind.DELETED.value)
 
+_IS_HIDING: Final = marks.c.kind.in_(_HIDING)
+
 
 def named(noun: Noun, name: str) -> str:
     """What marks call a thing that has a name and no id."""
@@ -33,6 +35,23 @@ def add(records: Records, connection: Connection, given: Sequence[Mark], project
     if given:
         statement = records.insert(marks).on_conflict_do_nothing()
         connection.execute(statement, [row(mark, project_id) for mark in given])
+
+
+def add_whole(
+    records: Records,
+    connection: Connection,
+    whole: Mark,
+    parts: Sequence[tuple[str, Noun, str]],
+    project_id: str,
+) -> None:
+    """Set a mark on a thing and on its parts, each given by its id, noun and name."""
+    told = [
+        whole.model_copy(
+            update={"subject_id": subject_id, "noun": noun, "name": name, "part_of": whole.subject_id}
+        )
+        for subject_id, noun, name in parts
+    ]
+    add(records, connection, [whole, *told], project_id)
 
 
 def remove(connection: Connection, kind: MarkKind, subject_id: str, project_id: str) -> int:
@@ -82,6 +101,14 @@ def visible(column: ColumnElement[str], project_id: str) -> ColumnElement[bool]:
     """The condition by which a list leaves out what is archived or deleted."""
     hidden_ids = select(marks.c.subject_id).where(marks.c.project_id == project_id, marks.c.kind.in_(_HIDING))
     return column.not_in(hidden_ids)
+
+
+def is_visible(connection: Connection, subject_id: str, project_id: str) -> bool:
+    """Whether a thing is neither archived nor deleted."""
+    query = select(
+        exists().where(marks.c.project_id == project_id, marks.c.subject_id == subject_id, _IS_HIDING)
+    )
+    return not connection.execute(query).scalar_one()
 
 
 IS_MARKED: Final = exists().where(

@@ -50,6 +50,7 @@ class Publication:
     Args:
         durable: a `running` row is committed when the block begins.
         leases: where a durable execution's own lease is held; None for one that needs none.
+        begun: its `running` row is there already: it ends what an earlier call, or another process, began.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class Publication:
         durable: bool,
         after_the_fact: bool = False,
         leases: Leases | None = None,
+        begun: bool = False,
     ) -> None:
         self._scope = scope
         self._execution = execution
         self._durable = durable
         self._after_the_fact = after_the_fact
         self._leases = leases
+        self._begun = begun
         self._links: dict[tuple[Direction, str, str], Link] = {}
         self._assets: list[Asset] = []
         self._evidence: list[Evidence] = []
@@ -97,7 +100,7 @@ class Publication:
 
     def __enter__(self) -> Self:
         self._enclosing = enclosing()
-        if self._durable:
+        if self._durable and not self._begun:
             self._begin()
         self._open = True
         self._around = bind({"execution_id": self.id})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from rich.table import Table as RichTable
 
 from mainspring import notebook
 from mainspring.errors import ConflictError, InputError, StateError, UnknownNameError
-from mainspring.lineage import AssetKind, Execution, Graph, Publication, names
+from mainspring.lineage import Execution, Graph, Publication, names
 from mainspring.lineage.marks import check_usable
 from mainspring.lineage.spec import Noun
 from mainspring.lineage.store import executions_by_id
@@ -23,6 +22,8 @@ from mainspring.tracking.artifacts.api import RunArtifacts
 from mainspring.tracking.artifacts.uploads import Uploads
 from mainspring.tracking.environment import capture_environment
 from mainspring.tracking.points import Points, open_points
+from mainspring.tracking.publish import RunMade, json_number, publish_run
+from mainspring.tracking.remote import Remote
 from mainspring.tracking.spec import Artifact, Experiment, MetricPoint, Param, Run, RunRow
 from mainspring.types import digest, new_id
 
@@ -226,37 +227,27 @@ class ActiveRun:
         self._work.use(asset_id, role=role)
 
     def tag(self, **tags: str) -> None:
-        """Set tags; a tag may be set again.
+        """Set tags; a tag may be set again. What others set meanwhile stays.
 
         Raises:
             FencedError: the run was called lost.
         """
         with self._graph.records.write() as connection:
-            (row,) = store.find_runs(connection, self._graph.project_id, run_id=self.id)
-            store.set_tags(connection, self.id, {**row.tags, **tags})
+            store.set_tags(connection, self.id, tags)
 
     def _publish(self) -> None:
         with self._graph.records.read() as connection:
             artifacts = store.artifacts_of(connection, [self.id])
-        for artifact in artifacts:
-            self._work.add(
-                AssetKind.ARTIFACT,
-                artifact.name,
-                digest=artifact.sha256,
-                attributes={"size_bytes": artifact.size_bytes, "run_id": self.id},
-                asset_id=artifact.asset_id,
-                role=artifact.name,
-            )
-        attributes = {
-            "experiment": self.experiment,
-            "number": self.number,
-            "params": self._params,
-            "metrics": {key: _json_number(number) for key, (_, number) in sorted(self._metrics.items())},
-            "artifacts": {artifact.name: artifact.sha256 for artifact in artifacts},
-        }
-        self._work.add(AssetKind.RUN, self.name, attributes=attributes, asset_id=self.asset_id)
-        payload = {"experiment": self.experiment, "number": self.number}
-        self._work.event("run.finished", self.asset_id, payload)
+        made = RunMade(
+            name=self.name,
+            experiment=self.experiment,
+            number=self.number,
+            asset_id=self.asset_id,
+            params=self._params,
+            metrics={key: number for key, (_, number) in self._metrics.items()},
+            artifacts=artifacts,
+        )
+        publish_run(self._work, self.id, made)
 
     def _check_open(self) -> None:
         if not self._is_open:
@@ -287,6 +278,14 @@ class Tracking:
         inner = Tracking(self._graph, parent_id=execution_id)
         inner._points = self._points
         return inner
+
+    def remote(self, root: str) -> Remote:
+        """The same project's runs for those who tell of theirs call by call, as a server's clients do.
+
+        Args:
+            root: the URI below which experiments keep their artifacts that name no place of their own.
+        """
+        return Remote(self._graph, self._points, root=root)
 
     def close(self) -> None:
         """Give files back; a later call opens them again. To be called before the records are closed."""
@@ -345,6 +344,7 @@ class Tracking:
                     tags=tags,
                     environment=environment,
                     created_at=datetime.now(UTC),
+                    execution_id=run.id,
                 )
                 store.add_run(connection, row, project_id)
             return number
@@ -425,7 +425,9 @@ class Tracking:
         return Uploads(self._graph)
 
     def packages(self, run: Run) -> dict[str, str]:
-        """The distributions that were installed when the run began, name → version."""
+        """The distributions that were installed when the run began, name → version; none where nobody said."""
+        if run.environment is None:
+            return {}
         found: dict[str, str] = json.loads(self._graph.blobs.get(run.environment.packages_sha256))
         return found
 
@@ -435,7 +437,8 @@ class Tracking:
         params: dict[str, dict[str, Any]] = {run_id: {} for run_id in ids}
         artifacts: dict[str, list[Artifact]] = {run_id: [] for run_id in ids}
         with self._graph.records.read() as connection:
-            recorded = {found.id: found for found in executions_by_id(connection, ids)}
+            now = [row.execution_id for row in rows]
+            recorded = {found.id: found for found in executions_by_id(connection, now)}
             for param in store.params_of(connection, ids):
                 params[param.run_id][param.key] = param.value
             for artifact in store.artifacts_of(connection, ids):
@@ -443,7 +446,7 @@ class Tracking:
         metrics = self._points.latest(ids)
         executions = self._graph.leases.as_seen(recorded)
         return [
-            _whole_run(row, executions[row.id], params[row.id], metrics[row.id], artifacts[row.id])
+            _whole_run(row, executions[row.execution_id], params[row.id], metrics[row.id], artifacts[row.id])
             for row in rows
         ]
 
@@ -456,7 +459,7 @@ def _whole_run(
     artifacts: Sequence[Artifact],
 ) -> Run:
     return Run(
-        **row.model_dump(exclude={"created_at", "environment"}),
+        **row.model_dump(include={"id", "number", "experiment", "name", "parent_id", "asset_id", "tags"}),
         environment=row.environment,
         state=execution.state,
         params=params,
@@ -464,8 +467,8 @@ def _whole_run(
         artifacts=tuple(artifacts),
         actor=execution.actor,
         code=execution.code,
-        started_at=execution.started_at,
-        finished_at=execution.finished_at,
+        started_at=row.begun_at or execution.started_at,
+        finished_at=None if execution.finished_at is None else row.ended_at or execution.finished_at,
         error=execution.error,
     )
 
@@ -509,7 +512,7 @@ def _metric(key: str, value: object, step: int) -> float:
 
 def _json(value: object) -> Any:
     if isinstance(value, float):
-        return _json_number(value)
+        return json_number(value)
     if isinstance(value, list | tuple):
         return [_json(item) for item in value]
     if isinstance(value, Mapping):
@@ -517,11 +520,6 @@ def _json(value: object) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     return str(value)
-
-
-def _json_number(number: float) -> float | str:
-    """JSON has neither NaN nor infinities."""
-    return number if math.isfinite(number) else repr(number)
 
 
 def _conflict(there: Param, given: Sequence[Param], name: str) -> ConflictError:

@@ -10,19 +10,19 @@ import os
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Connection, FromClause, column, insert, select, table, text, tuple_
 from sqlalchemy.engine import make_url
 
 from mainspring.errors import IntegrityError
+from mainspring.lineage.spec import ExecutionState
 from mainspring.ports._opened_file import OpenedFile
 from mainspring.ports.read_only import refused
 from mainspring.ports.records import Records, fence
-from mainspring.ports.records.among import among
 from mainspring.ports.records.reading import (
     check_unchanged,
     connect_reading,
@@ -30,7 +30,7 @@ from mainspring.ports.records.reading import (
     read_only_address,
     state_of,
 )
-from mainspring.ports.records.schema import row, value
+from mainspring.ports.records.schema import value
 from mainspring.ports.records.turns import turn
 from mainspring.tracking import points_schema
 from mainspring.tracking.spec import MetricPoint
@@ -40,17 +40,67 @@ from mainspring.types import from_us, to_us
 BUSY_WAIT_S: Final = 30.0
 ROWS_AT_ONCE: Final = 1_000
 _COLUMNS: Final = ("project_id", "run_id", "key", "step", "value", "logged_us")
-_ADD_TO_FILE: Final = f"INSERT INTO metric_points ({', '.join(_COLUMNS)}) SELECT ?, ?, ?, ?, ?, ?"
-_UNLESS_LOST: Final = "WHERE coalesce((SELECT state FROM records.executions WHERE id = ?2), '') <> 'lost'"
+_ADD_ANY: Final = (
+    "INSERT INTO metric_points (project_id, run_id, key, step, value, logged_us) VALUES (?, ?, ?, ?, ?, ?)"
+)
+_ADD_TO_FILE: Final = (
+    "INSERT INTO metric_points (project_id, run_id, key, step, value, logged_us) "
+    "SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE NOT EXISTS "
+    "(SELECT 1 FROM metric_points WHERE run_id = ?2 AND key = ?3 AND step = ?4 AND logged_us = ?6 AND value IS ?5)"
+)
+_STATES_OF_FILE: Final = (
+    "SELECT coalesce((SELECT state FROM records.executions WHERE id = "
+    "coalesce((SELECT execution_id FROM records.runs WHERE id = ?1), ?1)), '')"
+)
 _ADD_POINTS: Final = text(
     "INSERT INTO metric_points (project_id, run_id, key, step, value, logged_us) "
     "SELECT project_id, run_id, key, step, value, logged_us FROM unnest(CAST(:given_project_id AS text[]), "
     "CAST(:given_run_id AS text[]), CAST(:given_key AS text[]), CAST(:given_step AS bigint[]), "
     "CAST(:given_value AS float8[]), CAST(:given_logged_us AS bigint[])) WITH ORDINALITY "
     "AS given (project_id, run_id, key, step, value, logged_us, place) "
-    # Locked: whoever calls the run lost waits for its points, or they for that.
-    "WHERE coalesce((SELECT state FROM executions WHERE id = given.run_id FOR SHARE), '') <> 'lost' ORDER BY place"
+    "WHERE NOT EXISTS (SELECT 1 FROM metric_points there WHERE there.run_id = given.run_id AND there.key = given.key "
+    "AND there.step = given.step AND there.logged_us = given.logged_us AND there.value = given.value) ORDER BY place"
 )
+_STATES: Final = text(
+    "SELECT coalesce((SELECT state FROM executions WHERE id = "
+    # Locked: whoever calls the run lost waits for its points, or they for that.
+    "coalesce((SELECT execution_id FROM runs WHERE id = :run_id), :run_id) FOR SHARE), '')"
+)
+_LOST: Final = ExecutionState.LOST.value
+_BESIDE: Final = "metrics"
+_POINTS_BESIDE: Final = table("metric_points", *map(column, ("seq", *_COLUMNS)), schema=_BESIDE)
+"""The file's table, in a connection to the records that has the file attached."""
+_BEFORE_ALL: Final = (-(2**63), -(2**63), -1)
+_LATEST: Final = """
+WITH RECURSIVE keys (run_id, key) AS (
+  SELECT wanted.run_id, (SELECT min(key) FROM metric_points p WHERE p.run_id = wanted.run_id) FROM {wanted}
+  UNION ALL
+  SELECT keys.run_id, (SELECT min(key) FROM metric_points p WHERE p.run_id = keys.run_id AND p.key > keys.key)
+  FROM keys WHERE keys.key IS NOT NULL
+)
+SELECT p.run_id, p.key, p.step, p.value, p.logged_us FROM keys JOIN metric_points p ON p.seq = (
+  SELECT seq FROM metric_points l WHERE l.run_id = keys.run_id AND l.key = keys.key
+  ORDER BY l.step DESC, l.logged_us DESC, {number} DESC {last}, l.seq DESC LIMIT 1
+) WHERE keys.key IS NOT NULL AND p.project_id = {project}
+ORDER BY p.run_id, p.key
+"""
+"""Goes from key to key of each run, and to the last point of each, by the index alone, however many there are."""
+_LATEST_OF_FILE: Final = _LATEST.format(
+    wanted="(SELECT value AS run_id FROM json_each(?1)) AS wanted", number="l.value", last="", project="?2"
+)
+_LATEST_OF_TABLE: Final = text(
+    _LATEST.format(
+        wanted="unnest(CAST(:run_ids AS text[])) AS wanted (run_id)",
+        number="nullif(l.value, 'NaN')",
+        last="NULLS LAST",
+        project=":project",
+    )
+)
+Point = tuple[str, int, float, int]
+"""Key, step, value, and when it was logged in microseconds since 1970: what a metric point is, as a row."""
+_Row = tuple[str, str, int, float, int]
+Place = tuple[int, int, int]
+"""Where a point stands in its metric's history: step, time of logging in microseconds, number."""
 
 
 class Points(ABC):
@@ -60,21 +110,50 @@ class Points(ABC):
     on SQLite.
     """
 
-    @abstractmethod
     def append(self, points: Sequence[MetricPoint]) -> None:
-        """Write points, all or none, in their order.
+        """Write points, all or none, in their order; as `add` for each of their runs.
 
         Raises:
             FencedError: the run of one of them was called lost; nothing was written.
         """
+        self._write(
+            [(point.run_id, point.key, point.step, point.value, to_us(point.logged_at)) for point in points]
+        )
+
+    def add(self, run_id: str, points: Sequence[Point]) -> None:
+        """Write points of one run, all or none. One that is there already is left as it is.
+
+        Raises:
+            FencedError: the run was called lost; nothing was written.
+        """
+        self._write([(run_id, *point) for point in points])
+
+    @abstractmethod
+    def _write(self, rows: Sequence[_Row]) -> None:
+        """As `add`, of rows that begin with the run's id."""
 
     @abstractmethod
     def of(self, run_id: str, key: str | None = None) -> list[MetricPoint]:
         """A run's points in the order of key, step and logging; of one metric, or of all."""
 
     @abstractmethod
+    def last_points(self, run_ids: Sequence[str]) -> dict[str, list[Point]]:
+        """For each run the last point of each metric, by key: the one of the highest step, then time, then value."""
+
     def latest(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
-        """For each run the value of each metric at its highest step, the last logged where there are several."""
+        """For each run the value of each metric at its highest step, the latest where there are several."""
+        return {
+            run_id: {key: number for key, _, number, _ in points}
+            for run_id, points in self.last_points(run_ids).items()
+        }
+
+    @abstractmethod
+    def history(self, run_id: str, key: str, after: Place | None, limit: int) -> list[tuple[Point, Place]]:
+        """A metric's points in the order of step and time, from behind a place on (None = the first), with theirs."""
+
+    @abstractmethod
+    def beside(self, connection: Connection) -> FromClause | None:
+        """The points as a statement of the records may name them in this transaction; None where there are none yet."""
 
     @abstractmethod
     def export(self, path: Path) -> None:
@@ -109,14 +188,27 @@ class TablePoints(Points):
         self._records = records
         self._project_id = project_id
 
-    def append(self, points: Sequence[MetricPoint]) -> None:
-        if not points:
+    def _write(self, rows: Sequence[_Row]) -> None:
+        if not rows:
             return
-        rows = [row(point, self._project_id) for point in points]
-        given = {f"given_{name}": [each[name] for each in rows] for name in rows[0] if name != "seq"}
+        # One statement sees nothing of what itself adds. By its text, because NaN equals no NaN.
+        once = list({(*each[:3], repr(each[3]), each[4]): each for each in rows}.values())
+        run_ids, keys, steps, values, times = zip(*once, strict=True)
+        given = {
+            "given_project_id": [self._project_id] * len(once),
+            "given_run_id": list(run_ids),
+            "given_key": list(keys),
+            "given_step": list(steps),
+            "given_value": list(values),
+            "given_logged_us": list(times),
+        }
         with self._records.write() as connection:
-            if connection.execute(_ADD_POINTS, given).rowcount != len(points):
-                raise lost_run(points[0].run_id)
+            for run_id in sorted(set(run_ids)):
+                # The same point, sent twice at once, is found by whoever comes second.
+                self._records.lock(connection, f"points/{run_id}")
+                if connection.execute(_STATES, {"run_id": run_id}).scalar_one() == _LOST:
+                    raise lost_run(run_id)
+            connection.execute(_ADD_POINTS, given)
 
     def of(self, run_id: str, key: str | None = None) -> list[MetricPoint]:
         columns = metric_points.c
@@ -127,20 +219,25 @@ class TablePoints(Points):
         with self._records.read() as connection:
             return [value(MetricPoint, found) for found in connection.execute(query).mappings()]
 
-    def latest(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
-        found: dict[str, dict[str, float]] = {run_id: {} for run_id in run_ids}
-        columns = metric_points.c
-        place = func.row_number().over(
-            partition_by=(columns.run_id, columns.key), order_by=(columns.step.desc(), columns.seq.desc())
-        )
-        mine = columns.project_id == self._project_id
-        placed = select(columns.run_id, columns.key, columns.value, place.label("place"))
-        inner = placed.where(among(columns.run_id, run_ids), mine).subquery()
-        query = select(inner.c.run_id, inner.c.key, inner.c.value).where(inner.c.place == 1)
+    def last_points(self, run_ids: Sequence[str]) -> dict[str, list[Point]]:
+        given = {"run_ids": list(run_ids), "project": self._project_id}
         with self._records.read() as connection:
-            for run_id, key, last in connection.execute(query.order_by(inner.c.run_id, inner.c.key)):
-                found[run_id][key] = last
-        return found
+            return _by_run(run_ids, connection.execute(_LATEST_OF_TABLE, given))
+
+    def history(self, run_id: str, key: str, after: Place | None, limit: int) -> list[tuple[Point, Place]]:
+        columns = metric_points.c
+        place = tuple_(columns.step, columns.logged_us, columns.seq)
+        query = select(columns.key, columns.step, columns.value, columns.logged_us, columns.seq).where(
+            columns.run_id == run_id, columns.key == key, columns.project_id == self._project_id
+        )
+        if after is not None:
+            query = query.where(place > after)
+        query = query.order_by(columns.step, columns.logged_us, columns.seq).limit(limit)
+        with self._records.read() as connection:
+            return _placed(connection.execute(query))
+
+    def beside(self, connection: Connection) -> FromClause | None:  # noqa: ARG002 - they are in its own database
+        return metric_points
 
     def export(self, path: Path) -> None:
         with closing(FilePoints(path, self._project_id)) as made, self._records.read() as connection:
@@ -184,14 +281,12 @@ class FilePoints(Points):
         self._opened = OpenedFile(file, "the metrics file", str(file))
         self._pid = os.getpid()
 
-    def append(self, points: Sequence[MetricPoint]) -> None:
+    def _write(self, rows: Sequence[_Row]) -> None:
         if self._read_only:
             raise refused(str(self._file))
-        rows = [
-            (self._project_id, point.run_id, point.key, point.step, point.value, to_us(point.logged_at))
-            for point in points
-        ]
-        statement = _ADD_TO_FILE if self._records_file is None else f"{_ADD_TO_FILE} {_UNLESS_LOST}"
+        project_id = self._project_id
+        made = [(project_id, *each) for each in rows]
+        run_ids = {each[0] for each in rows}
         # Whoever's turn does not come in time asks all the same: SQLite then says that it is locked.
         with self._lock, points_schema.refusals(self._file), turn(self._file, BUSY_WAIT_S):
             self._opened.check()
@@ -199,9 +294,11 @@ class FilePoints(Points):
             try:
                 self._know_runs(connection)
                 connection.execute("BEGIN IMMEDIATE")
-                if connection.executemany(statement, rows).rowcount < len(rows):
-                    connection.execute("ROLLBACK")
-                    raise lost_run(points[0].run_id)
+                for run_id in run_ids if self._knows_runs else ():
+                    if connection.execute(_STATES_OF_FILE, (run_id,)).fetchone()[0] == _LOST:
+                        connection.execute("ROLLBACK")
+                        raise lost_run(run_id)
+                connection.executemany(_ADD_TO_FILE, made)
                 connection.execute("COMMIT")
                 # Once more, before anything is acknowledged.
                 self._opened.check()
@@ -225,17 +322,26 @@ class FilePoints(Points):
             for seq, run, name, step, number, logged_us in self._read(query, (self._project_id, run_id, key))
         ]
 
-    def latest(self, run_ids: Sequence[str]) -> dict[str, dict[str, float]]:
-        found: dict[str, dict[str, float]] = {run_id: {} for run_id in run_ids}
+    def last_points(self, run_ids: Sequence[str]) -> dict[str, list[Point]]:
+        return _by_run(run_ids, self._read(_LATEST_OF_FILE, (json.dumps(list(run_ids)), self._project_id)))
+
+    def history(self, run_id: str, key: str, after: Place | None, limit: int) -> list[tuple[Point, Place]]:
         query = (
-            "SELECT run_id, key, value FROM (SELECT run_id, key, value, row_number() OVER "
-            "(PARTITION BY run_id, key ORDER BY step DESC, seq DESC) AS place FROM metric_points "
-            "WHERE project_id = ? AND run_id IN (SELECT value FROM json_each(?))) "
-            "WHERE place = 1 ORDER BY run_id, key"
+            "SELECT key, step, value, logged_us, seq FROM metric_points WHERE run_id = ? AND key = ? "
+            "AND (step, logged_us, seq) > (?, ?, ?) AND project_id = ? ORDER BY step, logged_us, seq LIMIT ?"
         )
-        for run_id, key, number in self._read(query, (self._project_id, json.dumps(list(run_ids)))):
-            found[run_id][key] = _number(number)
-        return found
+        return _placed(self._read(query, (run_id, key, *(after or _BEFORE_ALL), self._project_id, limit)))
+
+    def beside(self, connection: Connection) -> FromClause | None:
+        self._opened.check()
+        if not self._file.exists():
+            return None
+        attached = {str(found[1]) for found in connection.exec_driver_sql("PRAGMA database_list")}
+        if _BESIDE not in attached:
+            with closing(connect_reading(self._file)[0]) as found:
+                points_schema.check_current(points_schema.version_of(found), self._file)
+            connection.exec_driver_sql(f"ATTACH DATABASE ? AS {_BESIDE}", (str(self._file),))
+        return _POINTS_BESIDE
 
     def export(self, path: Path) -> None:
         if not self._file.exists():
@@ -279,7 +385,7 @@ class FilePoints(Points):
         with self._lock:
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_ADD_TO_FILE, [tuple(row[name] for name in _COLUMNS) for row in rows])
+            connection.executemany(_ADD_ANY, [tuple(row[name] for name in _COLUMNS) for row in rows])
             connection.execute("COMMIT")
 
     def all_rows(self) -> Iterator[list[dict[str, Any]]]:
@@ -349,3 +455,17 @@ class FilePoints(Points):
 
 def _number(stored: float | None) -> float:
     return float("nan") if stored is None else stored
+
+
+def _by_run(run_ids: Sequence[str], rows: Iterable[Any]) -> dict[str, list[Point]]:
+    found: dict[str, list[Point]] = {run_id: [] for run_id in run_ids}
+    for run_id, key, step, number, logged_us in rows:
+        found[run_id].append((key, step, _number(number), logged_us))
+    return found
+
+
+def _placed(rows: Iterable[Any]) -> list[tuple[Point, Place]]:
+    return [
+        ((key, step, _number(number), logged_us), (step, logged_us, seq))
+        for key, step, number, logged_us, seq in rows
+    ]

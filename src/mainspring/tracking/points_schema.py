@@ -28,7 +28,12 @@ STEPS: Final[list[tuple[str, ...]]] = [
     (
         _POINTS,
         "CREATE INDEX ix_metric_points_run_id_key_step ON metric_points (run_id, key, step)",
-    )
+    ),
+    # A metric's latest point and a point that was sent twice are each found at once, however many there are of a step.
+    (
+        "DROP INDEX ix_metric_points_run_id_key_step",
+        "CREATE INDEX ix_metric_points_run_id_key_step_logged_us ON metric_points (run_id, key, step, logged_us)",
+    ),
 ]
 """What brings a file from each version to the next, 0 being an empty file. The first is of 0.1.0: never change it."""
 

@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from mainspring import notebook
 from mainspring.lineage.spec import Code, ExecutionState, Value
+
+
+class RunStatus(enum.StrEnum):
+    """How a run stands, in the words of the protocol that other clients speak."""
+
+    RUNNING = "RUNNING"
+    SCHEDULED = "SCHEDULED"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is expected of the run."""
+        return self in {RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED}
 
 
 class Experiment(Value):
     """A named series of runs, numbered from 1.
 
     Attributes:
-        number: counts the project's experiments from 1.
+        number: counts the project's experiments from 1; 0 is the one that clients of other tools mean who name none.
+        artifact_location: the URI below which its runs keep their artifacts; None = where the server keeps them.
+        tags: texts by name.
+        updated_at: when its name or its tags were changed last; None = never.
     """
 
     id: str
     number: int
     name: str
     created_at: datetime
+    artifact_location: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict)
+    updated_at: datetime | None = None
 
 
 class Param(Value):
@@ -42,7 +66,8 @@ class MetricPoint(Value):
     Attributes:
         seq: the order of logging; None until it is written.
         value: may be NaN or infinite.
-        logged_at: the machine's clock.
+        logged_at: by the clock of the machine that logged it. A point with the same key, step, value and time again is
+            the same point.
     """
 
     seq: int | None
@@ -51,6 +76,37 @@ class MetricPoint(Value):
     step: int
     value: float
     logged_at: datetime
+
+
+class Dataset(Value):
+    """Data that a run says it used, as its client describes it.
+
+    Attributes:
+        asset_id: its asset, of kind source.
+        name, digest, source_type, source, schema_text, profile: as told; the last three are JSON or any other text.
+        content: SHA-256 over all of that: the same description is one dataset.
+    """
+
+    asset_id: str
+    name: str
+    digest: str
+    source_type: str
+    source: str
+    schema_text: str | None
+    profile: str | None
+    content: str
+
+
+class RunInput(Value):
+    """That a run used a dataset.
+
+    Attributes:
+        tags: what it is to the run, as `mlflow.data.context`.
+    """
+
+    run_id: str
+    asset_id: str
+    tags: dict[str, str]
 
 
 class Artifact(Value):
@@ -88,7 +144,15 @@ class Environment(Value):
 
 
 class RunRow(Value):
-    """What is written when a run begins."""
+    """A run as its room keeps it.
+
+    Attributes:
+        environment: None for a run whose process is elsewhere: it says nothing of that.
+        execution_id: the execution that it is now: the run's own id, or that of its latest resumption.
+        status: of a run whose process is elsewhere, as that last said; None = as its execution stands.
+        user_id: who runs it, as a process elsewhere said; None = as its execution says.
+        begun_at, ended_at: by the clock of a process elsewhere; None = as its execution says.
+    """
 
     id: str
     number: int
@@ -97,8 +161,13 @@ class RunRow(Value):
     parent_id: str | None
     asset_id: str
     tags: dict[str, str]
-    environment: Environment
+    environment: Environment | None
     created_at: datetime
+    execution_id: str
+    status: RunStatus | None = None
+    user_id: str | None = None
+    begun_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 class Run(Value):
@@ -109,8 +178,10 @@ class Run(Value):
         number: counts the experiment's runs from 1.
         parent_id: the execution that it was a part of; None at the top.
         asset_id: its asset, which exists once it has finished cleanly.
-        metrics: the last logged value of each metric.
-        finished_at: None while it runs, and for a run whose process died.
+        metrics: of each metric the value at its highest step, the latest where there are several.
+        environment: None for a run of another tool's client.
+        started_at, finished_at: by the clock of the run's own process; `finished_at` is None while it runs, and for a
+            run whose process died.
         error: why it failed; None unless it did.
     """
 
@@ -125,7 +196,7 @@ class Run(Value):
     params: dict[str, Any]
     metrics: dict[str, float]
     artifacts: tuple[Artifact, ...]
-    environment: Environment
+    environment: Environment | None
     actor: str
     code: Code
     started_at: datetime

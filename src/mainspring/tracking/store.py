@@ -6,7 +6,8 @@ and what is returned has the one that it is called by now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -15,21 +16,24 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Table,
+    bindparam,
     func,
     insert,
     select,
     update,
 )
 
-from mainspring.errors import FencedError
+from mainspring.errors import FencedError, UnknownNameError
 from mainspring.lineage import names
 from mainspring.lineage.marks import visible
-from mainspring.lineage.spec import Noun
-from mainspring.lineage.store import stands
+from mainspring.lineage.spec import AssetKind, ExecutionState, Noun
+from mainspring.lineage.store import assets, executions
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
+from mainspring.ports.records.merged import as_text, merged
 from mainspring.ports.records.schema import row, table, value
-from mainspring.tracking.spec import Artifact, Experiment, MetricPoint, Param, RunRow
+from mainspring.tracking.spec import Artifact, Dataset, Experiment, MetricPoint, Param, RunInput, RunRow
+from mainspring.types import to_us
 
 experiments = table(
     "experiments", Experiment, key=["id"], unique=[["project_id", "name"], ["project_id", "number"]]
@@ -43,26 +47,77 @@ runs = table(
 )
 params = table("run_params", Param, key=["run_id", "key"])
 artifacts = table("run_artifacts", Artifact, key=["run_id", "name"])
-metric_points = table("metric_points", MetricPoint, key=["seq"], indexes=[["run_id", "key", "step"]])
+metric_points = table(
+    "metric_points", MetricPoint, key=["seq"], indexes=[["run_id", "key", "step", "logged_us"]]
+)
+datasets = table("run_datasets", Dataset, key=["asset_id"], unique=[["project_id", "content"]])
+inputs = table("run_inputs", RunInput, key=["run_id", "asset_id"])
 
 
 def get_or_create_experiment(
     connection: Connection, records: Records, wanted: Experiment, project_id: str
 ) -> str:
     """Make the experiment unless there is one of that name; its id. The caller holds the experiments' names."""
-    counted = select(func.coalesce(func.max(experiments.c.number), 0)).where(
-        experiments.c.project_id == project_id
-    )
-    number = int(connection.execute(counted).scalar_one()) + 1
-    stored = _lasting(project_id, wanted.name)
-    statement = records.insert(experiments).values(
-        {**row(wanted.model_copy(update={"number": number}), project_id), "name": stored}
-    )
-    connection.execute(statement.on_conflict_do_nothing(index_elements=["project_id", "name"]))
+    numbered = wanted.model_copy(update={"number": next_experiment_number(connection, project_id)})
+    add_experiment(connection, records, numbered, project_id)
     query = select(experiments.c.id).where(
-        experiments.c.project_id == project_id, experiments.c.name == stored
+        experiments.c.project_id == project_id, experiments.c.name == _lasting(project_id, wanted.name)
     )
     return str(connection.execute(query).scalar_one())
+
+
+def next_experiment_number(connection: Connection, project_id: str) -> int:
+    """The number of the project's next experiment. The caller holds the experiments' names."""
+    query = select(func.coalesce(func.max(experiments.c.number), 0)).where(
+        experiments.c.project_id == project_id
+    )
+    return int(connection.execute(query).scalar_one()) + 1
+
+
+def add_experiment(connection: Connection, records: Records, wanted: Experiment, project_id: str) -> None:
+    """Make the experiment unless there is one of that name. The caller holds the experiments' names."""
+    stored = {**row(wanted, project_id), "name": _lasting(project_id, wanted.name)}
+    statement = records.insert(experiments).values(stored)
+    connection.execute(statement.on_conflict_do_nothing(index_elements=["project_id", "name"]))
+
+
+def find_experiment_numbered(connection: Connection, number: int, project_id: str) -> Experiment | None:
+    """The experiment of that number."""
+    query = names.selected(experiments, project_id, {"name": Noun.EXPERIMENT}).where(
+        experiments.c.number == number
+    )
+    found = connection.execute(query).mappings().one_or_none()
+    return None if found is None else value(Experiment, found)
+
+
+def change_experiment_tags(
+    connection: Connection, experiment_id: str, changes: Mapping[str, str | None]
+) -> None:
+    """Set tags of an experiment, or take those away whose value is None; it is said to be changed now."""
+    changed = {"tags": merged(experiments.c.tags, changes), "updated_us": to_us(datetime.now(UTC))}
+    connection.execute(update(experiments).where(experiments.c.id == experiment_id).values(changed))
+
+
+def parts_of_experiment(connection: Connection, project_id: str, name: str) -> list[tuple[str, Noun, str]]:
+    """What is marked whenever the experiment is: its runs, and their assets; each with its id, noun and name."""
+    query = select(runs.c.id).where(
+        runs.c.project_id == project_id, runs.c.experiment == _lasting(project_id, name)
+    )
+    run_ids = list(connection.execute(query).scalars())
+    return [
+        *((run_id, Noun.RUN, run_id) for run_id in run_ids),
+        *parts_of_runs(connection, run_ids),
+    ]
+
+
+def parts_of_runs(connection: Connection, run_ids: Sequence[str]) -> list[tuple[str, Noun, str]]:
+    """The assets that exist of these runs: themselves and their artifacts, once they have finished cleanly."""
+    made_by = assets.c.execution_id.in_([runs.c.id, runs.c.execution_id])
+    query = select(assets.c.id, runs.c.id).join_from(assets, runs, made_by)
+    query = query.where(
+        among(runs.c.id, run_ids), assets.c.kind.in_([AssetKind.RUN.value, AssetKind.ARTIFACT.value])
+    )
+    return [(asset_id, Noun.RUN, run_id) for asset_id, run_id in connection.execute(query)]
 
 
 def list_experiments(connection: Connection, project_id: str, *, archived: bool) -> list[Experiment]:
@@ -127,15 +182,33 @@ def set_name(connection: Connection, run_id: str, name: str) -> None:
     connection.execute(update(runs).where(runs.c.id == run_id).values(name=name))
 
 
-def set_tags(connection: Connection, run_id: str, tags: dict[str, str]) -> None:
-    """Replace a run's tags.
+def set_tags(connection: Connection, run_id: str, changes: Mapping[str, str | None]) -> None:
+    """Set tags of a run, or take those away whose value is None.
 
     Raises:
         FencedError: the run was called lost.
     """
-    statement = update(runs).where(runs.c.id == run_id, stands("run")).values(tags=tags)
-    if connection.execute(statement, {"run": run_id}).rowcount != 1:
+    statement = (
+        update(runs).where(runs.c.id == run_id, _run_stands()).values(tags=merged(runs.c.tags, changes))
+    )
+    if connection.execute(statement).rowcount != 1:
         raise lost_run(run_id)
+
+
+def _stands() -> ColumnElement[bool]:
+    """As SQL: the execution that the run whose id is the parameter `run` is now was not lost.
+
+    Locked where the database has row locks: whoever calls it lost waits for this transaction, or this for it.
+    """
+    now = select(runs.c.execution_id).where(runs.c.id == bindparam("run")).scalar_subquery()
+    state = select(executions.c.state).where(executions.c.id == now).with_for_update(read=True)
+    return func.coalesce(state.scalar_subquery(), "") != ExecutionState.LOST
+
+
+def _run_stands() -> ColumnElement[bool]:
+    """As SQL: the execution that a run is now was not lost."""
+    state = select(executions.c.state).where(executions.c.id == runs.c.execution_id)
+    return func.coalesce(state.correlate(runs).scalar_subquery(), "") != ExecutionState.LOST
 
 
 def add_params(
@@ -151,7 +224,7 @@ def add_params(
     run_id = given[0].run_id
     statement = records.insert(params).values([row(param, project_id) for param in given])
     connection.execute(statement.on_conflict_do_nothing())
-    query = select(params, stands("run").label("stands")).where(params.c.run_id == run_id)
+    query = select(params, _stands().label("stands")).where(params.c.run_id == run_id)
     there = {found["key"]: value(Param, found) for found in _unless_lost(connection, query, run_id)}
     return [there[param.key] for param in given if there[param.key].digest != param.digest]
 
@@ -180,6 +253,16 @@ def lost_run(run_id: str) -> FencedError:
     )
 
 
+def no_run(run_id: str) -> UnknownNameError:
+    """There is no run of that id."""
+    return UnknownNameError(
+        expected="the id of a run of this project",
+        got=repr(run_id),
+        where=f"Run with id={run_id} not found",
+        hint="`mainspring runs list` shows the newest.",
+    )
+
+
 def artifacts_of(connection: Connection, run_ids: Sequence[str]) -> list[Artifact]:
     """The artifacts of these runs, by name in each run."""
     return [value(Artifact, found) for found in _of_runs(connection, artifacts, artifacts.c.name, run_ids)]
@@ -190,3 +273,83 @@ def _of_runs(
 ) -> Iterator[RowMapping]:
     query = select(source).where(among(source.c.run_id, run_ids)).order_by(source.c.run_id, order)
     yield from connection.execute(query).mappings()
+
+
+def running_elsewhere(connection: Connection, project_id: str) -> list[str]:
+    """The executions that run and that no process here holds: those of runs whose process is elsewhere."""
+    query = select(runs.c.execution_id).where(runs.c.project_id == project_id, runs.c.status.is_not(None))
+    return list(connection.execute(query).scalars())
+
+
+def find_run_row(connection: Connection, project_id: str, run_id: str) -> RunRow | None:
+    """The run of that id."""
+    return next(iter(find_runs(connection, project_id, run_id=run_id)), None)
+
+
+def known_runs(connection: Connection, project_id: str, run_ids: Sequence[str]) -> set[str]:
+    """Those of the ids that runs have."""
+    query = select(runs.c.id).where(runs.c.project_id == project_id, among(runs.c.id, run_ids))
+    return set(connection.execute(query).scalars())
+
+
+def change_run(
+    connection: Connection, run_id: str, changes: Mapping[str, Any], *, held_by: str | None = None
+) -> bool:
+    """Change columns of a run.
+
+    Args:
+        held_by: only while it is the execution of that id; None = whichever it is.
+
+    Returns:
+        Whether it was that execution.
+    """
+    if not changes:
+        return True
+    statement = update(runs).where(runs.c.id == run_id)
+    if held_by is not None:
+        statement = statement.where(runs.c.execution_id == held_by)
+    return connection.execute(statement.values(**changes)).rowcount == 1
+
+
+param_texts = select(params.c.run_id, params.c.key, as_text(params.c.value)).order_by(
+    params.c.run_id, params.c.key
+)
+"""Parameters as text, by run and name."""
+
+
+def datasets_of(connection: Connection, project_id: str, contents: Sequence[str]) -> dict[str, str]:
+    """The assets of the datasets that are described so, by the digest of the description."""
+    query = select(datasets.c.content, datasets.c.asset_id).where(
+        datasets.c.project_id == project_id, among(datasets.c.content, contents)
+    )
+    return {str(content): str(asset_id) for content, asset_id in connection.execute(query)}
+
+
+def add_datasets(connection: Connection, records: Records, given: Sequence[Dataset], project_id: str) -> None:
+    """Record datasets; one that is described as another is left out."""
+    statement = records.insert(datasets).on_conflict_do_nothing(index_elements=["project_id", "content"])
+    connection.execute(statement, [row(each, project_id) for each in given])
+
+
+def add_inputs(connection: Connection, records: Records, given: Sequence[RunInput], project_id: str) -> None:
+    """Record what runs used; what was said before stays."""
+    if given:
+        statement = records.insert(inputs).on_conflict_do_nothing()
+        connection.execute(statement, [row(each, project_id) for each in given])
+
+
+def inputs_of(connection: Connection, run_ids: Sequence[str]) -> list[tuple[RunInput, Dataset]]:
+    """What these runs used, by run and asset."""
+    query = (
+        select(inputs.c.run_id, inputs.c.tags, datasets)
+        .join_from(inputs, datasets, datasets.c.asset_id == inputs.c.asset_id)
+        .where(among(inputs.c.run_id, run_ids))
+        .order_by(inputs.c.run_id, inputs.c.asset_id)
+    )
+    return [
+        (
+            RunInput(run_id=found["run_id"], asset_id=found["asset_id"], tags=found["tags"]),
+            value(Dataset, found),
+        )
+        for found in connection.execute(query).mappings()
+    ]

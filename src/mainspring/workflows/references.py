@@ -99,7 +99,7 @@ def _references(connection: Connection, project_id: str) -> Iterator[BlobReferen
         yield BlobReference(package["digest"], owner, package["id"])
         for file in package["files"].values():
             yield BlobReference(file["sha256"], owner, package["id"], file["size_bytes"])
-    for run in _rows(connection, tracking.runs, project_id):
+    for run in _rows(connection, tracking.runs, project_id, tracking.runs.c.environment.is_not(None)):
         yield BlobReference(run["environment"]["packages_sha256"], f"run {run['id']}", run["id"])
     for artifact in _rows(connection, tracking.artifacts, project_id):
         owner = f"artifact {artifact['name']!r} of run {artifact['run_id']}"
@@ -246,7 +246,11 @@ EDGES: Final = (
     Edge(features.editions.c.execution_id, _EXECUTION),
     Edge(features.views.c.view_id, _ASSET),
     Edge(tracking.runs.c.id, _EXECUTION),
+    Edge(tracking.runs.c.execution_id, _EXECUTION),
     Edge(tracking.params.c.run_id, tracking.runs.c.id),
+    Edge(tracking.datasets.c.asset_id, _ASSET),
+    Edge(tracking.inputs.c.run_id, tracking.runs.c.id),
+    Edge(tracking.inputs.c.asset_id, tracking.datasets.c.asset_id),
     Edge(tracking.artifacts.c.run_id, tracking.runs.c.id),
     Edge(artifacts.uploads.c.run_id, tracking.runs.c.id),
     Edge(artifacts.parts.c.upload_id, artifacts.uploads.c.id),

@@ -264,10 +264,11 @@ def test_points_are_fenced_too(settled: Filled) -> None:
         points.fence("elsewhere")
         with settled.open() as project:
             (run,) = project.tracking.runs()
-            point = project.tracking.points(run.id)[0]
+            there = project.tracking.points(run.id)[0]
+        point, other = (there.model_copy(update={"step": step}) for step in (10_000, 10_001))
         with pytest.raises(StateError, match="moved, to elsewhere"):
             points.append([point])
-        others.append([point])
+        others.append([other])
         points.unfence()
         points.append([point])
         assert len(next(points.all_rows())) == len(kept) + 2

@@ -24,7 +24,7 @@ from mainspring.tracking.artifacts.folders import files_below, place_below
 from mainspring.tracking.artifacts.locations import read_path
 from mainspring.tracking.artifacts.spec import Entry
 from mainspring.tracking.spec import Artifact
-from mainspring.tracking.store import find_runs, lost_run
+from mainspring.tracking.store import find_runs, lost_run, no_run
 from mainspring.types import new_id
 
 if TYPE_CHECKING:
@@ -376,17 +376,7 @@ class RunArtifacts:
         rows = find_runs(connection, self._graph.project_id, run_id=self._run_id)
         if not rows:
             raise no_run(self._run_id)
-        return rows[0].id
-
-
-def no_run(run_id: str) -> UnknownNameError:
-    """There is no run of that id."""
-    return UnknownNameError(
-        expected="the id of a run of this project",
-        got=repr(run_id),
-        where=f"Run with id={run_id} not found",
-        hint="`mainspring runs list` shows the newest.",
-    )
+        return rows[0].execution_id
 
 
 def _suffix(path: str, known: Iterable[str], where: str) -> str:

@@ -16,6 +16,7 @@ from mainspring.lineage.store import event_sha256, events, events_after, executi
 from mainspring.ports.records.schema import value
 from mainspring.project import Project
 from mainspring.tracking import points_schema
+from mainspring.tracking import store as tracking
 from mainspring.tracking.points import open_points, points_file
 from mainspring.workflows.doctor.spec import Finding, Patient, Repair, Severity, shown
 from mainspring.workflows.references import EDGES, dangling
@@ -196,10 +197,12 @@ def _told(lease: Lease, names: dict[str, str]) -> str:
 
 
 def check_executions(patient: Patient) -> Iterator[Finding]:
-    """Executions that are `running` though nobody holds a lease on them."""
+    """Executions that are `running` though nobody holds a lease on them, save runs whose process is elsewhere."""
     project = patient.project
     with project.records.read() as connection:
-        left = [item for item, standing in running(project.graph, connection) if standing is Standing.FREE]
+        elsewhere = set(tracking.running_elsewhere(connection, project.graph.project_id))
+        free = [item for item, standing in running(project.graph, connection) if standing is Standing.FREE]
+    left = [item for item in free if item.id not in elsewhere]
     if left:
         yield Finding(
             check="executions",

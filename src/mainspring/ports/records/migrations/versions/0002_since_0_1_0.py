@@ -7,7 +7,12 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
-FILLS = {"feature_groups.tags": "'[]'", "feature_groups.treated": "'[]'"}
+FILLS = {
+    "feature_groups.tags": "'[]'",
+    "feature_groups.treated": "'[]'",
+    "runs.execution_id": '"id"',
+    "experiments.tags": "'{}'",
+}
 
 
 def upgrade() -> None:
@@ -144,12 +149,43 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "run_datasets",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("asset_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("source_type", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("source", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("schema_text", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("profile", sa.Text(), autoincrement=False, nullable=True),
+        sa.Column("content", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("asset_id", name=op.f("pk_run_datasets")),
+        sa.UniqueConstraint("project_id", "content", name=op.f("uq_run_datasets_project_id_content")),
+    )
+    op.create_table(
+        "run_inputs",
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("asset_id", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("tags", sa.JSON(none_as_null=True), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("run_id", "asset_id", name=op.f("pk_run_inputs")),
+    )
+    op.create_table(
         "stores",
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("stores_id", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("settled", sa.Boolean(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("project_id", name=op.f("pk_stores")),
     )
+    with op.batch_alter_table("experiments", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("artifact_location", sa.Text(), autoincrement=False, nullable=True))
+        batch_op.add_column(sa.Column("tags", sa.JSON(none_as_null=True), nullable=True))
+        batch_op.add_column(sa.Column("updated_us", sa.BigInteger(), autoincrement=False, nullable=True))
+
+    op.execute('UPDATE "experiments" SET "tags" = \'{}\'')
+    with op.batch_alter_table("experiments", schema=None) as batch_op:
+        batch_op.alter_column("tags", existing_type=sa.JSON(none_as_null=True), nullable=False)
+
     with op.batch_alter_table("feature_commits", schema=None) as batch_op:
         batch_op.add_column(sa.Column("early_event_us", sa.BigInteger(), autoincrement=False, nullable=True))
         batch_op.add_column(sa.Column("late_event_us", sa.BigInteger(), autoincrement=False, nullable=True))
@@ -180,3 +216,23 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("transforms", sa.JSON(none_as_null=True), autoincrement=False, nullable=True)
         )
+
+    with op.batch_alter_table("metric_points", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_metric_points_run_id_key_step"))
+        batch_op.create_index(
+            batch_op.f("ix_metric_points_run_id_key_step_logged_us"),
+            ["run_id", "key", "step", "logged_us"],
+            unique=False,
+        )
+
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("execution_id", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("status", sa.Text(), autoincrement=False, nullable=True))
+        batch_op.add_column(sa.Column("user_id", sa.Text(), autoincrement=False, nullable=True))
+        batch_op.add_column(sa.Column("begun_us", sa.BigInteger(), autoincrement=False, nullable=True))
+        batch_op.add_column(sa.Column("ended_us", sa.BigInteger(), autoincrement=False, nullable=True))
+        batch_op.alter_column("environment", existing_type=sa.JSON(none_as_null=True), nullable=True)
+
+    op.execute('UPDATE "runs" SET "execution_id" = "id"')
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.alter_column("execution_id", existing_type=sa.Text(), nullable=False)
