@@ -2,7 +2,7 @@
 #   make demo                  the flights of 2013: a machine-learning system lives through a year
 #   make test                  the whole suite on SQLite, then all that opens a database on PostgreSQL, where it answers
 #   make check                 style, types, directions
-#   make interop               our expectations beside Great Expectations, in an environment made for it
+#   make interop               beside Great Expectations and under MLflow's clients, each in an environment made for it
 #   make soak [MINUTES=20]     hundreds of kills and sixteen writers for minutes, on SQLite and PostgreSQL
 #   make bench [NAME=startup]  benchmarks (NAME='walk --full' in full size); make bench-report prints the latest results
 #   make docs                  runs every example of the documentation and checks its links
@@ -65,7 +65,7 @@ test: $(STAMP) ## the suite on SQLite, then what opens a database on PostgreSQL
 soak: $(STAMP) ## the long versions of what kills and many writers must not harm
 	MAINSPRING_ACTOR_NAME=user:soak $(BIN)/python -m tests.soak $(MINUTES)
 
-interop: $(STAMP) ## what we find beside what Great Expectations finds, in an environment made for it
+interop: $(STAMP) ## beside Great Expectations and under MLflow's clients, each in an environment made for it
 	MAINSPRING_TEST_INTEROP=1 $(BIN)/python -m pytest -q tests/interop
 
 check: $(STAMP) ## style, types, directions
@@ -87,4 +87,4 @@ constraints: $(STAMP) ## pin what is installed now
 	$(BIN)/python scripts/pin_constraints.py
 
 clean: ## forget the environment and build products
-	rm -rf $(VENV) .venv-great_expectations build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

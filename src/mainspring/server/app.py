@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +24,19 @@ from mainspring.errors import (
     UnavailableError,
     UnknownNameError,
 )
-from mainspring.log import bind, find_bound, get_logger, is_id, restore
+from mainspring.log import bind, get_logger, restore
+from mainspring.server.asgi import (
+    ClientGoneError,
+    Receive,
+    Scope,
+    Send,
+    TooLargeError,
+    find_given_id,
+    json_headers,
+    read_body,
+    request_id,
+)
+from mainspring.server.mlflow import Mlflow
 from mainspring.serving.predictor import Answer, Predictor
 from mainspring.serving.spec import OutcomeCounts
 from mainspring.serving.wire import ErrorBody, encoder, outcomes_decoder, predict_decoder
@@ -32,18 +44,12 @@ from mainspring.types import new_id
 
 _log = get_logger(__name__)
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 PREFIX: Final = "/v1/deployments"
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_OUTCOMES_BYTES: Final = 16 * 1024 * 1024
 MAX_WAITING: Final = 256
 RETRY_AFTER_S: Final = b"1"
 
-REQUEST_ID: Final = b"x-request-id"
-_JSON: Final = (b"content-type", b"application/json")
 _STATUS: Final[list[tuple[type[MainspringError], int]]] = [
     (ConflictError, 409),
     (UnavailableError, 503),
@@ -64,6 +70,7 @@ class App:
         predictors: by deployment; may change while it serves.
         post_outcomes: stores labels; runs in a thread.
         worker: this process' name, shown by /health.
+        mlflow: answers what is the MLflow protocol's; None = nobody does.
 
     Attributes:
         ready: False until models are loaded and warm: /health then says 503.
@@ -71,10 +78,17 @@ class App:
         n_waiting: requests under way.
     """
 
-    def __init__(self, predictors: Mapping[str, Predictor], post_outcomes: PostOutcomes, worker: str) -> None:
+    def __init__(
+        self,
+        predictors: Mapping[str, Predictor],
+        post_outcomes: PostOutcomes,
+        worker: str,
+        mlflow: Mlflow | None = None,
+    ) -> None:
         self._predictors = predictors
         self._post_outcomes = post_outcomes
         self._worker = worker
+        self._mlflow = mlflow
         self._routes: dict[str, str] = {}
         self.ready = False
         self.draining = False
@@ -91,7 +105,7 @@ class App:
             return
         # Not by a `with`: this is on the way of every prediction.
         around = bind(
-            {"request_id": _find_given_id(scope["headers"]) or f"{self._drawn}{next(self._numbers)}"}
+            {"request_id": find_given_id(scope["headers"]) or f"{self._drawn}{next(self._numbers)}"}
         )
         self.n_waiting += 1
         try:
@@ -125,6 +139,9 @@ class App:
         if name is not None and method == "POST":
             await self._predict(name, scope, receive, send)
             return
+        if self._mlflow is not None and self._mlflow.is_for(path):
+            await self._mlflow.answer(scope, receive, send, is_open=self.ready and not self.draining)
+            return
         name, action = _parts(path)
         if path == "/health" and method == "GET":
             await self._health(send)
@@ -150,10 +167,15 @@ class App:
         rest: Callable[[], None] | None = None
         try:
             self._admit(scope["path"])
-            body = await _body(scope, receive, MAX_BODY_BYTES)
+            body = await read_body(
+                scope,
+                receive,
+                MAX_BODY_BYTES,
+                "A prediction takes the keys and the request of one entity; send nothing else.",
+            )
             given = _decoded(predict_decoder, body, scope["path"])
             answer, rest = self._predictors[name].answer(given.keys, given.request, given.prediction_id)
-        except _ClientGoneError:
+        except ClientGoneError:
             return
         except MainspringError as error:
             await _refuse(send, error, name)
@@ -177,11 +199,11 @@ class App:
     async def _outcomes(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._admit(scope["path"])
-            body = await _body(scope, receive, MAX_OUTCOMES_BYTES)
+            body = await read_body(scope, receive, MAX_OUTCOMES_BYTES, "Send fewer outcomes at once.")
             given = _decoded(outcomes_decoder, body, scope["path"])
             rows = [(item.prediction_id, float(item.value), item.known_at) for item in given.outcomes]
             counts = await asyncio.to_thread(self._post_outcomes, name, rows)
-        except _ClientGoneError:
+        except ClientGoneError:
             return
         except MainspringError as error:
             await _refuse(send, error, name)
@@ -225,42 +247,6 @@ class App:
         return served
 
 
-class _ClientGoneError(Exception):
-    """The client went away before its request was complete."""
-
-
-class _TooLargeError(InputError):
-    """More bytes than one request may have."""
-
-    code = "input.too_large"
-
-
-async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    # The usual case: everything in one message.
-    if not message.get("more_body", False) and message["type"] == "http.request" and len(body) <= limit:
-        return body
-    parts = [body]
-    size = len(body)
-    while message["type"] == "http.request" and size <= limit and message.get("more_body", False):
-        message = await receive()
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-    if message["type"] == "http.disconnect":
-        raise _ClientGoneError
-    if size > limit:
-        raise _TooLargeError(
-            expected=f"a body of at most {limit} bytes",
-            got="more",
-            where=scope["path"],
-            hint="Send fewer outcomes at once."
-            if scope["path"].endswith("/outcomes")
-            else "A prediction takes the keys and the request of one entity; send nothing else.",
-        )
-    return b"".join(parts)
-
-
 def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes, path: str) -> Any:
     try:
         return decoder.decode(body)
@@ -280,31 +266,10 @@ def _parts(path: str) -> tuple[str, str]:
     return (name, action) if path.startswith(PREFIX + "/") else ("", "")
 
 
-def _find_given_id(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The id that the caller gave the request; None where there is none that can be one."""
-    for name, value in headers:
-        if name == REQUEST_ID:
-            given = bytes(value).decode("latin-1")
-            return given if is_id(given) else None
-    return None
-
-
-def _request_id() -> str:
-    return find_bound("request_id") or ""
-
-
-def _headers(body: bytes) -> list[tuple[bytes, bytes]]:
-    return [
-        _JSON,
-        (b"content-length", str(len(body)).encode()),
-        (REQUEST_ID, _request_id().encode("ascii")),
-    ]
-
-
 async def _reply_answer(send: Send, answer: Answer) -> None:
     body = encoder.encode(answer)
     headers = [
-        *_headers(body),
+        *json_headers(body),
         (b"x-prediction-id", answer.prediction_id.encode("latin-1", "replace")),
         (b"x-model-version", str(answer.model_version).encode()),
     ]
@@ -315,7 +280,7 @@ async def _reply_answer(send: Send, answer: Answer) -> None:
 async def _reply(
     send: Send, status: int, body: bytes, *, retry: bool = False, allow: bytes | None = None
 ) -> None:
-    headers = _headers(body)
+    headers = json_headers(body)
     if allow is not None:
         headers.append((b"allow", allow))
     if retry:
@@ -325,7 +290,7 @@ async def _reply(
 
 
 async def _refuse(send: Send, error: MainspringError, deployment: str) -> None:
-    if isinstance(error, _TooLargeError):
+    if isinstance(error, TooLargeError):
         status = 413
     else:
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
@@ -336,7 +301,7 @@ async def _refuse(send: Send, error: MainspringError, deployment: str) -> None:
 
 
 def _error(error: MainspringError) -> bytes:
-    return encoder.encode(ErrorBody(**error.to_dict(), request_id=_request_id()))
+    return encoder.encode(ErrorBody(**error.to_dict(), request_id=request_id()))
 
 
 def _busy(path: str) -> UnavailableError:

@@ -25,11 +25,13 @@ import msgspec
 from mainspring.errors import MainspringError, MissingExtraError, UnavailableError
 from mainspring.log import configure, get_logger
 from mainspring.log.progress import silent
-from mainspring.project import load_config, open_project
+from mainspring.project import Project, load_config, open_project
 from mainspring.server.app import App
+from mainspring.server.mlflow import Mlflow
 from mainspring.serving.api import Deployments
 from mainspring.serving.predictor import Predictor
 from mainspring.serving.weights import retry_after_s
+from mainspring.tracking.remote import Remote
 
 # By name: the process that this module is for runs it as `__main__`.
 _log = get_logger("mainspring.server.worker")
@@ -40,6 +42,8 @@ FIND_EVERY_S: Final = 0.25
 """How often it looks for new deployments."""
 SYNC_EVERY_S: Final = 1.0
 DRAIN_S: Final = 10.0
+ARTIFACT_ROOT: Final = "mlflow-artifacts:"
+"""Where runs of other tools' clients keep their artifacts: with the server itself."""
 COMPLAIN_EVERY_S: Final = 30.0
 """How often the same thing is complained about, at most."""
 
@@ -71,13 +75,14 @@ def role_of(port: int) -> str:
 class Worker:
     """The worker's predictors, and the timer that keeps them current."""
 
-    def __init__(self, deployments: Deployments, name: str) -> None:
+    def __init__(self, deployments: Deployments, name: str, mlflow: Mlflow | None = None) -> None:
         self._deployments = deployments
         self._name = name
         self.predictors: dict[str, Predictor] = {}
         self._quiet_until_s: dict[str, float] = {}
         self._failed: dict[str, tuple[int, float]] = {}
-        self.app = App(self.predictors, self._post_outcomes, name)
+        self.app = App(self.predictors, self._post_outcomes, name, mlflow)
+        self._mlflow = mlflow
 
     def _post_outcomes(self, name: str, rows: list[tuple[str, float, Any]]) -> Any:
         return self._deployments.get(name).post_outcomes(rows)
@@ -141,6 +146,8 @@ class Worker:
         await self.app.drain(DRAIN_S)
         timer.cancel()
         await stop()
+        if self._mlflow is not None:
+            self._mlflow.close()
         for name, predictor in self.predictors.items():
             try:
                 predictor.close()
@@ -295,6 +302,12 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
+def _remote(project: Project) -> Remote:
+    made = project.tracking.remote(ARTIFACT_ROOT)
+    made.experiments.ensure_default()
+    return made
+
+
 def main() -> None:
     """Read orders from standard input and serve until told to stop; nothing, if the supervisor is gone before."""
     line = _find_first_line(sys.stdin.fileno())
@@ -308,7 +321,8 @@ def main() -> None:
     project = open_project(folder, overrides=orders.overrides, progress=silent)
     serve = {"granian": granian, "uvicorn": uvicorn}[orders.http](orders.host, orders.port)
     with project, project.graph.leases.role(f"{role_of(orders.port)}/{orders.name}"):
-        asyncio.run(Worker(project.deployments, orders.name).run(serve))
+        mlflow = Mlflow(lambda: _remote(project))
+        asyncio.run(Worker(project.deployments, orders.name, mlflow).run(serve))
 
 
 if __name__ == "__main__":
