@@ -169,12 +169,16 @@ class Graph:
         )
 
     def record_begun(self, connection: Connection, execution: Execution) -> None:
-        """Record in this transaction, as its last act, that an execution `elsewhere` runs."""
+        """Record in the transaction of `connection`, as its last act, that an execution `elsewhere` runs."""
         store.add_execution(connection, execution, self.project_id)
         log.append(connection, self._scope, [log.begun(self._scope, execution)])
 
     def record_failed(self, connection: Connection, execution: Execution, error: str) -> bool:
-        """Record in this transaction, as its last act, that such an execution failed. False when it has ended."""
+        """Record in the transaction of `connection`, as its last act, that such an execution failed, and its `error`.
+
+        Returns:
+            False when it has ended: then nothing changes.
+        """
         return log.fail(connection, self._scope, execution, error)
 
     def conclude(self, execution: Execution) -> Publication:
