@@ -14,7 +14,7 @@ from mainspring.errors import UnknownNameError
 from mainspring.evaluation import check
 from mainspring.evaluation.rows import judge_rows
 from mainspring.evaluation.spec import RowsOrigin
-from mainspring.features.datasets.api import Learnt, find_learnt
+from mainspring.features.datasets.learnt import Learnt, find_learnt
 from mainspring.gates.spec import Policy, Requirement
 from mainspring.lineage import Verdict
 from mainspring.project import Project

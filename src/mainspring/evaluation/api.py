@@ -32,7 +32,7 @@ from mainspring.evaluation.spec import (
     parameters,
     words,
 )
-from mainspring.features.datasets.api import find_learnt
+from mainspring.features.datasets.learnt import find_learnt
 from mainspring.features.digest import frame_digest
 from mainspring.lineage import AssetKind, Graph
 from mainspring.models.api import DatasetReference, Models, check_dataset

@@ -8,7 +8,7 @@ import polars as pl
 
 from mainspring.errors import InputError
 from mainspring.evaluation.spec import EvaluatedRows, RowsOrigin
-from mainspring.features.datasets.api import Learnt
+from mainspring.features.datasets.learnt import Learnt
 from mainspring.features.schema import instants
 
 

@@ -14,9 +14,9 @@ from mainspring import notebook
 from mainspring.config import JOIN_MEMORY_MIN_BYTES
 from mainspring.errors import InputError, IntegrityError, StateError
 from mainspring.features import on_demand, schema, store
-from mainspring.features.datasets import again, batch
-from mainspring.features.datasets import api as dataset
-from mainspring.features.datasets.api import Asked, TrainingDataset
+from mainspring.features.datasets import again, batch, make
+from mainspring.features.datasets.api import TrainingDataset
+from mainspring.features.datasets.make import Asked
 from mainspring.features.datasets.split import check_split
 from mainspring.features.digest import frame_digest
 from mainspring.features.erasure import meanwhile as erased_meanwhile
@@ -213,7 +213,7 @@ class FeatureView:
             asked = self._spine(spine, source, pins=pins)
             result = self._join(asked, moment, pins)
             joined, provenance = result.frame, result.provenance
-        return dataset.make(
+        return make.make(
             self._stores,
             self.spec,
             spine=asked.frame,

@@ -14,8 +14,9 @@ from tests.features.erasure.test_api import holders
 
 import mainspring as ms
 from mainspring.errors import StateError
-from mainspring.features.datasets import api as make
-from mainspring.features.datasets.api import TrainingDataset, find_learnt
+from mainspring.features.datasets import make
+from mainspring.features.datasets.api import TrainingDataset
+from mainspring.features.datasets.learnt import find_learnt
 from mainspring.features.erasure import datasets, receipt
 from mainspring.features.group import FeatureGroup
 from mainspring.features.profiles import KEPT_FROM_ROWS

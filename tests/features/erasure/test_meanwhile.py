@@ -11,7 +11,7 @@ from tests.features.erasure.test_datasets import group_of, spine, view_of
 
 from mainspring.errors import StateError
 from mainspring.features import view as view_module
-from mainspring.features.datasets import api as make
+from mainspring.features.datasets import make
 from mainspring.features.erasure import datasets
 from mainspring.features.join.joined import Source
 from mainspring.features.view import FeatureView

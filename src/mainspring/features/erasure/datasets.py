@@ -16,9 +16,8 @@ from sqlalchemy import Connection
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features import schema, store
-from mainspring.features.datasets import api as dataset
-from mainspring.features.datasets import contents
-from mainspring.features.datasets.api import SPINE
+from mainspring.features.datasets import contents, make
+from mainspring.features.datasets.make import SPINE
 from mainspring.features.erasure.editions import is_ended
 from mainspring.features.erasure.spec import Plan
 from mainspring.features.spec import (
@@ -93,7 +92,7 @@ def rewrite(stores: Stores, group: FeatureGroupSpec, held: Held, plan: Plan, exe
 
 def _replace(stores: Stores, held: Held, execution_id: str) -> None:
     """Write the edition down, if nobody else did since."""
-    edition = dataset.edition(stores, held.spec, held.view, held.gone)
+    edition = make.edition(stores, held.spec, held.view, held.gone)
     before = (held.spec.blob, held.spec.provenance, held.spec.profiles)
     after = (edition.blob, edition.provenance, edition.profiles)
     taken = ErasedRows(
@@ -153,7 +152,7 @@ def _find(stores: Stores, group: FeatureGroupSpec, asset_id: str, plan: Plan) ->
     assert view is not None
     keys = plan.found.keys
     commits = {item.asset_id for item in plan.found.commits}
-    is_spine = any(role == SPINE and made_of in commits for role, made_of in dataset.inputs(stores, asset))
+    is_spine = any(role == SPINE and made_of in commits for role, made_of in make.inputs(stores, asset))
     ended = (
         item.execution_id
         for item in spec.erasures
