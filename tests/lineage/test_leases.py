@@ -348,9 +348,8 @@ def test_what_nobody_foresaw_does_not_end_the_renewals(graph: Graph, lines: Line
     graph.leases.beat = counted  # type: ignore[method-assign]
     with graph.leases.role("server/a"), graph.leases.role("server/b", broken):
         with graph.records.write() as connection:
-            lease.take_over(
-                connection, graph.records, graph.records.present_us, "server/b", OTHER, 60, graph.project_id
-            )
+            claim = lease.Claim(graph.project_id, "server/b", OTHER, 60, graph.records.present_us)
+            lease.take_over(connection, graph.records, claim)
         assert all(renewed.acquire(timeout=5) for _ in range(3))
     graph.leases.close()
     (said,) = (line for line in lines() if line["event"] == "lease.renewal_failed")

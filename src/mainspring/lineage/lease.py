@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,59 +20,56 @@ Present = ColumnElement[int]
 """The present as SQL, in microseconds since 1970: see `Records.present_us`."""
 
 
-def begin(
-    connection: Connection,
-    present: Present,
-    subject: str,
-    holder: str,
-    token: int,
-    ttl_s: float,
-    project_id: str,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A lease that somebody wants to have from now on.
+
+    Attributes:
+        project_id: the project that the subject is of.
+        subject, holder, ttl_s: as in `Lease`.
+        present: when it is taken.
+    """
+
+    project_id: str
+    subject: str
+    holder: str
+    ttl_s: float
+    present: Present
+
+    def row(self, token: int) -> dict[str, object]:
+        """The lease as it is stored."""
+        return {
+            "project_id": self.project_id,
+            "subject": self.subject,
+            "holder": self.holder,
+            "token": token,
+            "ttl_s": self.ttl_s,
+            "taken_us": self.present,
+            "renewed_us": self.present,
+            "suspected_us": None,
+        }
+
+
+def begin(connection: Connection, claim: Claim, token: int) -> None:
     """Take the lease of something that begins, and that nobody else can know of."""
-    connection.execute(insert(leases).values(_row(present, subject, holder, token, ttl_s, project_id)))
+    connection.execute(insert(leases).values(claim.row(token)))
 
 
-def take_over(
-    connection: Connection,
-    records: Records,
-    present: Present,
-    subject: str,
-    holder: str,
-    ttl_s: float,
-    project_id: str,
-) -> int:
+def take_over(connection: Connection, records: Records, claim: Claim) -> int:
     """Take a role, from whoever has it; returns the token, greater than that of every holder before."""
-    statement = _taking(records, present, subject, holder, ttl_s, project_id, where=None)
+    statement = _taking(records, claim, where=None)
     return int(connection.execute(statement.returning(leases.c.token)).scalar_one())
 
 
-def take_free(
-    connection: Connection,
-    records: Records,
-    present: Present,
-    subject: str,
-    holder: str,
-    ttl_s: float,
-    project_id: str,
-) -> int | None:
+def take_free(connection: Connection, records: Records, claim: Claim) -> int | None:
     """Take a role that nobody has; returns the token as `take_over` does, None where somebody has it."""
-    free = leases.c.holder.is_(None)
-    statement = _taking(records, present, subject, holder, ttl_s, project_id, where=free)
+    statement = _taking(records, claim, where=leases.c.holder.is_(None))
     found = connection.execute(statement.returning(leases.c.token)).scalar_one_or_none()
     return None if found is None else int(found)
 
 
-def _taking(
-    records: Records,
-    present: Present,
-    subject: str,
-    holder: str,
-    ttl_s: float,
-    project_id: str,
-    where: ColumnElement[bool] | None,
-) -> Any:
-    taken = _row(present, subject, holder, 1, ttl_s, project_id)
+def _taking(records: Records, claim: Claim, where: ColumnElement[bool] | None) -> Any:
+    taken = claim.row(1)
     change = {name: given for name, given in taken.items() if name not in {"project_id", "subject", "token"}}
     return (
         records.insert(leases)
@@ -82,21 +80,6 @@ def _taking(
             where=where,
         )
     )
-
-
-def _row(
-    present: Present, subject: str, holder: str, token: int, ttl_s: float, project_id: str
-) -> dict[str, object]:
-    return {
-        "project_id": project_id,
-        "subject": subject,
-        "holder": holder,
-        "token": token,
-        "ttl_s": ttl_s,
-        "taken_us": present,
-        "renewed_us": present,
-        "suspected_us": None,
-    }
 
 
 def renew(

@@ -95,16 +95,7 @@ class Leases:
 
     def begin(self, connection: Connection, execution: Execution) -> None:
         """Take the lease of an execution that begins in this transaction; `keep` it once that has ended."""
-        scope = self._scope()
-        rows.begin(
-            connection,
-            self._now(scope),
-            execution.id,
-            process_name(),
-            execution.fence,
-            self.ttl_s,
-            scope.project_id,
-        )
+        rows.begin(connection, self._claim(self._scope(), execution.id), execution.fence)
 
     def keep(self, subject: str, token: int, when_lost: Callable[[], object] | None = None) -> None:
         """Renew from here on; as `role`."""
@@ -125,15 +116,7 @@ class Leases:
             The token, greater than that of every holder before.
         """
         scope = self._scope()
-        return rows.take_over(
-            connection,
-            scope.records,
-            self._now(scope),
-            subject,
-            process_name(),
-            self.ttl_s,
-            scope.project_id,
-        )
+        return rows.take_over(connection, scope.records, self._claim(scope, subject))
 
     def give_up(self, connection: Connection, subject: str, token: int) -> bool:
         """End in this transaction what was taken, for good. False when it was taken away.
@@ -191,15 +174,11 @@ class Leases:
     def _take_free(self, name: str) -> int | None:
         scope = self._scope()
         with scope.records.write() as connection:
-            return rows.take_free(
-                connection,
-                scope.records,
-                self._now(scope),
-                name,
-                process_name(),
-                self.ttl_s,
-                scope.project_id,
-            )
+            return rows.take_free(connection, scope.records, self._claim(scope, name))
+
+    def _claim(self, scope: log.Scope, subject: str) -> rows.Claim:
+        """A lease for this process from now on."""
+        return rows.Claim(scope.project_id, subject, process_name(), self.ttl_s, self._now(scope))
 
     @contextmanager
     def _having(self, name: str, token: int, when_lost: Callable[[], object] | None) -> Iterator[int]:
