@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, overload
+from typing import Any, overload
 
 import polars as pl
 
 from mainspring import notebook
 from mainspring.config import JOIN_MEMORY_MIN_BYTES
-from mainspring.errors import InputError, IntegrityError, StateError
+from mainspring.errors import InputError, StateError
 from mainspring.features import on_demand, schema, store
 from mainspring.features.datasets import again, batch, make
 from mainspring.features.datasets.api import TrainingDataset
@@ -22,16 +22,15 @@ from mainspring.features.digest import frame_digest
 from mainspring.features.erasure import meanwhile as erased_meanwhile
 from mainspring.features.insert.origin import Origin, read, source_asset
 from mainspring.features.iso8601 import Moment, find_instant
-from mainspring.features.join.buckets import estimated_bytes, find_in_buckets
-from mainspring.features.join.joined import JoinResult, Source
-from mainspring.features.join.point_in_time import EVENT, KNOWN, NUMBER, OP, ORDINAL, Side, find
+from mainspring.features.join.joined import JoinResult
+from mainspring.features.join.point_in_time import NUMBER, Side
 from mainspring.features.join.point_in_time import Spine as Lookup
-from mainspring.features.join.threads import each
+from mainspring.features.join.sources import GroupKey, Search
 from mainspring.features.online.api import OnlineReader
 from mainspring.features.online.vectors import Vector
 from mainspring.features.personal import of_spine, open_door, unshown
 from mainspring.features.read import Read
-from mainspring.features.rows import delay_us, scan, ttl_us
+from mainspring.features.rows import delay_us, ttl_us
 from mainspring.features.spec import (
     CommitSpec,
     FeatureGroupSpec,
@@ -43,15 +42,7 @@ from mainspring.features.spec import (
 )
 from mainspring.features.store import Stores
 from mainspring.features.treatment import TreatedColumn
-from mainspring.ports.tables.collect import collect
 from mainspring.types import from_us, to_us
-
-GroupKey = tuple[str, int]
-
-MAX_BUCKETS: Final = 1_000
-"""Each has a few files of its own; with less memory than that takes, buckets are larger than asked for."""
-HELD_BYTES: Final = 64_000_000
-"""A group that is estimated to need less is read at once, keys, times and values; of a larger one values come last."""
 
 
 @dataclass(frozen=True)
@@ -448,7 +439,18 @@ class FeatureView:
         if labels and as_of is None:
             as_of = self._stores.graph.clock.now()
         at_us = None if as_of is None else to_us(as_of)
-        sources = self._sources(spine, parts, groups, commits, at_us, memory_bytes)
+        latest = (stamp for stamp in (spine.times_us.max(), at_us) if isinstance(stamp, int))
+        search = Search(
+            self._stores,
+            self.spec.title,
+            parts,
+            groups,
+            commits,
+            until=from_us(max(latest, default=0)),
+            memory_bytes=memory_bytes,
+            side=lambda item, group, rows, read: self._side(item, group, rows, read, at_us),
+        )
+        sources = search.sources(self._lookup(spine, parts, groups))
         by_side = {item.side: item.table for item in parts}
         functions = [on_demand.bind(item, self._stores.functions) for item in self.spec.on_demand]
 
@@ -509,102 +511,6 @@ class FeatureView:
                 "of.",
             )
         return out
-
-    def _sources(
-        self,
-        spine: Spine,
-        parts: Sequence[SelectionSpec],
-        groups: Mapping[GroupKey, FeatureGroupSpec],
-        commits: Mapping[GroupKey, list[CommitSpec]],
-        at_us: int | None,
-        memory_bytes: int,
-    ) -> dict[str, Source]:
-        """Which rows of every side answer, in the order of the sides; groups that fit into memory together are searched
-        at once.
-        """
-        lookup = self._lookup(spine, parts, groups)
-        last = from_us(
-            max((stamp for stamp in (spine.times_us.max(), at_us) if isinstance(stamp, int)), default=0)
-        )
-
-        def table_of(key: GroupKey) -> pl.LazyFrame:
-            columns = _columns(parts, key, groups[key])
-            return scan(self._stores, groups[key], commits[key], columns, until=last)
-
-        tables = {key: table_of(key) for key in groups}
-        n_rows = {key: sum(commit.n_rows + commit.n_deletes for commit in commits[key]) for key in groups}
-
-        def searched(key: GroupKey, table: pl.LazyFrame) -> dict[str, Source]:
-            sides = [item for item in parts if item.table == key]
-            return self._group_sources(
-                lookup, groups[key], table, n_rows[key], commits[key], sides, at_us, memory_bytes
-            )
-
-        def of_group(key: GroupKey) -> dict[str, Source]:
-            try:
-                return searched(key, tables[key])
-            except IntegrityError:
-                # An erasure may have taken files since the table was looked at; a lost one is missing again.
-                return searched(key, table_of(key))
-
-        together = sum(
-            _size_bytes(tables[key].select(_searched(group)), n_rows[key]) for key, group in groups.items()
-        )
-        with self._stores.progress(f"view {self.spec.title}: groups searched", len(groups)) as advance:
-
-            def counted(key: GroupKey) -> dict[str, Source]:
-                sources = of_group(key)
-                advance()
-                return sources
-
-            found = {
-                side: source
-                for sources in each(counted, list(groups), at_once=together <= memory_bytes)
-                for side, source in sources.items()
-            }
-        return {item.side: found[item.side] for item in parts}
-
-    def _group_sources(
-        self,
-        lookup: Lookup,
-        group: FeatureGroupSpec,
-        table: pl.LazyFrame,
-        n_rows: int,
-        commits: list[CommitSpec],
-        sides: Sequence[SelectionSpec],
-        at_us: int | None,
-        memory_bytes: int,
-    ) -> dict[str, Source]:
-        where = f"feature group {group.label}"
-        rows = collect(table, where) if _size_bytes(table, n_rows) <= HELD_BYTES else table
-        asked = rows.lazy().select(_searched(group))
-        n_buckets = self._n_buckets(group, _size_bytes(asked, n_rows), memory_bytes)
-        times = asked.clear().collect() if n_buckets > 1 else collect(asked, where)
-        out = {}
-        for item in sides:
-            side = self._side(item, group, times, commits, at_us)
-            found = (
-                find(lookup, side)
-                if n_buckets == 1
-                else find_in_buckets(
-                    lookup,
-                    side,
-                    asked,
-                    n_buckets,
-                    self._stores.engine(),
-                    self._stores.spill_root,
-                    where,
-                    self._stores.progress,
-                )
-            )
-            out[item.side] = Source(rows, found, side.columns, side.cutoff, where)
-        return out
-
-    def _n_buckets(self, group: FeatureGroupSpec, size_bytes: int, memory_bytes: int) -> int:
-        """In how many parts the group's rows have to be searched; one series without keys has only one."""
-        if not group.keys or size_bytes <= memory_bytes:
-            return 1
-        return min(-(-size_bytes * self._stores.engine().n_workers // memory_bytes), MAX_BUCKETS)
 
     def _lookup(
         self, spine: Spine, parts: Sequence[SelectionSpec], groups: Mapping[GroupKey, FeatureGroupSpec]
@@ -675,22 +581,6 @@ class FeatureView:
 def _lookups(item: SelectionSpec, group: FeatureGroupSpec) -> tuple[tuple[str, str], ...]:
     """Key of the group → the spine's column in the key's type."""
     return tuple((name, f"{item.on.get(name, name)}:{group.type_of(name)}") for name in group.keys)
-
-
-def _size_bytes(rows: pl.LazyFrame, n_rows: int) -> int:
-    return estimated_bytes(rows.collect_schema().dtypes(), n_rows)
-
-
-def _searched(group: FeatureGroupSpec) -> list[str]:
-    """What a search looks at."""
-    known = [KNOWN] if group.known_time is not None else []
-    return [*group.keys, EVENT, *known, NUMBER, ORDINAL, OP]
-
-
-def _columns(parts: Sequence[SelectionSpec], key: GroupKey, group: FeatureGroupSpec) -> list[str]:
-    """What is read of a group: its keys and the columns that are taken."""
-    taken = [column for item in parts if item.table == key for column in item.columns]
-    return [*group.keys, *taken]
 
 
 def _last(commits: list[CommitSpec]) -> int:

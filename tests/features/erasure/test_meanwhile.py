@@ -13,8 +13,8 @@ from mainspring.errors import StateError
 from mainspring.features import view as view_module
 from mainspring.features.datasets import make
 from mainspring.features.erasure import datasets
+from mainspring.features.join import sources
 from mainspring.features.join.joined import Source
-from mainspring.features.view import FeatureView
 from mainspring.project import Project
 
 
@@ -50,7 +50,7 @@ def test_values_that_are_erased_after_the_search_become_no_dataset(
     project: Project, held_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether they were read at the join or are read when they are asked for: it is an erasure, and no damage."""
-    monkeypatch.setattr(view_module, "HELD_BYTES", held_bytes)
+    monkeypatch.setattr(sources, "HELD_BYTES", held_bytes)
     group = group_of(project)
     view, rows = view_of(project, group), spine(group)
     values = Source.values
@@ -70,7 +70,7 @@ def test_a_join_whose_values_were_erased_is_to_be_made_again(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody is told to bring them back."""
-    monkeypatch.setattr(view_module, "HELD_BYTES", 0)
+    monkeypatch.setattr(sources, "HELD_BYTES", 0)
     group = group_of(project)
     view, rows = view_of(project, group), spine(group)
     found = view.join(rows)
@@ -86,18 +86,18 @@ def test_a_join_under_an_erasure_reads_what_is_left(
     project: Project, monkeypatch: pytest.MonkeyPatch, memory_bytes: int | None
 ) -> None:
     """Its files go between the look at the table and the reading: that is no damage."""
-    monkeypatch.setattr(view_module, "HELD_BYTES", 0)
+    monkeypatch.setattr(sources, "HELD_BYTES", 0)
     monkeypatch.setattr(view_module, "JOIN_MEMORY_MIN_BYTES", 1)
     group = group_of(project)
     view, rows = view_of(project, group), spine(group)
-    searched = FeatureView._group_sources
+    searched = sources.Search._searched
 
     def erased_before(*given: Any) -> Any:
-        monkeypatch.setattr(FeatureView, "_group_sources", searched)
+        monkeypatch.setattr(sources.Search, "_searched", searched)
         group.erase({"name": "Zebedee"}, reason="asked")
         return searched(*given)
 
-    monkeypatch.setattr(FeatureView, "_group_sources", erased_before)
+    monkeypatch.setattr(sources.Search, "_searched", erased_before)
     found = view.join(rows, memory_bytes=memory_bytes).frame
     assert found.filter(pl.col("city").is_null())["who"].to_list() == ["Zebedee"]
 

@@ -18,6 +18,7 @@ from tests.features.join.test_point_in_time import ASKED, FACTS, numbered, spine
 
 from mainspring.features import view as view_module
 from mainspring.features.api import Features
+from mainspring.features.join import sources
 from mainspring.features.join.buckets import estimated_bytes, find_in_buckets
 from mainspring.features.join.point_in_time import Side, Spine, find
 from mainspring.features.view import FeatureView
@@ -77,7 +78,7 @@ def test_a_view_that_may_use_little_memory_answers_the_same(
     spine = pl.DataFrame(
         {"k": ["3", "1", None, "1"], "l": [3, 1, 1, 2], "event_time": [at(1.5), at(2), at(2), at(2)]}
     )
-    monkeypatch.setattr(view_module, "HELD_BYTES", 0)
+    monkeypatch.setattr(sources, "HELD_BYTES", 0)
     monkeypatch.setattr(view_module, "JOIN_MEMORY_MIN_BYTES", 1)
     little = FeatureView(replace(view._stores, join_memory_bytes=1000, spill_root=tmp_path), view.spec)
     whole, parts = view.join(spine), little.join(spine)

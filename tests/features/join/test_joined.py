@@ -14,7 +14,7 @@ from mainspring.config import JOIN_MEMORY_MIN_BYTES
 from mainspring.errors import InputError, StateError
 from mainspring.features import view
 from mainspring.features.api import Features, request
-from mainspring.features.join import joined
+from mainspring.features.join import joined, sources
 from mainspring.features.on_demand import on_demand
 from mainspring.features.view import FeatureView
 
@@ -33,7 +33,7 @@ def doubled(x):  # type: ignore[no-untyped-def]
 @pytest.fixture
 def shop(features: Features, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FeatureView:
     """Two groups of three commits each, and a request column; tables are read in parts, results in batches of 4."""
-    monkeypatch.setattr(view, "HELD_BYTES", 0)
+    monkeypatch.setattr(sources, "HELD_BYTES", 0)
     monkeypatch.setattr(view, "JOIN_MEMORY_MIN_BYTES", 1)
     monkeypatch.setattr(joined, "ROWS_AT_ONCE", 4)
     for name, column in (("one", "x"), ("two", "label")):
