@@ -228,6 +228,7 @@ def insert(
         group = found.features.get_group(*group_reference(name))
         data = paths[0] if len(paths) == 1 else paths
         commit = group.insert(data, idempotency_key=content_key(paths))
+        columns = {column.name: column.type for column in group.spec.columns or ()}
     print_fields(
         {
             "group": commit.group,
@@ -235,7 +236,7 @@ def insert(
             "rows": commit.n_rows,
             "failed": commit.n_failed,
             "verdict": commit.verdict,
-            "columns": {column.name: column.type for column in group.spec.columns or ()},
+            "columns": columns,
             "asset_id": commit.asset_id,
         },
         as_json=json,
