@@ -170,8 +170,8 @@ class FeatureGroup:
             data: a polars or pandas frame, Arrow data (a table, batches, a reader, or anything with the Arrow C
                 stream), the path of a csv, parquet, json or jsonl file, a pattern such as `days/*.parquet`, a list
                 of paths, a query made by `ms.sql`, or a read of a group. Naive times are read as UTC.
-            idempotency_key: the same key twice is one commit, also after a crash in the middle; None = every call is
-                a commit of its own.
+            idempotency_key: the same rows under the same key are one commit, also after a crash in the middle, and
+                whatever the group expects by then; None = every call is a commit of its own.
             source: the file that the rows were made from, or a name for where they came from; None = the files, query
                 or group that was given as data, or the rows themselves.
 

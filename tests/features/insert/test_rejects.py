@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from unittest.mock import Mock
 
 import polars as pl
 import pytest
@@ -14,7 +15,9 @@ import mainspring as ms
 from mainspring.checks import expect
 from mainspring.errors import ConflictError, ExpectationError, InputError, IntegrityError, UnknownNameError
 from mainspring.features.api import Features
+from mainspring.features.column import column
 from mainspring.features.group import FeatureGroup
+from mainspring.features.insert import api as ingest
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.lineage import Graph
 from mainspring.lineage.spec import AssetKind
@@ -134,6 +137,39 @@ def test_the_same_key_is_one_commit_with_its_rejects(features: Features) -> None
     assert group.rejects().height == 1
     with pytest.raises(ConflictError):
         group.insert(_rows(2.0, 200.0), idempotency_key="hour-0")
+    with pytest.raises(ConflictError):
+        group.insert(_rows(1.0, 300.0), idempotency_key="hour-0")
+
+
+def test_what_was_taken_is_not_judged_again(features: Features) -> None:
+    """The same rows under the same key are their commit, whatever the group expects, does and has by then."""
+    group = _group(features, "quarantine")
+    first = group.insert(_rows(1.0, 50.0, 200.0), idempotency_key="hour-0")
+    gone = group.delete(_rows(1.0).drop("temp"), idempotency_key="gone")
+    _group(features, "quarantine", expectations=[expect.between("temp", 0, 10)])
+    assert group.insert(_rows(1.0, 50.0, 200.0), idempotency_key="hour-0") == first
+    _group(features, "block")
+    wider = {"origin": str, "observed_at": datetime, "temp": float, "wind": column("float64", default=5.0)}
+    _group(features, "block", schema=wider)
+    assert group.insert(_rows(1.0, 50.0, 200.0), idempotency_key="hour-0").asset_id == first.asset_id
+    assert group.delete(_rows(1.0).drop("temp"), idempotency_key="gone").asset_id == gone.asset_id
+    assert len(group.commits()) == 2
+
+
+def test_what_was_written_of_a_batch_is_published_as_it_was_screened(
+    features: Features, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an insert that was killed in the middle no other rows become the commit, after the suite has changed."""
+    group = _group(features, "quarantine")
+    with monkeypatch.context() as killed:
+        killed.setattr(ingest, "publish", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            group.insert(_rows(1.0, 50.0, 200.0), idempotency_key="k")
+    _group(features, "quarantine", expectations=[expect.between("temp", 0, 10)])
+    with pytest.raises(ConflictError, match="expected 2 rows that the group takes"):
+        group.insert(_rows(1.0, 50.0, 200.0), idempotency_key="k")
+    _group(features, "quarantine")
+    assert group.insert(_rows(1.0, 50.0, 200.0), idempotency_key="k").n_rows == 2
 
 
 def test_an_unpublished_reject_is_not_seen(

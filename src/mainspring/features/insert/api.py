@@ -27,7 +27,7 @@ from mainspring.features.insert.origin import Origin, read
 from mainspring.features.insert.publish import Beside, ErasedMeanwhile, publish
 from mainspring.features.insert.rejects import Screened
 from mainspring.features.insert.remains import remains
-from mainspring.features.insert.staging import SettledMeanwhile, extent, stage
+from mainspring.features.insert.staging import SettledMeanwhile, check_token, extent, stage
 from mainspring.features.join.point_in_time import COMMIT, DELETE, OP, ORDINAL, PUT
 from mainspring.features.personal import open_door, unshown
 from mainspring.features.profiles import Looked
@@ -98,8 +98,26 @@ def _insert_rows(
     columns = group.columns or schema.infer(frame, _times(group), where)
     check_columns(group, columns, where)
     rows = schema.conform(frame, columns, not_null=not_null(group), where=where)
+    given = rows.select(item.name for item in columns if item.name in frame.columns)
+    # Before they are judged: what was taken once is not asked about again, whatever the group expects by now.
+    if (done := _find_same(stores, group, idempotency_key, commit_digest(PUT, given))) is not None:
+        return done
     batch = rejects.screen(group, rows, expectations_of(group), where)
-    return commit(stores, group, columns, batch, PUT, idempotency_key, origin)
+    return commit(stores, group, columns, batch, PUT, idempotency_key, origin, given=given)
+
+
+def _find_same(
+    stores: Stores, group: FeatureGroupSpec, idempotency_key: str | None, content: str
+) -> Commit | None:
+    """The commit of that key, if it is published and of these rows."""
+    if idempotency_key is None:
+        return None
+    check_token(group, idempotency_key)
+    with stores.records.read() as connection:
+        found = store.find_commit_by_token(connection, group.group_id, idempotency_key)
+    if found is None or found.number is None or found.digest != content:
+        return None
+    return commits_of(stores, group, [found])[0]
 
 
 def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency_key: str | None) -> Commit:
@@ -146,7 +164,7 @@ def _delete_rows(
         for item in group.columns
     )
     batch = Screened(rows, rows.height)
-    return commit(stores, group, group.columns, batch, DELETE, idempotency_key, origin)
+    return commit(stores, group, group.columns, batch, DELETE, idempotency_key, origin, given=named)
 
 
 def _check_key(idempotency_key: object, where: str) -> None:
@@ -236,21 +254,26 @@ def commit(
     idempotency_key: str | None,
     origin: Origin,
     *,
+    given: pl.DataFrame | None = None,
     asset_id: str | None = None,
     with_it: Callable[[Connection], object] | None = None,
 ) -> Commit:
     """Append rows that are in the group's types, and publish them.
 
     Args:
+        given: what the rows were made of, in the group's types: the same again is the same commit. None = the rows.
         asset_id: drawn beforehand; None draws one.
         with_it: what is written in the transaction that publishes them.
 
     Raises:
         SettledMeanwhile: the group has another schema by now; nothing was written.
     """
-    rows = batch.rows
-    token, content = idempotency_key or new_id(), commit_digest(op, rows)
-    group, spec = stage(stores, group, columns, rows, op, token, content)
+    rows, token = batch.rows, idempotency_key or new_id()
+    contents = [commit_digest(op, rows if given is None else given)]
+    if idempotency_key is not None and given is not None and rows.shape != given.shape:
+        # Of what earlier versions kept of such rows.
+        contents.append(commit_digest(op, rows))
+    group, spec = stage(stores, group, columns, rows, op, token, contents)
     if spec.number is not None:
         return commits_of(stores, group, [spec])[0]
     with stores.records.read() as connection:

@@ -29,22 +29,25 @@ def stage(
     rows: pl.DataFrame,
     op: int,
     token: str,
-    content: str,
+    contents: Sequence[str],
 ) -> tuple[FeatureGroupSpec, CommitSpec]:
     """Draw the ticket, or find the commit of the same key; a first insert also settles the group's schema.
+
+    Args:
+        contents: the digest of what was given, and others that the commit of the same key may have.
 
     Raises:
         InputError: the key is none.
         ConflictError: it came with other rows.
         SettledMeanwhile: the group has another schema by now.
     """
-    _check_token(group, token)
+    check_token(group, token)
     new = CommitSpec(
         group_id=group.group_id,
         ticket=0,
         number=None,
         token=token,
-        digest=content,
+        digest=contents[0],
         asset_id=None,
         n_failed=0,
         verdict=None,
@@ -55,7 +58,8 @@ def stage(
         lock_group(stores, connection, group.group_id)
         found = store.find_commit_by_token(connection, group.group_id, token)
         if found is not None:
-            _check_same(group, found, content)
+            _check_same(group, found, contents)
+            _check_as_staged(group, found, rows)
             return store.get_group_by_id(connection, group.group_id), found
         group = _settled(stores, connection, group.group_id, columns)
         spec = new.model_copy(update={"ticket": store.next_ticket(connection, group.group_id)})
@@ -76,7 +80,8 @@ def extent(group: FeatureGroupSpec, rows: pl.DataFrame, op: int) -> dict[str, An
     return {**counts, **spans}
 
 
-def _check_token(group: FeatureGroupSpec, token: object) -> None:
+def check_token(group: FeatureGroupSpec, token: object) -> None:
+    """Refuses a key that no database can hold."""
     if not isinstance(token, str) or "\0" in token:
         raise InputError(
             expected="an idempotency key of text without NUL",
@@ -86,11 +91,11 @@ def _check_token(group: FeatureGroupSpec, token: object) -> None:
         )
 
 
-def _check_same(group: FeatureGroupSpec, found: CommitSpec, content: str) -> None:
+def _check_same(group: FeatureGroupSpec, found: CommitSpec, contents: Sequence[str]) -> None:
     """A key stays bound to the rows that it came with first, also where these were never published: whether their
     insert was killed or is under way in another process nobody can tell.
     """
-    if found.digest == content:
+    if found.digest in contents:
         return
     is_published = found.number is not None
     raise ConflictError(
@@ -102,6 +107,18 @@ def _check_same(group: FeatureGroupSpec, found: CommitSpec, content: str) -> Non
         else "Their insert was killed, or is under way. Insert these rows under a new key: the first ones stay unread "
         "for ever; or insert the first ones again under this key, which publishes them.",
     )
+
+
+def _check_as_staged(group: FeatureGroupSpec, found: CommitSpec, rows: pl.DataFrame) -> None:
+    """What is published later is what was written first: of the same rows no more and no fewer are taken."""
+    if found.number is None and found.n_rows != rows.height:
+        raise ConflictError(
+            expected=f"{found.n_rows} rows that the group takes, as when the idempotency key came first",
+            got=f"{rows.height}, by what the group expects of rows now",
+            where=f"feature group {group.label}, idempotency key {found.token!r}",
+            hint="Their first insert was killed, or is under way. Insert the rows under a new key: what was written "
+            "of them first stays unread for ever.",
+        )
 
 
 def _settled(
