@@ -395,7 +395,8 @@ class FeatureGroup:
         """
         where = f"feature group {self._spec.label}, next_version"
         given = {
-            "keys": None if keys is None else tuple(keys),
+            # Text is refused by name, where the whole definition is.
+            "keys": keys if keys is None or isinstance(keys, str) else tuple(keys),
             "event_time": event_time,
             "known_time": known_time,
             "ttl_s": find_seconds(ttl_s, "ttl_s", where),

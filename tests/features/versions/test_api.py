@@ -109,6 +109,25 @@ def test_a_back_fill_that_does_not_fit_is_refused(
     assert len(group.commits()) == 3
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"source_delay_s": -3600}, "a delay of 0 s"),
+        ({"ttl_s": 0}, "a ttl above 0 s"),
+        ({"keys": "place"}, "keys as a list of columns"),
+        ({"keys": ["place", "place"]}, "every key once"),
+        ({"known_time": "t"}, "a known time of its own"),
+    ],
+)
+def test_a_next_version_comes_through_the_door_of_a_group(
+    features: Features, given: dict[str, Any], message: str
+) -> None:
+    """What no group can be no version becomes; nothing is written."""
+    with pytest.raises(InputError, match=message):
+        weather(features).next_version(**given)
+    assert len(features.groups()) == 1
+
+
 def test_a_killed_back_fill_goes_on(records_url: str, tmp_path: Path) -> None:
     """Killed at four places one after another, it has each commit once in the end."""
     urls = [records_url, f"file:{tmp_path}/tables", f"lmdb:{tmp_path}/keys", f"file:{tmp_path}/blobs"]

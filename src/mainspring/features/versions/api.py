@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from mainspring.errors import InputError, UnknownNameError
-from mainspring.features import store
+from mainspring.features import plan, store
 from mainspring.features.define import settle
 from mainspring.features.insert import api as ingest
 from mainspring.features.insert.origin import Origin
@@ -110,6 +110,18 @@ def _define(
         }
     )
     where = f"feature group {wanted.label}"
+    plan.check_group(
+        wanted.name,
+        wanted.version,
+        wanted.keys,
+        wanted.event_time,
+        wanted.known_time,
+        wanted.ttl_s,
+        wanted.source_delay_s,
+        wanted.on_failure,
+        wanted.online,
+        where,
+    )
     if wanted.known_time == COMMIT_TIME:
         raise InputError(
             expected="a column as known time of the next version",
