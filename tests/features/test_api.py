@@ -127,6 +127,17 @@ def test_a_handle_takes_rows_as_the_group_is_by_then(features: Features) -> None
     assert held.failing_rows(rows(99.0)).height == 1
 
 
+def test_what_is_online_stays_so(features: Features) -> None:
+    """Taking it away is refused and not passed over; whoever says nothing of it changes nothing."""
+    assert not weather(features).spec.online
+    assert not weather(features, online=False).spec.online
+    assert weather(features, online=True).spec.online
+    assert weather(features, description="hourly").spec.online
+    with pytest.raises(ConflictError, match="online=False.*defined as version 2 without it"):
+        weather(features, online=False, description="daily")
+    assert weather(features).spec.description == "hourly"
+
+
 def test_a_group_that_came_online_since_is_materialised_by_a_handle_from_before(features: Features) -> None:
     """Whether a group is online is not what it was when the handle was made."""
     held = weather(features)

@@ -101,7 +101,7 @@ class Features:
         keys: Sequence[str] | None = None,
         event_time: str | None = None,
         known_time: str | None = None,
-        online: bool = False,
+        online: bool | None = None,
         expectations: Suite | Iterable[Expectation] | None = None,
         schema: Mapping[str, object] | None = None,
         description: str | None = None,
@@ -125,7 +125,8 @@ class Features:
             event_time: column that says when a row became true; None = a row is true until replaced.
             known_time: column that says when a row was learnt, or "commit" for its publication. With it, a
                 point-in-time join does not use a row before it was known. None = no such cut-off.
-            online: whether `materialize` may write it to the keys store.
+            online: whether `materialize` may write it to the keys store; None = leave as it is, at first not. What is
+                online stays so: views read it.
             expectations: a suite, or a list of what `ms.expect` makes; validated at every insert. None = leave as it
                 is.
             schema: column → type (name, Python or polars type) or `ms.column(type, default=…, description=…,
@@ -170,7 +171,7 @@ class Features:
             ttl_s,
             source_delay_s,
             on_failure or "alert",
-            online,
+            bool(online) if online is None else online,
             where,
         )
         check_reference(drift, event_time, where)
@@ -183,7 +184,7 @@ class Features:
             keys=tuple(keys),
             event_time=event_time,
             known_time=known_time,
-            online=online,
+            online=bool(online),
             ttl_s=ttl_s,
             source_delay_s=source_delay_s,
             on_failure=on_failure or "alert",
@@ -208,6 +209,7 @@ class Features:
             "jurisdiction": jurisdiction is not None,
             "on_failure": on_failure is not None,
             "drift": drift is not None,
+            "online": online is not None,
         }
         settled = settle(self._stores, wanted, given, ingest.check_expectations, where)
         return FeatureGroup(self._stores, settled)

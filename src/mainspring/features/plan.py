@@ -143,6 +143,14 @@ def evolved(
                 where=where,
                 hint=next_call(found, wanted),
             )
+    if given.get("online") and found.online and not wanted.online:
+        raise ConflictError(
+            expected="a group that is online, as it was defined, to stay so",
+            got="online=False",
+            where=where,
+            hint="Views may be read online, and a pipeline writes what they read. Leave online out; a group that is "
+            f"not to be there any more is defined as version {found.version + 1} without it.",
+        )
     update: dict[str, Any] = {field: getattr(wanted, field) for field, is_given in given.items() if is_given}
     update["online"] = found.online or wanted.online
     if wanted.columns is not None:
