@@ -243,16 +243,17 @@ class FeatureGroup:
 
         Args:
             data: a frame, a list of mappings (times may be text of ISO 8601), or an iterator of mappings, of which
-                every 1,000 rows are acknowledged together.
-            event_id: the column that names each event: text or whole numbers. It is no feature. An event whose id the
-                group took before changes nothing, whenever and from whichever process it comes again; its known time
-                may be another one then, and nothing else.
+                1,000 rows are acknowledged together, or what came within a tenth of a second. What came in less than
+                that before the iterator rests waits for its next row: push a list where that is too late.
+            event_id: the column that names each event: text or whole numbers. It is no column of the group. An event
+                whose id the group took before changes nothing, whenever and from whichever process it comes again; its
+                known time may be another one then, and nothing else.
 
         Raises:
             ConflictError: an event came before, or comes twice at once, with other values. Nothing of these rows is
-                taken, of an iterator only what came with the 1,000 before.
+                taken, of an iterator only what was acknowledged before.
             InputError: a column is missing, unknown or of another type, or an id is null. Nothing of these rows is
-                taken, of an iterator only what came with the 1,000 before.
+                taken, of an iterator only what was acknowledged before.
             ExpectationError: the group refuses and a critical expectation is broken; likewise.
             StateError: the group has no schema yet.
             UnavailableError: the online store cannot be reached. Send the same rows again.

@@ -252,6 +252,31 @@ def test_a_stream_takes_rows_as_the_group_is_by_then(
     assert read(features, held) == (99.0, "present")
 
 
+def test_a_slow_iterator_is_online_row_by_row(
+    features: Features, clock: ReplayClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that comes after a while is online before the next one is waited for."""
+    monkeypatch.setattr(push, "AT_ONCE_S", 0.0)
+    group = users(features)
+    clock.set(at(1))
+    seen = []
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for number in range(3):
+            yield row(number, hour=number / 10, score=float(number))
+            seen.append(read(features, group)[0])
+
+    assert group.push(rows(), event_id="id").n_rows == 3
+    assert seen == [0.0, 1.0, 2.0]
+
+
+def test_an_id_that_is_a_column_of_the_group(features: Features) -> None:
+    """It would be dropped with the ids: that is said."""
+    group = users(features)
+    with pytest.raises(InputError, match="'user', which is a column of the group.*under another name"):
+        group.push([row(1)], event_id="user")
+
+
 def test_text_times_and_columns_that_came_later(features: Features, clock: ReplayClock) -> None:
     """JSON's times are read; rows that were pushed before the group gained a column have no value for it."""
     group = users(features)

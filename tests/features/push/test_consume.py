@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from typer.testing import CliRunner
 
 from mainspring.checks import expect
 from mainspring.cli._app import app
+from mainspring.errors import InputError
 from mainspring.features.api import Features
 from mainspring.features.push import api as push
+from mainspring.features.push.consume import of_json
 from mainspring.ports.clock import ReplayClock
 from mainspring.ports.streams import IterableStream, Message
 from mainspring.project import Project
@@ -82,6 +85,40 @@ def test_refused_messages(features: Features, clock: ReplayClock, bad: Message, 
     assert len(handed) == 1
     assert handed[0].startswith("m2")
     assert why in handed[0]
+
+
+@pytest.mark.parametrize(
+    ("reads", "why"),
+    [
+        (lambda row: row.get("other"), "a mapping from decode="),
+        (lambda row: row["other"], "KeyError: 'other'"),
+    ],
+)
+def test_a_message_that_decode_cannot_read(
+    features: Features, clock: ReplayClock, reads: Callable[[Any], Any], why: str
+) -> None:
+    """It is handed over as any that is no row, and does not come again for ever."""
+    group = users(features)
+    clock.set(at(1))
+    other = Message("m9", b'{"other": {"user": "bob", "seen": "2013-01-01T00:30:00Z", "score": 2.0}}')
+    stream = IterableStream([message(1), other])
+
+    def decode(one: Message) -> Any:
+        return reads(of_json(one))
+
+    with pytest.raises(InputError, match="'m1'.*" + why):
+        next(group.consume(stream, decode=decode))
+    stream.close()
+    handed: list[str] = []
+    steps = group.consume(
+        stream, decode=decode, refused=lambda one, error: handed.append(f"{one.id} {error}")
+    )
+    assert next(steps).n_rows == 1
+    assert len(handed) == 1
+    assert why in handed[0]
+    stream.close()
+    assert next(steps).n_rows == 0
+    assert read(features, group, "bob") == (2.0, "present")
 
 
 def test_a_message_with_other_content(features: Features, clock: ReplayClock) -> None:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import islice
+from time import monotonic
 from typing import Any, Final
 
 import polars as pl
@@ -46,6 +46,8 @@ _log = get_logger(__name__)
 
 #: Rows of an iterator that are acknowledged together.
 ROWS_AT_ONCE: Final = 1_000
+#: After this time the next one is acknowledged with those before it, however few they are.
+AT_ONCE_S: Final = 0.1
 #: A batch is committed when it has as many rows, or when its first row was pushed as long ago.
 BATCH_ROWS: Final = 20_000
 BATCH_AGE_S: Final = 60.0
@@ -79,9 +81,21 @@ def push(stores: Stores, group: FeatureGroupSpec, data: object, *, event_id: str
     if not isinstance(data, Iterator):
         return _push_at_once(stores, group, data, event_id)
     done = Pushed()
-    while rows := list(islice(data, ROWS_AT_ONCE)):
+    for rows in _parts(data):
         done += _push_at_once(stores, group, rows, event_id)
     return done
+
+
+def _parts(data: Iterator[Any]) -> Iterator[list[Any]]:
+    """What an iterator gives in parts that are acknowledged together; of a slow one every row alone."""
+    rows, began_s = [], monotonic()
+    for row in data:
+        rows.append(row)
+        if len(rows) >= ROWS_AT_ONCE or monotonic() - began_s >= AT_ONCE_S:
+            yield rows
+            rows, began_s = [], monotonic()
+    if rows:
+        yield rows
 
 
 def _push_at_once(stores: Stores, group: FeatureGroupSpec, data: object, event_id: str) -> Pushed:
@@ -94,6 +108,14 @@ def _push_at_once(stores: Stores, group: FeatureGroupSpec, data: object, event_i
             got="no insert yet",
             where=where,
             hint="Declare schema= when you define the group, or insert rows first.",
+        )
+    if event_id in schema.types_of(group.columns):
+        raise InputError(
+            expected="the id of each event in a column of its own",
+            got=f"{event_id!r}, which is a column of the group",
+            where=where,
+            hint="The column of the ids is not kept with the rows: send the ids once more under another name, such as "
+            "'event_id'.",
         )
     door = open_door(group.treated, stores.find_secret, where)
     return _push_frame(stores, group, _frame(group, door, data, event_id, where), event_id, where)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mainspring.errors import ConflictError, ExpectationError, InputError
+from mainspring.errors import ConflictError, ExpectationError, InputError, MainspringError
 from mainspring.features.push import api as push
 from mainspring.features.push.api import Pushed
 from mainspring.features.spec import FeatureGroupSpec
@@ -61,7 +61,7 @@ def _push(
     stores: Stores, group: FeatureGroupSpec, messages: list[Message], decode: Decode, refused: Refused | None
 ) -> Pushed:
     try:
-        rows = [{**decode(message), _EVENT_ID: message.id} for message in messages]
+        rows = [_row(message, decode) for message in messages]
         return push.push(stores, group, rows, event_id=_EVENT_ID)
     except (InputError, ExpectationError, ConflictError):
         if refused is None:
@@ -69,11 +69,37 @@ def _push(
     done = Pushed()
     for message in messages:
         try:
-            row = {**decode(message), _EVENT_ID: message.id}
-            done += push.push(stores, group, [row], event_id=_EVENT_ID)
+            done += push.push(stores, group, [_row(message, decode)], event_id=_EVENT_ID)
         except (InputError, ExpectationError, ConflictError) as error:
             refused(message, error)
     return done
+
+
+def _row(message: Message, decode: Decode) -> dict[str, Any]:
+    """The row of a message, with its id.
+
+    Raises:
+        InputError: `decode` fails, or gives none: a message that nobody can read must not stop the stream for good.
+    """
+    try:
+        found: object = decode(message)
+    except MainspringError:
+        raise
+    except Exception as error:
+        raise InputError(
+            expected="a message that decode= makes a row of",
+            got=f"{type(error).__name__}: {error}",
+            where=f"message {message.id!r}",
+            hint="Correct decode=, or pass refused=, which is given the messages that cannot be read.",
+        ) from error
+    if not isinstance(found, Mapping):
+        raise InputError.of_kind(
+            "a mapping from decode=, with the group's columns",
+            found,
+            f"message {message.id!r}",
+            "Correct decode=, or pass refused=, which is given the messages that cannot be read.",
+        )
+    return {**found, _EVENT_ID: message.id}
 
 
 def _no_row(message: Message, got: str) -> InputError:
