@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from tests.features.conftest import at
@@ -60,6 +61,25 @@ def test_times_may_come_as_text(features: Features) -> None:
     assert view.online().many(two, asked, at(1)).values == {"holiday": [True] * 2, "booked": [booked] * 2}
     with pytest.raises(InputError, match="ISO 8601"):
         view.online().read({"day": "2013-06-24"}, {"booked": "noon"}, at(1))
+
+
+def test_numpy_scalars_are_what_they_are_in_python(features: Features) -> None:
+    """As a row of a pandas frame has them: as keys and as request columns, alone and among many, typed or not."""
+    group = features.group("planes", keys=["id", "tail"], online=True)
+    group.insert(pl.DataFrame({"id": [5], "tail": ["N1"], "seats": [180]}))
+    group.materialize(at(1))
+    parts = [group["seats"].static(), request("any", count=int, share=float, late=bool)]
+    reader = features.view("v", features=parts, spine_time="t").online()
+    keys = {"id": np.int64(5), "tail": np.str_("N1")}
+    asked = {"any": np.int32(7), "count": np.int8(1), "share": np.float32(0.5), "late": np.True_}
+    same = reader.read({"id": 5, "tail": "N1"}, {"any": 7, "count": 1, "share": 0.5, "late": True}, at(1))
+    one, many = reader.read(keys, asked, at(1)), reader.many([keys] * 2, asked, at(1))
+    assert one == same
+    assert {type(value) for value in one.inputs.values()} <= {int, float, bool}
+    assert many.values == {name: [value] * 2 for name, value in same.values.items()}
+    assert {type(value) for column in many.values.values() for value in column} <= {int, float, bool}
+    with pytest.raises(InputError, match="a key of type int64, got float"):
+        reader.read({**keys, "id": np.float64(5)}, asked, at(1))
 
 
 @pytest.mark.parametrize(

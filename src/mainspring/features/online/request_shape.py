@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, Final
+
+import numpy as np
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.iso8601 import PARSERS
@@ -47,6 +50,8 @@ class RequestShape:
         self._checks = [
             (name, PYTHON.get(kind, list), kind) for name, kind in types.items() if kind is not None
         ]
+        checked = {name for name, *_ in self._checks}
+        self._unchecked = tuple(name for name in self._needed if name not in checked)
         treated = of_spine(view.everything, groups, self._where).values()
         self._door = open_door(treated, find_secret, self._where)
         key_types = {
@@ -74,6 +79,8 @@ class RequestShape:
             raise self._no_mapping(keys, request) from error
         if not given.keys() <= self._allowed:
             raise self._unknown(given)
+        if not _PLAIN.issuperset(map(type, given.values())):
+            given = {name: _of_numpy(value) for name, value in given.items()}
         for name, parse, kind in self._parsers:
             value = given.get(name)
             if type(value) is str:
@@ -122,6 +129,12 @@ class RequestShape:
             return None
         for name, *_ in self._parsers:
             if name in columns and str in set(map(type, columns[name])):
+                return None
+        for name in self._unchecked:
+            column = columns[name]
+            if not _PLAIN.issuperset(map(type, column)) and any(
+                isinstance(item, np.generic) for item in column
+            ):
                 return None
         for name, _, kind in self._checks:
             if not {*map(type, columns[name])} - {_NOTHING} <= EXACTLY.get(kind, {list}):
@@ -176,6 +189,15 @@ class RequestShape:
         parts = [f"keys {', '.join(self.key_columns)}"] if self.key_columns else []
         parts += [f"request {', '.join(known)}"] if known else []
         return " and ".join(parts) or "neither keys nor request"
+
+
+#: What comes most often: none of it is a numpy scalar.
+_PLAIN: Final = frozenset({str, int, float, bool, _NOTHING, datetime, date})
+
+
+def _of_numpy(value: object) -> object:
+    """A numpy scalar, as a row of an array or of a pandas frame has them, as the Python value that it is."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _wrong_type(name: str, kind: str, value: object) -> InputError:
