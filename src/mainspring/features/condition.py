@@ -2,6 +2,11 @@
 
 As in SQL, a comparison with null is unknown, and so is its negation; a row is taken only where the whole is true.
 NaN counts as null. Times are compared as instants, naive ones are UTC.
+
+The rules about nulls are those of `checks.condition`, the language is another: that one is text in the words of pandas
+and Great Expectations, kept as it was written, which also compares columns with each other and is judged row by row.
+This one is part of what a view is: built by operators, with one form whoever writes it, so that equal filters give
+equal digests.
 """
 
 from __future__ import annotations
