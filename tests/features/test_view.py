@@ -660,3 +660,76 @@ def test_nothing_labelled_is_refused(delay: FeatureView, graph: Graph) -> None:
     with pytest.raises(InputError, match="none of them labelled"):
         delay.training_dataset(spine(1, 2), as_of=at(1))
     assert not graph.find_assets(kind=AssetKind.TRAINING_DATASET)
+
+
+# --- labels of other moments
+
+
+@pytest.fixture
+def usage(features: Features) -> FeatureGroup:
+    """What customer A used, at hour 0."""
+    group = features.group("usage", keys=["customer"], event_time="t")
+    group.insert(pl.DataFrame({"customer": ["A"], "t": [at(0)], "used": [1.0]}))
+    return group
+
+
+def questions(*hours: int) -> pl.DataFrame:
+    """Rows of customer A."""
+    return pl.DataFrame({"customer": ["A"] * len(hours), "event_time": [at(hour) for hour in hours]})
+
+
+def churned(features: Features, hours: list[int], **rules: Any) -> FeatureGroup:
+    """Whether customer A had left: only at the last of these hours."""
+    group = features.group("churn", keys=["customer"], event_time="t", **rules)
+    left = [hour == hours[-1] for hour in hours]
+    group.insert(
+        pl.DataFrame({"customer": ["A"] * len(hours), "t": [at(hour) for hour in hours], "left": left})
+    )
+    return group
+
+
+def test_labels_of_a_key_that_recurs_are_warned_of(
+    features: Features, usage: FeatureGroup, clock: ReplayClock
+) -> None:
+    """Every row gets the newest label of its key, whatever its own moment: the join and the leakage report say so."""
+    labels = churned(features, [5, 15, 25])
+    clock.set(at(99))
+    view = features.view("v", features=[usage["used"]], label=labels["left"])
+    found = view.join(questions(1, 11, 90))
+    assert found.frame["left"].to_list() == [True, True, True]
+    assert (found.report["churn"].n_several, found.report["churn"].n_before) == (3, 1)
+    several, before = (text for text in found.warnings if text.startswith("churn: "))
+    assert "3 of 3 labels are of keys with labels of several event times" in several
+    assert "1 of 3 labels were true before the row" in before
+    finding = view.training_dataset(questions(1, 11, 90)).leakage()["later_times"]
+    assert (finding.look, finding.figures["n_labels_several"]) == ("warning", {"churn": 3})
+    one = view.join(questions(1), as_of=at(6))
+    assert (one.report["churn"].n_several, one.frame["left"].to_list()) == (0, [False])
+
+
+def test_a_label_from_long_before_its_row_is_none(
+    features: Features, usage: FeatureGroup, clock: ReplayClock
+) -> None:
+    """The label's time to live counts from the row's own moment, and not from as_of."""
+    labels = churned(features, [35], ttl_s=3_600)
+    clock.set(at(999))
+    view = features.view("v", features=[usage["used"]], label=labels["left"])
+    found = view.join(questions(20, 36, 37, 90))
+    assert found.frame["left"].to_list() == [True, True, None, None]
+    assert found.report["churn"].n_expired == 2
+    assert view.training_dataset(questions(20, 90)).n_unlabelled == 1
+
+
+@pytest.mark.parametrize("event_time", ["t", None])
+def test_labels_that_were_published_after_as_of_are_warned_of(
+    features: Features, usage: FeatureGroup, clock: ReplayClock, event_time: str | None
+) -> None:
+    """Without a known time nothing says that they were not known: they are used, and it is said, of the label."""
+    group = features.group("fates", keys=["customer"], event_time=event_time)
+    clock.set(at(50))
+    group.insert(pl.DataFrame({"customer": ["A"], **({"t": [at(2)]} if event_time else {}), "left": [True]}))
+    view = features.view("v", features=[usage["used"]], label=group["left"])
+    told = [text for text in view.join(questions(1), as_of=at(10)).warnings if text.startswith("fates: ")]
+    assert len(told) == 1
+    assert "1 of 1 labels came in a commit published after as_of" in told[0]
+    assert not [text for text in view.join(questions(1), as_of=at(50)).warnings if "fates" in text]

@@ -155,7 +155,8 @@ class FeatureView:
             spine: a frame, a path, or a read of a group; its columns are the keys, the view's spine time and the
                 request columns, with others passed through.
             as_of: labels that became known after this moment are not used: a datetime, a date or ISO text, without
-                zone UTC; None = the project clock's present.
+                zone UTC; None = the project clock's present. Known, that is by their group's known time; of a group
+                without one, true by then, and what was published later is used with a warning.
             pins: `name@version` → the highest commit number to read, of the view's groups and of the one that the spine
                 is a read of; what is not named is read as it is.
             memory_bytes: a group of which the search is estimated to need more is searched in parts; 16,000,000 at
@@ -540,7 +541,7 @@ class FeatureView:
             keys=_lookups(item, group),
             columns=tuple(zip(item.columns, item.outputs, strict=True)),
             delay_us=delay_us(group),
-            ttl_us=None if late else ttl_us(group),
+            ttl_us=ttl_us(group),
             cutoff=group.known_time is not None,
             strict=is_strict(self.spec, item),
             at_us=at_us if late else None,

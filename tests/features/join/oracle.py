@@ -242,15 +242,14 @@ class View:
                 assert as_of is not None
                 moments = [instant(as_of)] * len(moments)
             keys = [tuple(_key(row[side.on.get(name, name)]) for name in group.keys) for row in spine]
+            ttl = None if group.ttl is None else group.ttl // timedelta(microseconds=1)
             answers = [
                 ask(
                     key,
                     moment,
                     facts,
                     delay=group.delay // timedelta(microseconds=1),
-                    ttl=None
-                    if group.ttl is None or side is self.label
-                    else group.ttl // timedelta(microseconds=1),
+                    ttl=None if side is self.label else ttl,
                     cutoff=group.known_time is not None,
                     strict=side is not self.label
                     and self.label is not None
@@ -258,8 +257,14 @@ class View:
                 )
                 for key, moment in zip(keys, moments, strict=True)
             ]
+            counted = _until(facts, asked)
+            own = [row[self.spine_time] for row in out.rows]
+            if side is self.label:
+                answers = [_expired(answer, t, ttl) for answer, t in zip(answers, own, strict=True)]
             out.answers[side.side] = answers
-            out.counts[side.side] = _counts(group, _until(facts, asked), keys, moments, answers)
+            out.counts[side.side] = _counts(group, counted, keys, moments, answers, late=side is self.label)
+            if side is self.label:
+                out.counts[side.side] |= _apart(group, facts, keys, moments, own, answers)
             for row, answer in zip(out.rows, answers, strict=True):
                 for column, output in zip(side.columns, side.outputs, strict=True):
                     row[output] = answer.value(column)
@@ -278,6 +283,39 @@ class View:
                 raise Refused("R10: every row has a moment")
 
 
+def _expired(answer: Answer, own: int, ttl: int | None) -> Answer:
+    """A label is too old by its row's own moment (R5)."""
+    event = None if answer.fact is None else answer.fact.event
+    if ttl is None or answer.status != "matched" or event is None or event >= own - ttl:
+        return answer
+    return Answer("expired", answer.fact)
+
+
+def _apart(
+    group: Group,
+    facts: Sequence[Fact],
+    keys: Sequence[tuple[Any, ...]],
+    moments: Sequence[int],
+    own: Sequence[int],
+    answers: Sequence[Answer],
+) -> dict[str, int]:
+    """Labels that may be of another moment than their row."""
+    n_before = n_several = 0
+    delay = group.delay // timedelta(microseconds=1)
+    for key, moment, t, answer in zip(keys, moments, own, answers, strict=True):
+        if answer.status == "matched" and answer.fact is not None:
+            n_before += answer.fact.event is not None and answer.fact.event < t
+            usable = {
+                fact.event
+                for fact in facts
+                if _equal(fact.key, key)
+                and (fact.event is None or fact.event + delay <= moment)
+                and (group.known_time is None or (fact.known is not None and fact.known <= moment))
+            }
+            n_several += len(usable) > 1
+    return {"n_before": n_before, "n_several": n_several}
+
+
 def _until(facts: Sequence[Fact], asked: Sequence[int]) -> list[Fact]:
     """What is true by the last moment that anybody asks about: reports count no more of a group."""
     horizon = max(asked, default=0)
@@ -290,6 +328,8 @@ def _counts(
     keys: Sequence[tuple[Any, ...]],
     moments: Sequence[int],
     answers: Sequence[Answer],
+    *,
+    late: bool,
 ) -> dict[str, Any]:
     """The report of one side."""
     used = [
@@ -315,7 +355,9 @@ def _counts(
         "n_group_unknown": sum(fact.known is None for fact in usable) if group.known_time else 0,
         "n_published_later": 0
         if group.known_time
-        else sum(published[fact.commit - 1] > moment for fact, moment in used if fact.event is not None),
+        else sum(
+            published[fact.commit - 1] > moment for fact, moment in used if late or fact.event is not None
+        ),
         "min_event_us": min(events, default=None),
         "max_event_us": max(events, default=None),
         "min_lag_us": min((moment - event for event, moment in timed), default=None),

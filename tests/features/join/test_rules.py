@@ -247,12 +247,13 @@ def test_a_view_answers_as_the_oracle_does(door: Door, world: dict[str, Any]) ->
         keys=["row"],
         event_time="e",
         known_time="c",
+        ttl_s=None if world["ttl"] is None else world["ttl"].total_seconds(),
         schema={"row": "int64", "e": "datetime", "c": "datetime", **TYPES},
     )
     rules: list[dict[str, Any]] = [
         {"event_time": "e", "known_time": known, "delay": world["delay"], "ttl": world["ttl"]},
         {},
-        {"event_time": "e", "known_time": "c"},
+        {"event_time": "e", "known_time": "c", "ttl": world["ttl"]},
     ]
     moments = world["published"]
     written = []

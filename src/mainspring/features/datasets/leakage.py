@@ -15,7 +15,7 @@ import polars as pl
 
 from mainspring import notebook
 from mainspring.features.datasets.split import TRAIN
-from mainspring.features.join.side_report import of_the_moment
+from mainspring.features.join.side_report import of_other_moments, of_the_moment
 from mainspring.features.wrangle import target_means_out_of_fold
 from mainspring.lineage.spec import Verdict
 
@@ -190,8 +190,8 @@ def later_times(
     sides: Sequence[str],
     labels: Sequence[str] = (),
 ) -> LeakFinding:
-    """Feature rows that became true or known after the row that got them or after its label was known, and answers of
-    the very moment asked about.
+    """Feature rows that became true or known after the row that got them or after its label was known, answers of
+    the very moment asked about, and labels that may be of another moment than the row that got them.
 
     What is known is asked of groups that say when their rows were learnt. A history that was loaded in one go, after
     all that it tells of, says nothing by when it was published: that is counted, and is no warning.
@@ -220,11 +220,19 @@ def later_times(
         )
         for side, item in told.items()
     }
+    # Reports of datasets that were made before these were counted do not tell them.
+    apart = {
+        label: (found.get("n_before", 0), found.get("n_several", 0), found.get("n_matched", 0))
+        for label in labels
+        if (found := report.get(label)) is not None
+    }
     figures = {
         "n_later": n_later,
         "n_after_label": n_after_label,
         "n_simultaneous": {side: item.get("n_simultaneous", 0) for side, item in told.items()},
         "n_published_later": {side: item.get("n_published_later", 0) for side, item in told.items()},
+        "n_labels_before": {label: counts[0] for label, counts in apart.items()},
+        "n_labels_several": {label: counts[1] for label, counts in apart.items()},
     }
     if not sides:
         return LeakFinding("later_times", Look.INSUFFICIENT_DATA, "not judged: nothing is joined", figures)
@@ -238,6 +246,7 @@ def later_times(
         if count
     ]
     said += [f"{side}: {text}" for side, text in very.items() if text is not None]
+    said += [f"{label}: {text}" for label, counts in apart.items() for text in of_other_moments(*counts)]
     if said:
         return LeakFinding("later_times", Look.WARNING, " · ".join(said), figures)
     than = "its row, or its label" if labels else "its row"

@@ -57,7 +57,8 @@ class Side:
         keys: (column of the group, column of the spine), same types.
         columns: (column of the group, column of the result).
         delay_us: a row can be used this long after its event time.
-        ttl_us: the picked row is no answer when its event time is longer than this before t; None = never.
+        ttl_us: the picked row is no answer when its event time is longer than this before t, the spine's time also
+            where `at_us` is asked about; None = never.
         cutoff: whether `_known_us` cuts off; without it the known time plays no part at all.
         strict: e + delay < t instead of <=.
         at_us: the moment that is asked about for every row, instead of the spine's time (labels).
@@ -234,7 +235,20 @@ def find(spine: Spine, side: Side) -> Found:
     # Times are whole microseconds, so that e + delay < t is e + delay + 1 <= t.
     frame = pl.DataFrame([column.cast(pl.Int64).alias(name) for name, column in table.items()])
     picked = search(asked, frame, delay_us=side.delay_us + int(side.strict))
-    return _judged(asked, side, picked, _null_keys(spine, side.keys), (n_null_keys, n_unknown))
+    several = None if side.at_us is None else _several(asked, frame, side.at_us - side.delay_us)
+    return _judged(
+        asked, spine.moments, side, picked, _null_keys(spine, side.keys), (n_null_keys, n_unknown), several
+    )
+
+
+def _several(asked: Questions, frame: pl.DataFrame, last_us: int) -> np.ndarray:
+    """(n,) whether a key that is asked about has rows of several event times up to a moment."""
+    usable = pl.col("event") <= last_us
+    if "known" in frame.columns:
+        usable &= pl.col("known") <= last_us
+    rows = frame.lazy().filter((pl.col("key") >= 0) & usable).group_by("key")
+    times = rows.agg((pl.col("event").min() < pl.col("event").max()).alias("several")).collect()
+    return np.isin(asked.keys, times.filter("several").get_column("key").to_numpy())
 
 
 def _n_nulls(rows: pl.DataFrame, keys: Sequence[str]) -> int:
@@ -249,9 +263,19 @@ def _longs(frame: pl.DataFrame, column: str) -> np.ndarray:
 
 
 def _judged(
-    asked: Questions, side: Side, picked: Longs, n_null_keys: int, unusable: tuple[int, int]
+    asked: Questions,
+    own: Longs,
+    side: Side,
+    picked: Longs,
+    n_null_keys: int,
+    unusable: tuple[int, int],
+    several: np.ndarray | None,
 ) -> Found:
-    """What the rows that were picked come to: a delete and a row that is too old are no answer."""
+    """What the rows that were picked come to: a delete and a row that is too old are no answer.
+
+    Args:
+        own: (n,) the spine's moments, also where another is asked about.
+    """
     rows = side.frame
     # In the order of time, in which tables mostly are: neighbours are looked up together.
     order, moments = asked.by_time, asked.ascending
@@ -264,7 +288,7 @@ def _judged(
     timed = found & (events != ALWAYS_US)
     expired = np.zeros_like(found)
     if side.ttl_us is not None:
-        expired = timed & ~deleted & (events < moments - side.ttl_us)
+        expired = timed & ~deleted & (events < own[order] - side.ttl_us)
     matched = found & ~deleted & ~expired
     status = np.empty(len(order), dtype=np.uint32)
     status[order] = np.where(matched, 0, np.where(expired, 2, 1))
@@ -280,6 +304,8 @@ def _judged(
         n_group_null_keys=unusable[0],
         n_group_unknown=unusable[1],
         cutoff=side.cutoff,
+        before=None if several is None else events < own[order],
+        several=None if several is None else several[order],
     )
     told = pl.Series("status", _STATUSES, dtype=STATUS).gather(pl.Series(status))
     decided = frozenset(np.flatnonzero(np.bincount(numbers[found])).tolist())

@@ -25,12 +25,16 @@ class SideReport:
         n_expired: the row found was older than the time to live.
         n_null_keys: asked with a null key, which never matches.
         n_simultaneous: answered by a row whose event time is the very moment asked about.
-        n_published_later: answered by a row with an event time whose commit was published after the moment asked
-            about, in a group that does not say when its rows were learnt.
+        n_published_later: answered by a row with an event time (of a label, by any) whose commit was published after
+            the moment asked about, in a group that does not say when its rows were learnt.
         n_group_null_keys: rows of the group that can never match.
         n_group_unknown: rows of the group, of those true by the last moment asked about, without known time, which are
             never used under a cut-off.
         cutoff: whether the group says when its rows were learnt, so that none is used before.
+        n_before: of labels, and of what is known with them: answered by a row that was true before the moment of the
+            spine's row.
+        n_several: likewise: answered, by the newest, where the key has rows of several event times.
+        late: whether it was asked about one moment for all rows, as labels are.
         min_event_us, max_event_us: oldest and newest event time used; None when nothing was, or the group has no event
             time.
         min_lag_us: smallest distance between the moment asked about and the event time used; None likewise.
@@ -51,6 +55,9 @@ class SideReport:
     max_event_us: int | None
     min_lag_us: int | None
     commits: Mapping[int, int]
+    n_before: int = 0
+    n_several: int = 0
+    late: bool = False
 
     @classmethod
     def of(
@@ -67,18 +74,22 @@ class SideReport:
         n_group_null_keys: int,
         n_group_unknown: int,
         cutoff: bool,
+        before: np.ndarray | None = None,
+        several: np.ndarray | None = None,
     ) -> SideReport:
-        """From arrays of one entry a row of the spine."""
+        """From arrays of one entry a row of the spine; `before` and `several` of labels alone."""
+        late = several is not None
         used = matched & timed
         at = events[used]
         lag = moments[used] - at
         answered = numbers[matched]
         known = np.array(sorted(published_us), dtype=np.int64)
         later = 0
-        if len(known) and len(at):
+        told = matched if late else used
+        if len(known) and told.any():
             stamps = np.array([published_us[int(number)] for number in known], dtype=np.int64)
-            place = np.minimum(np.searchsorted(known, numbers[used]), len(known) - 1)
-            later = int(((known[place] == numbers[used]) & (stamps[place] > moments[used])).sum())
+            place = np.minimum(np.searchsorted(known, numbers[told]), len(known) - 1)
+            later = int(((known[place] == numbers[told]) & (stamps[place] > moments[told])).sum())
         counted = np.bincount(answered) if len(answered) else np.zeros(0, dtype=np.int64)
         return cls(
             n_rows=len(moments),
@@ -95,6 +106,9 @@ class SideReport:
             max_event_us=int(at.max()) if len(at) else None,
             min_lag_us=int(lag.min()) if len(lag) else None,
             commits={int(number): int(counted[number]) for number in np.flatnonzero(counted)},
+            n_before=0 if before is None else int((used & before).sum()),
+            n_several=0 if several is None else int((matched & several).sum()),
+            late=late,
         )
 
     @classmethod
@@ -113,6 +127,7 @@ class SideReport:
         return cls(
             **counts,
             cutoff=given[0].cutoff,
+            late=given[0].late,
             min_event_us=min((p.min_event_us for p in given if p.min_event_us is not None), default=None),
             max_event_us=max((p.max_event_us for p in given if p.max_event_us is not None), default=None),
             min_lag_us=min((p.min_lag_us for p in given if p.min_lag_us is not None), default=None),
@@ -124,12 +139,17 @@ class SideReport:
         """What looks like a leak, in sentences; empty where nothing does."""
         very = of_the_moment(self.n_simultaneous, self.n_matched, cutoff=self.cutoff)
         out = [] if very is None else [very]
-        if self.n_published_later:
+        if self.n_published_later and self.late:
+            out.append(
+                f"{self.n_published_later} of {self.n_matched} labels came in a commit published after as_of, and the "
+                "group does not say when its rows were learnt, so that they are used. Give it a known_time."
+            )
+        elif self.n_published_later:
             out.append(
                 f"{self.n_published_later} of {self.n_matched} answers came in a commit published after the moment "
                 "asked about, and the group does not say when its rows were learnt. Give it a known_time."
             )
-        return tuple(out)
+        return (*out, *of_other_moments(self.n_before, self.n_several, self.n_matched))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON, with the warnings."""
@@ -138,6 +158,23 @@ class SideReport:
             "commits": {str(number): count for number, count in self.commits.items()},
             "warnings": list(self.warnings),
         }
+
+
+def of_other_moments(n_before: int, n_several: int, n_matched: int) -> list[str]:
+    """What to think of labels that may be of another moment than the row that got them; [] where none is."""
+    out = []
+    if n_several:
+        out.append(
+            f"{n_several} of {n_matched} labels are of keys with labels of several event times, and each row got the "
+            "newest known by as_of, whichever its own moment is. Key the label's group by what names one row, such as "
+            "an order."
+        )
+    if n_before:
+        out.append(
+            f"{n_before} of {n_matched} labels were true before the row that got them. Give the label's group a ttl_s: "
+            "an older one is no label then."
+        )
+    return out
 
 
 def of_the_moment(n_simultaneous: int, n_matched: int, *, cutoff: bool) -> str | None:
