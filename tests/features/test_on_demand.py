@@ -166,7 +166,7 @@ ODD = np.float64(2.5)
     [
         ("float64", [1, 2.5, True, None, math.inf]),
         ("float64", [ODD, 1.0]),
-        ("int64", [2**53 + 1, None]),
+        ("int64", [2**53, -(2**53), None]),
         ("bool", [None, None]),
         ("string", ["a", None, ""]),
         ("binary", [b"a", None]),
@@ -204,6 +204,18 @@ def test_other_types_are_refused_in_both_forms(kind: str, value: object) -> None
         array_of_one(value, kind, "f")
     with pytest.raises(InputError, match=f"type {kind}"):
         array_of(pl.Series([value]), kind, "f")
+
+
+def test_a_number_that_would_be_rounded_is_refused_in_both_forms() -> None:
+    """Functions are given fractions: an id above 2**53 would be another one."""
+    for value in (2**53 + 1, -(2**63), 2**70):
+        with pytest.raises(InputError, match=r"at most 2\*\*53"):
+            array_of_one(value, "int64", "f")
+        with pytest.raises(InputError, match=r"at most 2\*\*53"):
+            array_of_many([1, value, None], "int64", "f")
+    with pytest.raises(InputError, match=r"column 'uid'.*9007199254740993 in row 1"):
+        array_of(pl.Series("uid", [1, 2**53 + 1, None]), "int64", "f")
+    assert array_of_one(2**53, "int64", "f")[0] == 2**53
 
 
 HELPED = """

@@ -58,6 +58,9 @@ def test_embeddings_are_inferred_and_kept(features: Features) -> None:
         (pl.Series("e", [["a"]]), "list[float32]", "expected type list"),
         (pl.Series("e", [[1.5]]), "list[int64]", "expected type list"),
         (pl.Series("e", ["1.23456789012345678901"]).cast(pl.Decimal(38, 20)), "float64", "at most 15 digits"),
+        (pl.Series("e", [0, 2**53 + 1]), "float64", r"at most 2\*\*53.*got 9007199254740993 in row 1"),
+        (pl.Series("e", [-(2**63)]), "float64", r"at most 2\*\*53"),
+        (pl.Series("e", [[1], None, [2**53 + 1]]), "list[float64]", r"at most 2\*\*53"),
         (pl.Series("e", [time(12)]), "string", "seconds since midnight"),
         (pl.Series("e", [timedelta(1)]), "float64", "number of seconds"),
     ],
@@ -74,6 +77,11 @@ def test_what_can_be_given_back_is_taken() -> None:
     assert cast(pl.Series("e", [[], None]), "list[int64]", "here").to_list() == [[], None]
     assert cast(pl.Series("e", [[1, 2]], dtype=pl.Array(pl.Int64, 2)), "list[float64]", "here").to_list() == [
         [1.0, 2.0]
+    ]
+    assert cast(pl.Series("e", [2**53, -(2**53), None]), "float64", "here").to_list() == [
+        2.0**53,
+        -(2.0**53),
+        None,
     ]
     assert cast(pl.Series("e", ["1.23"]).cast(pl.Decimal(10, 2)), "float64", "here").to_list() == [1.23]
 

@@ -22,7 +22,16 @@ import polars as pl
 
 from mainspring.errors import InputError
 from mainspring.features.code.functions import changed, helpers_digest, imported, reference_of, source_digest
-from mainspring.features.schema import STORAGE, cast, instants, logical, type_name
+from mainspring.features.schema import (
+    STORAGE,
+    WHOLE_LIMIT,
+    cast,
+    check_whole,
+    instants,
+    logical,
+    rounded,
+    type_name,
+)
 from mainspring.features.spec import OnDemandSpec
 from mainspring.types import utc
 
@@ -267,6 +276,8 @@ def array_of(series: pl.Series, kind: str, function: str) -> np.ndarray:
     elif given != kind and not {given, kind} <= _NUMBERS:
         raise _wrong_input(function, series.name, kind, f"type {series.dtype}")
     if kind in _NUMBERS:
+        if series.dtype.is_integer():
+            check_whole(series, f"on-demand feature {function!r}")
         return series.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     if kind == "datetime":
         return instants(series, f"on-demand feature {function!r}").dt.replace_time_zone(None).to_numpy()
@@ -279,11 +290,14 @@ def array_of(series: pl.Series, kind: str, function: str) -> np.ndarray:
 
 def array_of_many(values: Sequence[Any], kind: str, function: str) -> np.ndarray:
     """What `array_of_one` makes of each of n values, at least one; (n,)."""
-    if not {*map(type, values)} <= _EXACTLY[kind]:
+    types = {*map(type, values)}
+    if kind in _NUMBERS and types <= _EXACTLY[kind]:
+        made = np.array(values, dtype=np.float64)
+        if int not in types or not (np.abs(made) >= WHOLE_LIMIT).any():
+            return made
+    if kind in _NUMBERS or not types <= _EXACTLY[kind]:
         # One by one, to say which cannot be.
         return np.concatenate([array_of_one(value, kind, function) for value in values])
-    if kind in _NUMBERS:
-        return np.array(values, dtype=np.float64)
     if kind == "datetime":
         naive = [None if value is None else utc(value).replace(tzinfo=None) for value in values]
         return np.array(naive, dtype="datetime64[us]")
@@ -303,6 +317,8 @@ def array_of_one(value: Any, kind: str, function: str) -> np.ndarray:
             return np.array([math.nan])
         if not isinstance(value, bool | int | float):
             raise _wrong_input(function, "", kind, repr(value))
+        if isinstance(value, int) and abs(value) > WHOLE_LIMIT:
+            raise rounded(repr(value), f"on-demand feature {function!r}")
         return np.array([value], dtype=np.float64)
     if kind in _MISSING_TIME:
         return _one_time(value, kind, function)

@@ -52,7 +52,7 @@ class _Storage(Mapping[str, pl.DataType]):
 
 STORAGE: Final[Mapping[str, pl.DataType]] = _Storage()
 
-#: Logical types that may also be stored as the type on the left without losing what they say.
+#: Logical types that may also be stored as the type on the left, as far as they lose nothing of what they say.
 _WIDENS: Final = {("float64", "int64"), ("datetime", "date")}
 #: The same of items. A list of float32 is declared by whoever wants embeddings rounded.
 _ITEMS: Final = {("float64", "int64"), ("float64", "float32"), ("float32", "float64"), ("float32", "int64")}
@@ -303,16 +303,40 @@ def cast(series: pl.Series, kind: str, where: str) -> pl.Series:
         ) from error
     if isinstance(series.dtype, pl.Decimal):
         _check_exact(series, out, where)
+    if series.dtype.is_integer() and target.is_float():
+        check_whole(series, where)
     return out
 
 
-#: Up to here a float64 holds every whole number.
-_WHOLE_LIMIT: Final = 2**53
+WHOLE_LIMIT: Final = 2**53
+"""Up to here a float64 holds every whole number."""
+
+
+def check_whole(numbers: pl.Series, where: str) -> None:
+    """Refuse whole numbers that a float64 may not hold, for where they become fractions.
+
+    Raises:
+        InputError: one is above 2**53, or below its negative.
+    """
+    far = ~numbers.is_between(-WHOLE_LIMIT, WHOLE_LIMIT).fill_null(True)
+    row = far.arg_max() if far.any() else None
+    if row is not None:
+        raise rounded(f"{numbers[row]} in row {row}", f"{where}, column {numbers.name!r}")
+
+
+def rounded(got: str, where: str) -> InputError:
+    """That a whole number would be another one as a fraction."""
+    return InputError(
+        expected="whole numbers of at most 2**53, which a float64 holds",
+        got=got,
+        where=where,
+        hint="An id is text, or int64 where its type is declared; for a quantity round explicitly: float(…).",
+    )
 
 
 def _whole(series: pl.Series, where: str) -> pl.Series:
     """Fractions that are whole numbers, as pandas gives a column of whole numbers with gaps."""
-    near = series.is_between(-_WHOLE_LIMIT, _WHOLE_LIMIT).fill_null(True)
+    near = series.is_between(-WHOLE_LIMIT, WHOLE_LIMIT).fill_null(True)
     other = ~near | (series.floor() != series).fill_null(False)
     row = other.arg_max() if other.any() else None
     if row is not None:
@@ -383,6 +407,8 @@ def _lists(series: pl.Series, kind: str, where: str) -> pl.Series:
     if not is_empty and given_item != item and (item, given_item) not in _ITEMS:
         raise _other_type(series, kind, where)
     out = series.cast(target, strict=True)
+    if item == "float64" and given_item == "int64":
+        check_whole(series.drop_nulls().explode(empty_as_null=False), where)
     if array is not None:
         _check_length(out, int(array[2]), where)
     if item == "float32" and given_item == "float64":
