@@ -663,3 +663,44 @@ def test_a_filter_of_an_unknown_column_is_refused_at_the_call(features: Features
         group.read().filter(True)  # type: ignore[arg-type]
     kept = group.read().filter(pl.col("^te.*$") > 1, pl.col("_number") == 1)
     assert kept.to_polars()["temp"].to_list() == [2.0]
+
+
+@pytest.mark.once
+def test_a_span_ends_after_it_starts_and_asks_for_event_times(features: Features) -> None:
+    """What would answer with no row, or with all, says nothing of a span."""
+    group = features.group("weather", keys=["origin"], event_time="observed_at")
+    group.insert(rows(1.0))
+    with pytest.raises(InputError, match="within: expected a start before the end"):
+        group.read().within(at(2), at(1))
+    static = features.group("airports", keys=["faa"])
+    static.insert(pl.DataFrame({"faa": ["JFK"], "lat": [40.0]}))
+    for start, end in ((at(0), None), (None, at(0))):
+        with pytest.raises(InputError, match="airports@1, within: expected a group with an event time"):
+            static.read().within(start, end)
+    assert static.read().within(None, None).to_polars().height == 1
+
+
+def test_a_commit_of_another_group_is_refused(features: Features) -> None:
+    """Each group counts its commits for itself: a number of one says nothing of another."""
+    one, other = (features.group(name, keys=["origin"], event_time="observed_at") for name in ("one", "two"))
+    of_one, of_other = one.insert(rows(1.0)), other.insert(rows(2.0))
+    for ask in (one.read, one.changes, one.profile, one.rejects, one.failing_rows):
+        with pytest.raises(InputError, match="a commit of feature group one@1, got commit 1 of two@1"):
+            ask(of_other)
+    with pytest.raises(InputError, match="got commit 1 of two@1"):
+        one.check([expect.not_null("temp")], of_other)
+    assert features.get_group("one", 1).read(of_one).to_polars().height == 1
+
+
+def test_a_history_is_no_data(features: Features) -> None:
+    """Deletes and replaced rows would become rows: of an insert, of a delete and of a spine."""
+    group = features.group("weather", keys=["origin"], event_time="observed_at")
+    group.insert(rows(1.0, 2.0))
+    group.delete(rows(1.0).drop("temp"))
+    view = features.view("v", features=[group["temp"].on(prefix="its_")], spine_time="observed_at")
+    history = group.read(history=True)
+    for take in (group.insert, group.delete, view.join, view.training_dataset):
+        with pytest.raises(InputError, match="deletes and replaced rows among them"):
+            take(history)
+    assert group.read().number == 2
+    assert group.insert(group.read()).n_rows == 1

@@ -14,7 +14,7 @@ from tests.features.conftest import at
 
 from mainspring.errors import InputError
 from mainspring.features.api import Features
-from mainspring.features.iso8601 import parse_date, parse_datetime
+from mainspring.features.iso8601 import instant, parse_date, parse_datetime
 from mainspring.types import utc
 
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -34,6 +34,16 @@ def test_no_instant_is_guessed(text: str) -> None:
     """A day alone, words, numbers and nanoseconds are refused."""
     with pytest.raises(ValueError, match="whole microseconds"):
         parse_datetime(text)
+
+
+def test_a_moment_is_not_cut_to_microseconds() -> None:
+    """A seventh digit is refused, as of a cell, unless it says nothing."""
+    for text in ("2024-01-01T00:00:00.1234567", "2024-01-01 00:00:00,0000001Z"):
+        with pytest.raises(InputError, match="whole microseconds"):
+            instant(text, "as_of")
+    whole = datetime(2024, 1, 1, microsecond=123456, tzinfo=UTC)
+    assert instant("2024-01-01T00:00:00.123456000", "as_of") == whole
+    assert instant("2024-01-01", "as_of") == datetime(2024, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])

@@ -11,6 +11,7 @@ from mainspring import notebook
 from mainspring.checks.batch import BatchDrift
 from mainspring.checks.profile import Profile
 from mainspring.checks.spec import Validation
+from mainspring.errors import InputError
 from mainspring.features import profiles
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
@@ -24,6 +25,8 @@ class Commit:
     """One insert or delete of a group, published.
 
     Attributes:
+        group: `name@version`.
+        group_id: of the group, whatever it is called.
         number: its place in the order of becoming visible, from 1.
         ticket: what its rows carry as `_commit`.
         asset_id: of the commit in the graph.
@@ -38,6 +41,7 @@ class Commit:
     """
 
     group: str
+    group_id: str
     number: int
     ticket: int
     asset_id: str
@@ -62,6 +66,21 @@ class Commit:
     def __str__(self) -> str:
         found = "" if self.validation is None else f"\n{self.validation}"
         return f"{self!r}{found}"
+
+    def number_in(self, group: FeatureGroupSpec) -> int:
+        """Its number, in the group that it is of.
+
+        Raises:
+            InputError: it is a commit of another group.
+        """
+        if self.group_id == group.group_id:
+            return self.number
+        raise InputError(
+            expected=f"a commit of feature group {group.label}",
+            got=f"commit {self.number} of {self.group}",
+            where=f"feature group {group.label}",
+            hint="Every group counts its commits for itself: ask the group that it is of, or give a moment.",
+        )
 
     @property
     def profile(self) -> Profile:
@@ -103,6 +122,7 @@ def _commit_of(
     assert spec.number is not None and spec.asset_id is not None and spec.published_at is not None
     return Commit(
         group=group.label,
+        group_id=group.group_id,
         number=spec.number,
         ticket=spec.ticket,
         asset_id=spec.asset_id,

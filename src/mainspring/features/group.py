@@ -312,9 +312,9 @@ class FeatureGroup:
 
         Raises:
             UnknownNameError: there is no such commit.
-            InputError: `as_of` is nothing of these.
+            InputError: `as_of` is nothing of these, or a commit of another group.
         """
-        number = as_of.number if isinstance(as_of, Commit) else as_of
+        number = as_of.number_in(self._spec) if isinstance(as_of, Commit) else as_of
         moment = None
         if not isinstance(number, int) or isinstance(number, bool):
             moment, number = find_instant(number, f"feature group {self._spec.label}, as_of"), None
@@ -447,6 +447,9 @@ class FeatureGroup:
 
         Args:
             data: a commit or its number, or rows that were refused.
+
+        Raises:
+            InputError: it is a commit of another group, or as for `insert`.
         """
         spec = self.spec
         expectations = ingest.expectations_of(spec)
@@ -455,7 +458,7 @@ class FeatureGroup:
             with unshown(spec.treated):
                 frame = frame_of(data, where, spec.given_types)
             return failing_rows(ingest.anonymised(self._stores, spec, frame, where), expectations)
-        number = data if isinstance(data, int) else data.number
+        number = data if isinstance(data, int) else data.number_in(spec)
         frame = self.read(number, history=True).filter(pl.col(NUMBER) == number).to_polars()
         return failing_rows(frame, expectations)
 
@@ -490,8 +493,9 @@ class FeatureGroup:
 
         Raises:
             UnknownNameError: there is no such commit.
+            InputError: it is a commit of another group.
         """
-        number = commit.number if isinstance(commit, Commit) else commit
+        number = commit.number_in(self._spec) if isinstance(commit, Commit) else commit
         return rejects.read(self._stores, self.spec, number)
 
     def __getitem__(self, columns: str | tuple[str, ...]) -> Selection:

@@ -13,6 +13,8 @@ from mainspring.types import utc
 # `fromisoformat` takes a day alone for its midnight, and cuts a seventh digit off without a word.
 _WHOLE: Final = re.compile(r"[0-9W-]+[T ][0-9:]+([.,]\d{1,6})?([Zz]|[+-][0-9:.]+)?")
 
+_FINER: Final = re.compile(r"[.,]\d{6}0*[1-9]")
+
 Moment = str | date | datetime
 """A moment that somebody writes down."""
 
@@ -48,10 +50,12 @@ def instant(value: object, where: str) -> datetime:
         value: text of ISO 8601, a date or a datetime.
 
     Raises:
-        InputError: it is no time, or outside of the years 1 to 9999.
+        InputError: it is no time, finer than microseconds, or outside of the years 1 to 9999.
     """
     try:
         if isinstance(value, str):
+            if _FINER.search(value):
+                raise ValueError(f"finer than microseconds: {value!r}")
             value = datetime.fromisoformat(value)
         if isinstance(value, datetime):
             return utc(value)
@@ -67,10 +71,27 @@ def find_instant(value: object, where: str) -> datetime | None:
     return None if value is None else instant(value, where)
 
 
+def span(start: Moment | None, end: Moment | None, where: str) -> tuple[datetime | None, datetime | None]:
+    """Both ends as aware UTC; None = open.
+
+    Raises:
+        InputError: one is no time, or the end is not after the start.
+    """
+    first, last = (find_instant(value, where) for value in (start, end))
+    if first is not None and last is not None and last <= first:
+        raise InputError(
+            expected="a start before the end",
+            got=f"{first.isoformat()} and {last.isoformat()}",
+            where=where,
+            hint="The start belongs to the span, and the end does not.",
+        )
+    return first, last
+
+
 def _no_time(value: object, where: str) -> InputError:
     return InputError(
         expected="a time such as '2013-04-01' or a datetime",
         got=repr(value)[:80],
         where=where,
-        hint="A time without zone is read as UTC.",
+        hint="A time without zone is read as UTC; the finest are whole microseconds.",
     )

@@ -16,7 +16,7 @@ from mainspring.checks.validate import checked, validate
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features import store
 from mainspring.features.insert.frames import to_arrow, to_pandas
-from mainspring.features.iso8601 import Moment, find_instant
+from mainspring.features.iso8601 import Moment, span
 from mainspring.features.join.point_in_time import EVENT, NUMBER, OP, TOLD
 from mainspring.features.known_rows import find_known
 from mainspring.features.rows import all_current, current, scan
@@ -59,7 +59,6 @@ class Read:
             group=self.group.name,
             version=self.group.version,
             number=self.number,
-            history=self.history,
             start=self.start,
             end=self.end,
             n_filters=len(self.predicates),
@@ -104,10 +103,18 @@ class Read:
             start, end: a datetime, a date or ISO text, without zone UTC; None = open.
 
         Raises:
-            InputError: one is no time.
+            InputError: one is no time, the end is not after the start, or the group has no event time.
         """
         where = f"read of feature group {self.group.label}, within"
-        return replace(self, start=find_instant(start, where), end=find_instant(end, where))
+        first, last = span(start, end, where)
+        if self.group.event_time is None and (first, last) != (None, None):
+            raise InputError(
+                expected="a group with an event time",
+                got="one without, whose rows are of no moment",
+                where=where,
+                hint="Pick rows by their columns: .filter(pl.col('price') > 1).",
+            )
+        return replace(self, start=first, end=last)
 
     def lazy(self, *, system: bool = False) -> pl.LazyFrame:
         """The rows as a lazy polars frame, in the order of writing.

@@ -569,7 +569,6 @@ class ReadSpec(Value):
 
     Attributes:
         number: of the latest commit that it reads; 0 = none.
-        history: every version of every row, deletes included.
         start, end: only rows with an event time in [start, end); None = open.
         n_filters: predicates that rows had to satisfy beside; they are not stored.
     """
@@ -577,7 +576,6 @@ class ReadSpec(Value):
     group: str
     version: int
     number: int
-    history: bool = False
     start: datetime | None = None
     end: datetime | None = None
     n_filters: int = 0

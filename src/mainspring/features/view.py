@@ -20,8 +20,8 @@ from mainspring.features.datasets.make import Asked
 from mainspring.features.datasets.split import check_split
 from mainspring.features.digest import frame_digest
 from mainspring.features.erasure import meanwhile as erased_meanwhile
-from mainspring.features.insert.origin import Origin, read, source_asset
-from mainspring.features.iso8601 import Moment, find_instant
+from mainspring.features.insert.origin import Origin, check_rows, read, source_asset
+from mainspring.features.iso8601 import Moment, find_instant, span
 from mainspring.features.join.joined import JoinResult
 from mainspring.features.join.point_in_time import NUMBER, Side
 from mainspring.features.join.point_in_time import Spine as Lookup
@@ -285,7 +285,7 @@ class FeatureView:
         Raises:
             InputError: as for `join`; a span that ends before it starts; no group names all that is needed.
         """
-        first, last = batch.span(start, end, f"batch of view {self.spec.title}")
+        first, last = span(start, end, f"batch of view {self.spec.title}")
         if spine is None:
             spine = batch.rows_of_group(self._stores, self.spec, self._groups(), first, last, pins or {})
         asked = self._spine(spine, inference=True, pins=pins)
@@ -354,6 +354,7 @@ class FeatureView:
         commits: dict[int, str] = {}
         numbers: pl.Series | None = None
         if isinstance(given, Read):
+            check_rows(given, self._where())
             given = given.pinned(pins or {})
             frame = given.to_polars(system=True)
             numbers = frame.get_column(NUMBER)

@@ -36,4 +36,4 @@ def spine_of(stores: Stores, data: TrainingDataset, given: object) -> object:
         group = store.find_group(connection, stores.project_id, made.group, made.version)
         assert group is not None
         commits = store.published(connection, group.group_id, up_to=made.number)
-    return Read(stores, group, tuple(commits), history=made.history, start=made.start, end=made.end)
+    return Read(stores, group, tuple(commits), start=made.start, end=made.end)

@@ -9,30 +9,12 @@ import polars as pl
 
 from mainspring.errors import InputError
 from mainspring.features import store
-from mainspring.features.iso8601 import Moment, find_instant
 from mainspring.features.read import Read
 from mainspring.features.spec import FeatureGroupSpec, FeatureViewSpec, SelectionSpec
 from mainspring.features.store import Stores
 from mainspring.ports.tables.collect import collect
 
 GroupKey = tuple[str, int]
-
-
-def span(start: Moment | None, end: Moment | None, where: str) -> tuple[datetime | None, datetime | None]:
-    """Both ends as aware UTC; None = open.
-
-    Raises:
-        InputError: one is no time, or the end is not after the start.
-    """
-    first, last = (find_instant(value, where) for value in (start, end))
-    if first is not None and last is not None and last <= first:
-        raise InputError(
-            expected="a start before the end",
-            got=f"{first.isoformat()} and {last.isoformat()}",
-            where=where,
-            hint="The start belongs to the span, and the end does not.",
-        )
-    return first, last
 
 
 def within(times: pl.Series, start: datetime | None, end: datetime | None) -> pl.Series:

@@ -23,7 +23,7 @@ from mainspring.features.define import stored, warn_of_use
 from mainspring.features.digest import commit_digest
 from mainspring.features.insert import rejects
 from mainspring.features.insert.frames import frame_of
-from mainspring.features.insert.origin import Origin, read
+from mainspring.features.insert.origin import Origin, check_rows, read
 from mainspring.features.insert.publish import Beside, ErasedMeanwhile, publish
 from mainspring.features.insert.rejects import Screened
 from mainspring.features.insert.remains import remains
@@ -129,6 +129,7 @@ def delete(stores: Stores, group: FeatureGroupSpec, data: object, *, idempotency
         raise InputError(
             expected="a group with rows", got="no commit yet", where=where, hint="Insert before you delete."
         )
+    check_rows(data, where)
     with unshown(group.treated):
         frame = frame_of(data, where, _types(group), stores.progress)
     return delete_rows(stores, group, frame, Origin(), idempotency_key=idempotency_key)

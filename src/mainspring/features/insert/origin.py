@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from mainspring.errors import AccessError, ConflictError
+from mainspring.errors import AccessError, ConflictError, InputError
 from mainspring.features.insert import frames
 from mainspring.features.insert.files import find_paths
 from mainspring.features.insert.sql import SqlQuery
@@ -58,8 +58,10 @@ def read(
     Raises:
         ConflictError: a file was written to while it was read.
         AccessError: the operating system refuses to read a file.
-        InputError, UnavailableError: as for `frames.frame_of`.
+        InputError: as for `check_rows` and `frames.frame_of`.
+        UnavailableError: as for `frames.frame_of`.
     """
+    check_rows(data, where)
     paths = find_paths(data, where)
     if paths is not None:
         return _from_files(data, paths, where, types, progress)
@@ -69,6 +71,22 @@ def read(
     if isinstance(data, Read):
         return frame, Origin(assets=tuple(item.asset_id for item in data.commits if item.asset_id))
     return frame, Origin() if source is None else _origin(Path(source), where)
+
+
+def check_rows(data: object, where: str) -> None:
+    """Refuse a read of a group's history: what was deleted, and what was replaced, would be rows among the others.
+
+    Raises:
+        InputError: it is one.
+    """
+    if isinstance(data, Read) and data.history:
+        raise InputError(
+            expected="rows, such as a read of a group as it stood",
+            got=f"the {data!r}, deletes and replaced rows among them",
+            where=where,
+            hint="Read without history=True, or take the versions that you mean: "
+            "read.filter(...).to_polars(system=True), whose `_op` is 1 for a delete.",
+        )
 
 
 def source_asset(stores: Stores, group: str, origin: Origin, content: str, n_rows: int) -> Asset:
