@@ -27,8 +27,7 @@ from mainspring.ports.tables.collect import collect
 from mainspring.types import to_us
 
 AVAILABLE = "_available_us"
-_MAX_STEPS: Final = 256
-"""With more commits, what is said of them is looked up; a table is in memory for that."""
+_PUBLISHED: Final = "_published_us"
 
 
 def delay_us(spec: FeatureGroupSpec) -> int:
@@ -61,12 +60,9 @@ def scan(
         schema = {item.name: STORAGE[item.type] for item in spec.columns or ()}
         base = pl.LazyFrame(schema={**schema, COMMIT: pl.Int64, ORDINAL: pl.Int64, OP: pl.Int64})
     else:
-        tickets = numbers.get_column(COMMIT)
         low, high = min(item.ticket for item in commits), max(item.ticket for item in commits)
         # The range is pushed down to file statistics.
         base = _stored(stores, spec, len(commits)).filter(pl.col(COMMIT).is_between(low, high))
-        if len(commits) <= high - low:
-            base = base.filter(pl.col(COMMIT).is_in(tickets.implode()))
         stored = set(base.collect_schema())
         base = base.with_columns(
             pl.lit(None, STORAGE[item.type]).alias(item.name)
@@ -75,31 +71,11 @@ def scan(
         ).with_columns(with_default(item) for item in spec.columns or () if item.default is not None)
     if until is not None and spec.event_time is not None:
         base = base.filter(pl.col(spec.event_time) <= until)
-    return base.with_columns(_by_commit(NUMBER, numbers), _event(spec)).select(
-        *wanted, COMMIT, NUMBER, ORDINAL, OP, EVENT, _known(spec, _by_commit("_published_us", numbers))
+    # Streamed whichever number of commits there is; rows of others, which nobody can read yet, go here.
+    base = base.join(numbers.lazy(), on=COMMIT, how="inner", maintain_order="left")
+    return base.with_columns(_event(spec)).select(
+        *wanted, COMMIT, NUMBER, ORDINAL, OP, EVENT, _known(spec, pl.col(_PUBLISHED))
     )
-
-
-def _by_commit(column: str, numbers: pl.DataFrame) -> pl.Expr:
-    """What a commit's row of `numbers` says, for each row of the table by its ticket."""
-    tickets, said = numbers.get_column(COMMIT), numbers.get_column(column)
-    distance = (said - tickets).unique()
-    if distance.len() == 1:
-        # Commits mostly become visible in the order of their tickets, without a gap.
-        same: int = distance.item()
-        return (pl.col(COMMIT) + same).alias(column)
-    if not 0 < tickets.len() <= _MAX_STEPS:
-        return pl.col(COMMIT).replace_strict(tickets, said, return_dtype=pl.Int64).alias(column)
-    # A replacement would do, but a table is never streamed through one: steps up and down, in the order of tickets.
-    order = tickets.arg_sort()
-    steps = zip(tickets.gather(order), said.gather(order).diff(), strict=True)
-    parts = (
-        pl.when(pl.col(COMMIT) >= ticket).then(step).otherwise(0)
-        for ticket, step in steps
-        if step is not None
-    )
-    first = pl.lit(said.gather(order)[0], pl.Int64)
-    return sum(parts, first).cast(pl.Int64).alias(column)
 
 
 def with_default(item: FeatureSpec) -> pl.Expr:
