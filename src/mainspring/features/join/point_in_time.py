@@ -18,11 +18,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from mainspring.errors import InputError
 from mainspring.features.join.key_numbers import KeyNumbers
 from mainspring.features.join.nearest import Longs, Questions, search
 from mainspring.features.join.side_report import SideReport
-from mainspring.features.join.take import take
 
 #: Event time of rows that have none: before every moment, and far enough from the edge to add a delay.
 ALWAYS_US: Final = -(2**61)
@@ -102,37 +100,6 @@ class Found:
         return np.where((self.status == MATCHED).to_numpy(), self.picked, -1)
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What one side says to every row of the spine.
-
-    Attributes:
-        columns: the columns of the result.
-        provenance: `commit` (ticket), `number`, `ordinal`, `event_us`, `known_us` of the row that decided (also where
-            it was a delete or expired; null where there was none), and `status`.
-        report: what the side did.
-    """
-
-    columns: list[pl.Series]
-    provenance: pl.DataFrame
-    report: SideReport
-
-
-@dataclass(frozen=True)
-class Joined:
-    """The result of a join.
-
-    Attributes:
-        frame: exactly the rows of the spine in its order, with its columns and the columns of every side.
-        provenance: side → a frame of the same height, as in `Answers`.
-        report: side → what it did.
-    """
-
-    frame: pl.DataFrame
-    provenance: Mapping[str, pl.DataFrame]
-    report: Mapping[str, SideReport]
-
-
 class Spine:
     """The rows that ask. What sides have in common, such as the numbers of their keys, is made once.
 
@@ -166,54 +133,6 @@ class Spine:
             moments = self.moments if at_us is None else np.full(self.height, at_us, dtype=np.int64)
             self._questions[wanted] = Questions(numbers.asked, moments, numbers.n_keys)
         return self._questions[wanted]
-
-
-def join(spine: pl.DataFrame, times_us: pl.Series, sides: Sequence[Side]) -> Joined:
-    """Each side joined to the spine on its own; the order of the sides plays no part.
-
-    Args:
-        spine: the rows that ask.
-        times_us: the moment that each row asks about, int64 microseconds UTC, no nulls, same height.
-        sides: names and result columns unique, none of them in the spine.
-    """
-    check_names(spine.columns, sides)
-    asked = Spine(spine, times_us)
-    answers = {side.name: answer(asked, side) for side in sides}
-    return Joined(
-        frame=spine.hstack([column for item in answers.values() for column in item.columns]),
-        provenance={name: item.provenance for name, item in answers.items()},
-        report={name: item.report for name, item in answers.items()},
-    )
-
-
-def check_names(spine: Sequence[str], sides: Sequence[Side]) -> None:
-    """Refuse two origins for one column of the result.
-
-    Raises:
-        InputError: a side's column is in the spine, or in another side.
-    """
-    taken = dict.fromkeys(spine, "the spine")
-    for side in sides:
-        for _, output in side.columns:
-            if output in taken:
-                raise InputError(
-                    expected="a name of its own for every column of the result",
-                    got=f"{output!r} from {taken[output]} and from {side.name}",
-                    where=f"column {output!r}",
-                    hint="Give one of them a prefix with .on(..., prefix='...'), or drop the column from the spine.",
-                )
-            taken[output] = side.name
-
-
-def answer(spine: Spine, side: Side) -> Answers:
-    """What the side says to every row of the spine."""
-    found = find(spine, side)
-    values = take(
-        [side.frame.select(list(dict.fromkeys(column for column, _ in side.columns)))], found.matched
-    )
-    columns = [values.get_column(column).alias(output) for column, output in side.columns]
-    decided = take([side.frame.select(TOLD)], found.picked)
-    return Answers(columns, provenance(decided, found.status, cutoff=side.cutoff), found.report)
 
 
 def find(spine: Spine, side: Side) -> Found:
@@ -321,7 +240,8 @@ def _taken(values: Longs, positions: Longs, where: np.ndarray, otherwise: int) -
 
 
 def provenance(decided: pl.DataFrame, status: pl.Series, *, cutoff: bool) -> pl.DataFrame:
-    """What `Answers` says of the rows that decided.
+    """`commit` (ticket), `number`, `ordinal`, `event_us`, `known_us` of the rows that decided, also where one was a
+    delete or expired, and `status`.
 
     Args:
         decided: the columns `TOLD` of these rows, null where there was none.
