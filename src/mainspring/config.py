@@ -275,6 +275,24 @@ class LeasesSection(Section):
     )
 
 
+class TrackingSection(Section):
+    """Runs of clients of other tools, which the server is told of."""
+
+    artifact_root: str = Field(
+        default="mlflow-artifacts:/",
+        description="Where such clients are told to keep artifacts: mlflow-artifacts:/ (they send them to the server, "
+        "which keeps them in blobs.url), or what they write to themselves: a URI (file:, s3: …), or a folder.",
+    )
+    artifact_roots: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        default=(),
+        description="Further URIs below which an experiment may say that it keeps its artifacts. "
+        "A list; in the environment, separated by spaces.",
+    )
+    max_artifact_bytes: int = Field(
+        default=1 << 40, ge=1, description="An artifact that is sent to the server may have so many bytes."
+    )
+
+
 class ServingSection(Section):
     """The prediction server."""
 
@@ -330,6 +348,7 @@ class Config(Section):
     leases: LeasesSection = LeasesSection()
     log: LogSection = LogSection()
     serving: ServingSection = ServingSection()
+    tracking: TrackingSection = TrackingSection()
     privacy: PrivacySection = PrivacySection()
     retention: RetentionSection = RetentionSection()
 

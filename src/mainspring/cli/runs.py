@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -57,3 +58,22 @@ def metrics(
     with opened(project) as found:
         rows = found.tracking.points(run, key)
     print_rows(rows, ["key", "step", "value", "logged_at"], as_json=json, none="No points logged.")
+
+
+@app.command("artifacts")
+def artifacts(
+    run: RunId,
+    path: Annotated[str, typer.Option("--path", help="Only this file, or what is below this folder.")] = "",
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FOLDER", help="Download them into this folder.")
+    ] = None,
+    project: In = None,
+    json: Json = False,
+) -> None:
+    """The files of a run; with --to they are downloaded."""
+    with opened(project) as found:
+        kept = found.tracking.artifacts(run)
+        rows = kept.files(path)
+        if to is not None:
+            kept.download(to, path)
+    print_rows(rows, ["name", "size_bytes", "logged_at", "sha256"], as_json=json, none="No such files.")

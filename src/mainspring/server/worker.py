@@ -31,6 +31,7 @@ from mainspring.server.mlflow import Mlflow
 from mainspring.serving.api import Deployments
 from mainspring.serving.predictor import Predictor
 from mainspring.serving.weights import retry_after_s
+from mainspring.tracking.artifacts.locations import read_root
 from mainspring.tracking.remote import Remote
 
 # By name: the process that this module is for runs it as `__main__`.
@@ -42,8 +43,6 @@ FIND_EVERY_S: Final = 0.25
 """How often it looks for new deployments."""
 SYNC_EVERY_S: Final = 1.0
 DRAIN_S: Final = 10.0
-ARTIFACT_ROOT: Final = "mlflow-artifacts:"
-"""Where runs of other tools' clients keep their artifacts: with the server itself."""
 COMPLAIN_EVERY_S: Final = 30.0
 """How often the same thing is complained about, at most."""
 
@@ -302,8 +301,18 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _remote(project: Project) -> Remote:
-    made = project.tracking.remote(ARTIFACT_ROOT)
+def remote_of(project: Project) -> Remote:
+    """What serves clients of the MLflow protocol for a project.
+
+    Raises:
+        InputError: `tracking.artifact_root` is nowhere that clients could write to.
+    """
+    given, folder = project.config.tracking, project.config.folder
+    made = project.tracking.remote(
+        read_root(given.artifact_root, folder, "tracking.artifact_root"),
+        allowed=[read_root(root, folder, "tracking.artifact_roots") for root in given.artifact_roots],
+        max_artifact_bytes=given.max_artifact_bytes,
+    )
     made.experiments.ensure_default()
     return made
 
@@ -321,7 +330,7 @@ def main() -> None:
     project = open_project(folder, overrides=orders.overrides, progress=silent)
     serve = {"granian": granian, "uvicorn": uvicorn}[orders.http](orders.host, orders.port)
     with project, project.graph.leases.role(f"{role_of(orders.port)}/{orders.name}"):
-        mlflow = Mlflow(lambda: _remote(project))
+        mlflow = Mlflow(lambda: remote_of(project))
         asyncio.run(Worker(project.deployments, orders.name, mlflow).run(serve))
 
 

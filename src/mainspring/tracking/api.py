@@ -24,6 +24,7 @@ from mainspring.tracking.environment import capture_environment
 from mainspring.tracking.points import Points, open_points
 from mainspring.tracking.publish import RunMade, json_number, publish_run
 from mainspring.tracking.remote import Remote
+from mainspring.tracking.remote.artifacts import DEFAULT_MAX_BYTES
 from mainspring.tracking.spec import Artifact, Experiment, MetricPoint, Param, Run, RunRow
 from mainspring.types import digest, new_id
 
@@ -279,13 +280,19 @@ class Tracking:
         inner._points = self._points
         return inner
 
-    def remote(self, root: str) -> Remote:
+    def remote(
+        self, root: str, *, allowed: Sequence[str] = (), max_artifact_bytes: int = DEFAULT_MAX_BYTES
+    ) -> Remote:
         """The same project's runs for those who tell of theirs call by call, as a server's clients do.
 
         Args:
             root: the URI below which experiments keep their artifacts that name no place of their own.
+            allowed: further URIs below which an experiment may.
+            max_artifact_bytes: an artifact that is sent through the server may have so many.
         """
-        return Remote(self._graph, self._points, root=root)
+        return Remote(
+            self._graph, self._points, root=root, allowed=allowed, max_artifact_bytes=max_artifact_bytes
+        )
 
     def close(self) -> None:
         """Give files back; a later call opens them again. To be called before the records are closed."""
@@ -413,6 +420,9 @@ class Tracking:
 
     def artifacts(self, run_id: str) -> RunArtifacts:
         """The files of a run, whether it goes on or is over.
+
+        Args:
+            run_id: of the run.
 
         Raises:
             UnknownNameError: there is no such run.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -110,9 +111,17 @@ def parts_of_experiment(connection: Connection, project_id: str, name: str) -> l
     ]
 
 
+LATE: Final = "artifact"
+"""The kind of execution that keeps an artifact of a run that is over: a part of the run."""
+
+
 def parts_of_runs(connection: Connection, run_ids: Sequence[str]) -> list[tuple[str, Noun, str]]:
-    """The assets that exist of these runs: themselves and their artifacts, once they have finished cleanly."""
-    made_by = assets.c.execution_id.in_([runs.c.id, runs.c.execution_id])
+    """The assets that exist of these runs: themselves and their artifacts, with those that came when they were over."""
+    late = select(executions.c.id).where(executions.c.parent_id == runs.c.id, executions.c.kind == LATE)
+    made_by = or_(
+        assets.c.execution_id.in_([runs.c.id, runs.c.execution_id]),
+        assets.c.execution_id.in_(late.correlate(runs)),
+    )
     query = select(assets.c.id, runs.c.id).join_from(assets, runs, made_by)
     query = query.where(
         among(runs.c.id, run_ids), assets.c.kind.in_([AssetKind.RUN.value, AssetKind.ARTIFACT.value])

@@ -14,8 +14,7 @@ import pytest
 from mainspring.project import Project, open_project
 from mainspring.server.app import App
 from mainspring.server.mlflow import Mlflow
-from mainspring.server.worker import ARTIFACT_ROOT
-from mainspring.tracking.remote import Remote
+from mainspring.server.worker import remote_of
 
 _numbers = itertools.count(1)
 
@@ -89,13 +88,7 @@ def api(module_records_url: str, tmp_path_factory: pytest.TempPathFactory) -> It
     (folder / "mainspring.toml").write_text('[project]\nid = "test"\n')
     overrides = {"records.url": module_records_url, "actor.name": "user:server"}
     with open_project(folder, overrides=overrides) as project:
-
-        def remote() -> Remote:
-            made = project.tracking.remote(ARTIFACT_ROOT)
-            made.experiments.ensure_default()
-            return made
-
-        mlflow = Mlflow(remote)
+        mlflow = Mlflow(lambda: remote_of(project))
         app = App({}, lambda *_: None, "worker-1", mlflow)  # type: ignore[arg-type, return-value]
         app.ready = True
         loop = asyncio.new_event_loop()

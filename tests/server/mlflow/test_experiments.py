@@ -47,10 +47,10 @@ def test_locations_that_are_refused(api: Api, location: str) -> None:
 
 
 def test_a_location_of_its_own(api: Api) -> None:
-    number = api.experiment(artifact_location="s3://bucket/folder/")
+    number = api.experiment(artifact_location="mlflow-artifacts:/folder/")
     run = api.run(number)
     uri = api.get("runs/get", run_id=run)["run"]["info"]["artifact_uri"]
-    assert uri == f"s3://bucket/folder/{run}/artifacts"
+    assert uri == f"mlflow-artifacts:/folder/{run}/artifacts"
     assert api.found(number, f"artifact_uri = '{uri}'") != []
 
 

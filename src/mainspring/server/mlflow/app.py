@@ -22,7 +22,8 @@ from mainspring.server.asgi import (
     read_body,
     request_id,
 )
-from mainspring.server.mlflow import experiments, metrics, runs, search
+from mainspring.server.mlflow import artifacts, experiments, metrics, runs, search
+from mainspring.server.mlflow.artifacts import AnswerBrokenError, ArtifactStreams
 from mainspring.server.mlflow.errors import (
     BAD_REQUEST,
     INTERNAL,
@@ -43,16 +44,16 @@ SERVER_INFO: Final = {
     "store_type": "SqlStore",
     "workspaces_enabled": False,
     "trace_archival_enabled": False,
-    "multipart_uploads_enabled": False,
+    "multipart_uploads_enabled": True,
     "multipart_downloads_enabled": False,
-    "artifact_serving_enabled": False,
+    "artifact_serving_enabled": True,
 }
 """What clients ask before they log in: nothing secret."""
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 N_THREADS: Final = 8
 """Calls that wait for the database at once; further ones wait for a thread."""
 
-ROUTES: Final = [*experiments.ROUTES, *runs.ROUTES, *metrics.ROUTES, *search.ROUTES]
+ROUTES: Final = [*experiments.ROUTES, *runs.ROUTES, *metrics.ROUTES, *search.ROUTES, *artifacts.ROUTES]
 _OURS: Final = (
     "/api/",
     "/ajax-api/",
@@ -78,6 +79,7 @@ class Mlflow:
         self._table = {(route.method, prefix + route.path): route for route in ROUTES for prefix in PREFIXES}
         self._paths = {path for _, path in self._table}
         self._threads = ThreadPoolExecutor(N_THREADS, thread_name_prefix="mlflow")
+        self._streams = ArtifactStreams(self._found, self._in_thread)
 
     @staticmethod
     def is_for(path: str) -> bool:
@@ -95,8 +97,14 @@ class Mlflow:
                 raise Refusal(
                     UNAVAILABLE, "The server is starting or shutting down; /health says when it is ready."
                 )
+            if self._streams.is_for(scope["path"]):
+                await self._streams.answer(scope, receive, send)
+                return
             status, body = 200, await self._body(scope, receive)
         except ClientGoneError:
+            return
+        except AnswerBrokenError as error:
+            _log.error("answer.broken", f"{scope['method']} {scope['path']} broke off: {error}", error=error)
             return
         except Refusal as refused:
             status, body = self._refused(refused)
@@ -128,10 +136,17 @@ class Mlflow:
             if method == "GET" and query
             else partial(read_json, route.takes, given)
         )
-        remote = self._remote or await self._made()
+        remote = await self._found()
+        answered: bytes = await self._in_thread(partial(_answered, route, remote, take))
+        return answered
+
+    async def _in_thread(self, do: Callable[[], Any]) -> Any:
+        """Do what waits for the database or the disk."""
         loop = asyncio.get_running_loop()
-        inside = contextvars.copy_context()
-        return await loop.run_in_executor(self._threads, inside.run, _answered, route, remote, take)
+        return await loop.run_in_executor(self._threads, contextvars.copy_context().run, do)
+
+    async def _found(self) -> Remote:
+        return self._remote or await self._made()
 
     async def _made(self) -> Remote:
         async with self._making:

@@ -20,6 +20,7 @@ MISSING: Final = "RESOURCE_DOES_NOT_EXIST"
 BAD_REQUEST: Final = "BAD_REQUEST"
 NO_ENDPOINT: Final = "ENDPOINT_NOT_FOUND"
 UNAVAILABLE: Final = "TEMPORARILY_UNAVAILABLE"
+NOT_IMPLEMENTED: Final = "NOT_IMPLEMENTED"
 INTERNAL: Final = "INTERNAL_ERROR"
 
 STATUS: Final = {
@@ -29,6 +30,7 @@ STATUS: Final = {
     MISSING: 404,
     NO_ENDPOINT: 404,
     INTERNAL: 500,
+    NOT_IMPLEMENTED: 501,
     UNAVAILABLE: 503,
 }
 """Clients try 408, 429 and 5xx again, for minutes: what will not get better by itself is 4xx."""

@@ -80,7 +80,7 @@ def create(remote: Remote, given: Create) -> dict[str, Any]:
     """`POST experiments/create`."""
     name = _name(given.name, "name")
     tags = check_texts(given.tags, "tags", MAX_TAGS, MAX_EXPERIMENT_TAG_VALUE, once=False)
-    made = remote.experiments.create(name, _location(given.artifact_location), tags)
+    made = remote.experiments.create(name, _location(remote, given.artifact_location), tags)
     return {"experiment_id": str(made)}
 
 
@@ -151,15 +151,8 @@ def _name(given: str | None, parameter: str) -> str:
     return name
 
 
-def _location(given: str | None) -> str | None:
-    if not given:
-        return None
-    parts = given.replace("\\", "/").split("/")
-    if ".." in parts or any(character in given for character in "#?\x00"):
-        raise invalid(
-            "artifact_location", json.dumps(given), "it is a URI or a path without '..', '#' and '?'"
-        )
-    return given.rstrip("/")
+def _location(remote: Remote, given: str | None) -> str | None:
+    return remote.artifacts.location(given) if given else None
 
 
 def _told(found: ExperimentFound) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from mainspring.tracking.artifacts.folders import files_below, place_below
 from mainspring.tracking.artifacts.locations import read_path
 from mainspring.tracking.artifacts.spec import Entry
 from mainspring.tracking.spec import Artifact
-from mainspring.tracking.store import find_runs, lost_run, no_run
+from mainspring.tracking.store import LATE, find_run_row, lost_run, no_run
 from mainspring.types import new_id
 
 if TYPE_CHECKING:
@@ -39,11 +39,14 @@ class RunArtifacts:
 
     While the run goes on they are the run's, and become assets when it finishes; what is kept later becomes an asset
     at once, by an execution of its own.
+
+    Attributes:
+        run_id: of the run.
     """
 
     def __init__(self, graph: Graph, run_id: str) -> None:
         self._graph = graph
-        self._run_id = run_id
+        self.run_id = run_id
 
     def entries(self, folder: str = "") -> list[Entry]:
         """The files and folders right in a folder, by path; empty where there is no such folder.
@@ -66,12 +69,12 @@ class RunArtifacts:
     def files(self, path: str = "") -> list[Artifact]:
         """The file of a path, or every file below it, by name; empty = all of the run."""
         with self._graph.records.read() as connection:
-            return store.artifacts_at(connection, self._run_id, path)
+            return store.artifacts_at(connection, self.run_id, path)
 
     def find(self, path: str) -> Artifact | None:
         """The file of that path; None if there is none."""
         with self._graph.records.read() as connection:
-            return store.find_artifact(connection, self._run_id, path)
+            return store.find_artifact(connection, self.run_id, path)
 
     def get(self, path: str) -> Artifact:
         """The file of that path.
@@ -82,7 +85,7 @@ class RunArtifacts:
         found = self.find(path)
         if found is None:
             known = [artifact.name for artifact in self.files()]
-            raise UnknownNameError.of("artifact", path, known, f"run {self._run_id}")
+            raise UnknownNameError.of("artifact", path, known, f"run {self.run_id}")
         return found
 
     def stream(self, path: str) -> Iterator[bytes]:
@@ -94,7 +97,7 @@ class RunArtifacts:
             IntegrityError: what is stored is not what was kept.
         """
         found = self.get(path)
-        self._graph.check_there(self._run_id)
+        self._graph.check_there(self.run_id)
         return self._graph.blobs.stream(found.sha256)
 
     def read(self, path: str) -> bytes:
@@ -246,7 +249,7 @@ class RunArtifacts:
     def keep(self, path: str, blob: Blob, *, replace: bool = False) -> Artifact:
         """Keep a file whose bytes are in the blobs; else as `put`."""
         wanted = Artifact(
-            run_id=self._run_id,
+            run_id=self.run_id,
             name=read_path(path, "artifact"),
             sha256=blob.sha256,
             size_bytes=blob.size_bytes,
@@ -256,20 +259,20 @@ class RunArtifacts:
         with self._graph.records.write() as connection:
             if self._is_running(connection):
                 return self._put(connection, wanted, replace=replace)
-            there = store.find_artifact(connection, self._run_id, path)
+            there = store.find_artifact(connection, self.run_id, path)
         if there is not None and there.sha256 == wanted.sha256:
             return there
         self._publish_late(wanted, replace=replace)
         return wanted
 
     def _publish_late(self, wanted: Artifact, *, replace: bool) -> None:
-        told = {"run_id": self._run_id, "name": wanted.name}
-        with self._graph.execution(store.LATE, wanted.name, parameters=told, parent_id=self._run_id) as work:
+        told = {"run_id": self.run_id, "name": wanted.name}
+        with self._graph.execution(LATE, wanted.name, parameters=told, parent_id=self.run_id) as work:
             work.add(
                 AssetKind.ARTIFACT,
                 wanted.name,
                 digest=wanted.sha256,
-                attributes={"size_bytes": wanted.size_bytes, "run_id": self._run_id},
+                attributes={"size_bytes": wanted.size_bytes, "run_id": self.run_id},
                 asset_id=wanted.asset_id,
                 role=wanted.name,
             )
@@ -278,13 +281,13 @@ class RunArtifacts:
 
     def _put(self, connection: Connection, wanted: Artifact, *, replace: bool) -> Artifact:
         graph = self._graph
-        marks.check_usable(connection, graph.project_id, [self._run_id])
-        in_the_way = store.find_in_the_way(connection, self._run_id, wanted.name)
+        marks.check_usable(connection, graph.project_id, [self.run_id])
+        in_the_way = store.find_in_the_way(connection, self.run_id, wanted.name)
         if in_the_way is not None:
             raise ConflictError(
                 expected="a path that is no file's and no folder's",
                 got=f"{wanted.name!r} beside {in_the_way!r}",
-                where=f"run {self._run_id}, artifact",
+                where=f"run {self.run_id}, artifact",
                 hint="What is a file cannot be a folder too; choose another name.",
             )
         kept = store.put_artifact(connection, graph.records, wanted, graph.project_id, replace=replace)
@@ -292,7 +295,7 @@ class RunArtifacts:
             raise ConflictError(
                 expected=f"the content that {wanted.name!r} already has ({kept.sha256[:12]}…)",
                 got=f"other content ({wanted.sha256[:12]}…)",
-                where=f"run {self._run_id}, artifact",
+                where=f"run {self.run_id}, artifact",
                 hint="Choose another name, or say `replace=True`.",
             )
         return kept
@@ -314,10 +317,10 @@ class RunArtifacts:
         """
         with self._graph.records.write() as connection:
             self._is_running(connection)
-            due = store.artifacts_at(connection, self._run_id, path)
+            due = store.artifacts_at(connection, self.run_id, path)
             published = store.published(connection, [artifact.asset_id for artifact in due])
             if not published:
-                store.delete_artifacts(connection, self._run_id, [artifact.name for artifact in due])
+                store.delete_artifacts(connection, self.run_id, [artifact.name for artifact in due])
         if not due and path:
             self.get(path)
         if published:
@@ -326,15 +329,15 @@ class RunArtifacts:
 
     def _delete_published(self, due: list[Artifact], published: set[str]) -> None:
         graph = self._graph
-        told = {"run_id": self._run_id, "names": [artifact.name for artifact in due[:100]], "n": len(due)}
-        with graph.execution("delete", f"artifacts of run {self._run_id}", parameters=told) as work:
+        told = {"run_id": self.run_id, "names": [artifact.name for artifact in due[:100]], "n": len(due)}
+        with graph.execution("delete", f"artifacts of run {self.run_id}", parameters=told) as work:
             given = [self._mark(artifact, work.id) for artifact in due if artifact.asset_id in published]
             for mark in given:
-                work.event("artifact.deleted", mark.subject_id, {"run_id": self._run_id})
+                work.event("artifact.deleted", mark.subject_id, {"run_id": self.run_id})
 
             def take_out(connection: Connection) -> None:
                 marks.add(graph.records, connection, given, graph.project_id)
-                store.delete_artifacts(connection, self._run_id, [artifact.name for artifact in due])
+                store.delete_artifacts(connection, self.run_id, [artifact.name for artifact in due])
 
             work.write(take_out)
 
@@ -343,7 +346,7 @@ class RunArtifacts:
             subject_id=artifact.asset_id,
             kind=MarkKind.DELETED,
             noun=Noun.RUN,
-            name=self._run_id,
+            name=self.run_id,
             part_of=None,
             reason=f"artifact {artifact.name}",
             actor=self._graph.actor,
@@ -362,21 +365,21 @@ class RunArtifacts:
         read_path(path, "artifact")
         with self._graph.records.read() as connection:
             self._execution_id(connection)
-            marks.check_usable(connection, self._graph.project_id, [self._run_id])
+            marks.check_usable(connection, self._graph.project_id, [self.run_id])
 
     def _is_running(self, connection: Connection) -> bool:
         """Whether the run goes on; it does not end before the transaction does."""
         execution_id = self._execution_id(connection)
         if not all_stand(connection, [execution_id]):
-            raise lost_run(self._run_id)
+            raise lost_run(self.run_id)
         found = find_execution(connection, execution_id, self._graph.project_id)
         return found is not None and found.state is ExecutionState.RUNNING
 
     def _execution_id(self, connection: Connection) -> str:
-        rows = find_runs(connection, self._graph.project_id, run_id=self._run_id)
-        if not rows:
-            raise no_run(self._run_id)
-        return rows[0].execution_id
+        row = find_run_row(connection, self._graph.project_id, self.run_id)
+        if row is None:
+            raise no_run(self.run_id)
+        return row.execution_id
 
 
 def _suffix(path: str, known: Iterable[str], where: str) -> str:

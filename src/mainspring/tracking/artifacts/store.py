@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, true, update
 
-from mainspring.lineage.spec import AssetKind
-from mainspring.lineage.store import assets, executions
+from mainspring.lineage.store import assets
 from mainspring.ports.records import Records
 from mainspring.ports.records.among import among
 from mainspring.ports.records.schema import row, table, value
@@ -20,10 +18,6 @@ from mainspring.types import to_us
 
 uploads = table("artifact_uploads", Upload, key=["id"], indexes=[["run_id"], ["project_id", "touched_us"]])
 parts = table("artifact_parts", Part, key=["upload_id", "number"])
-
-
-LATE: Final = "artifact"
-"""The kind of execution that keeps an artifact of a run that is over: a part of the run."""
 
 
 def _at_or_below(path: str) -> ColumnElement[bool]:
@@ -93,24 +87,6 @@ def delete_artifacts(connection: Connection, run_id: str, names: Sequence[str]) 
 def published(connection: Connection, asset_ids: Sequence[str]) -> set[str]:
     """Those of the assets that exist."""
     return set(connection.execute(select(assets.c.id).where(among(assets.c.id, asset_ids))).scalars())
-
-
-def late_assets(connection: Connection, run_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The assets of artifacts that came when their run was over, by the run."""
-    query = (
-        select(executions.c.parent_id, assets.c.id)
-        .join_from(executions, assets, assets.c.execution_id == executions.c.id)
-        .where(
-            among(executions.c.parent_id, run_ids),
-            executions.c.kind == LATE,
-            assets.c.kind == AssetKind.ARTIFACT.value,
-        )
-        .order_by(assets.c.id)
-    )
-    found: dict[str, tuple[str, ...]] = dict.fromkeys(run_ids, ())
-    for run_id, asset_id in connection.execute(query):
-        found[run_id] += (asset_id,)
-    return found
 
 
 def add_upload(connection: Connection, upload: Upload, project_id: str) -> None:

@@ -14,7 +14,7 @@ from mainspring.tracking.grammar import RUNS, Clause, Order, parse_filter, parse
 from mainspring.tracking.points import Points
 from mainspring.tracking.remote.spec import InputFound, Query, RunFound, Shown
 from mainspring.tracking.search import Here, runs_where
-from mainspring.tracking.store import experiments, runs
+from mainspring.tracking.store import experiments, no_run, runs
 
 
 class RemoteFind:
@@ -40,6 +40,23 @@ class RemoteFind:
         if not rows:
             raise store.no_run(run_id)
         return self._whole(rows)[0]
+
+    def find_artifact_uri(self, run_id: str) -> str | None:
+        """Below which URI a run keeps its artifacts; None if there is no such run."""
+        with self._graph.records.read() as connection:
+            rows = self._rows(connection, [], [], [runs.c.id == run_id], 1, 0)
+        return run_found(rows[0]).artifact_uri if rows else None
+
+    def artifact_uri(self, run_id: str) -> str:
+        """Below which URI a run keeps its artifacts.
+
+        Raises:
+            UnknownNameError: there is no such run.
+        """
+        found = self.find_artifact_uri(run_id)
+        if found is None:
+            raise no_run(run_id)
+        return found
 
     def search(self, experiment_numbers: Sequence[int], query: Query) -> tuple[list[RunFound], bool]:
         """One page of the runs of these experiments, and whether there are more.

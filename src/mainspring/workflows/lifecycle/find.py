@@ -8,11 +8,11 @@ from typing import Final
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.lineage import names
 from mainspring.lineage.marks import named
-from mainspring.lineage.spec import AssetKind, Noun
+from mainspring.lineage.spec import Noun
 from mainspring.models.spec import ModelVersion
 from mainspring.project import Project
-from mainspring.tracking.artifacts.store import late_assets
 from mainspring.tracking.spec import Run
+from mainspring.tracking.store import parts_of_runs
 from mainspring.workflows.lifecycle.spec import Part, Thing
 
 
@@ -112,20 +112,12 @@ def _run(project: Project, name: str) -> Thing:
 
 
 def _assets_of_runs(project: Project, runs: Iterable[Run]) -> Mapping[str, tuple[str, ...]]:
-    """The assets that exist of each run: itself and its artifacts, once it has finished cleanly."""
-    kinds = (AssetKind.RUN, AssetKind.ARTIFACT)
-    runs = list(runs)
+    """The assets that exist of each run: itself and its artifacts."""
+    found: dict[str, tuple[str, ...]] = {run.id: () for run in runs}
     with project.records.read() as connection:
-        late = late_assets(connection, [run.id for run in runs])
-    return {
-        work.execution.id: tuple(
-            tie.asset.id
-            for tie in work.outputs()
-            if tie.asset.kind in kinds and tie.asset.execution_id == work.execution.id
-        )
-        + late[work.execution.id]
-        for work in project.graph.works(run.id for run in runs)
-    }
+        for asset_id, _, run_id in parts_of_runs(connection, list(found)):
+            found[run_id] += (asset_id,)
+    return found
 
 
 def _run_part(run: Run) -> Part:
