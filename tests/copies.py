@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import mainspring.workflows.references  # noqa: F401 - it declares the tables of every room
 from mainspring.identity.place import PLACE_MARK
 from mainspring.ports.records import open_records
 from mainspring.project import Project, open_project

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import mainspring.workflows.references  # noqa: F401 - it declares the tables of every room
 from tests.copies import copy_template, make_template
 from tests.workflows.filled import Filled, fill
 
