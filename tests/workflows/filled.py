@@ -6,10 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
-from sqlalchemy import Connection, Engine, MetaData, create_engine, select, text
+from sqlalchemy import Connection, Engine, MetaData, create_engine, inspect, select, text
 
 import mainspring as ms
 from mainspring.ports.clock import ReplayClock
+from mainspring.ports.records.migrations import VERSION_TABLE, revision_of
 from mainspring.project import Project, open_project
 from tests.serving.airport import KEYS, N_HOURS, REQUEST, START, Airport, make_airport, weather
 
@@ -85,16 +86,28 @@ class _Connected:
 def all_rows(url: str) -> dict[str, list[str]]:
     """Every row of every table of a database, by table; but for leases, which say who is at work."""
     engine = create_engine(url)
-    tables = MetaData()
-    tables.reflect(engine)
     with engine.connect() as connection:
         found = {
             table.name: sorted(str(row) for row in connection.execute(select(table)))
-            for table in tables.sorted_tables
+            for table in _tables_of(connection).sorted_tables
             if table.name != "leases"
         }
     engine.dispose()
     return found
+
+
+_found_before: dict[object, MetaData] = {}
+
+
+def _tables_of(connection: Connection) -> MetaData:
+    """The tables as the database describes them; it is asked for their columns once a revision of the schema."""
+    names = sorted(inspect(connection).get_table_names())
+    revision = revision_of(connection) if VERSION_TABLE in names else None
+    key = (connection.dialect.name, revision, *names)
+    if revision is None or key not in _found_before:
+        _found_before[key] = MetaData()
+        _found_before[key].reflect(connection)
+    return _found_before[key]
 
 
 def flip(path: Path, at: int = -1) -> None:
