@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement, Connection, bindparam
 
 from mainspring.lineage import Graph, marks
 from mainspring.ports.records.among import among
@@ -28,6 +28,9 @@ class RemoteFind:
         self._graph = graph
         self._points = points
         self._root = root
+        # Made once: it is asked after many calls.
+        here = Here(graph.project_id, graph.records.dialect, None, root)
+        self._by_id = runs_where(here, [], []).where(runs.c.id == bindparam("run"))
 
     def get(self, run_id: str) -> RunFound:
         """The run of that id, archived or not.
@@ -36,7 +39,7 @@ class RemoteFind:
             UnknownNameError: there is none.
         """
         with self._graph.records.read() as connection:
-            rows = self._rows(connection, [], [], [runs.c.id == run_id], 1, 0)
+            rows = connection.execute(self._by_id, {"run": run_id}).all()
         if not rows:
             raise store.no_run(run_id)
         return self._whole(rows)[0]
