@@ -75,6 +75,15 @@ def test_what_does_not_is_none(feature: object) -> None:
     assert found(feature)[0] is not Look.WARNING
 
 
+@pytest.mark.parametrize("dtype", [pl.String, pl.Categorical, pl.Enum(["yes", "no"])])
+def test_a_label_of_two_words_is_judged(dtype: pl.DataType) -> None:
+    """As zero and one: which of them is which plays no part."""
+    label = pl.Series(np.where(LATE, "yes", "no")).cast(dtype)
+    for feature in (LATE, MINUTES, -MINUTES, label.cast(pl.String)):
+        assert found(feature, label)[0] is Look.WARNING
+    assert found(CHANCE.random(N), label)[0] is Look.OK
+
+
 def test_the_association_is_a_known_one() -> None:
     """2·AUC - 1 for two values, ties counted half; Spearman's for more."""
     label = [False, False, True, True] * 20
@@ -83,7 +92,7 @@ def test_the_association_is_a_known_one() -> None:
     assert found(-(numbers**3), numbers) == (Look.WARNING, 1.0)
 
 
-@pytest.mark.parametrize("label", [LATE[:40], [True] * 9 + [False] * 91, ["a", "b"] * 50, [1.0] * 100])
+@pytest.mark.parametrize("label", [LATE[:40], [True] * 9 + [False] * 91, ["a", "b", "c"] * 40, [1.0] * 100])
 def test_too_little_is_not_judged(label: list[object]) -> None:
     """Few rows, few of a class, labels without order or of one value: no verdict, and no pass."""
     assert found(list(range(len(label))), label)[0] is Look.INSUFFICIENT_DATA

@@ -279,7 +279,10 @@ def _parts(
 
 
 def _target(label: pl.Series) -> pl.Series | None:
-    """The label as numbers; None where it has no order, or too few rows to tell."""
+    """The label as numbers, of two words one each; None where it has no order, or too few rows to tell."""
+    if isinstance(label.dtype, pl.String | pl.Categorical | pl.Enum) and label.n_unique() == 2:
+        # Which of the two words is the higher plays no part.
+        label = label.cast(pl.String).rank("dense")
     if not (label.dtype.is_numeric() or label.dtype == pl.Boolean) or len(label) < MIN_ROWS:
         return None
     target = label.cast(pl.Float64)
