@@ -661,6 +661,10 @@ def test_a_filter_of_an_unknown_column_is_refused_at_the_call(features: Features
         group.read().filter(pl.col("tmp") > 1)
     with pytest.raises(InputError, match="expected polars expressions, got True"):
         group.read().filter(True)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="filter: expected predicates over columns.*temp Float64.*compare"):
+        group.read().filter(pl.col("temp") == "warm")
+    with pytest.raises(InputError, match="say yes or no of each row, got temp of type Float64"):
+        group.read().filter(pl.col("temp") + 1)
     kept = group.read().filter(pl.col("^te.*$") > 1, pl.col("_number") == 1)
     assert kept.to_polars()["temp"].to_list() == [2.0]
 

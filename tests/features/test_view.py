@@ -155,7 +155,7 @@ def test_label_is_no_feature(features: Features, arrivals: FeatureGroup, weather
             features.view("v", features=[weather["temp"], leak], label=arrivals["late"])
     with pytest.raises(InputError, match="with_label reads 'late'"):
         features.view("v", features=[weather["temp"]], label=arrivals["late"], on_demand=[with_label])
-    with pytest.raises(InputError, match="each label once"):
+    with pytest.raises(InputError, match="at least one, each once"):
         features.view("v", features=[weather["temp"]], label=arrivals["late", "late"])
     for helpers in ({"training_only": [arrivals["late"]]}, {"inference_only": [arrivals["late"]]}):
         with pytest.raises(InputError, match="the label 'late'"):
@@ -524,7 +524,7 @@ def test_a_notebook_shows_groups_views_and_datasets(delay: FeatureView, weather:
     for name, origin in delay.spec.origins.items():
         assert f"<td>{name}</td><td>{origin}</td>" in shown
     assert list(delay.spec.origins) == list(delay.features)
-    made = delay.training_dataset(spine(1, 2), split=split.random(test=0.5), seed=1, as_of=at(9))
+    made = delay.training_dataset(spine(1, 2, 3, 4), split=split.random(test=0.5), seed=4, as_of=at(9))
     for part, count in made.counts.items():
         assert f'<td>{part}</td><td style="text-align:right">{count}</td>' in made._repr_html_()
 
@@ -733,3 +733,90 @@ def test_labels_that_were_published_after_as_of_are_warned_of(
     assert len(told) == 1
     assert "1 of 1 labels came in a commit published after as_of" in told[0]
     assert not [text for text in view.join(questions(1), as_of=at(50)).warnings if "fates" in text]
+
+
+# --- what is refused at the call
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda g: g["x"].on({"a": "k", "b": "k"}), "'a' by 'k', 'b' by 'k'"),
+        (lambda g: g["x"].on({"a": "b"}), "'a' by 'b', 'b' by 'b'"),
+        (lambda g: g["x"].on("a"), "a mapping of names to names, got str"),
+        (lambda g: g["x"].on({"a": 5}), "names to names, got {'a': 5}"),
+        (lambda g: g["x"].on(prefix=5), "a prefix as text, got 5"),
+        (lambda g: g["x"].rename({"x": 5}), "names to names, got {'x': 5}"),
+        (lambda g: g["x"].rename("x"), "names to names, got str"),
+        (lambda g: g[5], "names of columns, at least one, each once, got 5"),
+        (lambda g: g[()], "at least one, each once"),
+        (lambda g: g["x", "x"], "at least one, each once"),
+        (lambda g: g["x", 5], "names of columns"),
+    ],
+)
+def test_a_selection_of_what_is_no_name_is_refused(
+    features: Features, ask: Callable[[FeatureGroup], Any], message: str
+) -> None:
+    """Where it is written, and not where a view is joined."""
+    group = features.group("g", keys=["a", "b"], event_time="t")
+    group.insert(pl.DataFrame({"a": [1], "b": [1], "t": [at(0)], "x": [1.0]}))
+    with pytest.raises(InputError, match=re.escape(message)):
+        ask(group)
+
+
+def test_what_a_selection_said_stays_said(features: Features, weather: FeatureGroup) -> None:
+    """A prefix drops no mapping, and a mapping no prefix."""
+    said = weather["temp"].on({"origin": "dest"}).on(prefix="there_")
+    assert said == weather["temp"].on(prefix="there_").on({"origin": "dest"})
+    assert (said.spec.on, said.spec.prefix) == ({"origin": "dest"}, "there_")
+    assert said.on({}, prefix="") == weather["temp"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": "x"}, "a seed that is a whole number, got 'x'"),
+        ({"seed": None}, "a seed that is a whole number, got None"),
+        ({"seed": True}, "a seed that is a whole number, got True"),
+        ({"name": 5}, "a name as text, or None, got 5"),
+        ({"name": " "}, "a name as text, or None"),
+        ({"pins": ["weather@1"]}, "a mapping of groups to numbers of commits, from 0, got list"),
+        ({"pins": {"weather@1": "1"}}, "got {'weather@1': '1'}"),
+        ({"pins": {"weather@1": -1}}, "got {'weather@1': -1}"),
+    ],
+)
+def test_a_recipe_is_refused_before_anything_is_read(
+    delay: FeatureView, options: dict[str, Any], message: str
+) -> None:
+    """The spine is not even looked at."""
+    with pytest.raises(InputError, match=re.escape(message)):
+        delay.training_dataset("no file.csv", **options)
+    if "pins" in options:
+        for ask in (delay.join, lambda spine, pins: delay.batch(spine=spine, pins=pins)):
+            with pytest.raises(InputError, match=re.escape(message)):
+                ask("no file.csv", pins=options["pins"])
+
+
+def test_a_seed_of_numpy_is_a_seed(delay: FeatureView, features: Features) -> None:
+    """It is the number that it says; and what names a dataset is text."""
+    divided = split.random(test=0.5)
+    made = delay.training_dataset(spine(1, 2, 3, 4), split=divided, seed=np.int64(3), as_of=at(9))
+    again = delay.training_dataset(spine(1, 2, 3, 4), split=divided, seed=3, as_of=at(9))
+    assert again.asset_id == made.asset_id
+    with pytest.raises(InputError, match="what names a training dataset, as text, got 5"):
+        features.get_training_dataset(5)  # type: ignore[arg-type]
+
+
+def test_a_spine_does_not_say_the_part(delay: FeatureView) -> None:
+    """Its own `_split` would be overwritten."""
+    with pytest.raises(InputError, match="a spine without '_split'"):
+        delay.training_dataset(spine(1, 2, _split=["test", "test"]), as_of=at(9))
+
+
+def test_a_part_that_no_row_is_drawn_for_is_told(
+    delay: FeatureView, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The dataset is made, and a warning says which part it lacks."""
+    made = delay.training_dataset(spine(1, 2, 3), split=split.random(test=0.001), as_of=at(9))
+    assert made.splits == ["train"]
+    assert "of 3 rows none is drawn for test" in caplog.text

@@ -57,20 +57,39 @@ class Selection:
     spec: SelectionSpec
     keys: tuple[str, ...]
 
-    def on(self, columns: Mapping[str, str] | None = None, *, prefix: str = "") -> Selection:
+    def on(self, columns: Mapping[str, str] | None = None, *, prefix: str | None = None) -> Selection:
         """Join by other names; a prefix keeps the results of a group apart that is joined twice.
 
         Args:
-            columns: key of the group → column of the spine; None, or a key that is not named: the same name.
-            prefix: goes before the names of the columns; "" = none.
+            columns: key of the group → column of the spine; a key that is not named: the same name. None = as it was
+                said before, the same names if it was not.
+            prefix: goes before the names of the columns; "" = none. None = as it was said before.
 
         Raises:
             UnknownNameError: something on the left is not a key of the group.
+            InputError: something is no name, or two keys have one column.
         """
-        for key in columns or {}:
+        where = f"selection of group {self.spec.group!r}, on"
+        on = (
+            self.spec.on
+            if columns is None
+            else _names(columns, where, ".on({'origin': 'dest'}, prefix='dest_')")
+        )
+        for key in on:
             if key not in self.keys:
-                raise UnknownNameError.of("key", key, self.keys, f"selection of group {self.spec.group!r}")
-        return replace(self, spec=self.spec.model_copy(update={"on": dict(columns or {}), "prefix": prefix}))
+                raise UnknownNameError.of("key", key, self.keys, where)
+        looked_up = [on.get(key, key) for key in self.keys]
+        if len(set(looked_up)) < len(looked_up):
+            raise InputError(
+                expected="a column of the spine for every key",
+                got=", ".join(f"{key!r} by {on.get(key, key)!r}" for key in self.keys),
+                where=where,
+                hint="Where two keys are to be equal, copy the column in the spine under another name.",
+            )
+        if prefix is not None and not isinstance(prefix, str):
+            raise InputError.of_kind("a prefix as text", prefix, where, "Write .on(prefix='dest_').")
+        update = {"on": dict(on), "prefix": self.spec.prefix if prefix is None else prefix}
+        return replace(self, spec=self.spec.model_copy(update=update))
 
     def rename(self, names: Mapping[str, str]) -> Selection:
         """Call columns otherwise in the view: {column of the group: its name}; a prefix of `on` goes before it.
@@ -80,7 +99,7 @@ class Selection:
             InputError: a name is none, or two columns would have the same.
         """
         where = f"selection of group {self.spec.group!r}"
-        for column in names:
+        for column in _names(names, where, ".rename({'temp': 'temperature'})"):
             if column not in self.spec.columns:
                 raise UnknownNameError.of("column", column, self.spec.columns, where)
         renames = {**self.spec.renames, **names}
@@ -102,6 +121,14 @@ class Selection:
     def hidden(self) -> Selection:
         """Join the columns only as input of on-demand features."""
         return replace(self, spec=self.spec.model_copy(update={"hidden": True}))
+
+
+def _names(given: object, where: str, example: str) -> Mapping[str, str]:
+    """A mapping of names to names, refused where it is none."""
+    if isinstance(given, Mapping) and all(isinstance(name, str) for pair in given.items() for name in pair):
+        return given
+    got = repr(dict(given)) if isinstance(given, Mapping) else type(given).__name__
+    raise InputError(expected="a mapping of names to names", got=got, where=where, hint=f"Write {example}.")
 
 
 class FeatureGroup:
@@ -503,10 +530,23 @@ class FeatureGroup:
 
         Raises:
             UnknownNameError: the group has no such column.
+            InputError: no column, one twice, a key, or what is no name.
             StateError: the group has no schema yet.
         """
-        names = (columns,) if isinstance(columns, str) else tuple(columns)
+        names = (columns,) if isinstance(columns, str) else columns
         spec = self.spec
+        if (
+            not isinstance(names, tuple | list)
+            or not names
+            or not all(isinstance(name, str) for name in names)
+            or len(set(names)) < len(names)
+        ):
+            raise InputError(
+                expected="names of columns, at least one, each once",
+                got=repr(columns),
+                where=f"selection of group {spec.label}",
+                hint="Write weather['temp', 'wind'].",
+            )
         if spec.columns is None:
             raise _without_schema(spec)
         for name in names:
@@ -520,7 +560,9 @@ class FeatureGroup:
             if name not in spec.features:
                 raise UnknownNameError.of("feature", name, spec.features, f"selection of group {spec.label}")
         warn_of_use(spec)
-        return Selection(SelectionSpec(group=spec.name, version=spec.version, columns=names), spec.keys)
+        return Selection(
+            SelectionSpec(group=spec.name, version=spec.version, columns=tuple(names)), spec.keys
+        )
 
     def compact(self) -> Compacted:
         """Write the rows of many small files into few. Every read answers the same before and after."""

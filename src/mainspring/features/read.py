@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -88,10 +88,11 @@ class Read:
 
         Raises:
             UnknownNameError: one reads another column.
-            InputError: one is no polars expression.
+            InputError: one is no polars expression, compares what cannot be compared, or says of a row neither yes nor
+                no.
         """
         where = f"read of feature group {self.group.label}, filter"
-        known = {item.name for item in self.group.columns or ()}
+        known = {item.name: STORAGE[item.type] for item in self.group.columns or ()}
         for predicate in predicates:
             _check_predicate(predicate, known, where)
         return replace(self, predicates=(*self.predicates, *predicates))
@@ -209,7 +210,7 @@ class Read:
         return [item for item in self.commits if item.number in wanted]
 
 
-def _check_predicate(predicate: object, known: Collection[str], where: str) -> None:
+def _check_predicate(predicate: object, known: Mapping[str, pl.DataType], where: str) -> None:
     if not isinstance(predicate, pl.Expr):
         hint = "For example pl.col('price') > 1."
         raise InputError.of_kind("polars expressions", predicate, where, hint)
@@ -217,3 +218,39 @@ def _check_predicate(predicate: object, known: Collection[str], where: str) -> N
         # A pattern names the columns that there are; the empty name is an element of a list.
         if name not in known and name not in {*TOLD, OP, ""} and not name.startswith("^"):
             raise UnknownNameError.of("column", name, known, where)
+    system = dict.fromkeys([*TOLD, OP], pl.Int64())
+    try:
+        found = pl.DataFrame(schema={**known, **system}).select(predicate)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(
+            expected="predicates over columns of these types: "
+            + ", ".join(f"{name} {dtype}" for name, dtype in known.items()),
+            got=str(error).splitlines()[0],
+            where=where,
+            hint="Compare like with like: text in quotes, numbers without, times as datetimes.",
+        ) from error
+    other = [f"{name} of type {dtype}" for name, dtype in found.schema.items() if dtype != pl.Boolean()]
+    if other:
+        raise InputError(
+            expected="predicates that say yes or no of each row",
+            got=", ".join(other),
+            where=where,
+            hint="For example pl.col('price') > 1.",
+        )
+
+
+def check_pins(pins: object, where: str) -> None:
+    """Refuse what is no mapping of groups to numbers of commits; None names none.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if pins is None:
+        return
+    if not isinstance(pins, Mapping) or not all(type(n) is int and n >= 0 for n in pins.values()):
+        raise InputError(
+            expected="pins as a mapping of groups to numbers of commits, from 0",
+            got=repr(dict(pins)) if isinstance(pins, Mapping) else type(pins).__name__,
+            where=where,
+            hint="Write pins=data.pins, or pins={'weather@1': 3}.",
+        )

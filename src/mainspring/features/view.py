@@ -16,7 +16,7 @@ from mainspring.errors import InputError, StateError
 from mainspring.features import on_demand, schema, store
 from mainspring.features.datasets import again, batch, make
 from mainspring.features.datasets.api import TrainingDataset
-from mainspring.features.datasets.make import Asked
+from mainspring.features.datasets.make import Asked, check_free, check_recipe
 from mainspring.features.datasets.split import check_split
 from mainspring.features.digest import frame_digest
 from mainspring.features.erasure import meanwhile as erased_meanwhile
@@ -29,7 +29,7 @@ from mainspring.features.join.sources import GroupKey, Search
 from mainspring.features.online.api import OnlineReader
 from mainspring.features.online.vectors import Vector
 from mainspring.features.personal import of_spine, open_door, unshown
-from mainspring.features.read import Read
+from mainspring.features.read import Read, check_pins
 from mainspring.features.rows import delay_us, ttl_us
 from mainspring.features.spec import (
     CommitSpec,
@@ -166,6 +166,7 @@ class FeatureView:
             InputError: a column is missing, of another type, or would appear twice; a time is null.
         """
         moment = find_instant(as_of, f"join of view {self.spec.title}, as_of")
+        check_pins(pins, f"view {self.spec.title}")
         return self._join(self._spine(spine, pins=pins), moment, pins, memory_bytes=memory_bytes)
 
     def training_dataset(
@@ -196,13 +197,17 @@ class FeatureView:
             InputError: as for `join`, or no row has a label.
             StateError: the view is archived; or an erasure took rows of a group that is read meanwhile.
         """
+        where = f"training dataset of view {self.spec.title}"
         check_split(split, f"view {self.spec.title}")
+        seed = check_recipe(seed, name, where)
+        check_pins(pins, f"view {self.spec.title}")
         self._stores.graph.check_usable(self.spec.view_id)
         read_from = [*self._groups().values(), *([spine.group] if isinstance(spine, Read) else [])]
         seen = erased_meanwhile.look(self._stores, read_from)
-        moment = find_instant(as_of, f"training dataset of view {self.spec.title}, as_of")
-        with erased_meanwhile.told(self._stores, seen, f"training dataset of view {self.spec.title}"):
+        moment = find_instant(as_of, f"{where}, as_of")
+        with erased_meanwhile.told(self._stores, seen, where):
             asked = self._spine(spine, source, pins=pins)
+            check_free(asked.frame.columns, where)
             result = self._join(asked, moment, pins)
             joined, provenance = result.frame, result.provenance
         return make.make(
@@ -286,6 +291,7 @@ class FeatureView:
             InputError: as for `join`; a span that ends before it starts; no group names all that is needed.
         """
         first, last = span(start, end, f"batch of view {self.spec.title}")
+        check_pins(pins, f"view {self.spec.title}")
         if spine is None:
             spine = batch.rows_of_group(self._stores, self.spec, self._groups(), first, last, pins or {})
         asked = self._spine(spine, inference=True, pins=pins)

@@ -231,13 +231,9 @@ def add_params(
     if not given:
         return []
     run_id = given[0].run_id
-    # One at a time to the driver: a list of them would be another statement to compile for every length.
-    connection.execute(
-        records.insert(params).on_conflict_do_nothing(), [row(param, project_id) for param in given]
-    )
-    query = select(params, _stands().label("stands")).where(
-        params.c.run_id == run_id, among(params.c.key, [param.key for param in given])
-    )
+    statement = records.insert(params).values([row(param, project_id) for param in given])
+    connection.execute(statement.on_conflict_do_nothing())
+    query = select(params, _stands().label("stands")).where(params.c.run_id == run_id)
     there = {found["key"]: value(Param, found) for found in _unless_lost(connection, query, run_id)}
     return [there[param.key] for param in given if there[param.key].digest != param.digest]
 

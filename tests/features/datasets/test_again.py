@@ -8,7 +8,6 @@ from tests.features.conftest import at
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.api import Features
-from mainspring.features.datasets import split
 from mainspring.features.group import FeatureGroup
 from mainspring.features.view import FeatureView
 from mainspring.ports.clock import ReplayClock
@@ -44,7 +43,7 @@ def test_pins_and_moment_decide_the_rows(
     view: FeatureView, orders: FeatureGroup, clock: ReplayClock, features: Features
 ) -> None:
     """What is inserted into the group that asks, and what is known later, is not in it when it is made again."""
-    data = view.training_dataset(orders.read(), split=split.random(test=0.5), seed=3)
+    data = view.training_dataset(orders.read(), seed=3)
     assert (data.pins, data.as_of) == ({"orders@1": 1, "usage@1": 1, "paid@1": 1}, at(9))
     orders.insert(order(3))
     features.get_group("usage", 1).insert(pl.DataFrame({"customer": ["A"], "t": [at(1)], "used": [9.0]}))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, date
+from collections.abc import Callable
+from datetime import UTC, date, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -192,3 +194,67 @@ def test_what_is_no_division_is_refused(given: object) -> None:
     with pytest.raises(InputError, match=r"ms.split.random\(test=0.2\)"):
         split.check_split(given, "here")
     split.check_split(None, "here")
+
+
+@pytest.mark.parametrize(
+    ("spec", "rows", "message"),
+    [
+        (
+            split.by_entity("k", test=0.9),
+            [1] * 4,
+            "by_entity: expected rows for the part 'train', got none of 4",
+        ),
+        (split.random(test=0.5, validation=0.49), [1, 1, 1], "random: expected rows for the part 'train'"),
+    ],
+)
+def test_a_draw_that_leaves_nothing_to_train_on_is_refused(
+    spec: split.SplitSpec, rows: list[int], message: str
+) -> None:
+    """As bounds of time that do, with what to change."""
+    frame = pl.DataFrame({"k": rows, "t": [at(0)] * len(rows)})
+    drawn = assign(frame, spec, 0, time="t", identity=["k", "t"])
+    with pytest.raises(InputError, match=f"{message}.*another seed"):
+        split.check_parts(frame["t"], drawn, spec)
+
+
+def test_a_draw_may_leave_another_part_empty() -> None:
+    """Of few rows a small share is none: it is told."""
+    spec = split.random(test=0.01)
+    assert split.empty_parts({"train"}, spec) == ["test"]
+    assert split.empty_parts({"train", "test"}, spec) == []
+    assert split.empty_parts({"train"}, split.by_time(test_from=at(1))) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: split.random(test="0.2"), "shares as numbers, got '0.2'"),  # type: ignore[arg-type]
+        (lambda: split.random(test=True), "shares as numbers, got True"),
+        (lambda: split.by_entity(["k"], test=0.2), "names of columns"),  # type: ignore[arg-type]
+        (lambda: split.by_column(5), "a column's name, got 5"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_share_and_no_column_is_refused(make: Callable[[], object], message: str) -> None:
+    """At the call that makes the division."""
+    with pytest.raises(InputError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("values", "equal"),
+    [
+        ([Decimal("1.10"), Decimal("2.20"), None], pl.Series(["1.1", "2.2", None]).cast(pl.Decimal(20, 5))),
+        (
+            [timedelta(1), timedelta(2), None],
+            pl.Series([86_400_000, 172_800_000, None]).cast(pl.Duration("ms")),
+        ),
+        ([time(1), time(2), None], pl.Series([time(1), time(2), None])),
+    ],
+    ids=["decimal", "span", "time of day"],
+)
+def test_rows_of_any_column_are_divided(values: list[object], equal: pl.Series) -> None:
+    """By what a value says, however it is stored."""
+    first, second = pl.Series("c", values).to_frame(), equal.alias("c").to_frame()
+    spec = split.random(test=0.5)
+    drawn = [assign(frame, spec, 3, time="t", identity=["c"]).to_list() for frame in (first, second)]
+    assert drawn[0] == drawn[1]

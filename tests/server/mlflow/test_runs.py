@@ -135,23 +135,6 @@ def test_a_resumed_run_is_a_new_execution_that_takes_up_the_former(api: Api) -> 
     assert info(api, run)["status"] == "FAILED"
 
 
-def test_a_run_that_failed_and_goes_on_publishes_all_its_files_once(api: Api) -> None:
-    """What came while it was over is an asset already."""
-    run = api.run()
-    files = api.project.tracking.artifacts(run)
-    files.put("early.txt", b"early")
-    api.post("runs/update", run_id=run, status="FAILED")
-    late = files.put("late.txt", b"late")
-    api.post("runs/update", run_id=run, status="RUNNING")
-    files.put("again.txt", b"again")
-    api.post("runs/update", run_id=run, status="FINISHED")
-    asset = api.project.graph.get_asset(api.project.tracking.get_run(run).asset_id)
-    assert set(asset.attributes["artifacts"]) == {"early.txt", "late.txt", "again.txt"}
-    found = {each.name: each for each in files.files()}
-    assert all(api.project.graph.find_asset(each.asset_id) is not None for each in found.values())
-    assert found["late.txt"] == late
-
-
 def test_scheduled_is_running(api: Api) -> None:
     run = api.run()
     api.post("runs/update", run_id=run, status="SCHEDULED")

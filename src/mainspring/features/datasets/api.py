@@ -320,15 +320,18 @@ def _looked_up(
     return [way for way in dict.fromkeys(ways) if way and set(way) <= set(columns)]
 
 
-def get(stores: Stores, reference: str) -> TrainingDataset:
+def get(stores: Stores, reference: object) -> TrainingDataset:
     """The dataset of that asset id, of that digest or a beginning of it that no other has, or the newest of that name.
 
     Names and digests find what is neither archived nor deleted; of equal digests the newest is meant.
 
     Raises:
         UnknownNameError: there is none, or the asset is something else.
-        InputError: the beginning of a digest is that of several.
+        InputError: the beginning of a digest is that of several, or it is no text.
     """
+    if not isinstance(reference, str):
+        hint = "Give the id, the digest or its beginning, or the name."
+        raise InputError.of_kind("what names a training dataset, as text", reference, "features", hint)
     asset = stores.graph.find_asset(reference)
     if asset is not None and asset.kind is not AssetKind.TRAINING_DATASET:
         raise UnknownNameError(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, SupportsIndex
 
 import polars as pl
 
@@ -16,7 +16,7 @@ from mainspring.features import transform
 from mainspring.features.datasets import contents
 from mainspring.features.datasets.api import TrainingDataset
 from mainspring.features.datasets.parts import PART, groups_read, profile_of
-from mainspring.features.datasets.split import GAP, TRAIN, assign, check_parts
+from mainspring.features.datasets.split import GAP, TRAIN, assign, check_parts, empty_parts
 from mainspring.features.digest import frame_digest
 from mainspring.features.erasure import meanwhile as erased_meanwhile
 from mainspring.features.profiles import KEPT_FROM_ROWS, private_columns_of_view
@@ -29,7 +29,10 @@ from mainspring.features.spec import (
 )
 from mainspring.features.store import Stores
 from mainspring.lineage.spec import Asset, AssetKind, Direction
+from mainspring.log import get_logger
 from mainspring.types import digest, utc
+
+_log = get_logger(__name__)
 
 SPINE: Final = "spine"
 """Role of what the rows came from that ask, among what a dataset was made of."""
@@ -51,6 +54,38 @@ class Asked:
         """Whether an existing dataset was read at the named moment and commits."""
         same_labels = self.as_of is None or spec.as_of == utc(self.as_of)
         return same_labels and all(spec.pins.get(group) == number for group, number in self.pins.items())
+
+
+def check_recipe(seed: object, name: object, where: str) -> int:
+    """The seed as a plain whole number; refuses what is no seed or no name before anything is read.
+
+    Raises:
+        InputError: the seed is no whole number, or the name is neither text nor None.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, SupportsIndex):
+        raise InputError.of_kind(
+            "a seed that is a whole number", seed, where, "Write seed=7; 0 is the default."
+        )
+    if name is not None and not (isinstance(name, str) and name.strip()):
+        raise InputError.of_kind(
+            "a name as text, or None", name, where, "None calls it as the view is called."
+        )
+    return int(seed)
+
+
+def check_free(columns: Collection[str], where: str) -> None:
+    """Refuse a spine that has the column which says the part of each row.
+
+    Raises:
+        InputError: it has.
+    """
+    if PART in columns:
+        raise InputError(
+            expected=f"a spine without {PART!r}, which says the part of each row of the dataset",
+            got="one with it",
+            where=where,
+            hint="Drop the column; to divide by what it says, rename it and write split=ms.split.by_column(…).",
+        )
 
 
 def make(
@@ -105,6 +140,12 @@ def make(
     in_gap = kept & (parts == GAP)
     taken = kept & ~in_gap
     check_parts(joined.get_column(view.spine_time).filter(taken), parts.filter(taken), split)
+    if empty := empty_parts(set(parts.filter(taken)), split):
+        _log.warning(
+            "training_dataset.empty_part",
+            f"training dataset {name!r}: of {int(taken.sum())} rows none is drawn for {', '.join(empty)}",
+            view=f"{view.name}@{view.version}",
+        )
     columns = list(dict.fromkeys([*spine.columns, *view.features, *view.training_only, *labels]))
     frame = joined.select(columns).with_columns(parts.alias(PART)).filter(taken)
     content = frame_digest(frame)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from datetime import date, datetime
+from collections.abc import Collection, Iterable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
@@ -85,9 +86,9 @@ def by_entity(*columns: str, test: float, validation: float = 0.0) -> SplitSpec:
         InputError: no column, one twice, or shares of another size.
     """
     _check_shares(test, validation, "split.by_entity")
-    if not columns or len(set(columns)) < len(columns):
+    if not columns or not all(isinstance(name, str) for name in columns) or len(set(columns)) < len(columns):
         raise InputError(
-            expected="at least one column, each once",
+            expected="the names of columns, at least one, each once",
             got=", ".join(map(repr, columns)) or "none",
             where="split.by_entity",
             hint="Write split.by_entity('customer', test=0.2).",
@@ -98,11 +99,24 @@ def by_entity(*columns: str, test: float, validation: float = 0.0) -> SplitSpec:
 
 
 def by_column(column: str) -> SplitSpec:
-    """Rows are divided by what a column of the spine says: "train", "validation" or "test"."""
+    """Rows are divided by what a column of the spine says: "train", "validation" or "test".
+
+    Raises:
+        InputError: it is no column's name.
+    """
+    if not isinstance(column, str):
+        raise InputError.of_kind(
+            "a column's name", column, "split.by_column", "Write split.by_column('part')."
+        )
     return SplitSpec(kind="column", column=column)
 
 
 def _check_shares(test: float, validation: float, where: str) -> None:
+    for share in (test, validation):
+        if isinstance(share, bool) or not isinstance(share, int | float):
+            raise InputError.of_kind(
+                "shares as numbers", share, where, "For example test=0.2, validation=0.1."
+            )
     if not (0 < test < 1 and 0 <= validation < 1 and test + validation < 1):
         raise InputError(
             expected="shares between 0 and 1 that leave something to train on",
@@ -189,7 +203,7 @@ def check_split(given: object, where: str) -> None:
 
 
 def check_parts(times: pl.Series, parts: pl.Series, spec: SplitSpec) -> None:
-    """Refuses a division by time or column that leaves nothing to train on, or nothing for a part that it names.
+    """Refuses a division that leaves nothing to train on; by time also one with nothing for a part that it names.
 
     Args:
         times: of the rows that a dataset would have, aware UTC.
@@ -204,6 +218,15 @@ def check_parts(times: pl.Series, parts: pl.Series, spec: SplitSpec) -> None:
             got="none",
             where="split.by_column",
             hint="Rows without a label do not count.",
+        )
+    if TRAIN in empty_parts(set(parts), spec):
+        what = "entities" if spec.kind == "entity" else "rows"
+        raise InputError(
+            expected="rows for the part 'train'",
+            got=f"none of {times.len()}, by this seed",
+            where="split.by_entity" if spec.kind == "entity" else "split.random",
+            hint=f"Give more {what}, smaller shares of test and validation, or another seed; rows without a label do "
+            "not count.",
         )
     if spec.kind != "time" or not times.len():
         return
@@ -225,6 +248,14 @@ def check_parts(times: pl.Series, parts: pl.Series, spec: SplitSpec) -> None:
                 where="split.by_time",
                 hint="Choose bounds inside the rows' times, or a smaller gap; rows without a label do not count.",
             )
+
+
+def empty_parts(found: Collection[str], spec: SplitSpec) -> list[str]:
+    """Parts that a draw names and gave no row to, as one of few rows or entities may."""
+    if spec.kind not in ("random", "entity"):
+        return []
+    shares = {TRAIN: 1 - spec.test - spec.validation, VALIDATION: spec.validation, TEST: spec.test}
+    return [part for part, share in shares.items() if share and part not in found]
 
 
 def _shares(frame: pl.DataFrame, seed: int) -> np.ndarray:
@@ -265,10 +296,20 @@ def _encoded(series: pl.Series) -> list[bytes]:
     for value in values:
         found = known.get(value)
         if found is None:
-            plain = value.isoformat() if isinstance(value, date) else value
-            found = known[value] = canonical_bytes(plain)
+            found = known[value] = canonical_bytes(_plain(value))
         out.append(found)
     return out
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it: times and dates as text, a span as its microseconds, a decimal without its last zeros."""
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return ["span", value // timedelta(microseconds=1)]
+    if isinstance(value, Decimal):
+        return ["decimal", str(value.normalize())]
+    return value
 
 
 def _as_text(times: pl.Series) -> pl.Series:

@@ -108,14 +108,14 @@ def create(remote: Remote, given: Create) -> dict[str, Any]:
     """`POST runs/create`."""
     tags = check_texts(given.tags, "tags", 10_000, MAX_TAG_VALUE, once=False)
     start_ms = _time(given.start_time, "start_time") if given.start_time else None
-    made = remote.runs.create(
+    run_id = remote.runs.create(
         read_experiment_id(given.experiment_id or ""),
         name=check_text(given.run_name, "run_name", MAX_NAME),
         user=check_text(given.user_id, "user_id", MAX_NAME),
         start_ms=start_ms,
         tags=tags,
     )
-    return {"run": told_run(made)}
+    return {"run": told_run(remote.find.get(run_id))}
 
 
 def get(remote: Remote, given: OfRun) -> dict[str, Any]:

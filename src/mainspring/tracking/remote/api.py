@@ -39,7 +39,7 @@ class Remote:
         max_artifact_bytes: int = DEFAULT_MAX_BYTES,
     ) -> None:
         self.experiments = RemoteExperiments(graph, root)
-        self.runs = RemoteRuns(graph, points, root)
+        self.runs = RemoteRuns(graph, points)
         self.log = RemoteLog(graph, points)
         self.find = RemoteFind(graph, points, root)
         self.artifacts = RemoteArtifacts(graph, self.find, root, allowed, max_bytes=max_artifact_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam
+from sqlalchemy import ColumnElement, Connection
 
 from mainspring.lineage import Graph, marks
 from mainspring.ports.records.among import among
@@ -28,9 +28,6 @@ class RemoteFind:
         self._graph = graph
         self._points = points
         self._root = root
-        # Made once: it is asked after many calls.
-        here = Here(graph.project_id, graph.records.dialect, None, root)
-        self._by_id = runs_where(here, [], []).where(runs.c.id == bindparam("run"))
 
     def get(self, run_id: str) -> RunFound:
         """The run of that id, archived or not.
@@ -39,7 +36,7 @@ class RemoteFind:
             UnknownNameError: there is none.
         """
         with self._graph.records.read() as connection:
-            rows = connection.execute(self._by_id, {"run": run_id}).all()
+            rows = self._rows(connection, [], [], [runs.c.id == run_id], 1, 0)
         if not rows:
             raise store.no_run(run_id)
         return self._whole(rows)[0]

@@ -27,27 +27,22 @@ from mainspring.tracking.remote.refusals import (
     not_active,
     not_deleted,
 )
-from mainspring.tracking.remote.spec import COMMIT_TAG, DIRTY_TAG, NAME_TAG, PARENT_TAG, RunFound
+from mainspring.tracking.remote.spec import COMMIT_TAG, DIRTY_TAG, NAME_TAG, PARENT_TAG
 from mainspring.tracking.spec import RunRow, RunStatus
-from mainspring.types import from_us, new_id, to_us
+from mainspring.types import from_us, new_id
 
 
 class RemoteRuns:
-    """Threads may share it.
+    """Threads may share it."""
 
-    Args:
-        root: the URI below which experiments keep their artifacts that name no place of their own.
-    """
-
-    def __init__(self, graph: Graph, points: Points, root: str) -> None:
+    def __init__(self, graph: Graph, points: Points) -> None:
         self._graph = graph
         self._points = points
-        self._root = root
 
     def create(
         self, experiment: int, *, name: str, user: str, start_ms: int | None, tags: Mapping[str, str]
-    ) -> RunFound:
-        """Begin a run.
+    ) -> str:
+        """Begin a run; its id.
 
         Args:
             experiment: its number.
@@ -97,18 +92,7 @@ class RemoteRuns:
             )
             store.add_run(connection, row, project_id)
             graph.record_begun(connection, execution)
-        return RunFound(
-            id=row.id,
-            name=called,
-            experiment=experiment,
-            user=user or graph.actor.removeprefix("user:"),
-            status=RunStatus.RUNNING.value,
-            start_ms=to_us(execution.started_at) // 1000 if start_ms is None else start_ms,
-            end_ms=None,
-            artifact_uri=f"{found.artifact_location or f'{self._root}/{experiment}'}/{row.id}/artifacts",
-            tags=row.tags,
-            is_active=True,
-        )
+        return execution.id
 
     def _find_parent(self, connection: Connection, tags: Mapping[str, str]) -> str | None:
         parent = tags.get(PARENT_TAG)
