@@ -46,6 +46,14 @@ def test_a_run_as_it_is_told(api: Api) -> None:
     assert api.get("runs/get", run_uuid=run)["run"] == made
 
 
+@pytest.mark.parametrize("fields", [{}, {"start_time": START_MS}, {"user_id": "ann"}])
+def test_a_run_is_told_alike_when_it_begins_and_afterwards(api: Api, fields: dict[str, Any]) -> None:
+    """The answer to the call that begins it is made without reading it back."""
+    for number in ("0", api.experiment()):
+        made = api.post("runs/create", experiment_id=number, **fields)["run"]
+        assert api.get("runs/get", run_id=made["info"]["run_id"])["run"] == made
+
+
 def test_a_run_that_nobody_named_has_a_name(api: Api) -> None:
     run = api.run()
     assert info(api, run)["run_name"] == api.run_data(run)["tags"]["mlflow.runName"] != ""
