@@ -374,7 +374,7 @@ MADE: Final = frozenset({"Model"})
 """Classes that users make; all others are given to them."""
 _INTERNAL: Final = frozenset(
     {
-        *("assign", "check_split", "check_parts", "apply", "fit", "row_function"),
+        *("assign", "check_split", "check_parts", "empty_parts", "apply", "fit", "row_function"),
         *("SideReport.of", "SideReport.summed", "Model.restored", "OnlineReader.key_columns"),
         *("ColumnProfile.merge", "ColumnProfile.pooled", "ColumnProfile.relaid", "ColumnProfile.same_bins"),
         *("ColumnProfile.count_on", "ColumnProfile.find_registers", "Quantiles.merge"),
