@@ -118,6 +118,16 @@ def test_search_finds_groups_columns_and_views(features: Features) -> None:
 
 
 @pytest.mark.once
+def test_a_deprecation_has_a_reason(features: Features) -> None:
+    """A successor alone says nothing of why; nothing is taken back by it."""
+    group = features.group("g", keys=["k"])
+    group.deprecate("counted twice")
+    for reason, successor in (("", "g@2"), (" ", ""), ("", "")):
+        with pytest.raises(InputError, match="a reason, in your words"):
+            group.deprecate(reason, successor)
+    assert group.spec.deprecation is not None
+
+
 def test_search_finds_what_is_deprecated(features: Features) -> None:
     """By a word of the reason, and by that it is; a deprecation that was taken back is none."""
     group = made(features)

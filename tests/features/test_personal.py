@@ -430,3 +430,63 @@ def test_a_time_without_zone_is_utc(features: Features) -> None:
     group.insert(pl.DataFrame({"born": [datetime(2000, 1, 1)], "x": [1]}))
     group.insert(pl.DataFrame({"born": [datetime(2000, 1, 1, tzinfo=UTC)], "x": [2]}))
     assert group.read().to_polars()["x"].to_list() == [2]
+
+
+def test_rows_of_an_entity_are_found_by_the_key_as_it_was(features: Features) -> None:
+    """One or many, in the history too; what was stored finds itself, and of others there is nothing."""
+    group = people(features)
+    group.insert(rows())
+    group.insert(pl.concat([rows("Ada", x=2.0), rows(hour=1, x=3.0)]))
+    found = group.read().of_keys({"name": NAME})
+    assert repr(found) == "<Read rows of people@1 as of commit 2, of 1 keys>"
+    assert found.to_polars()["x"].to_list() == [1.0, 3.0]
+    assert group.read(1).of_keys([{"name": NAME}, {"name": "Ada"}]).to_polars()["x"].to_list() == [1.0]
+    stored = found.to_polars()["name"][0]
+    assert group.read(history=True).of_keys({"name": stored}).to_polars().height == 2
+    assert group.read().of_keys({"name": "nobody"}).to_polars().is_empty()
+    assert group.read().filter(pl.col("name") == stored).to_polars().height == 2
+    with pytest.raises(InputError, match="values of keys among name"):
+        group.read().of_keys({"x": 1.0})
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        pl.col("name") == NAME,
+        (pl.col("x") > 0) & (pl.col("name") == NAME),
+        pl.col("name").is_in([NAME, "Ada"]),
+        ~pl.col("name").eq(NAME) | (pl.col("age") == 30),
+    ],
+)
+def test_a_filter_that_could_find_nobody_is_refused(features: Features, predicate: pl.Expr) -> None:
+    """Before it says that there is nobody; the message has the way that finds them, and does not quote the key."""
+    group = people(features)
+    group.insert(rows())
+    with pytest.raises(InputError, match=r"read\(\)\.of_keys") as caught:
+        group.read().filter(predicate)
+    assert NAME not in str(caught.value)
+
+
+def test_a_filter_of_other_columns_is_none_of_its_business(features: Features) -> None:
+    """Nor is whether there is a hash, or one beside other texts in the same expression."""
+    group = people(features, schema={**SCHEMA, "city": str})
+    group.insert(rows().with_columns(city=pl.lit("Rome")))
+    stored = group.read().to_polars()["name"][0]
+    both = (pl.col("name") == stored) & (pl.col("city") == "Rome")
+    assert group.read().filter(both, pl.col("name").is_not_null()).to_polars().height == 1
+
+
+def test_a_file_that_cannot_be_read_is_placed_and_not_quoted(features: Features, tmp_path: Path) -> None:
+    """The file, the column and the row; no value, also of columns that are not treated."""
+    group = people(features, schema={**SCHEMA, "born": date})
+    path = tmp_path / "people.csv"
+    path.write_text(
+        f"name,t,mail,age,x,born\n{NAME},2024-01-01,m,3,1.0,1990-01-01\nAda,2024-01-01,m,3,1.0,5/6/90\n"
+    )
+    with pytest.raises(InputError) as caught:
+        group.insert(path)
+    assert f"{path}, column 'born', row 1" in caught.value.where
+    assert not {NAME, "Ada", "5/6/90"} & set(str(caught.value).replace("'", " ").split())
+    path.write_text(f"name,t,mail,age,x\n{NAME},2024-01-01,m,3,1.0\nAda,2024-01-01,m,3,1.0,7,8\n")
+    with pytest.raises(InputError, match=r"people\.csv, row 1"):
+        group.insert(path)

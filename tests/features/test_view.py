@@ -628,8 +628,10 @@ def test_is_found_by_name_and_digest(delay: FeatureView, features: Features) -> 
     second = delay.training_dataset(spine(1, 2), as_of=at(9))
     assert features.get_training_dataset("delay").asset_id == second.asset_id
     assert features.get_training_dataset(first.digest[:8]).asset_id == first.asset_id
-    with pytest.raises(UnknownNameError, match="known training dataset"):
+    with pytest.raises(UnknownNameError, match=f"at least 8 digits.*{first.digest[:12]!r}"):
         features.get_training_dataset(first.digest[:7])
+    with pytest.raises(UnknownNameError, match="known training dataset"):
+        features.get_training_dataset("nothing like it")
 
 
 def test_links_name_only_commits_that_contributed(
@@ -820,3 +822,35 @@ def test_a_part_that_no_row_is_drawn_for_is_told(
     made = delay.training_dataset(spine(1, 2, 3), split=split.random(test=0.001), as_of=at(9))
     assert made.splits == ["train"]
     assert "of 3 rows none is drawn for test" in caplog.text
+
+
+def test_a_dataset_is_called_by_what_can_be_typed(delay: FeatureView) -> None:
+    """Letters, digits, _, - and .; the view's own name by default."""
+    for name in ("a b/c", "-x", "7"):
+        with pytest.raises(InputError, match="a name of letters, digits"):
+            delay.training_dataset(spine(1, 2), name=name, as_of=at(9))
+    assert delay.training_dataset(spine(1, 2), name="flights-2013.01", as_of=at(9)).name == "flights-2013.01"
+
+
+def test_what_functions_take_from_requests_is_told(
+    features: Features, weather: FeatureGroup, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, when the view is defined; an argument that is almost a feature's name is a warning that names it."""
+
+    @on_demand
+    def warmer(tem: float, wanted: float) -> object:
+        return wanted - tem
+
+    @on_demand
+    def warm(temp: float, wanted: float) -> object:
+        return wanted - temp
+
+    caplog.set_level("INFO", logger="mainspring")
+    for _ in range(2):
+        features.view("slip", features=[weather["temp"]], on_demand=[warmer])
+    features.view("meant", features=[weather["temp"]], on_demand=[warm])
+    slip, meant = [record for record in caplog.records if "must have" in record.getMessage()]
+    assert slip.levelname == "WARNING"
+    assert "tem, wanted; did you mean 'temp' by 'tem'?" in slip.getMessage()
+    assert meant.levelname == "INFO"
+    assert "must have: wanted" in meant.getMessage()

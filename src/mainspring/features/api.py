@@ -22,7 +22,14 @@ from mainspring.features.insert import api as ingest
 from mainspring.features.iso8601 import Moment, find_instant, instant
 from mainspring.features.on_demand import OnDemand
 from mainspring.features.online import materialize
-from mainspring.features.parts import check_helpers, check_parts, check_where, given_as, labels_of
+from mainspring.features.parts import (
+    check_helpers,
+    check_parts,
+    check_where,
+    given_as,
+    labels_of,
+    tell_requests,
+)
 from mainspring.features.personal import FindSecret, check_treated, check_unread, of_spine, treated_columns
 from mainspring.features.push import api as push
 from mainspring.features.reference import check_reference
@@ -396,7 +403,10 @@ class Features:
             transforms=fitted_later,
             called=called,
         )
-        return FeatureView(self._stores, self._publish_view(spec, group_ids, place))
+        made = self._publish_view(spec, group_ids, place)
+        if made is spec:
+            tell_requests(spec, place)
+        return FeatureView(self._stores, made)
 
     def _groups_of(
         self, selections: Sequence[Selection], labels: Sequence[Selection], where: str

@@ -123,6 +123,23 @@ def deprecate(stores: Stores, group: FeatureGroupSpec, deprecation: Deprecation 
     )
 
 
+def check_reason(reason: object, successor: object, where: str) -> None:
+    """Refuses a reason that is no text, and none where a successor is named.
+
+    Raises:
+        InputError: there is such a one.
+    """
+    if not isinstance(reason, str):
+        raise InputError.of_kind("a reason", reason, where, "Say why, in your words.")
+    if not reason.strip() and successor is not None:
+        raise InputError(
+            expected="a reason, in your words",
+            got=f"none, and the successor {successor!r}",
+            where=where,
+            hint='Say why the group is not to be used; to take a deprecation back write deprecate("") alone.',
+        )
+
+
 def _check_successor(stores: Stores, group: FeatureGroupSpec, successor: str) -> None:
     where = f"feature group {group.label}, deprecate"
     name, _, version = str(successor).rpartition("@")

@@ -255,7 +255,12 @@ class FeatureGroup:
         Args:
             reason: in your words; "" takes the deprecation back.
             successor: `name@version` of what is to be used instead; None = nothing takes its place.
+
+        Raises:
+            InputError: a successor without a reason, or one that is the group itself or no `name@version`.
+            UnknownNameError: there is no such successor.
         """
+        define.check_reason(reason, successor, f"feature group {self.spec.label}, deprecate")
         deprecation = Deprecation(reason=reason, successor=successor) if reason.strip() else None
         self._spec = define.deprecate(self._stores, self.spec, deprecation)
 
@@ -414,12 +419,13 @@ class FeatureGroup:
                 which is given the times at which the old commits were published.
             backfill: new column → old column or polars expression, or a function from the rows of one commit, in the
                 order of writing, to those of the next version. It is given deletes too, whose features are null.
-                None = the columns of the same names. Columns of `schema` that it does not give have their default.
+                None = the columns of the same names, {} as well: a copy, where nothing else is given. Columns of
+                `schema` that it does not give have their default.
             progress: told of each commit; None = as the project was opened, with a bar.
 
         Raises:
             ConflictError: the next version exists with another definition, or was filled by another back-fill.
-            InputError: the definition, or the rows that the back-fill gives, are refused.
+            InputError: nothing is given; the definition, or the rows that the back-fill gives, are refused.
         """
         where = f"feature group {self._spec.label}, next_version"
         given = {
@@ -436,9 +442,17 @@ class FeatureGroup:
             else tuple(item.model_dump(mode="json") for item in expectations_given(expectations, where)),
         }
         stated = {name: value for name, value in given.items() if value is not None}
+        if not stated and backfill is None:
+            raise InputError(
+                expected="what the next version has otherwise: keys, a time, a schema, ttl_s, expectations, a backfill",
+                got="nothing",
+                where=where,
+                hint="For example next_version(backfill={'temp_c': 'temp'}). For a copy of the rows as they are pass "
+                "backfill={}.",
+            )
         told = progress or self._stores.progress
         return FeatureGroup(
-            self._stores, versions.next_version(self._stores, self.spec, stated, backfill, told)
+            self._stores, versions.next_version(self._stores, self.spec, stated, backfill or None, told)
         )
 
     def profile(self, as_of: Commit | int | Moment | None = None) -> GroupProfile:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from mainspring.errors import InputError
 from mainspring.features.condition import Condition
 from mainspring.features.group import FeatureGroup, Selection
 from mainspring.features.on_demand import OnDemand
-from mainspring.features.spec import RequestSpec, Role
+from mainspring.features.spec import FeatureViewSpec, RequestSpec, Role
+from mainspring.log import get_logger
+
+_log = get_logger(__name__)
 
 Part = Selection | RequestSpec
 Labels = Selection | Sequence[Selection] | None
@@ -45,6 +50,28 @@ def check_parts(features: object, label: object, on_demand: Sequence[OnDemand], 
             where=where,
             hint="Write features=[group['column']]; columns are hidden for functions in on_demand= to read.",
         )
+
+
+def tell_requests(view: FeatureViewSpec, where: str) -> None:
+    """Say which arguments of functions a request has to send, and which of them look like a slip of the pen."""
+    taken = view.on_demand_requests
+    if not taken:
+        return
+    features = [name for selection in view.selections for name in selection.outputs]
+    near = {name: difflib.get_close_matches(name, features, n=1, cutoff=_ALIKE) for name in taken}
+    if any(near.values()):
+        meant = "; ".join(f"did you mean {found[0]!r} by {name!r}?" for name, found in near.items() if found)
+        _log.warning("view.requests", f"{where}: {_taken(taken)}; {meant}", columns=list(taken))
+    else:
+        _log.info("view.requests", f"{where}: {_taken(taken)}", columns=list(taken))
+
+
+def _taken(columns: Sequence[str]) -> str:
+    return f"what functions read and no feature is called, every spine and request must have: {', '.join(columns)}"
+
+
+_ALIKE: Final = 0.85
+"""Of two names, from which on one may be the other mistyped: one letter of seven."""
 
 
 def check_helpers(given: object, role: Role, where: str) -> None:

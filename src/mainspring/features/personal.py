@@ -151,10 +151,10 @@ def unshown(treated: Iterable[object]) -> Iterator[None]:
         if not any(True for _ in treated) or error.__cause__ is None:
             raise
         raise InputError(
-            expected="rows that can be read",
-            got="values that cannot be; they are not shown, because some of the columns are personal data",
+            expected="rows that can be read, each value of its column's type",
+            got="something else there; values are not shown, because some of the columns are personal data",
             where=error.where,
-            hint=error.hint,
+            hint=f"Look at that place yourself. {error.hint}",
         ) from None
 
 
@@ -253,6 +253,39 @@ def check_unread(treated: Iterable[str], read: Iterable[str], where: str) -> Non
             where=where,
             hint="Give the key a column of its own: group['…'].on({'key': 'other_column'}).",
         )
+
+
+def check_compared(predicate: pl.Expr, hashed: Iterable[TreatedColumn], where: str) -> None:
+    """Refuses to compare a hashed column with what is no hash: no row would ever be found.
+
+    Raises:
+        InputError: there is such a comparison.
+    """
+    columns = {item.name: item for item in hashed}
+    if not columns.keys() & set(predicate.meta.root_names()):
+        return
+    nodes = [predicate]
+    while nodes:
+        parts = nodes.pop().meta.pop()
+        nodes += parts
+        names = {part.meta.output_name() for part in parts if part.meta.is_column()}
+        texts = [text for part in parts if part.meta.is_literal() for text in _texts(part)]
+        for name in sorted(names & columns.keys()):
+            if not all(re.fullmatch(_pattern(columns[name]), text) for text in texts):
+                raise InputError(
+                    expected=f"a comparison of {name!r} with its hashes: the group hashes it at the door",
+                    got="one with something else, which no row has",
+                    where=where,
+                    hint=f"Write read().of_keys({{{name!r}: …}}) with the key as it is given to insert.",
+                )
+
+
+def _texts(literal: pl.Expr) -> list[str]:
+    """Texts of a literal, or of a list of them."""
+    values = pl.select(literal.alias("value")).get_column("value")
+    if isinstance(values.dtype, pl.List):
+        values = values.explode()
+    return [text for text in values.to_list() if isinstance(text, str)]
 
 
 def _said(column: TreatedColumn | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -48,6 +49,20 @@ def check_name(name: object, version: object, where: str) -> None:
         raise InputError(
             expected="a version from 1", got=repr(version), where=where, hint="Start with version=1."
         )
+
+
+def check_dataset_name(name: object, where: str) -> None:
+    """Refuses what could not be typed on a command line, or be told from an id, as a dataset's name."""
+    if not isinstance(name, str) or _DATASET_NAME.fullmatch(name) is None:
+        raise InputError(
+            expected="a name of letters, digits, '_', '-' and '.', at most 100, that begins with a letter",
+            got=repr(name),
+            where=f"{where}, name",
+            hint="For example name='flights-2024.06'; None takes the view's name.",
+        )
+
+
+_DATASET_NAME: Final = re.compile(r"[^\W\d_][\w.-]{0,99}")
 
 
 def check_group(

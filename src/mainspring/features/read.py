@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +15,12 @@ from mainspring.checks.spec import Expectation, Result, Validation
 from mainspring.checks.validate import checked, validate
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features import store
+from mainspring.features.entities import keys_of
 from mainspring.features.insert.frames import to_arrow, to_pandas
 from mainspring.features.iso8601 import Moment, span
 from mainspring.features.join.point_in_time import EVENT, NUMBER, OP, TOLD
 from mainspring.features.known_rows import find_known
+from mainspring.features.personal import check_compared
 from mainspring.features.rows import all_current, current, scan
 from mainspring.features.schema import STORAGE
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec, ReadSpec
@@ -37,6 +39,7 @@ class Read:
         predicates: what `filter` added.
         history: every version of every row, deletes included, instead of the current ones.
         start, end: only rows with an event time in [start, end); None = open.
+        keys: only rows of these entities, as they are stored; None = of all.
     """
 
     stores: Stores
@@ -46,6 +49,7 @@ class Read:
     history: bool = False
     start: datetime | None = None
     end: datetime | None = None
+    keys: pl.DataFrame | None = field(default=None, compare=False)
 
     @property
     def number(self) -> int:
@@ -61,7 +65,7 @@ class Read:
             number=self.number,
             start=self.start,
             end=self.end,
-            n_filters=len(self.predicates),
+            n_filters=len(self.predicates) + int(self.keys is not None),
         )
 
     def pinned(self, pins: Mapping[str, int]) -> Read:
@@ -84,18 +88,34 @@ class Read:
 
     def filter(self, *predicates: pl.Expr) -> Read:
         """Only the rows that satisfy all of these polars expressions (predicates) over the group's columns, and over
-        those that `to_polars(system=True)` adds.
+        those that `to_polars(system=True)` adds; of what a group hashes, `of_keys` finds it by what it was.
 
         Raises:
             UnknownNameError: one reads another column.
-            InputError: one is no polars expression, compares what cannot be compared, or says of a row neither yes nor
-                no.
+            InputError: one is no polars expression, compares what cannot be compared, says of a row neither yes nor
+                no, or compares a hashed column with what is no hash.
         """
         where = f"read of feature group {self.group.label}, filter"
         known = {item.name: STORAGE[item.type] for item in self.group.columns or ()}
+        hashed = [item for item in self.group.treated if item.treatment.how == "hash"]
         for predicate in predicates:
             _check_predicate(predicate, known, where)
+            check_compared(predicate, hashed, where)
         return replace(self, predicates=(*self.predicates, *predicates))
+
+    def of_keys(self, keys: object) -> Read:
+        """Only the rows of some entities, which are named as for an insert: what the group hashes or coarsens at the
+        door is found by what it was.
+
+        Args:
+            keys: a dictionary of key column → value, a list of them, or a frame; a part of a composite key is enough.
+
+        Raises:
+            InputError: none, of columns that are no keys of the group, of another type, or null.
+            StateError, ConflictError: the secret that they were hashed with is not there, or another one.
+        """
+        where = f"read of feature group {self.group.label}, of_keys"
+        return replace(self, keys=keys_of(self.stores, self.group, keys, where))
 
     def within(self, start: Moment | None, end: Moment | None) -> Read:
         """Only the rows that became true in [start, end). Files without such are not read.
@@ -124,7 +144,9 @@ class Read:
             system: with `_commit` (ticket), `_number`, `_ordinal`, `_op`, `_event_us` and `_known_us`.
         """
         rows = scan(self.stores, self.group, list(self.commits))
-        # Before versions are told apart: those of one row have one event time.
+        # Before versions are told apart: those of one row have one key and one event time.
+        if self.keys is not None:
+            rows = rows.join(self.keys.lazy(), on=self.keys.columns, how="semi", nulls_equal=True)
         if self.start is not None:
             rows = rows.filter(pl.col(EVENT) >= to_us(self.start))
         if self.end is not None:
@@ -176,7 +198,7 @@ class Read:
     def _told(self, asked: Sequence[Expectation]) -> Sequence[Result | None]:
         """The results that follow from the table's statistics."""
         nothing = [None] * len(asked)
-        some = self.predicates or self.start is not None or self.end is not None
+        some = self.predicates or self.keys is not None or self.start is not None or self.end is not None
         known = None if some else find_known(self.stores, self.group, self.commits)
         if known is None:
             return nothing
@@ -193,7 +215,8 @@ class Read:
     @property
     def _title(self) -> str:
         what = "history" if self.history else "rows"
-        rest = f", {len(self.predicates)} filters" if self.predicates else ""
+        rest = "" if self.keys is None else f", of {self.keys.height:,} keys"
+        rest += f", {len(self.predicates)} filters" if self.predicates else ""
         return f"{what} of {self.group.label} as of commit {self.number}{rest}"
 
     def _repr_html_(self) -> str:

@@ -13,6 +13,7 @@ import polars as pl
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features.column import Column
+from mainspring.features.iso8601 import PARSERS
 from mainspring.features.online.keycode import KEY_TYPES
 from mainspring.features.spec import Default, FeatureSpec
 from mainspring.types import to_us
@@ -375,7 +376,7 @@ def _dated(series: pl.Series, where: str) -> pl.Series:
 def _other_type(series: pl.Series, kind: str, where: str) -> InputError:
     return InputError(
         expected=f"type {kind}",
-        got=f"type {series.dtype}{_first_misfit(series, STORAGE[kind])}",
+        got=f"type {series.dtype}{_first_misfit(series, kind)}",
         where=f"{where}, column {series.name!r}",
         hint=_INSTEAD.get(type(series.dtype))
         or "Cast the column explicitly, so that no value changes by accident.",
@@ -443,14 +444,30 @@ def _check_range(given: pl.Series, rounded: pl.Series, where: str) -> None:
         )
 
 
-def _first_misfit(series: pl.Series, target: pl.DataType) -> str:
-    """Where the first value stands that cannot be read as `target`, or else the first value at all."""
+def _first_misfit(series: pl.Series, kind: str) -> str:
+    """Where the first value stands that cannot be read as of that type, or else the first value at all."""
+    target = STORAGE[kind]
     misfit = series.is_not_null()
-    if series.dtype == pl.String() and target.is_numeric():
-        read = misfit & series.cast(target, strict=False).is_null()
+    if series.dtype == pl.String() and (target.is_numeric() or kind in PARSERS):
+        read = misfit & (
+            _no_times(series, kind) if kind in PARSERS else series.cast(target, strict=False).is_null()
+        )
         misfit = read if read.any() else misfit
     row = misfit.arg_max()
     return "" if row is None or not misfit[row] else f", the first {series[row]!r:.80} in row {row}"
+
+
+def _no_times(series: pl.Series, kind: str) -> pl.Series:
+    """Which texts are no times of ISO 8601."""
+
+    def is_none(text: str) -> bool:
+        try:
+            PARSERS[kind](text)
+        except (ValueError, OverflowError):
+            return True
+        return False
+
+    return series.map_elements(is_none, return_dtype=pl.Boolean)
 
 
 def instants(series: pl.Series, where: str) -> pl.Series:

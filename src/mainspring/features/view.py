@@ -29,6 +29,7 @@ from mainspring.features.join.sources import GroupKey, Search
 from mainspring.features.online.api import OnlineReader
 from mainspring.features.online.vectors import Vector
 from mainspring.features.personal import of_spine, open_door, unshown
+from mainspring.features.plan import check_dataset_name
 from mainspring.features.read import Read, check_pins
 from mainspring.features.rows import delay_us, ttl_us
 from mainspring.features.spec import (
@@ -189,7 +190,7 @@ class FeatureView:
         Args:
             split: made by `ms.split`; None = everything is `train`.
             seed: of random splits.
-            name: what people call it; the view's name by default.
+            name: what people call it, in letters, digits, `_`, `-` and `.`; None = the view's name.
             as_of, pins: as for `join`.
             source: the file that the spine came from, where it is a frame.
 
@@ -201,6 +202,8 @@ class FeatureView:
         check_split(split, f"view {self.spec.title}")
         seed = check_recipe(seed, name, where)
         check_pins(pins, f"view {self.spec.title}")
+        if name is not None:
+            check_dataset_name(name, where)
         self._stores.graph.check_usable(self.spec.view_id)
         read_from = [*self._groups().values(), *([spine.group] if isinstance(spine, Read) else [])]
         seen = erased_meanwhile.look(self._stores, read_from)

@@ -11,6 +11,8 @@ from mainspring.features.api import Features, request
 from mainspring.features.datasets import split
 from mainspring.features.datasets.leakage import (
     ALIKE,
+    VERDICTS,
+    LeakageReport,
     LeakFinding,
     Look,
     label_like,
@@ -120,6 +122,23 @@ def test_keys_that_features_are_looked_up_by_are_keys() -> None:
     assert shared_keys(frame, "_split", [], "random", [["mail"]]).look is Look.WARNING
 
 
+def test_few_keys_of_many_rows_cannot_be_divided() -> None:
+    """Airports are in every part: that is told, with how many there are; many keys beside them are a warning still."""
+    n = 600
+    rows = {"origin": ["EWR", "JFK", "LGA"] * (n // 3), "tail": [i % 30 for i in range(n)]}
+    frame = pl.DataFrame({**rows, "_split": ["train"] * (n // 2) + ["test"] * (n // 2)})
+    finding = shared_keys(frame, "_split", [], "random", [["origin"]])
+    assert finding.look is Look.INFO
+    assert "too few to be divided among parts: 3 of origin for 600 rows" in finding.summary
+    assert finding.figures["n_keys_by_key"] == {"origin": 3}
+    both = shared_keys(frame, "_split", [], "random", [["origin"], ["tail"]])
+    assert both.look is Look.WARNING
+    assert "(tail)" in both.summary
+    assert "(origin)" not in both.summary
+    report = LeakageReport("d", (finding,))
+    assert (report.look, VERDICTS[report.look]) == (Look.INFO, Verdict.PASS)
+
+
 def test_customers_in_two_parts_are_a_warning_and_carriers_none(features: Features) -> None:
     """Where orders are divided by chance; a split by customer keeps them together."""
     numbers = list(range(60))
@@ -186,7 +205,8 @@ def test_a_history_that_was_loaded_later_is_no_warning() -> None:
     provenance = pl.DataFrame({"g.event_time": [at(1)], "g.known_time": [at(1)]})
     told = {"n_matched": 1, "n_published_later": 1, "n_simultaneous": 0}
     finding = later_times(frame, "t", provenance, {"g": told}, ["g"])
-    assert (finding.look, finding.figures["n_published_later"]) == (Look.OK, {"g": 1})
+    assert (finding.look, finding.figures["n_published_later"]) == (Look.INFO, {"g": 1})
+    assert "1 of 1 answers came in a commit published after the moment" in finding.summary
     very = later_times(frame, "t", provenance, {"g": {**told, "n_simultaneous": 1}}, ["g"])
     assert very.look is Look.WARNING
     assert "1 of 1 answers are of the very moment" in very.summary

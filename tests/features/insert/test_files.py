@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.features.conftest import at
 
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.once
 CODES = "k,t,amount\n007,2024-01-01T00:00:00Z,1\n7,2024-01-02T00:00:00Z,2\n"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text("0123456789", min_size=1, max_size=45), min_size=1, max_size=8))
 def test_digits_in_a_csv_file_survive(values: list[str]) -> None:
     """As text or as numbers, what comes out is written as it was in the file."""
@@ -140,3 +141,33 @@ def test_a_list_of_files_names_each_once(features: Features, tmp_path: Path) -> 
     path.write_text("k\n1\n")
     with pytest.raises(InputError, match="a list of different files"):
         features.group("rows", keys=["k"]).insert([path, path])
+
+
+def test_times_of_a_csv_file_may_be_written_in_several_ways(features: Features, tmp_path: Path) -> None:
+    """All of ISO 8601; without a zone it is UTC."""
+    path = tmp_path / "w.csv"
+    path.write_text("k,t,x\na,2024-02-01T00:00:00Z,1\nb,2024-02-01 10:00,2\nc,2024-02-01T12:00:00+02:00,3\n")
+    group = features.group("w", keys=["k"], event_time="t")
+    group.insert(path)
+    assert [time.hour for time in group.read().to_polars()["t"]] == [0, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ("02/03/2024", r"column 't', row 1: expected one way of writing times.*got '02/03/2024'"),
+        (
+            "2024-13-01T00:00:00Z",
+            r"column 't': expected type datetime.*the first '2024-13-01T00:00:00Z' in row 1",
+        ),
+    ],
+)
+def test_a_time_that_is_none_is_named_with_its_row(
+    features: Features, tmp_path: Path, second: str, message: str
+) -> None:
+    """Not the first of the column, which is well written."""
+    path = tmp_path / "w.csv"
+    first = "2024-02-01T00:00:00Z" if "T" in second else "2024-02-01"
+    path.write_text(f"k,t,x\na,{first},1\nb,{second},2\n")
+    with pytest.raises(InputError, match=message):
+        features.group("w", keys=["k"], event_time="t").insert(path)

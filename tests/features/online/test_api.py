@@ -449,3 +449,24 @@ def test_a_damaged_value_is_told(features: Features, value: bytes) -> None:
     for others in (["JFK"], ["JFK", "EWR"], ["nowhere"]):
         with pytest.raises(IntegrityError, match=told):
             reader.many([{"origin": name} for name in [*others, "LGA"]], {}, at(9))
+
+
+@pytest.mark.parametrize(
+    ("keys", "request_", "message"),
+    [
+        (3, {}, "a list of mappings of column"),
+        ({"place": "a"}, {}, "One entity is asked for by `read`"),
+        ("abc", {}, "a list of mappings of column"),
+        ([{"place": "a"}], None, "a mapping of column"),
+        ([{"place": "a"}], 7, "a mapping of column"),
+    ],
+)
+def test_what_is_no_list_of_entities_is_refused(
+    features: Features, keys: Any, request_: Any, message: str
+) -> None:
+    """With what it should be, and the call for one."""
+    group = features.group("g", keys=["place"], event_time="t", online=True)
+    group.insert(pl.DataFrame({"place": ["a"], "t": [at(0)], "x": [1.0]}))
+    reader = features.view("v_many", features=[group["x"]]).online()
+    with pytest.raises(InputError, match=message):
+        reader.many(keys, request_, at(1))

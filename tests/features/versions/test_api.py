@@ -170,7 +170,7 @@ def killed(features: Features, group: FeatureGroup, at_call: str, **options: Any
     """A back-fill that dies as it is about to publish its first commit, or to append its rows."""
     with pytest.MonkeyPatch.context() as patch, pytest.raises(ZeroDivisionError):
         patch.setattr(ingest, at_call, lambda *_, **__: 1 / 0)
-        group.next_version(**options)
+        group.next_version(**(options or {"backfill": {}}))
     assert features.get_group(group.name, 2).commits() == []
 
 
@@ -181,7 +181,7 @@ def test_one_that_was_killed_goes_on_after_an_erasure(features: Features, at_cal
     killed(features, group, at_call)
     found = group.erase({"place": "b"}, reason="asked")
     assert found.copies.backfills == ("weather@2",)
-    new = group.next_version()
+    new = group.next_version(backfill={})
     assert [commit.n_rows for commit in new.commits()] == [1, 1]
     assert new.read(history=True).to_polars()["place"].to_list() == ["a", "a"]
     tables = features._stores.tables
@@ -208,7 +208,7 @@ def test_an_erasure_waits_for_a_commit_that_is_being_filled(
             return append(*given)
 
         monkeypatch.setattr(ingest, "_append", slow)
-        new = group.next_version()
+        new = group.next_version(backfill={})
         copies = work[0].result().copies.commits
     first = new.commits()[0]
     assert copies[first.asset_id] == 1
@@ -226,7 +226,7 @@ def test_another_back_fill_is_refused_once_a_commit_was_filled(
     group = weather(features)
     new = group.next_version(backfill=twice)
     group.insert(pl.DataFrame({"place": ["c"], "t": [at(3)], "temp": [1.0]}))
-    for other in (None, {"temp": pl.col("temp") * 2}, lambda rows: rows):
+    for other in ({}, {"temp": pl.col("temp") * 2}, lambda rows: rows):
         with pytest.raises(ConflictError, match="the back-fill that the version was begun with"):
             group.next_version(backfill=other)
     with monkeypatch.context() as patch, pytest.raises(ConflictError):
@@ -244,3 +244,12 @@ def test_before_a_commit_was_filled_the_back_fill_may_be_corrected(features: Fea
     assert new.read(history=True).to_polars()["temp"].to_list()[:2] == [64.0, 424.0]
     stored = features._stores.tables.scan(table_name(new.spec)).collect()
     assert stored.height == 4
+
+
+def test_a_version_that_would_be_the_same_is_asked_about(features: Features) -> None:
+    """Nothing given is a slip; an empty back-fill says that a copy is meant."""
+    group = weather(features)
+    with pytest.raises(InputError, match=r"got nothing.*backfill=\{\}"):
+        group.next_version()
+    copy = group.next_version(backfill={})
+    assert copy.read().to_polars().equals(group.read().to_polars())

@@ -353,8 +353,22 @@ def _named(stores: Stores, reference: str) -> Asset:
     digests = [(digest, item) for item in known for digest in _digests(item) if digest.startswith(reference)]
     if not found and len(reference) >= SHORTEST_DIGEST:
         found = [item for _, item in digests]
+    if not found and digests:
+        raise UnknownNameError(
+            expected=f"at least {SHORTEST_DIGEST} digits of a digest",
+            got=f"{reference!r}, with which the digest of training dataset {digests[-1][1].name!r} begins",
+            where="features",
+            hint=f"Give more of it: {digests[-1][0][: SHORTEST_DIGEST + 4]!r}.",
+        )
     if not found:
-        raise UnknownNameError.of("training dataset", reference, {item.name for item in known}, "features")
+        raise UnknownNameError.of(
+            "training dataset",
+            reference,
+            {item.name for item in known},
+            "features",
+            otherwise="Give its name, its asset id, or its digest from the beginning; `mainspring features datasets` "
+            "shows them.",
+        )
     if found[-1].name != reference and len({digest for digest, _ in digests}) > 1:
         raise InputError(
             expected="more digits of the digest",

@@ -15,7 +15,7 @@ import polars as pl
 
 from mainspring import notebook
 from mainspring.features.datasets.split import TRAIN
-from mainspring.features.join.side_report import of_other_moments, of_the_moment
+from mainspring.features.join.side_report import of_other_moments, of_the_moment, published_later
 from mainspring.features.wrangle import target_means_out_of_fold
 from mainspring.lineage.spec import Verdict
 
@@ -23,20 +23,26 @@ from mainspring.lineage.spec import Verdict
 ALIKE: Final = 0.98
 MIN_ROWS: Final = 50
 MIN_OF_A_CLASS: Final = 10
+#: With fewer, a fifth of the keys are fewer than four: a part of them would be what these few are like.
+FEWEST_KEYS: Final = 20
+#: From so many rows a key on, few keys are kinds of things; with fewer rows a frame is just small.
+MANY_ROWS_A_KEY: Final = 20
 #: Numbers with at most so many different values are looked at as categories too.
 _FEW: Final = 50
 
 
 class Look(enum.StrEnum):
-    """What a finding says."""
+    """What a finding says; `info` is worth knowing, and nothing to be done about."""
 
     OK = "ok"
+    INFO = "info"
     WARNING = "warning"
     INSUFFICIENT_DATA = "insufficient_data"
 
 
 VERDICTS: Final[Mapping[Look, Verdict]] = {
     Look.OK: Verdict.PASS,
+    Look.INFO: Verdict.PASS,
     Look.WARNING: Verdict.FAIL,
     Look.INSUFFICIENT_DATA: Verdict.INSUFFICIENT_DATA,
 }
@@ -74,9 +80,9 @@ class LeakageReport:
 
     @property
     def look(self) -> Look:
-        """The worst: a warning; else what could not be judged; else ok."""
+        """The worst: a warning; else what could not be judged; else what is worth knowing; else ok."""
         found = {finding.look for finding in self.findings}
-        order = (Look.WARNING, Look.INSUFFICIENT_DATA, Look.OK)
+        order = (Look.WARNING, Look.INSUFFICIENT_DATA, Look.INFO, Look.OK)
         return next(look for look in order if look in found)
 
     def __getitem__(self, rule: str) -> LeakFinding:
@@ -139,7 +145,9 @@ def shared_keys(
 ) -> LeakFinding:
     """Entities that are in the training rows and in another part too.
 
-    In a division by time that is what serving does as well: the same entities come back, later.
+    In a division by time that is what serving does as well: the same entities come back, later. Fewer than 20 keys
+    that have 20 rows or more each, on average, are kinds of things, such as airports, which cannot be divided among
+    parts: that is told, and is no warning.
 
     Args:
         part: the column that says the part of each row.
@@ -156,15 +164,30 @@ def shared_keys(
         ", ".join(way): others.join(train, on=way, how="semi", nulls_equal=way == tuple(keys)).height
         for way in ways
     }
-    figures: dict[str, Any] = {"n_rows": others.height, "n_shared_by_key": n_shared}
+    n_keys = {", ".join(way): frame.select(way).n_unique() for way in ways}
+    figures: dict[str, Any] = {
+        "n_rows": others.height,
+        "n_shared_by_key": n_shared,
+        "n_keys_by_key": n_keys,
+    }
     if keys:
         figures |= {"n_shared_rows": n_shared[", ".join(keys)], "keys": list(keys)}
-    told = {name: count for name, count in n_shared.items() if count} or n_shared
-    counts = ", ".join(f"{count} of {others.height} ({name})" for name, count in told.items())
+    shared = [name for name, count in n_shared.items() if count]
+    many = [name for name in shared if not _are_kinds(n_keys[name], frame.height)]
+    counts = ", ".join(f"{n_shared[name]} of {others.height} ({name})" for name in many or shared or n_shared)
     said = f"rows beside train that have a key that train has: {counts}"
-    if kind == "time" or not any(n_shared.values()):
+    if kind == "time" or not shared:
         return LeakFinding("shared_keys", Look.OK, said, figures)
+    if not many:
+        few = ", ".join(f"{n_keys[name]} of {name} for {frame.height:,} rows" for name in shared)
+        said = f"{said}; keys are too few to be divided among parts: {few}"
+        return LeakFinding("shared_keys", Look.INFO, said, figures)
     return LeakFinding("shared_keys", Look.WARNING, f"{said}: split.by_entity keeps them together", figures)
+
+
+def _are_kinds(n_keys: int, n_rows: int) -> bool:
+    """Whether keys are so few for their rows that they name kinds of things and no entities."""
+    return n_keys < FEWEST_KEYS and n_rows >= MANY_ROWS_A_KEY * n_keys
 
 
 def shared_rows(frame: pl.DataFrame, part: str) -> LeakFinding:
@@ -193,8 +216,9 @@ def later_times(
     """Feature rows that became true or known after the row that got them or after its label was known, answers of
     the very moment asked about, and labels that may be of another moment than the row that got them.
 
-    What is known is asked of groups that say when their rows were learnt. A history that was loaded in one go, after
-    all that it tells of, says nothing by when it was published: that is counted, and is no warning.
+    What is known is asked of groups that say when their rows were learnt. Of others it is told, in the words of the
+    join's warning, how many answers were published later; a history that was loaded in one go, after all that it tells
+    of, says nothing by when it was published, so that this is no warning here.
 
     Args:
         time: the column of each row's moment.
@@ -250,9 +274,14 @@ def later_times(
     if said:
         return LeakFinding("later_times", Look.WARNING, " · ".join(said), figures)
     than = "its row, or its label" if labels else "its row"
-    return LeakFinding(
-        "later_times", Look.OK, f"no value of {', '.join(sides)} is later than {than}", figures
-    )
+    said = [f"no value of {', '.join(sides)} is later than {than}"]
+    late = {
+        side: published_later(item.get("n_published_later", 0), item.get("n_matched", 0))
+        for side, item in told.items()
+    }
+    said += [f"{side}: {text}" for side, text in late.items() if text is not None]
+    look = Look.INFO if len(said) > 1 else Look.OK
+    return LeakFinding("later_times", look, " · ".join(said), figures)
 
 
 def _times(provenance: pl.DataFrame, side: str) -> list[pl.Series]:

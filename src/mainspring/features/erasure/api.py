@@ -9,9 +9,10 @@ from dataclasses import asdict, replace
 from mainspring.errors import InputError
 from mainspring.features import profiles, store
 from mainspring.features.define import lock_group
+from mainspring.features.entities import keys_of
 from mainspring.features.erasure import datasets, editions, online, receipt
 from mainspring.features.erasure.copies import find_copies, names_of
-from mainspring.features.erasure.find import find, keys_of
+from mainspring.features.erasure.find import find
 from mainspring.features.erasure.plan import counted, planned, published_since
 from mainspring.features.erasure.spec import Copies, Erased, Named, Plan
 from mainspring.features.join.spill import remove_abandoned

@@ -1,4 +1,4 @@
-"""Which entities are meant, and what of them a group's tables and its journal have."""
+"""What of entities a group's tables and its journal have."""
 
 from __future__ import annotations
 
@@ -6,43 +6,13 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from mainspring.errors import InputError
-from mainspring.features import schema, store
+from mainspring.features import store
 from mainspring.features.erasure.spec import REJECTED_PLACE, Found
-from mainspring.features.insert import api as ingest
-from mainspring.features.insert.frames import frame_of
 from mainspring.features.join.point_in_time import COMMIT, ORDINAL
-from mainspring.features.personal import unshown
 from mainspring.features.push import journal
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.features.store import Stores
 from mainspring.ports.tables.collect import collect
-
-
-def keys_of(stores: Stores, group: FeatureGroupSpec, keys: object, where: str) -> pl.DataFrame:
-    """The keys in the group's types, each once.
-
-    Raises:
-        InputError: none, of other columns, of other types, or null.
-    """
-    rows = [keys] if isinstance(keys, dict) else keys
-    if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
-        rows = pl.DataFrame(rows)
-    with unshown(group.treated):
-        given = frame_of(rows, where, group.given_types)
-    frame = ingest.anonymised(stores, group, given, where)
-    unknown = [column for column in frame.columns if column not in group.keys]
-    if unknown or not frame.width or not frame.height or group.columns is None:
-        raise InputError(
-            expected=f"values of keys among {', '.join(group.keys) or 'none: the group has no entities'}",
-            got=", ".join(frame.columns) if frame.height else "none",
-            where=where,
-            hint="For example erase({'customer_id': 'C1'}, reason='…'); of a composite key a part is enough.",
-        )
-    out = frame.select(schema.cast(frame[column], group.type_of(column), where) for column in frame.columns)
-    if out.null_count().sum_horizontal().item():
-        raise InputError(expected="keys", got="null", where=where, hint="A null names no entity.")
-    return out.unique(maintain_order=True)
 
 
 def find(stores: Stores, group: FeatureGroupSpec, keys: pl.DataFrame) -> Found:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import glob
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -10,7 +12,8 @@ from typing import Final
 import polars as pl
 
 from mainspring.errors import AccessError, InputError
-from mainspring.features.schema import cast, logical
+from mainspring.features.iso8601 import PARSERS
+from mainspring.features.schema import STORAGE, cast, logical
 from mainspring.log.progress import Progress, silent
 from mainspring.types import digest, digest_bytes
 
@@ -162,15 +165,67 @@ def read_file(path: Path, where: str, types: Mapping[str, str]) -> pl.DataFrame:
     except pl.exceptions.NoDataError:
         return pl.DataFrame()
     except pl.exceptions.PolarsError as error:
-        raise InputError(
-            expected=f"a well-formed {path.suffix[1:]} file",
-            got=str(error).splitlines()[0],
-            where=f"{where}: {path}",
+        raise _unreadable(path, error, where) from error
+
+
+def _unreadable(path: Path, error: pl.exceptions.PolarsError, where: str) -> InputError:
+    """What is wrong with a file, and in which column and row as far as it can be told; `where` quotes no value."""
+    text, place = str(error), f"{where}: {path}"
+    misfit = _MISFIT.search(text)
+    if misfit is None:
+        row = _first_long_row(path) if path.suffix.lower() == ".csv" and "more fields" in text else None
+        return InputError(
+            expected=f"a well-formed {path.suffix[1:].lower()} file",
+            got=text.splitlines()[0],
+            where=place if row is None else f"{place}, row {row}",
             hint="Read it with polars and the right options (null spellings, types), then pass the frame.",
-        ) from error
+        )
+    value, dtype, column = misfit.groups()
+    row = _row_of(path, column, value)
+    place += f", column {column!r}" + ("" if row is None else f", row {row}")
+    if dtype.startswith(("date", "time")):
+        return InputError(
+            expected="one way of writing times in a column, such as 2024-02-01T10:00:00Z",
+            got=f"{value!r}, and others before it",
+            where=place,
+            hint="Write all of them in ISO 8601; or read the file with polars, parse the column with "
+            "pl.col(…).str.to_datetime(format), and pass the frame.",
+        )
+    return InputError(
+        expected=f"values of type {dtype}, as the others of the column",
+        got=repr(value),
+        where=place,
+        hint="Repair the value; or declare the column's type: features.group(..., schema=...).",
+    )
+
+
+_MISFIT: Final = re.compile(r"could not parse `(.*?)` as dtype `(.*?)` at column '(.*?)'", re.DOTALL)
+"""How the reader of CSV says what it stumbled over."""
+
+
+def _row_of(path: Path, column: str, value: str) -> int | None:
+    """The first row, from 0, that has this text in a column; None where it cannot be told."""
+    try:
+        text = pl.read_csv(path, columns=[column], infer_schema=False).get_column(column)
+    except pl.exceptions.PolarsError:
+        return None
+    found = (text.str.strip_chars() == value.strip()).fill_null(False)
+    return found.arg_max() if found.any() else None
+
+
+def _first_long_row(path: Path) -> int | None:
+    """The first row, from 0, that has more fields than the header."""
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        rows = csv.reader(file)
+        width = len(next(rows, []))
+        return next((number for number, row in enumerate(rows) if len(row) > width), None)
 
 
 def _csv(path: Path, types: Mapping[str, str]) -> pl.DataFrame:
+    return with_times(_read_csv(path, types), types)
+
+
+def _read_csv(path: Path, types: Mapping[str, str]) -> pl.DataFrame:
     as_text = {name: pl.String() for name, kind in types.items() if kind == "string"}
     try:
         frame = pl.read_csv(path, try_parse_dates=True, infer_schema_length=None, schema_overrides=as_text)
@@ -210,21 +265,33 @@ def _json_lines(path: Path, types: Mapping[str, str]) -> pl.DataFrame:
 def with_times(frame: pl.DataFrame, types: Mapping[str, str]) -> pl.DataFrame:
     """Text of ISO 8601 as times, in columns that are known to be times; text that is none stays as it is.
 
-    For rows from where there is no type for times. Without a zone it is UTC.
+    For rows from where there is no type for times. Without a zone it is UTC; each value may be written in its own way.
     """
     out = []
     for name, kind in types.items():
-        if name not in frame.columns or frame.schema[name] != pl.String():
+        if name not in frame.columns or frame.schema[name] != pl.String() or kind not in PARSERS:
             continue
+        given = frame.get_column(name)
         try:
             if kind == "datetime":
-                out.append(frame.get_column(name).str.to_datetime(time_unit="us", time_zone="UTC"))
-            elif kind == "date":
-                out.append(frame.get_column(name).str.to_date())
+                out.append(given.str.to_datetime(time_unit="us", time_zone="UTC"))
+            else:
+                out.append(given.str.to_date())
         except pl.exceptions.PolarsError:
+            found = _each(given, kind)
             # The door says which value is no time.
-            continue
+            out += [] if found is None else [found]
     return frame.with_columns(out)
+
+
+def _each(given: pl.Series, kind: str) -> pl.Series | None:
+    """The times of a column that is not written in one way; None where one of them is none."""
+    parse, different = PARSERS[kind], given.unique().drop_nulls()
+    try:
+        times = [parse(text) for text in different]
+    except (ValueError, OverflowError):
+        return None
+    return given.replace_strict(different, times, default=None, return_dtype=STORAGE[kind])
 
 
 _READERS: Final[Mapping[str, Callable[[Path, Mapping[str, str]], pl.DataFrame]]] = {

@@ -178,7 +178,11 @@ def publish(
             role="rejects",
         )
     broken = [each.expectation.name for each in batch.validation.failed][:N_NAMED]
-    told = {"group": group.label, "ticket": spec.ticket, **counts, "broken": broken}
+    kept = f"{batch.n_rejected:,} of them kept as rejects" if batch.n_rejected else "published"
+    message = f"{batch.n_failed:,} rows for {group.label} break {', '.join(broken)}: {kept}"
+    if not batch.n_failed:
+        message = f"rows for {group.label} break {', '.join(broken)}: published"
+    told = {"message": message, "group": group.label, "ticket": spec.ticket, **counts, "broken": broken}
     work.event("expectations.broken", asset.id, told, loudness="warning")
 
 

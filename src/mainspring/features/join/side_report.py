@@ -144,11 +144,8 @@ class SideReport:
                 f"{self.n_published_later} of {self.n_matched} labels came in a commit published after as_of, and the "
                 "group does not say when its rows were learnt, so that they are used. Give it a known_time."
             )
-        elif self.n_published_later:
-            out.append(
-                f"{self.n_published_later} of {self.n_matched} answers came in a commit published after the moment "
-                "asked about, and the group does not say when its rows were learnt. Give it a known_time."
-            )
+        elif (later := published_later(self.n_published_later, self.n_matched)) is not None:
+            out.append(later)
         return (*out, *of_other_moments(self.n_before, self.n_several, self.n_matched))
 
     def to_dict(self) -> dict[str, Any]:
@@ -175,6 +172,17 @@ def of_other_moments(n_before: int, n_several: int, n_matched: int) -> list[str]
             "an older one is no label then."
         )
     return out
+
+
+def published_later(n_published_later: int, n_matched: int) -> str | None:
+    """What to think of when answers were published after the moment asked about; None where none were."""
+    if not n_published_later:
+        return None
+    return (
+        f"{n_published_later} of {n_matched} answers came in a commit published after the moment asked about, and the "
+        "group does not say when its rows were learnt. Unless all of its history was loaded afterwards, give it a "
+        "known_time."
+    )
 
 
 def of_the_moment(n_simultaneous: int, n_matched: int, *, cutoff: bool) -> str | None:

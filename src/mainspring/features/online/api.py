@@ -105,6 +105,7 @@ class OnlineReader:
             InputError: as for `read`, or not as many requests as keys.
             IntegrityError: as for `read`.
         """
+        self._check_many(keys, request)
         n = len(keys)
         requests = [request] * n if isinstance(request, Mapping) else list(request)
         if len(requests) != n:
@@ -126,6 +127,24 @@ class OnlineReader:
             sides=self._sides,
             types=self._types,
         )
+
+    def _check_many(self, keys: object, request: object) -> None:
+        """Refuses what is no list where many are asked for."""
+        where = f"requests to view {self.view.name}@{self.view.version}"
+        if not isinstance(keys, Sequence) or isinstance(keys, str | bytes):
+            raise InputError.of_kind(
+                "a list of mappings of column → value, one an entity",
+                keys,
+                f"{where}, keys",
+                "One entity is asked for by `read`.",
+            )
+        if not isinstance(request, Mapping | Sequence) or isinstance(request, str | bytes):
+            raise InputError.of_kind(
+                "a mapping of column → value, or a list of as many as keys",
+                request,
+                f"{where}, request",
+                "Send {} where there is nothing but keys.",
+            )
 
     def anonymised(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """What is kept of given keys or a request: values that are hashed or coarsened in the groups are so here.

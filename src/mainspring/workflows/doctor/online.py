@@ -68,9 +68,11 @@ def check_online(patient: Patient) -> Iterator[Finding]:
                 subjects=(group_id,),
             )
     if absent := sorted(online.keys() - brought_in, key=lambda group_id: labels[group_id]):
+        # Where nothing was ever brought in and nothing is served, nobody misses it.
+        is_new = not brought_in and not project.deployments.names()
         yield Finding(
             check=CHECK,
-            severity=Severity.WARNING,
+            severity=Severity.INFO if is_new else Severity.WARNING,
             what="online groups with published commits have nothing here: "
             + ", ".join(labels[group_id] for group_id in absent),
             where=where,
