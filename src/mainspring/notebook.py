@@ -62,8 +62,8 @@ def fields(values: Mapping[str, object]) -> str:
 
 
 def words(value: object) -> str:
-    """A value as people read it: – for None, six digits of a float, whole seconds of a time in UTC."""
-    if value is None:
+    """A value as people read it: – for None or nothing in it, six digits of a float, whole seconds of a time in UTC."""
+    if value is None or (isinstance(value, Mapping | list | tuple | set | frozenset) and not value):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"

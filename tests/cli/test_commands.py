@@ -366,3 +366,38 @@ def test_no_bar_beside_json(shop: Path, tmp_path: Path, monkeypatch: pytest.Monk
         assert any("files read" in text for text, _ in told)
         told.clear()
     assert bars.hush(False) is False
+
+
+def test_names_are_completed(shop: Path) -> None:
+    """Groups of the project that the command names; nothing where there is none, and nothing is made there."""
+
+    def completed(*words: str) -> list[str]:
+        line = " ".join(("mainspring", *words))
+        asked = {
+            "_MAINSPRING_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(words)),
+        }
+        done = run(cwd=shop.parent, **asked)
+        assert not done.stderr
+        return done.stdout.split()
+
+    assert completed("features", "head", "-p", str(shop), "cust") == ["customers"]
+    assert completed("features", "head", "-p", str(shop), "x") == []
+    assert completed("features", "head", "cust") == []
+    assert not list(shop.parent.glob(".mainspring"))
+
+
+def test_an_erasure_names_what_has_the_entity(shop: Path) -> None:
+    """A line for each dataset, with its name; all of it in JSON."""
+    with open_project(shop) as project:
+        group = project.features.get_group("customers")
+        view = project.features.view("spending", features=[group["spend"]])
+        spine = pl.DataFrame({"customer_id": [1, 2], "event_time": [datetime(2025, 1, 1, tzinfo=UTC)] * 2})
+        data = view.training_dataset(spine, name="spring")
+    words = ("features", "erase", "customers", "customer_id=1", "-p", str(shop))
+    lines = ask(*words).stdout.splitlines()
+    (line,) = [line.split() for line in lines if line.startswith("training dataset")]
+    assert line == ["training", "dataset", "spring", data.asset_id, "1", "would", "be", "erased"]
+    told = json.loads(ask(*words, "--json").stdout)
+    assert (told["datasets"], told["names"]) == ({data.asset_id: 1}, {data.asset_id: "spring"})

@@ -9,12 +9,19 @@ from typing import Annotated, Any
 
 import typer
 
+from mainspring.cli._complete import datasets_like, groups_like
 from mainspring.cli._options import Archived, In, Json, age, find_instant, group_reference, noun, opened
 from mainspring.cli._output import plain, print_fields, print_json, print_rows
 from mainspring.errors import InputError
+from mainspring.notebook import words
+
+DIGITS = 12
+"""Of a digest in a table: enough to name what it is of."""
 
 app = noun("Feature groups, commits, views, datasets.")
-Group = Annotated[str, typer.Argument(metavar="GROUP", help="NAME or NAME@VERSION.")]
+Group = Annotated[
+    str, typer.Argument(metavar="GROUP", help="NAME or NAME@VERSION.", autocompletion=groups_like)
+]
 
 
 @app.command("list")
@@ -23,7 +30,8 @@ def list_groups(archived: Archived = False, project: In = None, json: Json = Fal
     with opened(project) as found:
         rows = [_summary(group) for group in found.features.groups(archived=archived)]
     columns = ["group", "keys", "event_time", "known_time", "online", "columns", "commits", "owner", "tags"]
-    print_rows(rows, columns, as_json=json, none="No feature groups yet.")
+    spare = ["tags", "owner", "columns", "known_time"]
+    print_rows(rows, columns, as_json=json, none="No feature groups yet.", spare=spare)
 
 
 def _summary(group: Any) -> dict[str, Any]:
@@ -104,7 +112,8 @@ def search(
         "personal",
         "deprecated",
     ]
-    print_rows(found, columns, as_json=json, none="Nothing fits.")
+    spare = ["jurisdiction", "tags", "personal", "owner"]
+    print_rows(found, columns, as_json=json, none="Nothing fits.", spare=spare)
 
 
 @app.command("commits")
@@ -125,7 +134,8 @@ def commits(name: Group, project: In = None, json: Json = False) -> None:
         "published_at",
         "asset_id",
     ]
-    print_rows(rows, columns, as_json=json, none="No commits yet.")
+    spare = ["asset_id", "min_event", "n_deletes", "max_event"]
+    print_rows(rows, columns, as_json=json, none="No commits yet.", spare=spare)
 
 
 def _broken(commit: Any) -> dict[str, int]:
@@ -145,7 +155,7 @@ def head(
     """The first rows of a group, now or as of a commit; NaN and infinities as text, in JSON too."""
     with opened(project) as found:
         frame = found.features.get_group(*group_reference(name)).read(as_of).to_polars().head(rows)
-    print_rows(_cells(frame), frame.columns, as_json=json, none="No rows.")
+    print_rows(_cells(frame), frame.columns, as_json=json, none="No rows.", is_data=True)
 
 
 def _cells(frame: Any) -> list[dict[str, Any]]:
@@ -193,8 +203,14 @@ def show_profile(
     last = profile.commits[-1] if profile.commits else None
     read = {"rows": f"{profile.n_rows:,}", "as_of_commit": last, "made_by": profile.made_by, "page": page}
     print_fields({key: value for key, value in read.items() if value is not None}, as_json=False)
+    _print_described(profile)
+
+
+def _print_described(profile: Any) -> None:
+    """A line for each column."""
     rows = [_described(column) for column in profile.columns]
-    print_rows(rows, list(rows[0]) if rows else [], as_json=False, none="No columns.")
+    spare = ["frequent", "sd", "mean", "type"]
+    print_rows(rows, list(rows[0]) if rows else [], as_json=False, none="No columns.", spare=spare)
 
 
 def _described(column: Any) -> dict[str, Any]:
@@ -202,10 +218,12 @@ def _described(column: Any) -> dict[str, Any]:
     from mainspring.workflows.profile.write import described
 
     top = column.most_frequent
-    frequent = (
-        ", ".join(f"{entry.value} {entry.low:,}" for entry in top.values[:3]) if top is not None else ""
-    )
-    return {**described(column), "shape": spark(outline(column).counts), "frequent": frequent}
+    shown = [f"{words(entry.value)} {entry.low:,}" for entry in top.values[:3]] if top is not None else []
+    told = described(column)
+    if column.private:
+        # A key, or marked as personal data.
+        told["least"] = "(private)"
+    return {**told, "shape": spark(outline(column).counts), "frequent": ", ".join(shown)}
 
 
 @app.command("insert")
@@ -356,10 +374,19 @@ def erase(
         group = found.features.get_group(*group_reference(name))
         entity = _entity(_pairs(keys, "KEY=VALUE"), group.spec, with_times)
         done = group.erase(entity, reason=reason, dry_run=not yes)
-    print_fields(done, as_json=json)
-    if done.found_nothing and not json:
+    if json:
+        print_json(done)
+        return
+    apart = {"datasets", "copies", "names"}
+    print_fields({name: value for name, value in vars(done).items() if name not in apart}, as_json=False)
+    if done.held:
+        rows = [vars(each) for each in done.held]
+        print_rows(rows, list(rows[0]), as_json=False, none="", spare=["id"])
+    if done.copies.in_records:
+        typer.echo(f"In files of the database: {done.copies.in_records}")
+    if done.found_nothing:
         typer.echo("No such entity: nothing was erased.")
-    elif not yes and not json:
+    elif not yes:
         typer.echo('Nothing was erased: add --yes --reason "…".')
 
 
@@ -402,7 +429,7 @@ def changes(
     """What was inserted, updated and deleted between two commits, by key and event time."""
     with opened(project) as found:
         frame = found.features.get_group(*group_reference(name)).changes(since, until).frame.head(rows)
-    print_rows(_cells(frame), frame.columns, as_json=json, none="No changes.")
+    print_rows(_cells(frame), frame.columns, as_json=json, none="No changes.", is_data=True)
 
 
 @app.command("consume")
@@ -463,7 +490,8 @@ def views(archived: Archived = False, project: In = None, json: Json = False) ->
             }
             for view in found.features.views(archived=archived)
         ]
-    print_rows(rows, ["view", "features", "label", "asset_id"], as_json=json, none="No views yet.")
+    columns = ["view", "features", "label", "asset_id"]
+    print_rows(rows, columns, as_json=json, none="No views yet.", spare=["asset_id"])
 
 
 @app.command("datasets")
@@ -473,21 +501,30 @@ def datasets(archived: Archived = False, project: In = None, json: Json = False)
         rows = [
             plain(found.graph.get_asset(data.asset_id))
             | {
+                "view": f"{data.spec.view}@{data.spec.view_version}",
+                "rows": data.counts,
                 "digest": data.digest,
                 "made_digest": data.made_digest,
                 "erased": sum(item.n_rows for item in data.erasures),
             }
             for data in found.features.training_datasets(archived=archived)
         ]
-    columns = ["name", "digest", "erased", "created_at", "id"]
-    print_rows(rows, columns, as_json=json, none="No training datasets yet.")
+    if not json:
+        rows = [{**row, "digest": row["digest"][:DIGITS]} for row in rows]
+    columns = ["name", "view", "rows", "erased", "digest", "created_at", "id"]
+    none = "No training datasets yet."
+    print_rows(rows, columns, as_json=json, none=none, spare=["id", "view", "erased"])
 
 
 @app.command("dataset")
 def show_dataset(
     reference: Annotated[
         str,
-        typer.Argument(metavar="DATASET", help="A name (its newest), a digest or its beginning, or an id."),
+        typer.Argument(
+            metavar="DATASET",
+            help="A name (its newest), a digest or its beginning, or an id.",
+            autocompletion=datasets_like,
+        ),
     ],
     part: Annotated[
         str | None, typer.Option("--split", help="Only this one: train, validation, test.")
@@ -515,5 +552,4 @@ def show_dataset(
     print_fields({key: value for key, value in told.items() if value is not None}, as_json=False)
     for name, profile in profiles.items():
         typer.echo(f"\n{name}: {profile.n_rows:,} rows")
-        rows = [_described(column) for column in profile.columns]
-        print_rows(rows, list(rows[0]), as_json=False, none="No columns.")
+        _print_described(profile)

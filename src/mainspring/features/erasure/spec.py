@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Final
 
 import polars as pl
@@ -50,6 +50,25 @@ class Copies:
 
 
 _HEAD: Final = ("what has it", "name", "id", "rows", "is")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """What had an entity that was erased, or still may.
+
+    Attributes:
+        what: such as training dataset, model or commit.
+        name: what people call it; None where it has no name.
+        id: in the graph, of the evidence, or a digest; None where it has none.
+        rows: of the entity; None where they are not counted.
+        became: erased, would be erased, or not erased.
+    """
+
+    what: str
+    name: str | None
+    id: str | None
+    rows: int | None
+    became: str
 
 
 @dataclass(frozen=True)
@@ -103,17 +122,18 @@ class Erased:
         return f"<Erased of {self.group}: {verb}: {shown}{receipt}>"
 
     def __str__(self) -> str:
-        return notebook.printed(repr(self), _HEAD, self._held)
+        return notebook.printed(repr(self), _HEAD, [astuple(each) for each in self.held])
 
     def _repr_html_(self) -> str:
-        return notebook.panel(repr(self), *([notebook.table(_HEAD, self._held)] if self._held else []))
+        rows = [astuple(each) for each in self.held]
+        return notebook.panel(repr(self), *([notebook.table(_HEAD, rows)] if rows else []))
 
     @property
-    def _held(self) -> list[tuple[object, ...]]:
-        """What had the entity, or still may: its kind, name and id, how many rows, and what became of them."""
+    def held(self) -> tuple[Holder, ...]:
+        """What had the entity beside the group, or still may; all of `datasets` and `copies`, with names."""
         done = "would be erased" if self.receipt_id is None else "erased"
         left = "not erased"
-        rows: list[tuple[object, ...]] = [
+        rows: list[tuple[str, str | None, str | None, int | None, str]] = [
             ("training dataset", self.names.get(asset_id), asset_id, n_rows, done)
             for asset_id, n_rows in self.datasets.items()
         ]
@@ -130,7 +150,7 @@ class Erased:
             for sha256, others in self.copies.same_bytes.items()
         ]
         rows += [("file that was being written", file, None, None, left) for file in self.copies.unsettled]
-        return rows
+        return tuple(Holder(*row) for row in rows)
 
     @property
     def found_nothing(self) -> bool:

@@ -111,7 +111,7 @@ def described(column: ColumnProfile) -> dict[str, object]:
     return {
         "column": column.name,
         "type": column.dtype.partition("(")[0],
-        "missing": f"{column.n_missing / column.n_rows:.2%}" if column.n_missing else "0",
+        "missing": _share(column.n_missing / column.n_rows) if column.n_missing else "0",
         "distinct": f"{about}{column.n_distinct:,}" if column.n_distinct is not None else "–",
         "least": _short(column.minimum),
         "median": _short(column.quantiles.at(0.5)) if is_number and column.quantiles else "–",
@@ -121,9 +121,16 @@ def described(column: ColumnProfile) -> dict[str, object]:
     }
 
 
+def _share(share: float) -> str:
+    """In percent; what there is of is never 0 %, and what is not all never 100 %."""
+    if share < 0.0001:
+        return "<0.01%"
+    return ">99.99%" if 0.9999 < share < 1 else f"{share:.2%}"
+
+
 def _short(value: object) -> str:
     if isinstance(value, str):
-        return value[:16].replace("T", " ")
+        return f"{value[:16].replace('T', ' ')}Z" if "T" in value else value
     return f"{value:.4g}" if isinstance(value, float) else words(value)
 
 
