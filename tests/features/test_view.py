@@ -848,7 +848,8 @@ def test_what_functions_take_from_requests_is_told(
     caplog.set_level("INFO", logger="mainspring")
     for _ in range(2):
         features.view("slip", features=[weather["temp"]], on_demand=[warmer])
-    features.view("meant", features=[weather["temp"]], on_demand=[warm])
+    made = features.view("meant", features=[weather["temp"]], on_demand=[warm])
+    assert "<th>taken from requests</th><td>wanted</td>" in made._repr_html_()
     slip, meant = [record for record in caplog.records if "must have" in record.getMessage()]
     assert slip.levelname == "WARNING"
     assert "tem, wanted; did you mean 'temp' by 'tem'?" in slip.getMessage()

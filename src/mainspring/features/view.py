@@ -128,6 +128,7 @@ class FeatureView:
             "label": labels,
             "spine time": spec.spine_time,
             "rows where": None if spec.condition is None else str(spec.condition),
+            "taken from requests": [*spec.requests, *spec.on_demand_requests],
             "for training only": spec.training_only,
             "for inference only": spec.inference_only,
             "description": spec.description,
