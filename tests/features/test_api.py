@@ -708,3 +708,13 @@ def test_a_history_is_no_data(features: Features) -> None:
             take(history)
     assert group.read().number == 2
     assert group.insert(group.read()).n_rows == 1
+
+
+def test_rows_that_replace_each_other_in_one_insert_are_counted(features: Features) -> None:
+    """The last of a key and event time is there; the commit says how many others came with it."""
+    group = features.group("weather", keys=["origin"], event_time="observed_at")
+    twice = pl.concat([rows(1.0, 2.0), rows(3.0), rows(4.0)])
+    found = group.insert(twice)
+    assert (found.n_rows, found.n_replaced, group.read().to_polars()["temp"].to_list()) == (4, 2, [2.0, 4.0])
+    assert group.insert(rows(5.0)).n_replaced == 0
+    assert group.get_commit(1).n_replaced == 2

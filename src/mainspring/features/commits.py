@@ -13,6 +13,7 @@ from mainspring.checks.profile import Profile
 from mainspring.checks.spec import Validation
 from mainspring.errors import InputError
 from mainspring.features import profiles
+from mainspring.features.rows import n_replaced
 from mainspring.features.spec import CommitSpec, FeatureGroupSpec
 from mainspring.features.store import Stores
 
@@ -55,6 +56,7 @@ class Commit:
     validation: Validation | None = None
     n_rejected: int = 0
     read_profile: Callable[[], Profile] | None = field(default=None, repr=False, compare=False)
+    read_replaced: Callable[[], int] | None = field(default=None, repr=False, compare=False)
     read_drift: Callable[[], BatchDrift | None] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
@@ -87,6 +89,14 @@ class Commit:
         """The profile of the rows that it put, without values of keys; of a delete that of no rows."""
         assert self.read_profile is not None
         return self.read_profile()
+
+    @property
+    def n_replaced(self) -> int:
+        """Rows of it that no read shows, because another row of the same key and event time came with them, and was
+        known or written later. Keys and event times are read for it.
+        """
+        assert self.read_replaced is not None
+        return self.read_replaced()
 
     @property
     def drift(self) -> BatchDrift | None:
@@ -136,5 +146,6 @@ def _commit_of(
         validation=None if figures is None else Validation.of_figures(figures),
         n_rejected=0 if figures is None else figures.get("n_rejected", 0),
         read_profile=lambda: profiles.of_commit(stores, group, spec),
+        read_replaced=lambda: n_replaced(stores, group, spec),
         read_drift=lambda: profiles.find_drift(stores, spec),
     )

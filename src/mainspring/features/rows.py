@@ -144,6 +144,13 @@ def all_current(stores: Stores, spec: FeatureGroupSpec, commits: Sequence[Commit
     return bool(counts["current"].item() == counts["put"].item())
 
 
+def n_replaced(stores: Stores, spec: FeatureGroupSpec, commit: CommitSpec) -> int:
+    """Rows of a commit that another one of it, of the same key and event time, took the place of."""
+    rows = scan(stores, spec, [commit], columns=spec.keys)
+    put = rows.select(pl.len() - pl.struct(*spec.keys, EVENT).n_unique())
+    return int(collect(put, f"feature group {spec.label}").item())
+
+
 def current(rows: pl.LazyFrame, spec: FeatureGroupSpec) -> pl.LazyFrame:
     """Per (key, event time) the row that was written last: by (known time, commit, ordinal); deletes are left out.
 
