@@ -251,7 +251,12 @@ def check_parts(times: pl.Series, parts: pl.Series, spec: SplitSpec) -> None:
 
 
 def empty_parts(found: Collection[str], spec: SplitSpec) -> list[str]:
-    """Parts that a draw names and gave no row to, as one of few rows or entities may."""
+    """Parts that a draw names and gave no row to, as one of few rows or entities may; [] for other divisions.
+
+    Args:
+        found: the parts that have rows.
+        spec: the division.
+    """
     if spec.kind not in ("random", "entity"):
         return []
     shares = {TRAIN: 1 - spec.test - spec.validation, VALIDATION: spec.validation, TEST: spec.test}
