@@ -31,9 +31,10 @@ SQLITE: Final = {
     "tracked run, parameters": (2, 1, 1),
     # Points have a file of their own, which a power loss may cost the last of.
     "tracked run, metrics": (0, 0, 0),
-    # Four are of a blob: its bytes, and the folders that it comes into.
-    "tracked run, artifact": (2, 1, 5),
-    "tracked run, end": (6, 1, 1),
+    # Whether the run goes on, and whether a file or folder has that name, is asked first. Four fsyncs are of a blob: its
+    # bytes, and the folders that it comes into.
+    "tracked run, artifact": (7, 1, 5),
+    "tracked run, end": (7, 1, 1),
     # Begun, looked up, and finished with a blob.
     "executed step": (12, 2, 6),
     "reused step": (7, 1, 1),
@@ -48,9 +49,10 @@ POSTGRES: Final = {
     "feature commit": (20, 2, 4),
     "tracked run, begin": (12, 2, 1),
     "tracked run, parameters": (2, 1, 0),
-    "tracked run, metrics": (1, 1, 0),
-    "tracked run, artifact": (2, 1, 4),
-    "tracked run, end": (7, 1, 0),
+    # Of the points that were sent before, and of the steps that a run has.
+    "tracked run, metrics": (3, 1, 0),
+    "tracked run, artifact": (7, 1, 4),
+    "tracked run, end": (8, 1, 0),
     "executed step": (14, 2, 4),
     "reused step": (8, 1, 0),
 }
