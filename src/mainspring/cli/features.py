@@ -299,11 +299,11 @@ def next_version(
             backfill=mapping or None,
         )
         commits = made.commits()
-    told = {
-        "group": made.spec.label,
-        "commits": len(commits),
-        "rows": sum(commit.n_rows for commit in commits),
-    }
+        told = {
+            "group": made.spec.label,
+            "commits": len(commits),
+            "rows": sum(commit.n_rows for commit in commits),
+        }
     print_fields(told, as_json=json)
 
 
