@@ -31,8 +31,8 @@ SQLITE: Final = {
     "tracked run, parameters": (2, 1, 1),
     # Points have a file of their own, which a power loss may cost the last of.
     "tracked run, metrics": (0, 0, 0),
-    # Whether the run goes on, and whether a file or folder has that name, is asked first. Four fsyncs are of a blob: its
-    # bytes, and the folders that it comes into.
+    # Whether the run goes on, and whether a file or folder has that name, is asked first. Four fsyncs are of a blob:
+    # its bytes, and the folders that it comes into.
     "tracked run, artifact": (7, 1, 5),
     "tracked run, end": (7, 1, 1),
     # Begun, looked up, and finished with a blob.
