@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -115,6 +116,22 @@ def test_search_finds_groups_columns_and_views(features: Features) -> None:
     assert names(features.search(personal="direct")) == ["g@1", "g@1.mail", "buyers@1"]
     assert "other@1" in names(features.search(personal=False))
     assert not features.search("people", owner="bert")
+
+
+def test_search_finds_views_by_all_that_they_join(features: Features) -> None:
+    """Also by a second label, and by what is for training only."""
+    x, y = (features.group(name, keys=["k"], event_time="t", schema=SCHEMA) for name in ("g", "sales"))
+    schema = {"k": "int64", "t": "datetime", "ill": ms.column("bool", personal="sensitive")}
+    health = features.group("health", keys=["k"], event_time="t", schema=schema)
+    options: dict[str, Any] = {"features": [x["x"]], "spine_time": "t"}
+    features.view("labelled", **options, label=[y["x"].rename({"x": "sold"}), health["ill"]])
+    features.view("trained", **options, training_only=[health["ill"]])
+    features.view("neither", **options)
+    for found in (features.search(personal="sensitive"), features.search("ill")):
+        assert {name for name in names(found) if "@1." not in name} - {"health@1"} == {
+            "labelled@1",
+            "trained@1",
+        }
 
 
 @pytest.mark.once

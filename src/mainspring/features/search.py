@@ -102,13 +102,14 @@ def _found(
 
 
 def _view(view: FeatureViewSpec, marks: dict[tuple[str, int], dict[str, str | None]]) -> Found:
-    parts = [*view.selections, *([view.label] if view.label is not None else [])]
+    parts = view.everything
     found = (marks.get((part.group, part.version), {}).get(name) for part in parts for name in part.columns)
+    words = (view.description, *view.features, *(name for part in parts for name in part.outputs))
     return Found(
         kind="feature_view",
         name=view.title,
         type=None,
-        description=" ".join([view.description, *view.features]).strip(),
+        description=" ".join(dict.fromkeys(words)).strip(),
         owner=None,
         tags=(),
         jurisdiction=None,
