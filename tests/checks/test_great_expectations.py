@@ -56,6 +56,8 @@ def test_both_names_mean_the_same() -> None:
         expect.in_set("s", ["a"], mostly=0.5)
     )
     assert {"between", "expect_column_values_to_be_between"} <= set(dir(ms.expect))
+    with pytest.raises(AttributeError, match="Did you mean 'between'"):
+        _ = expect.betwen
     with pytest.raises(AttributeError, match="expect_nothing"):
         _ = expect.expect_nothing
 

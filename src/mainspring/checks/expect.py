@@ -13,6 +13,7 @@ Names of Great Expectations mean the same and take their arguments by name:
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from functools import partial
 
@@ -179,7 +180,9 @@ def of(
 
 def __getattr__(name: str) -> Callable[..., Expectation]:
     if name not in GX_KINDS:
-        raise AttributeError(f"there is no expectation {name!r}: see dir(mainspring.expect)")
+        near = difflib.get_close_matches(name, __dir__(), n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else "dir(mainspring.expect) lists them."
+        raise AttributeError(f"there is no expectation {name!r}. {hint}")
     return partial(from_call, name)
 
 

@@ -28,6 +28,12 @@ def test_a_file_is_named_by_the_digest_of_its_bytes(path: Path) -> None:
     assert origin == Origin("rows.csv", hashlib.sha256(content).hexdigest(), len(content))
 
 
+def test_a_name_is_kept_as_it_was_given() -> None:
+    """It may look like a path."""
+    _, origin = read(pl.DataFrame({"key": ["a"]}), "warehouse/orders/2024", "here")
+    assert origin == Origin("warehouse/orders/2024")
+
+
 @pytest.mark.parametrize("when", ["before the rows are read", "after the rows are read"])
 def test_a_file_that_is_written_to_meanwhile_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch, when: str

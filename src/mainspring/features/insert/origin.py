@@ -70,7 +70,7 @@ def read(
         return frame, Origin(data.place, told=data.told)
     if isinstance(data, Read):
         return frame, Origin(assets=tuple(item.asset_id for item in data.commits if item.asset_id))
-    return frame, Origin() if source is None else _origin(Path(source), where)
+    return frame, Origin() if source is None else _origin(source, where)
 
 
 def check_rows(data: object, where: str) -> None:
@@ -145,9 +145,10 @@ def _together(data: object, origins: Sequence[Origin]) -> Origin:
     )
 
 
-def _origin(path: Path, where: str) -> Origin:
+def _origin(source: str | Path, where: str) -> Origin:
+    path = Path(source)
     if not path.is_file():
-        return Origin(path.name)
+        return Origin(source if isinstance(source, str) else path.name)
     try:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
