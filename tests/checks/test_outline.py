@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+import pytest
 
 from mainspring.checks.outline import outline, spark
 from mainspring.checks.profile import profile
@@ -37,3 +38,12 @@ def test_sparks_grow_with_the_counts() -> None:
     """One character a bar; an empty one is a space."""
     assert spark([0, 1, 4, 8]) == " ▂▅█"
     assert spark([]) == spark([0.0]) == ""
+
+
+def test_ends_say_whether_more_lies_beyond() -> None:
+    """An outlier is in the last bar, and the scale does not end there."""
+    values = pl.DataFrame({"x": [*range(1_000), 1_000_000]})
+    shape = outline(profile(values)["x"])
+    assert shape.is_open == (True, True)
+    assert sum(shape.counts) == pytest.approx(1_001)
+    assert outline(profile(pl.DataFrame({"x": [1, 2] * 500}))["x"]).is_open == (False, False)

@@ -379,3 +379,20 @@ def test_whole_numbers_that_doubles_cannot_hold_are_said_to_be_inexact() -> None
 def test_what_is_no_list_or_count_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         profile(pl.DataFrame({"a": [1], "b": [1]}), **wrong)
+
+
+def test_different_values_are_never_more_than_values() -> None:
+    """An estimate is not kept to what cannot be."""
+    for seed in range(20):
+        numbers = np.random.default_rng(seed).integers(0, 2**40, 5_000)
+        column = profile(pl.DataFrame({"x": [*numbers, None, None]}))["x"]
+        assert column.n_distinct is not None
+        assert column.n_distinct <= 5_000
+
+
+def test_frequent_values_are_of_the_columns_kind() -> None:
+    """Whole numbers are whole, as text is text."""
+    found = profile(pl.DataFrame({"n": [40, 40, 1], "x": [0.5, 0.5, 1.0], "s": ["a", "b", "b"]}))
+    assert found["n"].frequent == [(40, 2), (1, 1)]
+    assert isinstance(found["n"].frequent[0][0], int)
+    assert (found["x"].frequent[0], found["s"].frequent[0]) == ((0.5, 2), ("b", 2))

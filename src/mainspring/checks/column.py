@@ -165,7 +165,17 @@ class ColumnProfile(Frozen):
         """
         if self.n_distinct_exact is not None:
             return self.n_distinct_exact
-        return None if self.registers is None else round(estimate(unpacked(self.registers)))
+        if self.registers is None:
+            return None
+        n_values = self.n_rows - self.n_missing - self.n_low_infinite - self.n_high_infinite
+        return min(round(estimate(unpacked(self.registers))), n_values)
+
+    @property
+    def frequent(self) -> list[tuple[str | int | float, int]]:
+        """The most frequent values with their rows, as many as are known; whole numbers of a column of such."""
+        is_whole = self.dtype.startswith(("Int", "UInt"))
+        listed = self.most_frequent.values if self.most_frequent is not None else ()
+        return [(int(each.value) if is_whole else each.value, each.low) for each in listed]
 
     def merge(self, other: Self) -> Self:
         """Both frames' rows in one profile.

@@ -25,6 +25,7 @@ class Outline:
         labels: values of categories; () for bars on a scale.
         low, high: both ends of the scale: numbers, or microseconds since 1970 UTC; None for categories.
         n_rest: rows of a category that have no bar.
+        is_open: whether the first and the last bar also count what lies beyond the scale's ends.
     """
 
     counts: tuple[float, ...]
@@ -32,6 +33,7 @@ class Outline:
     low: float | None = None
     high: float | None = None
     n_rest: int = 0
+    is_open: tuple[bool, bool] = (False, False)
 
 
 def outline(column: ColumnProfile, n_bars: int = 12) -> Outline:
@@ -48,14 +50,14 @@ def outline(column: ColumnProfile, n_bars: int = 12) -> Outline:
 
 
 def _scale(found: Quantiles, n_bars: int) -> Outline:
-    low, high = found.at(TAIL), found.at(1 - TAIL)
-    assert low is not None and high is not None
+    least, low, high, greatest = (found.at(share) for share in (0.0, TAIL, 1 - TAIL, 1.0))
+    assert least is not None and low is not None and high is not None and greatest is not None
     if low == high:
         return Outline((float(found.count),), low=low, high=high)
     inner = [low + (high - low) * index / n_bars for index in range(1, n_bars)]
     sums = [0.0, *(found.below(edge) for edge in inner), float(found.count)]
     counts = tuple(max(0.0, after - before) for before, after in itertools.pairwise(sums))
-    return Outline(counts, low=low, high=high)
+    return Outline(counts, low=low, high=high, is_open=(least < low, high < greatest))
 
 
 def spark(counts: Sequence[float]) -> str:

@@ -103,8 +103,7 @@ _HEAD: Final = (
 def _told(column: ColumnProfile) -> tuple[object, ...]:
     median = None if column.quantiles is None or column.kind is ColumnKind.TIME else column.quantiles.at(0.5)
     mean = None if column.moments is None or not column.moments.count else column.moments.mean
-    top = column.most_frequent
-    frequent = [f"{entry.value} ({entry.low:,})" for entry in top.values[:3]] if top is not None else None
+    frequent = [f"{value} ({n:,})" for value, n in column.frequent[:3]]
     share = column.n_missing / column.n_rows if column.n_rows else 0.0
     return (
         column.name,

@@ -217,8 +217,10 @@ def _described(column: Any) -> dict[str, Any]:
     from mainspring.checks.outline import outline, spark
     from mainspring.workflows.profile.write import described
 
-    top = column.most_frequent
-    shown = [f"{words(entry.value)} {entry.low:,}" for entry in top.values[:3]] if top is not None else []
+    shown = [
+        f"{f'{value:.4g}' if isinstance(value, float) else words(value)} ({n:,})"
+        for value, n in column.frequent[:3]
+    ]
     told = described(column)
     if column.private:
         # A key, or marked as personal data.

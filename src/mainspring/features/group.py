@@ -435,7 +435,9 @@ class FeatureGroup:
             "known_time": known_time,
             "ttl_s": find_seconds(ttl_s, "ttl_s", where),
             "source_delay_s": find_seconds(source_delay_s, "source_delay_s", where),
-            "columns": None if schema is None else declared(schema, where),
+            "columns": None
+            if schema is None
+            else declared(versions.said_before(self.spec, schema, backfill), where),
             "treated": None if schema is None else treated_columns(schema, where),
             "expectations": None
             if expectations is None

@@ -38,6 +38,27 @@ def weather(features: Features, **options: Any) -> FeatureGroup:
     return group
 
 
+def test_marks_and_descriptions_come_along(features: Features) -> None:
+    """Also under another name and type; what the new schema says else is so, and a mark is taken back by "" alone."""
+    marked = ms.column(str, personal="direct", description="Who called")
+    schema = {"k": int, "t": "datetime", "who": marked, "born": ms.column(int, personal="indirect")}
+    group = features.group("calls", keys=["k"], event_time="t", schema=schema)
+    group.insert(pl.DataFrame({"k": [1], "t": [at(0)], "who": ["Zoe"], "born": [1980]}))
+    new = group.next_version(
+        schema={
+            "k": int,
+            "t": "datetime",
+            "caller": str,
+            "born": ms.column(float, personal="", description="Year"),
+        },
+        backfill={"caller": "who", "born": pl.col("born").cast(float)},
+    )
+    said = {item.name: (item.personal, item.description) for item in new.spec.columns or ()}
+    assert said["caller"] == ("direct", "Who called")
+    assert (said["born"][0] or None, said["born"][1]) == (None, "Year")
+    assert "Zoe" not in new.profile().model_dump_json()
+
+
 def test_each_commit_becomes_one_that_was_made_of_it(features: Features) -> None:
     """Renamed, computed and new columns; deletes too; in the graph from commit to commit; told to whoever watches."""
     group = weather(features)

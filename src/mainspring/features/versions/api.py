@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from mainspring.errors import InputError, UnknownNameError
 from mainspring.features import plan, store
+from mainspring.features.column import Column
 from mainspring.features.define import settle
 from mainspring.features.insert import api as ingest
 from mainspring.features.insert.origin import Origin
@@ -65,6 +67,27 @@ def next_version(
         work.event("feature_group.backfilled", new.group_id, {**told, "up_to": done})
     with stores.records.read() as connection:
         return store.get_group_by_id(connection, new.group_id)
+
+
+def said_before(
+    group: FeatureGroupSpec, schema: Mapping[str, object], backfill: Backfill | None
+) -> dict[str, object]:
+    """The schema of a next version; columns that it has of `group` keep what was said of them, unless it says else."""
+    names = {} if backfill is None or callable(backfill) else backfill
+    before = {item.name: item for item in group.columns or ()}
+    found: dict[str, object] = {}
+    for name, kind in schema.items():
+        given = kind if isinstance(kind, Column) else Column(kind)
+        source = names.get(name, name)
+        old = before.get(source if isinstance(source, str) else name)
+        if old is not None:
+            given = replace(
+                given,
+                description=old.description if given.description is None else given.description,
+                personal=old.personal if given.personal is None else given.personal,
+            )
+        found[name] = given
+    return found
 
 
 def _check_backfill(

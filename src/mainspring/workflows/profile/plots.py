@@ -41,8 +41,8 @@ def bars(shape: Outline, description: str, *, is_time: bool = False) -> str:
     parts.append(f'<line x1="0" x2="{_WIDTH}" y1="74.5" y2="74.5" stroke="{LINE}"/>')
     if shape.low is not None and shape.high is not None:
         parts += [
-            _text(0, 90, _end(shape.low, is_time=is_time), "start"),
-            _text(_WIDTH, 90, _end(shape.high, is_time=is_time), "end"),
+            _text(0, 90, ("≤ " if shape.is_open[0] else "") + _end(shape.low, is_time=is_time), "start"),
+            _text(_WIDTH, 90, ("≥ " if shape.is_open[1] else "") + _end(shape.high, is_time=is_time), "end"),
         ]
     return _svg(_WIDTH, height, parts, description)
 
