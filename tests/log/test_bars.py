@@ -33,6 +33,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setattr(bars, "DELAY_S", 0.0)
+    monkeypatch.setattr(bars._board, "hushed", False)
     return Terminal()
 
 

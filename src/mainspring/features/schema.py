@@ -319,6 +319,8 @@ def check_whole(numbers: pl.Series, where: str) -> None:
     Raises:
         InputError: one is above 2**53, or below its negative.
     """
+    if numbers.dtype not in (pl.Int64, pl.UInt64, pl.Int128):
+        return
     far = ~numbers.is_between(-WHOLE_LIMIT, WHOLE_LIMIT).fill_null(True)
     row = far.arg_max() if far.any() else None
     if row is not None:

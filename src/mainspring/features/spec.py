@@ -179,7 +179,8 @@ class CommitSpec(Value):
         ticket: what its rows carry as `_commit`; drawn before they are written.
         number: its place in the order of becoming visible, from 1; None while it is staged.
         token: the idempotency key.
-        digest: of the rows as given, in order, with their operation.
+        digest: of its rows, in order, with their operation.
+        given_digest: of what was given, where that had more rows or fewer columns; None = as `digest`.
         n_failed: rows that broke at least one critical or warning expectation.
         verdict: of the expectations; None where the group has none.
         min_event_at, max_event_at: the span of event times; None without event time.
@@ -201,8 +202,14 @@ class CommitSpec(Value):
     min_event_at: datetime | None
     max_event_at: datetime | None
     published_at: datetime | None
+    given_digest: str | None = None
     early_event_at: datetime | None = None
     late_event_at: datetime | None = None
+
+    @property
+    def content(self) -> str:
+        """The digest by which the same rows are known again when they are sent again."""
+        return self.given_digest or self.digest
 
 
 class EditionSpec(Value):

@@ -16,8 +16,10 @@ from mainspring.checks import expect
 from mainspring.errors import ConflictError, ExpectationError, InputError, IntegrityError, UnknownNameError
 from mainspring.features.api import Features
 from mainspring.features.column import column
+from mainspring.features.digest import commit_digest
 from mainspring.features.group import FeatureGroup
 from mainspring.features.insert import api as ingest
+from mainspring.features.join.point_in_time import PUT
 from mainspring.features.spec import FeatureGroupSpec
 from mainspring.lineage import Graph
 from mainspring.lineage.spec import AssetKind
@@ -154,6 +156,19 @@ def test_what_was_taken_is_not_judged_again(features: Features) -> None:
     assert group.insert(_rows(1.0, 50.0, 200.0), idempotency_key="hour-0").asset_id == first.asset_id
     assert group.delete(_rows(1.0).drop("temp"), idempotency_key="gone").asset_id == gone.asset_id
     assert len(group.commits()) == 2
+
+
+def test_a_commit_has_the_digest_of_its_rows(features: Features) -> None:
+    """Not of the ones that were rejected, and with the columns that were filled; of what was given it has another."""
+    wider = {"origin": str, "observed_at": datetime, "temp": float, "wind": column("float64", default=5.0)}
+    group = _group(features, "quarantine", schema=wider)
+    for given in (_rows(1.0, 50.0, 200.0), _rows(1.0, hour=9)):
+        group.insert(given)
+        read = group.read(history=True)
+        spec, stored = read.commits[-1], read.to_polars(system=True)
+        rows = stored.filter(pl.col("_number") == spec.number).sort("_ordinal").select(list(wider))
+        assert spec.digest == commit_digest(PUT, rows)
+        assert spec.content == commit_digest(PUT, given) != spec.digest
 
 
 def test_what_was_written_of_a_batch_is_published_as_it_was_screened(

@@ -115,7 +115,7 @@ def _find_same(
     check_token(group, idempotency_key)
     with stores.records.read() as connection:
         found = store.find_commit_by_token(connection, group.group_id, idempotency_key)
-    if found is None or found.number is None or found.digest != content:
+    if found is None or found.number is None or found.content != content:
         return None
     return commits_of(stores, group, [found])[0]
 
@@ -270,11 +270,9 @@ def commit(
         SettledMeanwhile: the group has another schema by now; nothing was written.
     """
     rows, token = batch.rows, idempotency_key or new_id()
-    contents = [commit_digest(op, rows if given is None else given)]
-    if idempotency_key is not None and given is not None and rows.shape != given.shape:
-        # Of what earlier versions kept of such rows.
-        contents.append(commit_digest(op, rows))
-    group, spec = stage(stores, group, columns, rows, op, token, contents)
+    digest = commit_digest(op, rows)
+    given_digest = None if given is None or rows.shape == given.shape else commit_digest(op, given)
+    group, spec = stage(stores, group, columns, rows, op, token, digest, given_digest)
     if spec.number is not None:
         return commits_of(stores, group, [spec])[0]
     with stores.records.read() as connection:

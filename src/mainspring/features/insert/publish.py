@@ -97,7 +97,7 @@ def publish(
 def _source(
     stores: Stores, group: FeatureGroupSpec, spec: CommitSpec, batch: Screened, origin: Origin
 ) -> str:
-    return source_asset(stores, group.name, origin, spec.digest, batch.n_given).id
+    return source_asset(stores, group.name, origin, spec.content, batch.n_given).id
 
 
 def _done(spec: CommitSpec, asset: Asset, batch: Screened) -> CommitSpec:

@@ -29,12 +29,13 @@ def stage(
     rows: pl.DataFrame,
     op: int,
     token: str,
-    contents: Sequence[str],
+    digest: str,
+    given_digest: str | None,
 ) -> tuple[FeatureGroupSpec, CommitSpec]:
     """Draw the ticket, or find the commit of the same key; a first insert also settles the group's schema.
 
     Args:
-        contents: the digest of what was given, and others that the commit of the same key may have.
+        digest, given_digest: as the commit is to have them.
 
     Raises:
         InputError: the key is none.
@@ -47,7 +48,8 @@ def stage(
         ticket=0,
         number=None,
         token=token,
-        digest=contents[0],
+        digest=digest,
+        given_digest=given_digest,
         asset_id=None,
         n_failed=0,
         verdict=None,
@@ -58,7 +60,7 @@ def stage(
         lock_group(stores, connection, group.group_id)
         found = store.find_commit_by_token(connection, group.group_id, token)
         if found is not None:
-            _check_same(group, found, contents)
+            _check_same(group, found, new)
             _check_as_staged(group, found, rows)
             return store.get_group_by_id(connection, group.group_id), found
         group = _settled(stores, connection, group.group_id, columns)
@@ -91,11 +93,11 @@ def check_token(group: FeatureGroupSpec, token: object) -> None:
         )
 
 
-def _check_same(group: FeatureGroupSpec, found: CommitSpec, contents: Sequence[str]) -> None:
+def _check_same(group: FeatureGroupSpec, found: CommitSpec, given: CommitSpec) -> None:
     """A key stays bound to the rows that it came with first, also where these were never published: whether their
     insert was killed or is under way in another process nobody can tell.
     """
-    if found.digest in contents:
+    if found.content == given.content:
         return
     is_published = found.number is not None
     raise ConflictError(

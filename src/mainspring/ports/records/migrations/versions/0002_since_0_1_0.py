@@ -187,6 +187,7 @@ def upgrade() -> None:
         batch_op.alter_column("tags", existing_type=sa.JSON(none_as_null=True), nullable=False)
 
     with op.batch_alter_table("feature_commits", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("given_digest", sa.Text(), autoincrement=False, nullable=True))
         batch_op.add_column(sa.Column("early_event_us", sa.BigInteger(), autoincrement=False, nullable=True))
         batch_op.add_column(sa.Column("late_event_us", sa.BigInteger(), autoincrement=False, nullable=True))
 
