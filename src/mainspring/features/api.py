@@ -12,6 +12,7 @@ from mainspring.checks.spec import Expectation
 from mainspring.checks.suite import Suite
 from mainspring.errors import ConflictError, InputError, UnknownNameError
 from mainspring.features import plan, schema, store
+from mainspring.features.arguments import check_listed, check_schema, check_texts
 from mainspring.features.condition import Condition
 from mainspring.features.datasets import api as dataset
 from mainspring.features.datasets.api import TrainingDataset
@@ -71,6 +72,7 @@ def request(*columns: str, **typed: object) -> RequestSpec:
             where="request",
             hint="Write ms.request('carrier', 'dest').",
         )
+    check_texts("request", **{f"column {column!r}": column for column in columns})
     kinds = {name: schema.type_name(kind, f"request column {name!r}") for name, kind in typed.items()}
     return RequestSpec(columns={**dict.fromkeys(columns), **kinds})
 
@@ -166,6 +168,9 @@ class Features:
                 hint=f"Write keys=['origin'], or keys=[] for a single series; a group that there is already is "
                 f"features.get_group({name!r}, {version}).",
             )
+        texts = {"description": description, "owner": owner, "jurisdiction": jurisdiction}
+        check_texts(where, event_time=event_time, known_time=known_time, **texts)
+        check_schema(schema, where)
         ttl_s = find_seconds(ttl_s, "ttl_s", where)
         source_delay_s = seconds(source_delay_s, "source_delay_s", where)
         listed = expectations_given(expectations, where)
@@ -353,6 +358,8 @@ class Features:
         """
         place = f"view {name}@{version}"
         plan.check_name(name, version, place)
+        check_texts(place, spine_time=spine_time, description=description)
+        check_listed("functions", on_demand, f"{place}, on_demand", "on_demand=[speed]")
         check_parts(features, label, on_demand, place)
         check_helpers(training_only, "training_only", place)
         check_helpers(inference_only, "inference_only", place)

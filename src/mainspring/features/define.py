@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +242,8 @@ def check_tags(tags: Sequence[str], where: str) -> tuple[str, ...]:
     Raises:
         InputError: text instead of a list, or a tag that is none.
     """
-    if isinstance(tags, str) or not all(isinstance(tag, str) and tag.strip() for tag in tags):
+    given = tags if isinstance(tags, list | tuple | AbstractSet) else [None]
+    if not all(isinstance(tag, str) and tag.strip() for tag in given):
         raise InputError(
             expected="a list of words", got=repr(tags), where=f"{where}, tags", hint="Write tags=['weather']."
         )

@@ -15,6 +15,7 @@ from mainspring.checks.suite import Suite
 from mainspring.checks.validate import failing_rows
 from mainspring.errors import InputError, StateError, UnknownNameError
 from mainspring.features import changes, define, profiles, store
+from mainspring.features.arguments import check_keys, check_noted, check_schema, check_texts
 from mainspring.features.changes import Changes
 from mainspring.features.column import Column
 from mainspring.features.commits import Commit, commits_of
@@ -244,6 +245,8 @@ class FeatureGroup:
             UnknownNameError: the group has no such column.
         """
         given = {"description": description, "owner": owner, "jurisdiction": jurisdiction}
+        check_texts(f"feature group {self._spec.label}", **given)
+        check_noted(columns, f"feature group {self._spec.label}")
         changes: dict[str, object] = {name: value for name, value in given.items() if value is not None}
         if tags is not None:
             changes["tags"] = check_tags(tags, f"feature group {self._spec.label}")
@@ -290,6 +293,7 @@ class FeatureGroup:
             StateError: the group has no schema yet.
             UnavailableError: the online store cannot be reached. Send the same rows again.
         """
+        check_texts(f"feature group {self._spec.label}, push", event_id=event_id)
         return push.push(self._stores, self._spec, data, event_id=event_id)
 
     def consume(
@@ -428,9 +432,11 @@ class FeatureGroup:
             InputError: nothing is given; the definition, or the rows that the back-fill gives, are refused.
         """
         where = f"feature group {self._spec.label}, next_version"
+        if keys is not None:
+            check_keys(keys, where)
+        check_schema(schema, where)
         given = {
-            # Text is refused by name, where the whole definition is.
-            "keys": keys if keys is None or isinstance(keys, str) else tuple(keys),
+            "keys": keys if keys is None else tuple(keys),
             "event_time": event_time,
             "known_time": known_time,
             "ttl_s": find_seconds(ttl_s, "ttl_s", where),

@@ -115,6 +115,9 @@ def on_demand(
 def _wrap(
     function: Callable[..., Any], name: str | None, samples: Sequence[Mapping[str, object]]
 ) -> OnDemand:
+    if not inspect.isfunction(function):
+        hint = "Write @ms.on_demand above a function, def feature(first_column, second_column): ..."
+        raise InputError.of_kind("a function", function, "on-demand feature", hint)
     parameters = inspect.signature(function).parameters
     if not parameters or any(
         item.kind in (item.VAR_POSITIONAL, item.VAR_KEYWORD, item.POSITIONAL_ONLY)

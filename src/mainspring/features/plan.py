@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from mainspring.errors import ConflictError, InputError
 from mainspring.features import on_demand
+from mainspring.features.arguments import check_keys
 from mainspring.features.column import Column
 from mainspring.features.condition import Condition
 from mainspring.features.insert.rejects import OnFailure
@@ -79,14 +80,9 @@ def check_group(
 ) -> None:
     """Refuses a group that cannot be: every rule with its own message."""
     check_name(name, version, where)
+    check_keys(keys, where)
     named = [*keys, *(item for item in (event_time, known_time) if item is not None)]
     rules: list[tuple[Callable[[], bool], str, str, str]] = [
-        (
-            lambda: not isinstance(keys, str),
-            "keys as a list of columns",
-            repr(keys),
-            "Write keys=['origin'].",
-        ),
         (
             lambda: isinstance(online, bool),
             "online as True or False",

@@ -62,6 +62,10 @@ def read(
         UnavailableError: as for `frames.frame_of`.
     """
     check_rows(data, where)
+    if source is not None and not isinstance(source, str | Path):
+        raise InputError.of_kind(
+            "a file or a name", source, f"{where}, source", "Leave it out, or name it in quotes."
+        )
     paths = find_paths(data, where)
     if paths is not None:
         return _from_files(data, paths, where, types, progress)

@@ -57,7 +57,8 @@ def clip(*columns: str, lower: float = 0.01, upper: float = 0.99) -> TransformSp
     Raises:
         InputError: no column, or bounds out of order.
     """
-    if not 0 <= lower < upper <= 1:
+    are_shares = all(isinstance(share, int | float) for share in (lower, upper))
+    if not are_shares or not 0 <= lower < upper <= 1:
         raise InputError(
             expected="0 <= lower < upper <= 1",
             got=f"lower={lower}, upper={upper}",

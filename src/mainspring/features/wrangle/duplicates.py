@@ -8,6 +8,7 @@ from typing import Final, Literal
 import polars as pl
 
 from mainspring.checks.arguments import column_names
+from mainspring.errors import InputError
 from mainspring.features.wrangle.refuse import frame_with
 
 _ROW: Final = "__row"
@@ -33,6 +34,10 @@ def deduplicate(
         UnknownNameError: a column is not there.
         InputError: something else than a list of columns.
     """
+    if keep not in ("first", "last"):
+        raise InputError.of_kind(
+            "'first' or 'last'", keep, "deduplicate, keep", "Say which row of equal keys stays."
+        )
     keys, by = (column_names(each, "deduplicate", at_least=0) for each in (keys, by))
     frame = frame_with(frame, dict.fromkeys((*keys, *by)), "deduplicate")
     numbered = frame.with_row_index(_ROW)
