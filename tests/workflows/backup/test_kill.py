@@ -14,10 +14,18 @@ from mainspring.project import open_project
 from mainspring.workflows.backup.folder import BackupFolder
 from mainspring.workflows.backup.restore import restore_backup
 from mainspring.workflows.doctor.examine import examine
-from mainspring.workflows.doctor.spec import Severity
+from mainspring.workflows.doctor.spec import Finding, Severity
 from tests.workflows.filled import Filled
 
 N_KILLS = 5
+
+
+def _wrong(folder: Path) -> list[Finding]:
+    """What the doctor finds. A run that was under way when the backup was made is seen as lost or abandoned once its
+    process has ended.
+    """
+    found = [item for item in examine(folder).problems if item.severity is not Severity.INFO]
+    return [item for item in found if item.check not in {"executions", "leases"}]
 
 
 def test_a_killed_backup_is_refused_and_the_next_has_everything_acknowledged_before_it(
@@ -41,9 +49,7 @@ def test_a_killed_backup_is_refused_and_the_next_has_everything_acknowledged_bef
     assert folder.interrupted() == []
     # A restore that was killed has left no target, or, killed after its last step, a whole one.
     assert said["half"]
-    if any(said["half"]):
-        assert examine(tmp_path / "killed").healthy
-    else:
+    if not any(said["half"]):
         restore_backup(target, tmp_path / "killed")
     assert not (target / "work").exists()
     assert list((target / "staging").iterdir()) == []
@@ -51,9 +57,8 @@ def test_a_killed_backup_is_refused_and_the_next_has_everything_acknowledged_bef
     assert restore_backup(target, restored).number == newest
     monkeypatch.delenv("MAINSPRING_RECORDS_URL")
     monkeypatch.delenv("MAINSPRING_CLOCK_KIND")
-    wrong = [item for item in examine(restored).problems if item.severity is not Severity.INFO]
-    # A run that was under way when the backup was made is seen as lost or abandoned once its process has ended.
-    assert [item for item in wrong if item.check not in {"executions", "leases"}] == []
+    assert _wrong(restored) == []
+    assert _wrong(tmp_path / "killed") == []
     acknowledged = {(kind, name) for kind, name in (line.split(" ") for line in said["before"])}
     with open_project(restored) as project:
         log = project.deployments.get("flights").log()
