@@ -81,7 +81,7 @@ def test_refused_messages(features: Features, clock: ReplayClock, bad: Message, 
     stream.close()
     handed: list[str] = []
     done = next(group.consume(stream, refused=lambda one, error: handed.append(f"{one.id} {error}")))
-    assert done.n_rows == 2
+    assert (done.n_rows, done.n_refused) == (2, 1)
     assert len(handed) == 1
     assert handed[0].startswith("m2")
     assert why in handed[0]
@@ -113,7 +113,8 @@ def test_a_message_that_decode_cannot_read(
     steps = group.consume(
         stream, decode=decode, refused=lambda one, error: handed.append(f"{one.id} {error}")
     )
-    assert next(steps).n_rows == 1
+    done = next(steps)
+    assert (done.n_rows, done.n_refused) == (1, 1)
     assert len(handed) == 1
     assert why in handed[0]
     stream.close()
@@ -128,7 +129,7 @@ def test_a_message_with_other_content(features: Features, clock: ReplayClock) ->
     stream = IterableStream([message(1), message(1, score=2.0), message(2, "bob")])
     handed: list[str] = []
     done = next(group.consume(stream, refused=lambda one, error: handed.append(f"{one.id} {error.code}")))
-    assert (done.n_rows, handed) == (2, ["m1 name.conflict"])
+    assert (done.n_rows, done.n_refused, handed) == (2, 1, ["m1 name.conflict"])
     assert read(features, group) == (1.0, "present")
 
 

@@ -82,9 +82,24 @@ def insert_rows(
     idempotency_key: str | None,
 ) -> Commit:
     """The same with rows that were read."""
+    return _as_settled(_insert_rows, stores, group, frame, origin, idempotency_key)
+
+
+_Write = Callable[[Stores, FeatureGroupSpec, pl.DataFrame, Origin, str | None], Commit]
+
+
+def _as_settled(
+    write: _Write,
+    stores: Stores,
+    group: FeatureGroupSpec,
+    frame: pl.DataFrame,
+    origin: Origin,
+    idempotency_key: str | None,
+) -> Commit:
+    """Writes; once more with the group as it is by then, where somebody settles another schema meanwhile."""
     while True:
         try:
-            return _insert_rows(stores, group, frame, origin, idempotency_key)
+            return write(stores, group, frame, origin, idempotency_key)
         except SettledMeanwhile:
             group = stored(stores, group)
 
@@ -144,11 +159,7 @@ def delete_rows(
     idempotency_key: str | None,
 ) -> Commit:
     """The same with keys that were read."""
-    while True:
-        try:
-            return _delete_rows(stores, group, frame, origin, idempotency_key)
-        except SettledMeanwhile:
-            group = stored(stores, group)
+    return _as_settled(_delete_rows, stores, group, frame, origin, idempotency_key)
 
 
 def _delete_rows(

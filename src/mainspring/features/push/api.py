@@ -64,15 +64,20 @@ class Pushed:
         n_rows: rows that are new.
         n_repeated: rows whose event was pushed before with the same content; they changed nothing.
         commits: numbers of the commits that were made on the way, oldest first.
+        n_refused: messages of a stream that were no rows of the group and were given to `refused`.
     """
 
     n_rows: int = 0
     n_repeated: int = 0
     commits: tuple[int, ...] = ()
+    n_refused: int = 0
 
     def __add__(self, other: Pushed) -> Pushed:
         return Pushed(
-            self.n_rows + other.n_rows, self.n_repeated + other.n_repeated, self.commits + other.commits
+            self.n_rows + other.n_rows,
+            self.n_repeated + other.n_repeated,
+            self.commits + other.commits,
+            self.n_refused + other.n_refused,
         )
 
 

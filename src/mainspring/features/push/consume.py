@@ -72,6 +72,7 @@ def _push(
             done += push.push(stores, group, [_row(message, decode)], event_id=_EVENT_ID)
         except (InputError, ExpectationError, ConflictError) as error:
             refused(message, error)
+            done += Pushed(n_refused=1)
     return done
 
 
@@ -86,6 +87,7 @@ def _row(message: Message, decode: Decode) -> dict[str, Any]:
     except MainspringError:
         raise
     except Exception as error:
+        # Whatever a function of the user's raises is told: raised, or counted and given to `refused`.
         raise InputError(
             expected="a message that decode= makes a row of",
             got=f"{type(error).__name__}: {error}",

@@ -260,7 +260,8 @@ class ArtifactStreams:
                 piece = await self._in_thread(lambda: next(pieces, b""))
             await send({"type": "http.response.body", "body": b""})
         except Exception as error:
-            # The answer has begun: it ends short of its length, which no client takes for the whole.
+            # The answer has begun: it ends short of its length, which no client takes for the whole. Whatever it was is
+            # in the server's log, as `answer.broken`.
             raise AnswerBrokenError(f"{artifact.name!r}: {error}") from error
 
     async def _list(self, _: str, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002

@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from mainspring.errors import UnknownNameError
 from mainspring.lineage import Graph, marks, names
 from mainspring.lineage.names import Name
-from mainspring.lineage.spec import Mark, MarkKind, Noun
+from mainspring.lineage.spec import Noun
 from mainspring.tracking import store
 from mainspring.tracking.grammar import EXPERIMENTS, parse_filter, parse_order
+from mainspring.tracking.remote.archive import Parts, archive, unarchive
 from mainspring.tracking.remote.refusals import experiment_exists, experiment_not_active, no_experiment
 from mainspring.tracking.remote.spec import ExperimentFound, Query, Shown
 from mainspring.tracking.search import Here, experiments_where
@@ -177,25 +178,10 @@ class RemoteExperiments:
         if not found.is_active:
             raise no_experiment(f"id={number}", "in use")
 
-        def mark(connection: Connection) -> None:
-            whole = Mark(
-                subject_id=found.id,
-                kind=MarkKind.ARCHIVED,
-                noun=Noun.EXPERIMENT,
-                name=found.name,
-                part_of=None,
-                reason="",
-                actor=graph.actor,
-                execution_id=work.id,
-                marked_at=graph.clock.now(),
-            )
-            parts = store.parts_of_experiment(connection, graph.project_id, found.name)
-            marks.add_whole(graph.records, connection, whole, parts, graph.project_id)
+        def parts(connection: Connection) -> Parts:
+            return store.parts_of_experiment(connection, graph.project_id, found.name)
 
-        told = {"name": found.name, "reason": ""}
-        with graph.execution("archive", f"experiment {found.name}", parameters=told) as work:
-            work.event("experiment.archived", found.id, told)
-            work.write(mark)
+        archive(graph, Noun.EXPERIMENT, found.id, found.name, parts)
 
     def restore(self, number: int) -> None:
         """Take an archiving back, of the experiment and of what was archived with it.
@@ -204,15 +190,8 @@ class RemoteExperiments:
             UnknownNameError: there is none that is archived.
         """
         graph, found = self._graph, self.get(number)
-
-        def take_back(connection: Connection) -> None:
-            if not marks.remove(connection, MarkKind.ARCHIVED, found.id, graph.project_id):
-                raise no_experiment(f"id={number}", "deleted")
-
-        told = {"name": found.name, "reason": ""}
-        with graph.execution("unarchive", f"experiment {found.name}", parameters=told) as work:
-            work.event("experiment.unarchived", found.id, told)
-            work.write(take_back)
+        refused = no_experiment(f"id={number}", "deleted")
+        unarchive(graph, Noun.EXPERIMENT, found.id, found.name, refused)
 
     def _active(self, connection: Connection, number: int) -> Experiment:
         found = store.find_experiment_numbered(connection, number, self._graph.project_id)

@@ -14,12 +14,13 @@ from sqlalchemy import Connection
 
 from mainspring.errors import FencedError, InputError, StateError
 from mainspring.lineage import Code, Execution, Graph, marks, names
-from mainspring.lineage.spec import ExecutionState, Mark, MarkKind, Noun
+from mainspring.lineage.spec import ExecutionState, Noun
 from mainspring.lineage.store import find_asset, find_execution
 from mainspring.tracking import store
 from mainspring.tracking.artifacts import store as artifact_store
 from mainspring.tracking.points import Points
 from mainspring.tracking.publish import RunMade, publish_run
+from mainspring.tracking.remote.archive import Parts, archive, unarchive
 from mainspring.tracking.remote.names import readable_name
 from mainspring.tracking.remote.refusals import (
     experiment_not_active,
@@ -221,25 +222,10 @@ class RemoteRuns:
         with graph.records.read() as connection:
             row, _ = self._found(connection, run_id)
 
-        def mark(connection: Connection) -> None:
-            whole = Mark(
-                subject_id=row.id,
-                kind=MarkKind.ARCHIVED,
-                noun=Noun.RUN,
-                name=row.id,
-                part_of=None,
-                reason="",
-                actor=graph.actor,
-                execution_id=work.id,
-                marked_at=graph.clock.now(),
-            )
-            parts = store.parts_of_runs(connection, [row.id])
-            marks.add_whole(graph.records, connection, whole, parts, graph.project_id)
+        def parts(connection: Connection) -> Parts:
+            return store.parts_of_runs(connection, [row.id])
 
-        told = {"name": row.id, "reason": ""}
-        with graph.execution("archive", f"run {row.id}", parameters=told) as work:
-            work.event("run.archived", row.id, told)
-            work.write(mark)
+        archive(graph, Noun.RUN, row.id, row.id, parts)
 
     def restore(self, run_id: str) -> None:
         """Take an archiving back.
@@ -253,15 +239,7 @@ class RemoteRuns:
             row = store.find_run_row(connection, graph.project_id, run_id)
         if row is None:
             raise store.no_run(run_id)
-
-        def take_back(connection: Connection) -> None:
-            if not marks.remove(connection, MarkKind.ARCHIVED, row.id, graph.project_id):
-                raise not_deleted(run_id)
-
-        told = {"name": row.id, "reason": ""}
-        with graph.execution("unarchive", f"run {row.id}", parameters=told) as work:
-            work.event("run.unarchived", row.id, told)
-            work.write(take_back)
+        unarchive(graph, Noun.RUN, row.id, row.id, not_deleted(run_id))
 
     def _found(self, connection: Connection, run_id: str) -> tuple[RunRow, Execution]:
         """A run in use, and the execution that it is now."""
